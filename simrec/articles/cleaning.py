@@ -1,0 +1,79 @@
+"""Cleaning: whatever a source holds becomes plain text, or a sentence that says why it cannot."""
+
+import email.utils
+import html
+import re
+import unicodedata
+from datetime import UTC, date, datetime
+from typing import Any
+
+from resiliparse.extract.html2text import extract_plain_text
+
+VERSION = 1  # a change of the rules below makes every row be cleaned again
+CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufeff\ufffe]+")
+LINE_BREAK = re.compile(r"\r\n?|\x85|\u2028|\u2029")
+BLANKS = re.compile(r"[^\S\n]+")
+BLANK_LINES = re.compile(r" ?\n ?(?:\n ?)+")
+STARTS_AS_HTML = re.compile(r"\s*<(?:!doctype|[a-z][a-z0-9]*)\b[^>]*>", re.IGNORECASE)
+
+
+def body_text(body: str, kind: str) -> str:
+    """Return the plain text of a text, html or markdown body; "auto" takes a leading tag for HTML."""
+    if kind == "markdown":
+        from markdown_it import MarkdownIt
+
+        body, kind = MarkdownIt().render(body), "html"
+    if kind == "html" or (kind == "auto" and STARTS_AS_HTML.match(body)):
+        body = extract_plain_text(body, list_bullets=False)
+    return clean_text(body)
+
+
+def clean_text(text: str) -> str:
+    """Return text in NFC without control characters, with single spaces and at most one blank line.
+
+    Raises ValueError for half a surrogate pair: bytes that were no UTF-8.
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ValueError("not valid UTF-8") from None
+    text = LINE_BREAK.sub("\n", unicodedata.normalize("NFC", text))
+    return BLANK_LINES.sub("\n\n", BLANKS.sub(" ", CONTROL.sub("", text))).strip()
+
+
+def clean_line(text: str) -> str:
+    """Return text on one line, with character references such as `&amp;` resolved."""
+    return " ".join(clean_text(html.unescape(text)).split())
+
+
+def clean_date(value: Any) -> str:
+    """Return a date or time as ISO 8601, times in UTC; naive times are taken as UTC.
+
+    Takes dates, ISO 8601, RFC 2822 (feeds, mail) and seconds since 1970. Raises ValueError.
+    """
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        value = _from_timestamp(value)
+    if isinstance(value, str):
+        value = _parse_date(value.strip())
+    if isinstance(value, datetime):
+        moment = value if value.tzinfo else value.replace(tzinfo=UTC)
+        return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ").rjust(20, "0")
+    if isinstance(value, date):
+        return value.isoformat()
+    raise ValueError(f"{value!r} is not a date")
+
+
+def _from_timestamp(seconds: float) -> datetime:
+    try:
+        return datetime.fromtimestamp(seconds, UTC)
+    except (OverflowError, OSError, ValueError):
+        raise ValueError(f"{seconds} is not in seconds since 1970") from None
+
+
+def _parse_date(text: str) -> date:
+    for parse in (date.fromisoformat, datetime.fromisoformat, email.utils.parsedate_to_datetime):
+        try:
+            return parse(text)
+        except (ValueError, TypeError, IndexError):
+            continue
+    raise ValueError(f"{text[:60]!r} is not a date (write it as 2024-05-31 or 2024-05-31T12:00:00Z)")

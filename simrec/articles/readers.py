@@ -1,0 +1,227 @@
+"""Readers: files and folders become rows, each with the file and line it came from."""
+
+import bz2
+import csv
+import gzip
+import json
+import lzma
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from simrec.articles.article import encoded_text
+from simrec.articles.cleaning import body_text
+from simrec.config import Fields, Source
+from simrec.errors import ConfigError, UsageError
+
+Record = dict[str, Any]
+
+
+class Row(NamedTuple):
+    """One row of a source: a record, or the problem that kept it from being one.
+
+    A row that is the `end` of a damaged file says that what followed it is lost.
+    """
+
+    file: str
+    line: int
+    record: Record = {}
+    problem: str = ""
+    end: bool = False
+
+
+OPENERS: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
+BODY_OF_SUFFIX = {".txt": "text", ".md": "markdown", ".markdown": "markdown", ".html": "html", ".htm": "html"}
+DELIMITERS = ",;\t|"
+LONGEST_CSV_FIELD = 1 << 28
+
+
+def read(source: Source, fields: Fields) -> Iterator[Row]:
+    """Yield the rows of every file of a source, in order of name.
+
+    Raises UsageError where nothing is found and ConfigError where a table lacks the id column.
+    """
+    for path in _paths(source.path):
+        kind = _format(path) if source.format == "auto" else source.format
+        yield from READERS[kind](path, fields)
+
+
+def _paths(pattern: str) -> list[Path]:
+    path = Path(pattern)
+    if path.exists():
+        return [path]
+    wild = next((n for n, part in enumerate(path.parts) if any(c in part for c in "*?[")), None)
+    found = sorted(Path(*path.parts[:wild]).glob(str(Path(*path.parts[wild:])))) if wild is not None else []
+    if not found:
+        raise UsageError(f"{pattern}: no such file or folder")
+    return found
+
+
+def _format(path: Path) -> str:
+    if path.is_dir():
+        return "folder"
+    suffixes = [suffix for suffix in path.suffixes if suffix.lower() not in OPENERS]
+    suffix = suffixes[-1].lower() if suffixes else ""
+    formats = {".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl", ".csv": "csv", ".tsv": "csv"}
+    formats[".parquet"] = "parquet"
+    if suffix not in formats:
+        raise UsageError(f"{path}: cannot tell its format from its name; set format in the source")
+    return formats[suffix]
+
+
+def _open(path: Path) -> Any:
+    return OPENERS.get(path.suffix.lower(), open)(path, "rb")
+
+
+def _lines(path: Path) -> Iterator[bytes | Row]:
+    """Yield the lines of a file; where a compressed file breaks off, the last thing is an end row."""
+    number = 0
+    with _open(path) as file:
+        try:
+            for number, line in enumerate(file, start=1):  # noqa: B007  # read after the loop
+                yield line
+        except (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile) as error:
+            yield Row(str(path), number + 1, problem=f"the file is damaged from here on ({error})", end=True)
+
+
+def _read_jsonl(path: Path, _: Fields) -> Iterator[Row]:
+    for number, line in enumerate(_lines(path), start=1):
+        if isinstance(line, Row):
+            yield line
+        elif line.strip():
+            yield _json_row(str(path), number, line)
+
+
+def _json_row(file: str, number: int, line: bytes) -> Row:
+    try:
+        record = json.loads(line.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        return Row(file, number, problem=f"not valid UTF-8 (byte {error.start + 1})")
+    except (ValueError, RecursionError) as error:
+        return Row(file, number, problem=f"not JSON ({error}); each line has to be one JSON object")
+    if not isinstance(record, dict):
+        return Row(file, number, problem="not a JSON object; each line has to be one")
+    return Row(file, number, record)
+
+
+def _read_csv(path: Path, fields: Fields) -> Iterator[Row]:
+    csv.field_size_limit(LONGEST_CSV_FIELD)
+    damage: list[Row] = []
+    lines = _text_lines(path, damage)
+    header = next(lines, "").lstrip("\ufeff")
+    delimiter = max(DELIMITERS, key=header.count)
+    columns = next(csv.reader([header], delimiter=delimiter), [])
+    if columns:
+        _check_columns(path, columns, fields)
+    table = csv.reader(lines, delimiter=delimiter)
+    try:
+        for cells in table:
+            if cells:
+                yield _csv_row(str(path), table.line_num + 1, columns, cells)
+    except csv.Error as error:
+        damage.append(Row(str(path), table.line_num + 1, problem=f"not CSV ({error})", end=True))
+    yield from damage
+
+
+def _text_lines(path: Path, damage: list[Row]) -> Iterator[str]:
+    # Bytes that are no UTF-8 become lone surrogates, which cleaning refuses row by row.
+    for line in _lines(path):
+        if isinstance(line, Row):
+            damage.append(line)
+        else:
+            yield line.decode("utf-8", "surrogateescape")
+
+
+def _csv_row(file: str, number: int, columns: list[str], cells: list[str]) -> Row:
+    if len(cells) != len(columns):
+        return Row(file, number, problem=f"{len(cells)} cells where the header has {len(columns)}")
+    return Row(file, number, dict(zip(columns, cells, strict=True)))
+
+
+def _check_columns(path: Path, columns: Iterable[str], fields: Fields) -> None:
+    if fields.id not in columns:
+        raise ConfigError(
+            f"{path}, line 1: no column '{fields.id}' to take the id from; the columns are "
+            f"{', '.join(columns)}; set id under [fields] to one of them"
+        )
+
+
+def _read_parquet(path: Path, fields: Fields) -> Iterator[Row]:
+    import pyarrow
+    from pyarrow import parquet
+
+    number = 0
+    try:
+        with parquet.ParquetFile(path) as file:
+            _check_columns(path, file.schema_arrow.names, fields)
+            for batch in file.iter_batches(batch_size=4096):
+                for record in batch.to_pylist():
+                    number += 1
+                    yield Row(str(path), number, record)
+    except (pyarrow.ArrowException, OSError) as error:
+        yield Row(str(path), number + 1, problem=f"not Parquet from here on ({error})", end=True)
+
+
+def _read_folder(folder: Path, _: Fields) -> Iterator[Row]:
+    for path in sorted(folder.rglob("*")):
+        kind = BODY_OF_SUFFIX.get(path.suffix.lower())
+        if kind and path.is_file():
+            yield _file_row(folder, path, kind)
+
+
+def _file_row(folder: Path, path: Path, kind: str) -> Row:
+    relative = path.relative_to(folder)
+    record: Record = {"id": relative.as_posix(), "folder": relative.parent.as_posix()}
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+        return Row(str(path), 1, record | FILE_READERS[kind](text))
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        return Row(str(path), line, problem=f"not valid UTF-8 (byte {error.start + 1})")
+    except ValueError as error:
+        return Row(str(path), 1, problem=str(error))
+
+
+def read_text(path: Path) -> str:
+    """Return the title and text of one text, Markdown or HTML file; ValueError or OSError if it has none."""
+    row = _file_row(path.parent, path, BODY_OF_SUFFIX.get(path.suffix.lower(), "text"))
+    if row.problem:
+        raise ValueError(row.problem)
+    return encoded_text(str(row.record.get("title", "")), str(row.record["text"]))
+
+
+def _markdown_record(text: str) -> Record:
+    import frontmatter
+    import yaml
+
+    try:
+        front, body = frontmatter.parse(text)
+    except (yaml.YAMLError, ValueError) as error:
+        raise ValueError(f"front matter: {' '.join(str(error).split())}") from None
+    heading = next((line[2:] for line in body.splitlines() if line.startswith("# ")), "")
+    return {"title": heading, **front, "text": body_text(body, "markdown")}
+
+
+def _html_record(text: str) -> Record:
+    from resiliparse.extract.html2text import extract_plain_text
+    from resiliparse.parse.html import HTMLTree
+
+    tree = HTMLTree.parse(text)
+    named = ((meta.getattr("name") or meta.getattr("property"), meta.getattr("content")) for meta in _metas(tree))
+    # The main content leaves out navigation and footers; a page too plain to have any is taken whole.
+    body = extract_plain_text(tree, main_content=True, list_bullets=False) or extract_plain_text(tree)
+    return {name: content for name, content in named if name} | {"title": tree.title or "", "text": body}
+
+
+def _metas(tree: Any) -> Iterable[Any]:
+    head = tree.head
+    return head.query_selector_all("meta") if head else ()
+
+
+def _text_record(text: str) -> Record:
+    return {"text": text}
+
+
+FILE_READERS = {"text": _text_record, "markdown": _markdown_record, "html": _html_record}
+READERS = {"jsonl": _read_jsonl, "csv": _read_csv, "parquet": _read_parquet, "folder": _read_folder}

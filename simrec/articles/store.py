@@ -1,0 +1,205 @@
+"""The article store: one SQLite file that holds articles, texts, rejects and tombstones."""
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from simrec.articles.article import Account, Article
+from simrec.errors import ReleaseError
+
+# Texts stand apart from articles: a nightly run reads every article row but only the few texts
+# that have no vector yet, and equal texts are kept once.
+SCHEMA = """
+CREATE TABLE articles (
+    id TEXT PRIMARY KEY NOT NULL, title TEXT NOT NULL, lead TEXT NOT NULL, account TEXT,
+    published_at TEXT, url TEXT, lang TEXT, category TEXT, tags TEXT NOT NULL,
+    row_key BLOB NOT NULL, text_key BLOB NOT NULL, source_key BLOB NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX articles_of_text ON articles (text_key);
+CREATE INDEX articles_of_account ON articles (account);
+CREATE TABLE texts (key BLOB PRIMARY KEY NOT NULL, title TEXT NOT NULL, text TEXT NOT NULL);
+CREATE TABLE rejects (file TEXT NOT NULL, line INTEGER NOT NULL, reason TEXT NOT NULL);
+CREATE TABLE tombstones (id TEXT PRIMARY KEY NOT NULL, deleted_at TEXT NOT NULL) WITHOUT ROWID;
+CREATE VIEW accounts AS
+    SELECT account AS id, count(*) AS articles, min(published_at) AS first, max(published_at) AS last
+    FROM articles WHERE account IS NOT NULL GROUP BY account;
+PRAGMA user_version = 1;
+"""
+COLUMNS = "id, title, lead, account, published_at, url, lang, category, tags"
+Change = Literal["new", "changed", "unchanged"]
+
+
+class Reject(NamedTuple):
+    file: str
+    line: int
+    reason: str
+
+
+class ArticleRow(NamedTuple):
+    """What is known of an article besides its text."""
+
+    id: str
+    title: str
+    lead: str
+    account: str | None
+    published_at: str | None
+    url: str | None
+    lang: str | None
+    category: str | None
+    tags: str  # a JSON list
+    row_key: bytes
+    text_key: bytes
+
+
+class Store:
+    """Articles by id. Reading needs no lock; writing goes through `transaction`."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._db = connection
+
+    @classmethod
+    @contextmanager
+    def open(cls, path: Path, create: bool = False) -> Iterator["Store"]:
+        """Open the store, with `create` for writing; ReleaseError where there is none or it is damaged."""
+        if not (create or path.exists()):
+            raise ReleaseError(f"{path}: no articles yet; simrec ingest brings them in")
+        with closing(sqlite3.connect(path, isolation_level=None, timeout=30)) as connection:
+            try:
+                connection.execute("PRAGMA journal_mode = WAL")
+                if connection.execute("PRAGMA user_version").fetchone()[0] == 0:
+                    connection.executescript(f"BEGIN;{SCHEMA}COMMIT;")
+            except sqlite3.DatabaseError as error:
+                raise ReleaseError(f"{path}: {error}; restore it, or remove it and ingest again") from error
+            yield cls(connection)
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Make everything inside happen or, on an exception, nothing of it."""
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            self._db.execute("CREATE TEMP TABLE IF NOT EXISTS stale (text_key BLOB)")
+            self._db.execute(
+                "CREATE TEMP TABLE IF NOT EXISTS seen (id TEXT PRIMARY KEY, file TEXT, line INTEGER) WITHOUT ROWID"
+            )
+            self._db.execute("DELETE FROM seen")
+            yield
+            self._drop_stale_texts()
+            self._db.execute("COMMIT")
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+
+    def holds(self, article_id: str, source_key: bytes) -> bool:
+        """Tell whether the article came from just this record the last time, so that nothing is to be done."""
+        query = "SELECT 1 FROM articles WHERE id = ? AND source_key = ?"
+        return self._db.execute(query, (article_id, source_key)).fetchone() is not None
+
+    def upsert(self, article: Article, source_key: bytes) -> Change:
+        """Insert or replace an article by id, noting the record it came from."""
+        old = self._db.execute("SELECT row_key, text_key FROM articles WHERE id = ?", (article.id,)).fetchone()
+        row_key, text_key = article.row_key, article.text_key
+        if old and old[0] == row_key:
+            self._db.execute("UPDATE articles SET source_key = ? WHERE id = ?", (source_key, article.id))
+            return "unchanged"
+        if old and old[1] != text_key:
+            self._db.execute("INSERT INTO stale VALUES (?)", (old[1],))
+        self._db.execute(
+            "INSERT OR IGNORE INTO texts VALUES (?, ?, ?)", (text_key, article.title, article.text)
+        )
+        self._db.execute(
+            f"INSERT OR REPLACE INTO articles ({COLUMNS}, row_key, text_key, source_key) "
+            "VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
+            (
+                article.id, article.title, article.lead, article.account, article.published_at, article.url,
+                article.lang, article.category, json.dumps(article.tags, ensure_ascii=False), row_key, text_key,
+                source_key,
+            ),
+        )  # fmt: skip
+        self._db.execute("DELETE FROM tombstones WHERE id = ?", (article.id,))
+        return "changed" if old else "new"
+
+    def mark_seen(self, article_id: str, file: str, line: int) -> int | None:
+        """Note where an id was met in this transaction; return its earlier line in the same file, if any."""
+        earlier = self._db.execute("SELECT line FROM seen WHERE id = ? AND file = ?", (article_id, file)).fetchone()
+        self._db.execute("INSERT OR REPLACE INTO seen VALUES (?, ?, ?)", (article_id, file, line))
+        return int(earlier[0]) if earlier else None
+
+    def not_seen(self) -> list[str]:
+        """Return the ids of the articles that were not met in this transaction, in order."""
+        query = "SELECT id FROM articles WHERE id NOT IN (SELECT id FROM seen) ORDER BY id"
+        return [row[0] for row in self._db.execute(query)]
+
+    def delete(self, ids: Iterable[str], now: str) -> int:
+        """Replace articles by tombstones; return how many of the ids there were."""
+        deleted = 0
+        for identity in ids:
+            self._db.execute("INSERT INTO stale SELECT text_key FROM articles WHERE id = ?", (identity,))
+            found = self._db.execute("DELETE FROM articles WHERE id = ?", (identity,)).rowcount
+            if found:
+                self._db.execute("INSERT OR REPLACE INTO tombstones VALUES (?, ?)", (identity, now))
+            deleted += found
+        return deleted
+
+    def _drop_stale_texts(self) -> None:
+        self._db.execute(
+            "DELETE FROM texts WHERE key IN (SELECT text_key FROM stale) "
+            "AND NOT EXISTS (SELECT 1 FROM articles WHERE text_key = texts.key)"
+        )
+        self._db.execute("DELETE FROM stale")
+
+    def replace_rejects(self, files: Iterable[str], rejects: Iterable[Reject]) -> None:
+        """Forget what was rejected of these files before, and keep what is rejected now."""
+        self._db.executemany("DELETE FROM rejects WHERE file = ?", ((file,) for file in files))
+        self._db.executemany("INSERT INTO rejects VALUES (?, ?, ?)", rejects)
+
+    def rejects(self) -> list[Reject]:
+        rows = self._db.execute("SELECT file, line, reason FROM rejects ORDER BY file, line")
+        return [Reject(*row) for row in rows]
+
+    def count(self, table: Literal["articles", "accounts", "rejects", "tombstones"] = "articles") -> int:
+        return int(self._db.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
+
+    def ids(self) -> Iterator[str]:
+        """Yield every id, in order."""
+        return (row[0] for row in self._db.execute("SELECT id FROM articles ORDER BY id"))
+
+    def rows(self) -> Iterator[ArticleRow]:
+        """Yield every article without its text, in order of id (of its UTF-8 bytes)."""
+        cursor = self._db.execute(f"SELECT {COLUMNS}, row_key, text_key FROM articles ORDER BY id")
+        return map(ArticleRow._make, cursor)
+
+    def keys(self) -> Iterator[tuple[str, bytes, bytes]]:
+        """Yield (id, row_key, text_key) of every article, in order of id."""
+        return iter(self._db.execute("SELECT id, row_key, text_key FROM articles ORDER BY id"))
+
+    def accounts(self) -> list[Account]:
+        rows = self._db.execute("SELECT id, articles, first, last FROM accounts ORDER BY id")
+        return [Account(*row) for row in rows]
+
+    def text_keys(self, most: int = -1) -> list[bytes]:
+        """Return the key of every text of an article, in order of the key, at most so many.
+
+        Keys are hashes: the first n of them are a random sample that stays much the same from night
+        to night.
+        """
+        query = "SELECT DISTINCT text_key FROM articles ORDER BY text_key LIMIT ?"
+        return [row[0] for row in self._db.execute(query, (most,))]
+
+    def sample(self, most: int) -> list[tuple[str, str, str | None, str | None]]:
+        """Return (title, text, account, category) of a random sample of different texts, the same each time."""
+        query = (
+            "SELECT t.title, t.text, min(a.account), min(a.category) FROM articles a JOIN texts t "
+            "ON t.key = a.text_key GROUP BY a.text_key ORDER BY a.text_key LIMIT ?"
+        )
+        return self._db.execute(query, (most,)).fetchall()
+
+    def texts(self, keys: Sequence[bytes]) -> list[tuple[str, str]]:
+        """Return (title, text) for each key, in the order of the keys; KeyError for an unknown one."""
+        query = "SELECT title, text FROM texts WHERE key = ?"
+        found = [self._db.execute(query, (key,)).fetchone() for key in keys]
+        if None in found:
+            raise KeyError(keys[found.index(None)])
+        return found

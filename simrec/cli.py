@@ -1,0 +1,273 @@
+"""A person's door: each command parses, opens, calls and prints."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from simrec import __version__, log, runner, terminal
+from simrec.errors import UsageError
+from simrec.release import Release
+from simrec.workspace import Workspace
+
+if TYPE_CHECKING:
+    from simrec.config import Config
+    from simrec.recommend.recommender import Filters, Recommender
+
+Command = Callable[..., None]
+
+
+def main() -> None:
+    """Run the command line; exit codes are those of simrec.errors."""
+    with runner.exit_codes():
+        cli.main(standalone_mode=False, prog_name="simrec")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__)
+def cli() -> None:
+    """Related articles and related accounts, every night, on one ordinary machine."""
+
+
+def _workspace(command: Command) -> Command:
+    return click.option(
+        "-w",
+        "--workspace",
+        type=Path,
+        default=Path("workspace"),
+        envvar="SIMREC_WORKSPACE",
+        show_default=True,
+        show_envvar=True,
+        help="The folder of the workspace.",
+    )(command)
+
+
+def _step(command: Command) -> Command:
+    """Give a command the options of everything that writes to the workspace."""
+    command = click.option("-v", "--verbose", is_flag=True, help="Say what happens even without a terminal.")(command)
+    command = click.option(
+        "-c", "--config", "config_path", type=Path, envvar="SIMREC_CONFIG", show_envvar=True,
+        help="The TOML configuration; without one every key has its default.",
+    )(command)  # fmt: skip
+    return _workspace(command)
+
+
+def _json(command: Command) -> Command:
+    return click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")(command)
+
+
+def _n(command: Command) -> Command:
+    return click.option("-n", type=click.IntRange(1), default=10, show_default=True, help="How many.")(command)
+
+
+def _filters(command: Command) -> Command:
+    for name, what in reversed(
+        {
+            "account": "of this account",
+            "category": "of this category",
+            "lang": "in this language",
+            "since": "published on this day (2024-05-31) or later",
+            "until": "published on this day or earlier",
+        }.items()
+    ):
+        command = click.option(f"--{name}", help=f"Only articles {what}.")(command)
+    return command
+
+
+@cli.command()
+@click.argument("paths", nargs=-1)
+@click.option("--field", "fields", multiple=True, metavar="NAME=COLUMN", help="Which column or key holds what.")
+@click.option("--format", type=click.Choice(["auto", "jsonl", "csv", "parquet", "folder"]), default="auto")
+@click.option("--body", type=click.Choice(["auto", "text", "html", "markdown"]), default="auto")
+@click.option("--delete", "deletions", type=Path, help="A file of article ids to delete, one a line.")
+@click.option("--sync", is_flag=True, help="Delete the articles that are in none of the sources.")
+@_step
+def ingest(
+    paths: tuple[str, ...], fields: tuple[str, ...], deletions: Path | None, workspace: Path, **options: Any
+) -> None:
+    """Bring articles in from PATHS, or from the configured sources.
+
+    PATHS are JSONL (also .gz, .bz2, .xz), CSV or Parquet files, or folders of text, Markdown and HTML files.
+    """
+    from simrec.config import with_sources
+
+    config = _config(options.pop("config_path"), options.pop("verbose"))
+    config = with_sources(config, paths, fields, deletions, **options)
+    _run("ingest", Workspace.create(workspace), config)
+
+
+def _step_command(name: str, help_text: str) -> None:
+    @cli.command(name, help=help_text)
+    @_step
+    def command(workspace: Path, config_path: Path | None, verbose: bool) -> None:
+        _run(name, Workspace.open(workspace), _config(config_path, verbose))
+
+
+_step_command("train", "Train an encoder on the articles; from then on it is the one that embeds.")
+_step_command("embed", "Encode the articles that have no vector yet.")
+_step_command("index", "Build the index of a new release and find the neighbours of every article.")
+_step_command("recommend", "Make the tables of similar articles and accounts of a new release.")
+_step_command("publish", "Publish the new release if it passes the gates.")
+
+
+@cli.command()
+@_json
+@_step
+def evaluate(workspace: Path, config_path: Path | None, verbose: bool, as_json: bool) -> None:
+    """Measure the new release beside TF-IDF, and print the figures of the newest report."""
+    from simrec import status
+
+    opened, config = Workspace.open(workspace), _config(config_path, verbose)
+    _run("evaluate", opened, config)
+    _print(status.EVALUATION, status.evaluation(opened), as_json)
+
+
+@cli.command()
+@click.argument("article_id", metavar="[ID]", required=False)
+@click.option("--text", help="Ask with a text instead of an article.")
+@click.option("--file", type=Path, help="Ask with the text of a file (text, Markdown or HTML).")
+@_n
+@_filters
+@_json
+@_workspace
+def similar(
+    article_id: str | None, text: str | None, file: Path | None, n: int, as_json: bool, **options: Any
+) -> None:
+    """Print the articles most similar to article ID, to a text or to a file."""
+    if [article_id, text, file].count(None) != 2:
+        raise click.UsageError("give one of ID, --text and --file")
+    recommender, filters = _recommender(options.pop("workspace")), _filter(**options)
+    if article_id is not None:
+        hits = recommender.similar(article_id, n, filters)
+    else:
+        hits = recommender.similar_to_text(_text_of(file) if file else text or "", n, filters)
+    _print(["score", "id", "account", "date", "title"], hits, as_json)
+
+
+@cli.command()
+@click.argument("account", metavar="[ACCOUNT]", required=False)
+@_n
+@_json
+@_workspace
+def accounts(account: str | None, n: int, as_json: bool, workspace: Path) -> None:
+    """Print the accounts most similar to ACCOUNT, or the largest accounts."""
+    recommender = _recommender(workspace)
+    if account is None:
+        _print(["id", "articles", "first", "last"], recommender.largest_accounts(n), as_json)
+    else:
+        _print(["score", "id", "articles", "first", "last"], recommender.accounts(account, n), as_json)
+
+
+@cli.command()
+@click.argument("article_id", metavar="ID")
+@_json
+@_workspace
+def show(article_id: str, as_json: bool, workspace: Path) -> None:
+    """Print what the current release knows of article ID."""
+    article = _recommender(workspace).show(article_id)
+    if as_json:
+        terminal.print_json([article])
+    else:
+        terminal.print_fields(article)
+
+
+@cli.command()
+@_json
+@_workspace
+def status(as_json: bool, workspace: Path) -> None:
+    """Print what the workspace holds, which release answers, and how the last run ended."""
+    from simrec import status
+
+    facts = status.status(Workspace.open(workspace))
+    if as_json:
+        terminal.print_json([facts])
+    else:
+        terminal.print_fields(facts)
+
+
+@cli.command()
+@_json
+@_workspace
+def releases(as_json: bool, workspace: Path) -> None:
+    """Print the releases that are kept, newest first."""
+    from simrec import status
+
+    _print(status.RELEASES, status.releases(Workspace.open(workspace)), as_json)
+
+
+@cli.command()
+@click.argument("release_id", metavar="[RELEASE]", required=False)
+@_workspace
+def rollback(release_id: str | None, workspace: Path) -> None:
+    """Return to RELEASE, or to the release before the current one."""
+    from simrec import release
+
+    opened = Workspace.open(workspace)
+    with opened.lock():
+        click.echo(release.roll_back(opened, release_id).manifest.release_id)
+
+
+@cli.command()
+@_json
+@_workspace
+def rejects(as_json: bool, workspace: Path) -> None:
+    """Print the rows that were rejected or lost a value when their file was read last."""
+    from simrec.articles.store import Store
+
+    with Store.open(Workspace.open(workspace).articles_db) as store:
+        _print(["file", "line", "reason"], [reject._asdict() for reject in store.rejects()], as_json)
+
+
+@cli.command()
+@_workspace
+def verify(workspace: Path) -> None:
+    """Read the current release whole and compare every file with its checksum."""
+    release = Release.current(Workspace.open(workspace))
+    release.verify()
+    click.echo(f"{release.manifest.release_id}: {len(release.manifest.files)} files are as they were published")
+
+
+def _config(path: Path | None, verbose: bool) -> "Config":
+    from simrec import config
+
+    log.set_up(verbose)
+    return config.load(path) if path else config.Config()
+
+
+def _run(name: str, workspace: Workspace, config: "Config") -> None:
+    from simrec import steps
+
+    runner.run(name, [getattr(steps, name)], workspace, config)
+
+
+def _recommender(workspace: Path) -> "Recommender":
+    from simrec.recommend.recommender import Recommender
+
+    opened = Workspace.open(workspace)
+    release = Release.current(opened)
+    encoder = opened.encoder(release.manifest.encoder_id)
+    return Recommender(release.folder, encoder, release.manifest.index)
+
+
+def _filter(**options: str | None) -> "Filters":
+    from simrec.recommend.recommender import Filters
+
+    return Filters(**options)
+
+
+def _text_of(path: Path) -> str:
+    from simrec.articles.readers import read_text
+
+    try:
+        return read_text(path)
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path}: cannot read a text from it: {error}") from error
+
+
+def _print(columns: list[str], found: list[Any], as_json: bool) -> None:
+    rows = [row if isinstance(row, dict) else row.as_dict() for row in found]
+    if as_json:
+        terminal.print_json(rows)
+    else:
+        terminal.print_table(columns, [[terminal.cell(row, column) for column in columns] for row in rows])

@@ -1,0 +1,209 @@
+"""Typed configuration from TOML: every key with its default and range."""
+
+import difflib
+import re
+import tomllib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from simrec.errors import ConfigError, UsageError
+
+Count = Annotated[int, Meta(ge=1)]
+Share = Annotated[float, Meta(ge=0, le=1)]
+Positive = Annotated[float, Meta(gt=0)]
+
+
+class Section(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A table of the configuration file: an unknown key or a wrong type is an error."""
+
+
+class Fields(Section):
+    """Which field of a source holds what; a dot reaches into nested objects ("author.name")."""
+
+    id: str = "id"
+    title: str = "title"
+    text: str = "text"
+    account: str = "account"
+    published_at: str = "published_at"
+    url: str = "url"
+    lang: str = "lang"
+    category: str = "category"
+    tags: str = "tags"
+
+
+class Source(Section):
+    """Where articles come from: a file, a glob or a folder of text, Markdown and HTML files."""
+
+    path: str
+    format: Literal["auto", "jsonl", "csv", "parquet", "folder"] = "auto"
+    body: Literal["auto", "text", "html", "markdown"] = "auto"
+    fields: Fields | None = None
+
+
+class IngestConfig(Section):
+    sync: bool = False
+    deletions: str = ""
+    max_reject_share: Share = 0.05
+    max_delete_share: Share = 0.2
+    max_title_chars: Count = 1_000
+    max_text_chars: Count = 10_000_000
+
+
+class EncoderConfig(Section):
+    cell: Literal["gru", "lstm", "rnn"] = "gru"
+    bidirectional: bool = True
+    hidden: Count = 128
+    dim: Annotated[int, Meta(ge=8, le=4096)] = 256
+    vocab_size: Annotated[int, Meta(ge=300)] = 16_000
+    window_tokens: Annotated[int, Meta(ge=8)] = 128
+    max_windows: Count = 8
+
+
+class TrainingConfig(Section):
+    epochs: Annotated[int, Meta(ge=0)] = 5
+    batch_size: Annotated[int, Meta(ge=2)] = 128
+    learning_rate: Positive = 0.001
+    clip_norm: Positive = 1.0
+    temperature: Positive = 0.05
+    passage_tokens: Annotated[int, Meta(ge=4)] = 64
+    max_articles: Count = 100_000
+    held_out: Share = 0.05
+    seed: int = 0
+
+
+class IndexConfig(Section):
+    kind: Literal["auto", "exact", "ivf"] = "auto"
+    exact_up_to: int = 100_000
+    candidates: Count = 50
+    recall_target: Share = 0.98
+
+
+class RecommendConfig(Section):
+    similar_articles: Count = 20
+    similar_accounts: Count = 20
+
+
+class EvaluateConfig(Section):
+    sample: Annotated[int, Meta(ge=2)] = 1_000
+    max_quality_drop: Share = 0.05
+    seed: int = 0
+
+
+class EngineConfig(Section):
+    workers: Annotated[int, Meta(ge=0)] = 0
+
+
+class ReleaseConfig(Section):
+    keep: Count = 5
+
+
+class Config(Section):
+    """The whole configuration; `Config()` holds every default."""
+
+    sources: tuple[Source, ...] = ()
+    fields: Fields = Fields()
+    ingest: IngestConfig = IngestConfig()
+    encoder: EncoderConfig = EncoderConfig()
+    training: TrainingConfig = TrainingConfig()
+    index: IndexConfig = IndexConfig()
+    recommend: RecommendConfig = RecommendConfig()
+    evaluate: EvaluateConfig = EvaluateConfig()
+    engine: EngineConfig = EngineConfig()
+    release: ReleaseConfig = ReleaseConfig()
+
+    def __post_init__(self) -> None:
+        if self.recommend.similar_articles > self.index.candidates:
+            raise ValueError(
+                f"recommend.similar_articles ({self.recommend.similar_articles}) is more than "
+                f"index.candidates ({self.index.candidates}) it is chosen from"
+            )
+
+
+def load(path: Path) -> Config:
+    """Read a TOML file; paths in it are taken from the file's folder.
+
+    Raises ConfigError that names the file, the line and, for an unknown key, the nearest known one.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        config = msgspec.convert(tomllib.loads(text), Config)
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"{path}: {error}") from error
+    except msgspec.ValidationError as error:
+        raise ConfigError(_explain(path, text, str(error))) from error
+    return _resolve(config, path.resolve().parent)
+
+
+def override(config: Config, **sections: dict[str, Any]) -> Config:
+    """Return the configuration with single keys of sections replaced: `override(c, ingest={"sync": True})`."""
+    changed = {
+        name: msgspec.structs.replace(getattr(config, name), **keys)
+        for name, keys in sections.items()
+    }
+    return msgspec.structs.replace(config, **changed)
+
+
+def with_sources(
+    config: Config, paths: Sequence[str], fields: Sequence[str], deletions: Path | None, **options: Any
+) -> Config:
+    """Return the configuration with what a command line asks for: paths, "name=column" fields and options.
+
+    Paths replace the configured sources, and then nothing configured is deleted either: to add one
+    file must not delete what it does not hold.
+    """
+    named = dict(field.partition("=")[::2] for field in fields)
+    unknown = named.keys() - {field.name for field in msgspec.structs.fields(Fields)}
+    if unknown:
+        raise UsageError(f"--field {', '.join(sorted(unknown))}: the names are {', '.join(Fields.__struct_fields__)}")
+    config = msgspec.structs.replace(config, fields=msgspec.structs.replace(config.fields, **named))
+    if paths or deletions:
+        kind = {"format": options["format"], "body": options["body"]}
+        sources = tuple(Source(path=path, **kind) for path in paths)
+        config = msgspec.structs.replace(config, sources=sources)
+        return override(config, ingest={"sync": options["sync"], "deletions": str(deletions or "")})
+    return override(config, ingest={"sync": options["sync"] or config.ingest.sync})
+
+
+def _resolve(config: Config, folder: Path) -> Config:
+    sources = tuple(
+        msgspec.structs.replace(source, path=str(folder / source.path)) for source in config.sources
+    )
+    config = msgspec.structs.replace(config, sources=sources)
+    if config.ingest.deletions:
+        config = override(config, ingest={"deletions": str(folder / config.ingest.deletions)})
+    return config
+
+
+def _explain(path: Path, text: str, message: str) -> str:
+    what, _, where = message.partition(" - at ")
+    section = where.strip("`").removeprefix("$").strip(".")
+    unknown = re.search(r"unknown field `(.+)`", what)
+    if unknown:
+        key = unknown.group(1)
+        near = difflib.get_close_matches(key, set(_keys(Config)), n=1)
+        what = f"unknown key '{key}'" + (f" in [{section}]" if section else "")
+        what += f"; did you mean '{near[0]}'?" if near else "; configs/default.toml lists all keys"
+    else:
+        key = section.rpartition(".")[2]
+        what = f"{section}: {what}" if section else what
+    line = _line_of(text, key)
+    return f"{path}{f', line {line}' if line else ''}: {what}"
+
+
+def _keys(section: type[Struct]) -> Iterator[str]:
+    for field in msgspec.structs.fields(section):
+        yield field.name
+        if isinstance(field.type, type) and issubclass(field.type, Section):
+            yield from _keys(field.type)
+    if section is Config:
+        yield from _keys(Source)
+
+
+def _line_of(text: str, key: str) -> int | None:
+    pattern = re.compile(rf"^\s*(\[+\s*)?([\w.]+\.)?{re.escape(key)}\s*[\]=]")
+    numbers = (n for n, line in enumerate(text.splitlines(), start=1) if pattern.match(line))
+    return next(numbers, None) if key else None

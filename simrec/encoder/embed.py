@@ -1,0 +1,42 @@
+"""Embedding as tasks: each reads the texts of some keys, and writes one shard."""
+
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple
+
+from simrec.articles.article import encoded_text
+from simrec.articles.store import Store
+from simrec.encoder import shards
+from simrec.encoder.runtime import Encoder
+
+
+class EmbedTask(NamedTuple):
+    """Where to read and write, and the keys of the texts of one shard."""
+
+    articles_db: Path
+    encoder: Path
+    shards: Path
+    keys: list[bytes]
+    threads: int
+
+
+def plan(keys: list[bytes], articles_db: Path, encoder: Path, folder: Path, threads: int) -> list[EmbedTask]:
+    """Cut the keys into tasks of one shard each; the cut does not depend on the number of workers."""
+    cuts = range(0, len(keys), shards.SHARD_TEXTS)
+    parts = (keys[start : start + shards.SHARD_TEXTS] for start in cuts)
+    return [EmbedTask(articles_db, encoder, folder, part, threads) for part in parts]
+
+
+def embed_shard(task: EmbedTask) -> int:
+    """Encode the texts of one shard and write it; return how many. A shard that exists is left as it is."""
+    if not shards.shard_path(task.shards, task.keys).exists():
+        with Store.open(task.articles_db) as store:
+            texts = [encoded_text(title, text) for title, text in store.texts(task.keys)]
+        vectors = _encoder(task.encoder, task.threads).encode(texts)
+        shards.write_shard(task.shards, task.keys, vectors)
+    return len(task.keys)
+
+
+@lru_cache(maxsize=1)  # a worker runs many tasks of one encoder
+def _encoder(folder: Path, threads: int) -> Encoder:
+    return Encoder(folder, threads)

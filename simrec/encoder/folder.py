@@ -1,0 +1,94 @@
+"""An encoder on disk: its files, its id, its manifest, and the checks when it is opened."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from simrec import files
+from simrec.errors import ReleaseError
+
+FORMAT = 1
+ONNX, KERAS, TOKENIZER, CONFIG, CARD, MANIFEST = (
+    "encoder.onnx",
+    "encoder.keras",
+    "tokenizer.json",
+    "config.json",
+    "card.json",
+    "manifest.json",
+)
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """What running the encoder needs to know: `config.json`."""
+
+    cell: str
+    dim: int
+    window_tokens: int
+    max_windows: int
+    format: int = FORMAT
+
+
+def encoder_id(cell: str, runtime_files: list[bytes]) -> str:
+    """Derive the id from what decides the vectors, so that two encoders never share one."""
+    digest = hashlib.sha256()
+    for content in runtime_files:
+        digest.update(hashlib.sha256(content).digest())
+    return f"{cell}-{digest.hexdigest()[:12]}"
+
+
+def finish(folder: Path, runtime: Runtime, card: dict[str, Any]) -> str:
+    """Complete a staged folder that holds ONNX, KERAS and TOKENIZER; return the encoder's id."""
+    write_json(folder / CONFIG, asdict(runtime))
+    identity = encoder_id(runtime.cell, [(folder / name).read_bytes() for name in (ONNX, TOKENIZER, CONFIG)])
+    write_json(folder / CARD, card)
+    checksums = {name: files.sha256(folder / name) for name in (ONNX, KERAS, TOKENIZER, CONFIG, CARD)}
+    write_json(folder / MANIFEST, {"encoder_id": identity, "files": checksums})
+    return identity
+
+
+def check(folder: Path) -> Runtime:
+    """Return what `config.json` says, or raise ReleaseError if a file it runs on is not what was trained."""
+    try:
+        manifest = json.loads((folder / MANIFEST).read_bytes())
+        for name in (ONNX, TOKENIZER, CONFIG):
+            if files.sha256(folder / name) != manifest["files"][name]:
+                raise ReleaseError(f"{folder / name}: not the file that was trained (checksum); {_MEND}")
+        config = json.loads((folder / CONFIG).read_bytes())
+    except (OSError, ValueError, KeyError) as error:
+        raise ReleaseError(f"{folder}: no whole encoder ({error}); {_MEND}") from error
+    if config.get("format") != FORMAT:
+        raise ReleaseError(f"{folder}: format {config.get('format')}, this simrec reads {FORMAT}; {_MEND}")
+    return Runtime(**config)
+
+
+_MEND = "restore the folder, or remove it and run simrec train"
+
+
+def read_card(folder: Path) -> dict[str, Any]:
+    """Return how the encoder was made and what it scored."""
+    card: dict[str, Any] = json.loads((folder / CARD).read_bytes())
+    return card
+
+
+def newest(encoders: Path) -> str | None:
+    """Return the id of the encoder trained last, or None: what the workspace embeds with."""
+    cards = [(read_card(folder)["created_at"], folder.name) for folder in encoders.glob("*/") if _is_whole(folder)]
+    return max(cards)[1] if cards else None
+
+
+def trained_from(encoders: Path, plan: str) -> str | None:
+    """Return the id of the encoder that came of this training plan, or None."""
+    folders = (folder for folder in sorted(encoders.glob("*/")) if _is_whole(folder))
+    return next((folder.name for folder in folders if read_card(folder).get("plan") == plan), None)
+
+
+def _is_whole(folder: Path) -> bool:
+    return not folder.name.startswith(".") and (folder / MANIFEST).exists()
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write readable JSON with its keys in order of insertion."""
+    files.write(path, (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode())

@@ -1,0 +1,73 @@
+"""The embedding cache: immutable shards of (key of the text, vector), named by the keys they hold."""
+
+import hashlib
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from simrec import files
+from simrec.errors import ReleaseError
+
+KEY = np.dtype("S16")  # all keys have 16 bytes, so that NumPy's trailing zeros are no ambiguity
+SHARD_TEXTS = 4096
+
+
+def shard_path(folder: Path, keys: Sequence[bytes]) -> Path:
+    """Name the shard that holds the vectors of these keys."""
+    return folder / f"{hashlib.sha256(b''.join(keys)).hexdigest()[:32]}.npz"
+
+
+def write_shard(folder: Path, keys: Sequence[bytes], vectors: np.ndarray) -> None:
+    """Write one shard, whole or not at all; vectors float [keys, dim] are kept in float16."""
+    with files.atomic_path(shard_path(folder, keys)) as temporary, temporary.open("wb") as file:
+        np.savez(file, keys=np.array(keys, dtype=KEY), vectors=vectors.astype(np.float16))
+
+
+class Cache:
+    """All shards of one encoder, as they are when it is opened."""
+
+    def __init__(self, folder: Path) -> None:
+        self._paths = sorted(path for path in folder.glob("*.npz") if not path.name.startswith("."))
+        keys = [_load(path, "keys") for path in self._paths]
+        self._shard = np.repeat(np.arange(len(keys)), [len(part) for part in keys])
+        self._row = np.concatenate([np.arange(len(part)) for part in keys] or [np.empty(0, dtype=int)])
+        all_keys = np.concatenate([np.empty(0, dtype=KEY), *keys])
+        self._order = np.argsort(all_keys, kind="stable")
+        self._sorted = all_keys[self._order]
+
+    def __len__(self) -> int:
+        return len(self._sorted)
+
+    def missing(self, keys: Sequence[bytes]) -> list[bytes]:
+        """Return the keys without a vector, in order."""
+        found = self._find(np.array(keys, dtype=KEY))
+        return [key for key, position in zip(keys, found, strict=True) if position < 0]
+
+    def gather(self, keys: Sequence[bytes], out: np.ndarray) -> None:
+        """Write the vector of each key into the rows of `out`; KeyError if one is missing."""
+        found = self._find(np.array(keys, dtype=KEY))
+        if (found < 0).any():
+            raise KeyError(keys[int(np.argmax(found < 0))])
+        shards, rows = self._shard[found], self._row[found]
+        for shard in np.unique(shards):
+            here = np.flatnonzero(shards == shard)
+            out[here] = _load(self._paths[shard], "vectors")[rows[here]]
+
+    def _find(self, keys: np.ndarray) -> np.ndarray:
+        """Return where each key stands among all shards' rows, or -1."""
+        if not len(self):
+            return np.full(len(keys), -1)
+        position = np.searchsorted(self._sorted, keys).clip(max=len(self) - 1)
+        return np.where(self._sorted[position] == keys, self._order[position], -1)
+
+
+def _load(path: Path, name: str) -> np.ndarray:
+    """Read one array of a shard; the file's own CRC catches a flipped byte."""
+    try:
+        with np.load(path, allow_pickle=False) as shard:
+            array: np.ndarray = shard[name]
+            return array
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise ReleaseError(f"{path}: damaged ({error}); remove it and run simrec embed") from error

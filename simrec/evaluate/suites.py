@@ -1,0 +1,128 @@
+"""Suites: questions with known answers that a corpus holds itself, without anybody labelling it."""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from simrec.evaluate.metrics import precision, reciprocal_rank
+
+SHORTEST_TEXT = 80  # characters; half of less is no text to find
+FEWEST = 20  # questions below which a figure says nothing
+FEWEST_OF_LABEL = 2
+K = 10
+MIDDLE = re.compile(r"\s")
+
+Scorer = Callable[[Sequence[str], Sequence[str]], np.ndarray]
+
+
+class Sampled(NamedTuple):
+    """A sampled article: its text and what labels there are."""
+
+    title: str
+    text: str
+    account: str | None
+    category: str | None
+
+
+@dataclass(frozen=True)
+class Result:
+    """What one suite measured for each scorer, or why it could not be measured."""
+
+    suite: str
+    measure: str
+    questions: int
+    values: dict[str, float]
+    skipped: str = ""
+
+
+def run(sample: Sequence[Sampled], scorers: dict[str, Scorer]) -> list[Result]:
+    """Ask every suite of every scorer on the same texts."""
+    return [
+        _halves(sample, scorers),
+        _known_item(sample, scorers),
+        _same_label(sample, scorers, "category"),
+        _same_label(sample, scorers, "account"),
+    ]
+
+
+def _halves(sample: Sequence[Sampled], scorers: dict[str, Scorer]) -> Result:
+    """The first half of a text has to find the second one among all second halves."""
+    cut = [halves(article.text) for article in sample if len(article.text) >= SHORTEST_TEXT]
+    return _paired("split-half", cut, scorers, f"only {len(cut)} texts of at least {SHORTEST_TEXT} characters")
+
+
+def _known_item(sample: Sequence[Sampled], scorers: dict[str, Scorer]) -> Result:
+    """The title has to find its text among all texts, which are compared without their titles."""
+    titled = [(article.title, article.text) for article in sample if article.title and article.text]
+    return _paired("known-item", titled, scorers, f"only {len(titled)} articles have a title and a text")
+
+
+def _paired(name: str, pairs: list[tuple[str, str]], scorers: dict[str, Scorer], why: str) -> Result:
+    if len(pairs) < FEWEST:
+        return Result(name, "MRR", len(pairs), {}, why)
+    left, right = zip(*pairs, strict=True)
+    values = {who: reciprocal_rank(scores(left, right)) for who, scores in scorers.items()}
+    return Result(name, "MRR", len(pairs), values)
+
+
+def _same_label(sample: Sequence[Sampled], scorers: dict[str, Scorer], field: str) -> Result:
+    """The texts nearest to a text have to bear its label."""
+    name, measure = f"same {field}", f"P@{K}"
+    counts = Counter(getattr(article, field) for article in sample)
+    del counts[None]
+    labelled = [article for article in sample if counts[getattr(article, field)] >= FEWEST_OF_LABEL]
+    labels = [getattr(article, field) for article in labelled]
+    texts = [article.text or article.title for article in labelled]
+    if len(texts) < FEWEST or len(set(labels)) < 2:
+        why = f"only {len(texts)} sampled articles share a {field}, of {len(set(labels))} different ones"
+        return Result(name, measure, len(texts), {}, why)
+    values = {who: precision(scores(texts, texts), labels, K) for who, scores in scorers.items()}
+    return Result(name, measure, len(texts), values)
+
+
+def halves(text: str) -> tuple[str, str]:
+    """Cut a text at the white space nearest after its middle, or in the middle where there is none near."""
+    middle = len(text) // 2
+    space = MIDDLE.search(text, middle, middle + 40)
+    cut = space.start() if space else middle
+    return text[:cut], text[cut:].lstrip()
+
+
+def encoder_scorer(encode: Callable[[Sequence[str]], np.ndarray]) -> Scorer:
+    """Return a scorer by cosine of encoded texts, which encodes each text once for all suites."""
+    known: dict[str, np.ndarray] = {}
+
+    def vectors(texts: Sequence[str]) -> np.ndarray:
+        new = [text for text in dict.fromkeys(texts) if text not in known]
+        known.update(zip(new, encode(new) if new else (), strict=True))
+        return np.stack([known[text] for text in texts])
+
+    return lambda left, right: vectors(left) @ vectors(right).T
+
+
+def as_sentence(results: Sequence[Result]) -> str:
+    """Return what was measured in one line, for the log."""
+    measured = (
+        f"{result.suite} {result.measure} " + " ".join(f"{who} {value:.3f}" for who, value in result.values.items())
+        for result in results
+        if result.values
+    )
+    return "; ".join(measured) or "the corpus is too small to measure anything"
+
+
+def as_json(results: Sequence[Result]) -> list[dict[str, Any]]:
+    """Return results as the report keeps them, values rounded to four places."""
+    return [
+        {
+            "suite": result.suite,
+            "measure": result.measure,
+            "questions": result.questions,
+            **({"skipped": result.skipped} if result.skipped else {}),
+            "values": {who: round(value, 4) for who, value in result.values.items()},
+        }
+        for result in results
+    ]

@@ -1,0 +1,111 @@
+"""The only place that writes, renames, locks and checksums files."""
+
+import fcntl
+import hashlib
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from simrec.errors import LockedError
+
+TEMPORARY = ".tmp"
+BLOCK = 1 << 20
+
+
+@contextmanager
+def atomic_path(target: Path) -> Iterator[Path]:
+    """Yield a temporary path beside the target; on success it becomes the target, on failure it is gone.
+
+    The order is write, fsync, rename, fsync of the folder: after a crash the target is the old file
+    or the new one, whole (Pillai et al., OSDI 2014).
+    """
+    temporary = target.with_name(f".{target.name}.{os.getpid()}{TEMPORARY}")
+    try:
+        yield temporary
+        sync(temporary)
+        temporary.replace(target)
+    except BaseException:
+        with suppress(OSError):
+            temporary.unlink()
+        raise
+    sync(target.parent)
+
+
+def write(target: Path, content: bytes) -> None:
+    """Replace a file by the content, all or nothing."""
+    with atomic_path(target) as temporary:
+        temporary.write_bytes(content)
+
+
+def append_line(target: Path, line: str) -> None:
+    """Append one line in a single write, so that no reader sees two lines mixed."""
+    with target.open("a+b", buffering=0) as file:
+        if file.seek(0, os.SEEK_END) and (file.seek(-1, os.SEEK_END), file.read(1))[1] != b"\n":
+            line = f"\n{line}"  # a crash left half a line: it must not take this one with it
+        file.write(f"{line}\n".encode())
+        os.fsync(file.fileno())
+
+
+def sync(path: Path) -> None:
+    """Force a file or a folder's entries to the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def move_folder(staged: Path, final: Path) -> None:
+    """Give a finished folder its final name: complete where it exists, absent before."""
+    for path in sorted(staged.rglob("*")):
+        sync(path)
+    sync(staged)
+    staged.rename(final)
+    sync(final.parent)
+    sync(staged.parent)
+
+
+def remove_folder(folder: Path) -> None:
+    """Remove a folder; it is renamed first, so that nobody opens one that is half gone."""
+    if folder.exists():
+        doomed = folder.with_name(f".{folder.name}.{os.getpid()}{TEMPORARY}")
+        folder.rename(doomed)
+        shutil.rmtree(doomed)
+
+
+def sweep(folder: Path) -> None:
+    """Remove what killed runs left half-written in a folder. Only the holder of the lock may."""
+    for leftover in folder.glob(f".*{TEMPORARY}"):
+        if leftover.is_dir():
+            shutil.rmtree(leftover, ignore_errors=True)
+        else:
+            leftover.unlink(missing_ok=True)
+
+
+def sha256(path: Path) -> str:
+    """Return the checksum of a file's bytes, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextmanager
+def lock(path: Path) -> Iterator[None]:
+    """Hold a file's lock, or raise LockedError at once; the system frees it when the holder dies.
+
+    The file stays where it is: removing it would let two runs hold two files of one name.
+    """
+    with path.open("a+", encoding="utf-8") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            holder = file.read().strip() or "another process"
+            raise LockedError(
+                f"{path.parent}: {holder} is at work here; wait for it to end, nothing was changed"
+            ) from None
+        file.truncate(0)
+        file.write(f"process {os.getpid()}")
+        file.flush()
+        yield

@@ -1,0 +1,35 @@
+"""Vectors on disk and in memory: half precision at rest, unit single precision to compute with."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from simrec.errors import GateError
+
+
+def read_unit(path: Path) -> np.ndarray:
+    """Return the stored vectors as float32 unit rows [rows, dim]."""
+    return unit(np.load(path, mmap_mode="r", allow_pickle=False))
+
+
+def unit(vectors: np.ndarray) -> np.ndarray:
+    """Return float32 rows of length one; half precision has moved them off it by up to 1e-3."""
+    rows = vectors.astype(np.float32)
+    return rows / np.linalg.norm(rows, axis=-1, keepdims=True)
+
+
+def check(path: Path, ids: Sequence[str]) -> None:
+    """Raise GateError that names the first article whose stored vector is zero or not a number."""
+    vectors = np.load(path, mmap_mode="r", allow_pickle=False)
+    bad = [row for row in range(len(ids)) if not _is_sound(vectors[row])]
+    if bad:
+        raise GateError(
+            f"{len(bad):,} articles have a vector that is zero or not a number, the first is '{ids[bad[0]]}'; "
+            "the encoder is broken: train another one"
+        )
+
+
+def _is_sound(vector: np.ndarray) -> bool:
+    norm = np.linalg.norm(vector.astype(np.float32))
+    return bool(np.isfinite(norm) and norm > 0.5)

@@ -1,0 +1,94 @@
+"""Logging set-up for entry points, progress on a terminal, and the run journal."""
+
+import json
+import logging
+import os
+import resource
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from simrec import files
+
+
+def set_up(verbose: bool) -> None:
+    """Log to stderr: what happens on a terminal or when asked to, only warnings under cron."""
+    level = logging.INFO if verbose or sys.stderr.isatty() else logging.WARNING
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr, force=True)
+    logging.getLogger("simrec").setLevel(level)
+
+
+@contextmanager
+def progress(label: str, total: int | None, unit: str = "articles") -> Iterator[Any]:
+    """Yield a progress bar on stderr with `update(n)`; it is silent where there is no terminal."""
+    from tqdm import tqdm
+
+    with tqdm(
+        desc=label,
+        total=total,
+        unit=f" {unit}",
+        file=sys.stderr,
+        disable=None,
+        dynamic_ncols=True,
+        leave=False,
+    ) as bar:
+        yield bar
+
+
+@contextmanager
+def native_silence() -> Iterator[None]:
+    """Keep compiled libraries from writing to stderr; Python errors still reach it.
+
+    TensorFlow 2.21 logs through absl before its log level can be set.
+    """
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+
+
+class Cost:
+    """Wall seconds, CPU seconds (children included) and peak memory since it was made."""
+
+    def __init__(self) -> None:
+        self._wall = time.monotonic()
+        self._cpu = _cpu_seconds()
+
+    def so_far(self) -> dict[str, float]:
+        own, children = (resource.getrusage(who) for who in _BOTH)
+        return {
+            "seconds": round(time.monotonic() - self._wall, 3),
+            "cpu_seconds": round(_cpu_seconds() - self._cpu, 3),
+            "peak_mib": max(own.ru_maxrss, children.ru_maxrss) // 1024,  # Linux counts KiB
+        }
+
+
+_BOTH = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+
+
+def _cpu_seconds() -> float:
+    return sum(usage.ru_utime + usage.ru_stime for usage in map(resource.getrusage, _BOTH))
+
+
+def append_journal(path: Path, run: dict[str, Any]) -> None:
+    """Add one job run to the journal, as one line of JSON."""
+    files.append_line(path, json.dumps(run, ensure_ascii=False))
+
+
+def read_journal(path: Path) -> list[dict[str, Any]]:
+    """Return the runs in order; a line cut off by a crash or a full disk is passed over."""
+    runs = []
+    for line in path.read_bytes().splitlines() if path.exists() else ():
+        try:
+            runs.append(json.loads(line))
+        except ValueError:
+            continue
+    return runs

@@ -1,0 +1,158 @@
+"""Releases: stage, seal with a manifest, publish by one rename, roll back, prune."""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from simrec import __version__, files
+from simrec.errors import ReleaseError
+from simrec.workspace import Workspace
+
+MANIFEST = "manifest.json"
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a release is made of: `manifest.json`."""
+
+    release_id: str
+    created_at: str
+    encoder_id: str
+    articles: int
+    accounts: int
+    index: dict[str, Any]
+    files: dict[str, dict[str, Any]]
+    simrec: str = __version__
+
+
+@dataclass(frozen=True)
+class Release:
+    """A published folder; it is whole and never changes."""
+
+    folder: Path
+    manifest: Manifest
+
+    @classmethod
+    def open(cls, folder: Path) -> "Release":
+        """Open a release; ReleaseError if a file is missing or not of the size its manifest says."""
+        manifest = _read_manifest(folder)
+        for name, facts in manifest.files.items():
+            path = folder / name
+            if not path.is_file() or path.stat().st_size != facts["bytes"]:
+                raise ReleaseError(f"{path}: missing or cut short; simrec rollback returns to the release before")
+        return cls(folder, manifest)
+
+    @classmethod
+    def current(cls, workspace: Workspace) -> "Release":
+        """Open the release that CURRENT names; it is read once, so that a question meets one release."""
+        release_id = current_id(workspace)
+        if release_id is None:
+            raise ReleaseError(f"{workspace.root}: no release is published yet; run the nightly job")
+        return cls.open(workspace.release(release_id))
+
+    def verify(self) -> None:
+        """Read every file; ReleaseError that names the first whose bytes are not those that were published."""
+        for name, facts in self.manifest.files.items():
+            if files.sha256(self.folder / name) != facts["sha256"]:
+                raise ReleaseError(
+                    f"{self.folder / name}: damaged (checksum); simrec rollback returns to the release before"
+                )
+
+
+def _read_manifest(folder: Path) -> Manifest:
+    try:
+        return Manifest(**json.loads((folder / MANIFEST).read_bytes()))
+    except (OSError, ValueError, TypeError) as error:
+        raise ReleaseError(f"{folder}: no readable release ({error})") from error
+
+
+def derive_id(keys: Iterable[tuple[str, bytes, bytes]], encoder_id: str, rules: str) -> str:
+    """Derive a release's id from its articles (id, row key, text key), its encoder and the rules it is made by."""
+    digest = hashlib.sha256(f"{__version__}\n{encoder_id}\n{rules}\n".encode())
+    for article_id, row_key, _ in keys:
+        digest.update(article_id.encode() + b"\0" + row_key)
+    return digest.hexdigest()[:16]
+
+
+def current_id(workspace: Workspace) -> str | None:
+    """Return the id of the published release, or None before the first."""
+    try:
+        return workspace.current.read_text(encoding="utf-8").strip()
+    except FileNotFoundError:
+        return None
+
+
+def seal(folder: Path, **facts: Any) -> None:
+    """Write the manifest of a staged release, with the size and checksum of every file in it."""
+    names = sorted(path.name for path in folder.iterdir() if path.is_file() and path.name != MANIFEST)
+    content = {
+        name: {"bytes": (folder / name).stat().st_size, "sha256": files.sha256(folder / name)} for name in names
+    }
+    manifest = Manifest(files=content, **facts)
+    files.write(folder / MANIFEST, (json.dumps(asdict(manifest), indent=1) + "\n").encode())
+
+
+def publish(workspace: Workspace, release_id: str) -> None:
+    """Move a sealed release from staging to where it stays, and point CURRENT at it.
+
+    Two renames: after the first the release exists, after the second it is asked. Killed between
+    them, the old release answers and the next run does the second.
+    """
+    final = workspace.release(release_id)
+    if not final.exists():
+        Release.open(workspace.staged(release_id))
+        files.move_folder(workspace.staged(release_id), final)
+    _point_at(workspace, release_id)
+
+
+def roll_back(workspace: Workspace, release_id: str | None = None) -> Release:
+    """Point CURRENT at a release, by default at the one before the current one, and return it."""
+    if release_id is None:
+        release_id = _before(workspace, current_id(workspace))
+    elif not workspace.release(release_id).is_dir():
+        raise ReleaseError(f"no release '{release_id}'; simrec releases lists them")
+    release = Release.open(workspace.release(release_id))
+    release.verify()
+    left = current_id(workspace)
+    hold = (held(workspace) | ({left} if left else set())) - {release_id}
+    files.write(workspace.held, "".join(f"{held_id}\n" for held_id in sorted(hold)).encode())
+    _point_at(workspace, release_id)
+    return release
+
+
+def held(workspace: Workspace) -> set[str]:
+    """Return the ids that were rolled back from: the next nightly run must not publish them again by itself."""
+    return set(workspace.held.read_text(encoding="utf-8").split()) if workspace.held.exists() else set()
+
+
+def _before(workspace: Workspace, current: str | None) -> str:
+    ids = [release.manifest.release_id for release in published(workspace)]
+    if current not in ids or ids.index(current) == len(ids) - 1:
+        raise ReleaseError(f"{workspace.root}: no release before the current one to roll back to")
+    return ids[ids.index(current) + 1]
+
+
+def published(workspace: Workspace) -> list[Release]:
+    """Return all readable releases, newest first."""
+    releases = []
+    for folder in workspace.releases.iterdir():
+        try:
+            releases.append(Release(folder, _read_manifest(folder)))
+        except ReleaseError:
+            continue  # a damaged one is nothing to offer; opening it by name says what is wrong
+    return sorted(releases, key=lambda r: (r.manifest.created_at, r.manifest.release_id), reverse=True)
+
+
+def prune(workspace: Workspace, keep: int) -> list[str]:
+    """Remove all but the newest releases, never the current one; return the ids of those removed."""
+    doomed = [r for r in published(workspace)[keep:] if r.manifest.release_id != current_id(workspace)]
+    for release in doomed:
+        files.remove_folder(release.folder)
+    return [release.manifest.release_id for release in doomed]
+
+
+def _point_at(workspace: Workspace, release_id: str) -> None:
+    files.write(workspace.current, f"{release_id}\n".encode())

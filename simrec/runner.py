@@ -1,0 +1,125 @@
+"""The runner: gives the steps of a job the lock, the journal and the exit code."""
+
+import errno
+import logging
+import os
+import sqlite3
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from simrec import log
+from simrec.errors import ConfigError, SimrecError
+from simrec.workspace import Workspace
+
+if TYPE_CHECKING:
+    from simrec.config import Config
+    from simrec.steps import Step
+
+logger = logging.getLogger(__name__)
+
+INTERRUPTED = 130
+DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG, errno.EIO)
+SQLITE_DISK = ("full", "readonly", "unable to open", "disk i/o")
+
+
+def run(job: str, steps: "Sequence[Step]", workspace: Workspace, config: "Config") -> None:
+    """Run the steps in order under the workspace's lock and add a line to its journal.
+
+    The first step that fails ends the run; what the steps before it did stays, and the same command
+    goes on from there.
+    """
+    with workspace.lock():
+        record: dict[str, Any] = {"job": job, "started_at": _now(), "steps": []}
+        cost = log.Cost()
+        try:
+            for step in steps:
+                record["steps"].append(_run_step(step, workspace, config))
+            record["exit_code"] = 0
+        except BaseException as error:
+            known = _as_simrec_error(error)
+            record["exit_code"] = known.exit_code if known else INTERRUPTED if _interrupt(error) else 1
+            record["error"] = str(known or repr(error))
+            raise
+        finally:
+            log.append_journal(workspace.journal, {**record, **cost.so_far()})
+
+
+def _run_step(step: "Step", workspace: Workspace, config: "Config") -> dict[str, Any]:
+    cost = log.Cost()
+    outcome = step(workspace, config)
+    spent = cost.so_far()
+    logger.info("%s: %s (%.1f s)", step.__name__, outcome.sentence, spent["seconds"])
+    return {
+        "step": step.__name__,
+        "state": "skipped" if outcome.skipped else "done",
+        "rows_in": outcome.rows_in,
+        "rows_out": outcome.rows_out,
+        "what": outcome.sentence,
+        **spent,
+    }
+
+
+@contextmanager
+def exit_codes() -> Iterator[None]:
+    """Turn what goes wrong inside into one sentence on stderr and the exit code of its kind."""
+    try:
+        yield
+    except click.exceptions.Exit as error:
+        sys.exit(error.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # `| head` has seen enough
+        sys.exit(0)
+    except BaseException as error:
+        known = _as_simrec_error(error)
+        if known:
+            click.echo(f"simrec: {known}", err=True)
+            sys.exit(known.exit_code)
+        if _interrupt(error):
+            click.echo("simrec: interrupted; the same command goes on where it was", err=True)
+            sys.exit(INTERRUPTED)
+        raise  # a bug: Python's own traceback and exit code 1 say most
+
+
+def main(steps: "Sequence[Step]") -> None:
+    """Run a job file's steps with the options every job has; the job is named as its file."""
+
+    @click.command(help=f"Run the job: {', then '.join(step.__name__ for step in steps)}.")
+    @click.option("-c", "--config", "config_path", type=Path, required=True, help="The TOML configuration.")
+    @click.option("-w", "--workspace", type=Path, required=True, help="The folder of the workspace.")
+    @click.option("-v", "--verbose", is_flag=True, help="Say what happens even without a terminal.")
+    def job(config_path: Path, workspace: Path, verbose: bool) -> None:
+        from simrec import config
+
+        log.set_up(verbose)
+        run(Path(sys.argv[0]).stem, steps, Workspace.create(workspace), config.load(config_path))
+
+    with exit_codes():
+        job.main(standalone_mode=False)
+
+
+def _as_simrec_error(error: BaseException) -> SimrecError | None:
+    """Return the error as one with a sentence, or None if it is nobody's but a programmer's."""
+    if isinstance(error, SimrecError):
+        return error
+    if isinstance(error, OSError) and error.errno in DISK:
+        return ConfigError(f"{error.filename or 'the disk'}: {error.strerror}; nothing published was changed")
+    if isinstance(error, sqlite3.Error) and any(word in str(error).lower() for word in SQLITE_DISK):
+        return ConfigError(f"the article store: {error}; nothing published was changed")
+    return None
+
+
+def _interrupt(error: BaseException) -> bool:
+    return isinstance(error, KeyboardInterrupt | click.Abort)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -1,0 +1,64 @@
+"""A workspace: names every path on disk; opens and creates it."""
+
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+from simrec import files
+from simrec.errors import ReleaseError
+
+FORMAT = "simrec workspace 1"
+
+
+class Workspace:
+    """A folder that holds the articles, the encoders, the embedding cache and the releases."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.format = root / "FORMAT"
+        self.current = root / "CURRENT"
+        self.held = root / "HELD"
+        self.articles_db = root / "articles.db"
+        self.encoders = root / "encoders"
+        self.releases = root / "releases"
+        self.staging = root / "staging"
+        self.journal = root / "journal.jsonl"
+
+    @classmethod
+    def open(cls, root: Path) -> "Workspace":
+        """Open an existing workspace; ReleaseError if it is none or of another format."""
+        workspace = cls(root)
+        if not workspace.format.is_file():
+            raise ReleaseError(f"{root}: no workspace here; simrec ingest creates one (see --workspace)")
+        found = workspace.format.read_text(encoding="utf-8").strip()
+        if found != FORMAT:
+            raise ReleaseError(f"{root}: this is a '{found}', and this simrec reads '{FORMAT}'")
+        return workspace
+
+    @classmethod
+    def create(cls, root: Path) -> "Workspace":
+        """Open the workspace, making it first where there is none.
+
+        FORMAT is written last: a folder without it is not a workspace yet.
+        """
+        workspace = cls(root)
+        if not workspace.format.is_file():
+            for folder in (workspace.encoders, root / "embeddings", workspace.releases, workspace.staging):
+                folder.mkdir(parents=True, exist_ok=True)
+            files.write(workspace.format, f"{FORMAT}\n".encode())
+        return cls.open(root)
+
+    def lock(self) -> AbstractContextManager[None]:
+        """Hold the workspace for writing; LockedError if another process does. Readers never lock."""
+        return files.lock(self.root / "LOCK")
+
+    def encoder(self, encoder_id: str) -> Path:
+        return self.encoders / encoder_id
+
+    def embeddings(self, encoder_id: str) -> Path:
+        return self.root / "embeddings" / encoder_id
+
+    def release(self, release_id: str) -> Path:
+        return self.releases / release_id
+
+    def staged(self, name: str) -> Path:
+        return self.staging / name

@@ -28,6 +28,7 @@ def passages() -> Iterator[dict[str, Any]]:
 
 
 def main(target: Path) -> None:
+    """Write the passages as JSON lines."""
     target.parent.mkdir(parents=True, exist_ok=True)
     with target.open("w", encoding="utf-8") as lines:
         for article in passages():

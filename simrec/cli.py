@@ -131,9 +131,7 @@ def evaluate(workspace: Path, config_path: Path | None, verbose: bool, as_json: 
 @_filters
 @_json
 @_workspace
-def similar(
-    article_id: str | None, text: str | None, file: Path | None, n: int, as_json: bool, **options: Any
-) -> None:
+def similar(article_id: str | None, text: str | None, file: Path | None, n: int, as_json: bool, **options: Any) -> None:
     """Print the articles most similar to article ID, to a text or to a file."""
     if [article_id, text, file].count(None) != 2:
         raise click.UsageError("give one of ID, --text and --file")

@@ -21,7 +21,7 @@ class Section(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A table of the configuration file: an unknown key or a wrong type is an error."""
 
 
-class Fields(Section):
+class Fields(Section, frozen=True):
     """Which field of a source holds what; a dot reaches into nested objects ("author.name")."""
 
     id: str = "id"
@@ -35,7 +35,7 @@ class Fields(Section):
     tags: str = "tags"
 
 
-class Source(Section):
+class Source(Section, frozen=True):
     """Where articles come from: a file, a glob or a folder of text, Markdown and HTML files."""
 
     path: str
@@ -44,7 +44,9 @@ class Source(Section):
     fields: Fields | None = None
 
 
-class IngestConfig(Section):
+class IngestConfig(Section, frozen=True):
+    """What is taken in, what is taken out, and how much of it may be bad."""
+
     sync: bool = False
     deletions: str = ""
     max_reject_share: Share = 0.05
@@ -53,7 +55,9 @@ class IngestConfig(Section):
     max_text_chars: Count = 10_000_000
 
 
-class EncoderConfig(Section):
+class EncoderConfig(Section, frozen=True):
+    """The shape of the network, and how much of an article it reads."""
+
     cell: Literal["gru", "lstm", "rnn"] = "gru"
     bidirectional: bool = True
     hidden: Count = 128
@@ -63,7 +67,9 @@ class EncoderConfig(Section):
     max_windows: Count = 8
 
 
-class TrainingConfig(Section):
+class TrainingConfig(Section, frozen=True):
+    """How the encoder is trained."""
+
     epochs: Annotated[int, Meta(ge=0)] = 5
     batch_size: Annotated[int, Meta(ge=2)] = 128
     learning_rate: Positive = 0.001
@@ -75,33 +81,43 @@ class TrainingConfig(Section):
     seed: int = 0
 
 
-class IndexConfig(Section):
+class IndexConfig(Section, frozen=True):
+    """How neighbours are found, and how well."""
+
     kind: Literal["auto", "exact", "ivf"] = "auto"
     exact_up_to: int = 100_000
     candidates: Count = 50
     recall_target: Share = 0.98
 
 
-class RecommendConfig(Section):
+class RecommendConfig(Section, frozen=True):
+    """How many places the tables have."""
+
     similar_articles: Count = 20
     similar_accounts: Count = 20
 
 
-class EvaluateConfig(Section):
+class EvaluateConfig(Section, frozen=True):
+    """How quality is measured, and how far it may fall."""
+
     sample: Annotated[int, Meta(ge=2)] = 1_000
     max_quality_drop: Share = 0.05
-    seed: int = 0
 
 
-class EngineConfig(Section):
+class EngineConfig(Section, frozen=True):
+    """Where tasks run; 0 workers are one for each core."""
+
     workers: Annotated[int, Meta(ge=0)] = 0
+    shard_texts: Count = 4096
 
 
-class ReleaseConfig(Section):
+class ReleaseConfig(Section, frozen=True):
+    """How many releases stay on disk."""
+
     keep: Count = 5
 
 
-class Config(Section):
+class Config(Section, frozen=True):
     """The whole configuration; `Config()` holds every default."""
 
     sources: tuple[Source, ...] = ()
@@ -140,10 +156,7 @@ def load(path: Path) -> Config:
 
 def override(config: Config, **sections: dict[str, Any]) -> Config:
     """Return the configuration with single keys of sections replaced: `override(c, ingest={"sync": True})`."""
-    changed = {
-        name: msgspec.structs.replace(getattr(config, name), **keys)
-        for name, keys in sections.items()
-    }
+    changed = {name: msgspec.structs.replace(getattr(config, name), **keys) for name, keys in sections.items()}
     return msgspec.structs.replace(config, **changed)
 
 
@@ -169,9 +182,7 @@ def with_sources(
 
 
 def _resolve(config: Config, folder: Path) -> Config:
-    sources = tuple(
-        msgspec.structs.replace(source, path=str(folder / source.path)) for source in config.sources
-    )
+    sources = tuple(msgspec.structs.replace(source, path=str(folder / source.path)) for source in config.sources)
     config = msgspec.structs.replace(config, sources=sources)
     if config.ingest.deletions:
         config = override(config, ingest={"deletions": str(folder / config.ingest.deletions)})

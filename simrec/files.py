@@ -22,6 +22,7 @@ def atomic_path(target: Path) -> Iterator[Path]:
     or the new one, whole (Pillai et al., OSDI 2014).
     """
     temporary = target.with_name(f".{target.name}.{os.getpid()}{TEMPORARY}")
+    temporary.unlink(missing_ok=True)  # of a killed process that had this one's number
     try:
         yield temporary
         sync(temporary)
@@ -67,6 +68,11 @@ def move_folder(staged: Path, final: Path) -> None:
     sync(staged.parent)
 
 
+def remove(path: Path) -> None:
+    """Remove a file, if it is there."""
+    path.unlink(missing_ok=True)
+
+
 def remove_folder(folder: Path) -> None:
     """Remove a folder; it is renamed first, so that nobody opens one that is half gone."""
     if folder.exists():
@@ -76,7 +82,7 @@ def remove_folder(folder: Path) -> None:
 
 
 def sweep(folder: Path) -> None:
-    """Remove what killed runs left half-written in a folder. Only the holder of the lock may."""
+    """Remove what killed runs left half-written in a folder."""
     for leftover in folder.glob(f".*{TEMPORARY}"):
         if leftover.is_dir():
             shutil.rmtree(leftover, ignore_errors=True)

@@ -88,9 +88,7 @@ def current_id(workspace: Workspace) -> str | None:
 def seal(folder: Path, **facts: Any) -> None:
     """Write the manifest of a staged release, with the size and checksum of every file in it."""
     names = sorted(path.name for path in folder.iterdir() if path.is_file() and path.name != MANIFEST)
-    content = {
-        name: {"bytes": (folder / name).stat().st_size, "sha256": files.sha256(folder / name)} for name in names
-    }
+    content = {name: {"bytes": (folder / name).stat().st_size, "sha256": files.sha256(folder / name)} for name in names}
     manifest = Manifest(files=content, **facts)
     files.write(folder / MANIFEST, (json.dumps(asdict(manifest), indent=1) + "\n").encode())
 

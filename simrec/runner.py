@@ -35,6 +35,7 @@ def run(job: str, steps: "Sequence[Step]", workspace: Workspace, config: "Config
     goes on from there.
     """
     with workspace.lock():
+        workspace.sweep()
         record: dict[str, Any] = {"job": job, "started_at": _now(), "steps": []}
         cost = log.Cost()
         try:
@@ -47,7 +48,14 @@ def run(job: str, steps: "Sequence[Step]", workspace: Workspace, config: "Config
             record["error"] = str(known or repr(error))
             raise
         finally:
-            log.append_journal(workspace.journal, {**record, **cost.so_far()})
+            _journal(workspace, {**record, **cost.so_far()})
+
+
+def _journal(workspace: Workspace, record: dict[str, Any]) -> None:
+    try:
+        log.append_journal(workspace.journal, record)
+    except OSError as error:  # a full disk must not hide what the run has to say
+        logger.warning("%s: not written (%s)", workspace.journal, error.strerror)
 
 
 def _run_step(step: "Step", workspace: Workspace, config: "Config") -> dict[str, Any]:

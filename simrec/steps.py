@@ -96,19 +96,20 @@ def _training() -> Any:
 def embed(workspace: Workspace, config: Config) -> Outcome:
     """Encode the texts that have no vector yet by the newest encoder."""
     from simrec.encoder import embed as room
-    from simrec.encoder.shards import SHARD_TEXTS, Cache
+    from simrec.encoder.shards import Cache
     from simrec.engine import local
 
     encoder_id = _encoder_id(workspace)
     folder = workspace.embeddings(encoder_id)
     folder.mkdir(exist_ok=True)
-    files.sweep(folder)
     with Store.open(workspace.articles_db) as store:
         keys = store.text_keys()
     missing = Cache(folder).missing(keys)
     workers = local.worker_count(config.engine.workers)
-    threads = workers if len(missing) <= SHARD_TEXTS else 1
-    tasks = room.plan(missing, workspace.articles_db, workspace.encoder(encoder_id), folder, threads)
+    shards = room.cut(missing, config.engine.shard_texts)
+    threads = workers if len(shards) == 1 else 1
+    where = workspace.articles_db, workspace.encoder(encoder_id), folder
+    tasks = [room.EmbedTask(*where, shard, threads) for shard in shards]
     with log.progress("embed", total=len(missing)) as bar:
         for encoded in local.run(room.embed_shard, tasks, workers):
             bar.update(encoded)
@@ -130,7 +131,6 @@ def index(workspace: Workspace, config: Config) -> Outcome:
         if leftover != staged:
             files.remove_folder(leftover)
     staged.mkdir(exist_ok=True)
-    files.sweep(staged)
     ids = _gather_vectors(workspace, staged / "vectors.npy")
     vectors.check(staged / "vectors.npy", ids)
     matrix = vectors.read_unit(staged / "vectors.npy")
@@ -146,10 +146,9 @@ def index(workspace: Workspace, config: Config) -> Outcome:
 
 def _gather_vectors(workspace: Workspace, path: Path) -> list[str]:
     """Write the vectors of all articles in order of id; return the ids."""
-    import numpy as np
-
     from simrec.encoder.folder import check
     from simrec.encoder.shards import Cache
+    from simrec.index import vectors
 
     encoder_id = _encoder_id(workspace)
     with Store.open(workspace.articles_db) as store:
@@ -158,13 +157,10 @@ def _gather_vectors(workspace: Workspace, path: Path) -> list[str]:
     missing = cache.missing([text_key for _, _, text_key in keys])
     if missing:
         raise ReleaseError(f"{len(missing):,} articles have no vector of {encoder_id}; run simrec embed first")
-    shape = (len(keys), check(workspace.encoder(encoder_id)).dim)
-    with files.atomic_path(path) as temporary:
-        matrix = np.lib.format.open_memmap(temporary, "w+", np.float16, shape)
-        for start in range(0, len(keys), GATHERED_ROWS):
-            part = [text_key for _, _, text_key in keys[start : start + GATHERED_ROWS]]
-            cache.gather(part, out=matrix[start : start + len(part)])
-        matrix.flush()
+    text_keys = [text_key for _, _, text_key in keys]
+    parts = (text_keys[start : start + GATHERED_ROWS] for start in range(0, len(keys), GATHERED_ROWS))
+    dim = check(workspace.encoder(encoder_id)).dim
+    vectors.write(path, map(cache.gather, parts), shape=(len(keys), dim))
     return [article_id for article_id, _, _ in keys]
 
 
@@ -207,8 +203,8 @@ def evaluate(workspace: Workspace, config: Config) -> Outcome:
     """Measure the staged release on the corpus itself, beside TF-IDF, and write its report."""
     from simrec.encoder.folder import write_json
     from simrec.encoder.runtime import Encoder
-    from simrec.evaluate import baselines, suites
     from simrec.engine import local
+    from simrec.evaluate import baselines, suites
 
     staged = _stage(workspace, config)
     if staged is None or (staged / "report.json").exists():
@@ -241,7 +237,7 @@ def publish(workspace: Workspace, config: Config) -> Outcome:
         _need(staged / "report.json", "evaluate")
         last = workspace.release(current) / "report.json" if current else None
         gates.check(_read_json(staged / "report.json"), _read_json(last) if last else None, config)
-        (staged / "neighbours.npz").unlink(missing_ok=True)
+        files.remove(staged / "neighbours.npz")
         with Store.open(workspace.articles_db) as store:
             counts = {"articles": store.count(), "accounts": store.count("accounts")}
         facts = {"release_id": release_id, "created_at": now(), "encoder_id": _encoder_id(workspace), **counts}

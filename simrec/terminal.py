@@ -13,14 +13,18 @@ SHORTEST_COLUMN = 12
 
 
 def print_table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    """Print aligned columns; the last one, and long others, are cut to the width of the terminal."""
+    """Print aligned columns, but for empty ones; the last, and long others, are cut to the terminal's width."""
     cells = [[plain(cell) for cell in row] for row in (header, *rows)]
+    used = [n for n in range(len(header)) if n == 0 or any(row[n] for row in cells[1:])]
+    cells = [[row[n] for n in used] for row in cells]
     width = shutil.get_terminal_size((120, 24)).columns
     longest = max(SHORTEST_COLUMN, width // 3)
     columns = [min(longest, max(map(text_width, column))) for column in zip(*cells, strict=True)][:-1]
     last = max(SHORTEST_COLUMN, width - sum(columns) - 2 * len(columns))
     for row in cells:
-        fixed = [fit(cell, size).ljust(size - _extra(fit(cell, size))) for cell, size in zip(row, columns, strict=False)]
+        fixed = [
+            fit(cell, size).ljust(size - _extra(fit(cell, size))) for cell, size in zip(row, columns, strict=False)
+        ]
         click.echo("  ".join([*fixed, fit(row[-1], last)]).rstrip())
 
 

@@ -51,6 +51,13 @@ class Workspace:
         """Hold the workspace for writing; LockedError if another process does. Readers never lock."""
         return files.lock(self.root / "LOCK")
 
+    def sweep(self) -> None:
+        """Remove what killed runs left half-written. Only the holder of the lock may."""
+        kept_in = (self.encoders, self.releases, self.staging)
+        inside = [*self.staging.glob("*/"), *(self.root / "embeddings").glob("*/")]
+        for folder in (self.root, *kept_in, *inside):
+            files.sweep(folder)
+
     def encoder(self, encoder_id: str) -> Path:
         return self.encoders / encoder_id
 

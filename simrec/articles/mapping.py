@@ -62,7 +62,7 @@ class Mapping:
 
 
 def _optional(record: Record, fields: Fields) -> tuple[dict[str, Any], list[str]]:
-    """A value that cannot be read costs the article that value, not its place."""
+    """Read the optional values; one that cannot be read costs the article that value, not its place."""
     values: dict[str, Any] = {}
     problems = []
     for what in ("account", "published_at", "url", "lang", "category", "tags"):
@@ -121,7 +121,7 @@ def _json_list(text: str) -> Any:
 
 
 def _without_title(text: str, title: str) -> str:
-    """Feeds often repeat the title as the first line; twice the same words would count twice."""
+    """Cut off a first line that repeats the title, as feeds have it: the same words would count twice."""
     return text[len(title) :].lstrip(" \n") if title and text.startswith(title + "\n") else text
 
 

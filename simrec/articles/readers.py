@@ -199,8 +199,10 @@ def _markdown_record(text: str) -> Record:
         front, body = frontmatter.parse(text)
     except (yaml.YAMLError, ValueError) as error:
         raise ValueError(f"front matter: {' '.join(str(error).split())}") from None
-    heading = next((line[2:] for line in body.splitlines() if line.startswith("# ")), "")
-    return {"title": heading, **front, "text": body_text(body, "markdown")}
+    first, _, rest = body.lstrip().partition("\n")
+    if first.startswith("# "):
+        front, body = {"title": body_text(first[2:], "markdown"), **front}, rest
+    return {**front, "text": body_text(body, "markdown")}
 
 
 def _html_record(text: str) -> Record:

@@ -33,6 +33,8 @@ Change = Literal["new", "changed", "unchanged"]
 
 
 class Reject(NamedTuple):
+    """A row that was not taken, or a value of it, and why."""
+
     file: str
     line: int
     reason: str
@@ -71,6 +73,8 @@ class Store:
                 connection.execute("PRAGMA journal_mode = WAL")
                 if connection.execute("PRAGMA user_version").fetchone()[0] == 0:
                     connection.executescript(f"BEGIN;{SCHEMA}COMMIT;")
+            except sqlite3.OperationalError:
+                raise  # the disk, not the file
             except sqlite3.DatabaseError as error:
                 raise ReleaseError(f"{path}: {error}; restore it, or remove it and ingest again") from error
             yield cls(connection)
@@ -89,7 +93,8 @@ class Store:
             self._drop_stale_texts()
             self._db.execute("COMMIT")
         except BaseException:
-            self._db.execute("ROLLBACK")
+            if self._db.in_transaction:  # a full disk may have ended it already
+                self._db.execute("ROLLBACK")
             raise
 
     def holds(self, article_id: str, source_key: bytes) -> bool:
@@ -106,9 +111,7 @@ class Store:
             return "unchanged"
         if old and old[1] != text_key:
             self._db.execute("INSERT INTO stale VALUES (?)", (old[1],))
-        self._db.execute(
-            "INSERT OR IGNORE INTO texts VALUES (?, ?, ?)", (text_key, article.title, article.text)
-        )
+        self._db.execute("INSERT OR IGNORE INTO texts VALUES (?, ?, ?)", (text_key, article.title, article.text))
         self._db.execute(
             f"INSERT OR REPLACE INTO articles ({COLUMNS}, row_key, text_key, source_key) "
             "VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",

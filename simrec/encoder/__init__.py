@@ -1,0 +1,1 @@
+"""Text to vectors: tokenizer, networks, training, runtime and embedding cache."""

@@ -20,11 +20,9 @@ class EmbedTask(NamedTuple):
     threads: int
 
 
-def plan(keys: list[bytes], articles_db: Path, encoder: Path, folder: Path, threads: int) -> list[EmbedTask]:
-    """Cut the keys into tasks of one shard each; the cut does not depend on the number of workers."""
-    cuts = range(0, len(keys), shards.SHARD_TEXTS)
-    parts = (keys[start : start + shards.SHARD_TEXTS] for start in cuts)
-    return [EmbedTask(articles_db, encoder, folder, part, threads) for part in parts]
+def cut(keys: list[bytes], size: int) -> list[list[bytes]]:
+    """Cut the keys into those of one shard each; the cut does not depend on the number of workers."""
+    return [keys[start : start + size] for start in range(0, len(keys), size)]
 
 
 def embed_shard(task: EmbedTask) -> int:

@@ -74,7 +74,7 @@ def _direction(weights: list[np.ndarray], cell: str) -> tuple[np.ndarray, np.nda
 
 
 def _embed() -> list[Any]:
-    """Token embeddings [time, batch, size], and a mask [time, batch, 1] of the steps that count."""
+    """Give token embeddings [time, batch, size], and a mask [time, batch, 1] of the steps that count."""
     node = helper.make_node
     return [
         node("Transpose", ["ids"], ["ids_by_time"]),
@@ -94,7 +94,7 @@ def _embed() -> list[Any]:
 
 
 def _recur(config: EncoderConfig) -> list[Any]:
-    """The recurrence, to states [time, directions, batch, hidden]."""
+    """Recur, to states [time, directions, batch, hidden]."""
     directions = "bidirectional" if config.bidirectional else "forward"
     attributes: dict[str, Any] = {"hidden_size": config.hidden, "direction": directions}
     if config.cell == "gru":
@@ -104,7 +104,7 @@ def _recur(config: EncoderConfig) -> list[Any]:
 
 
 def _pool() -> list[Any]:
-    """Means over the steps that count; the operator returns zeros for those that do not."""
+    """Take means over the steps that count; the operator returns zeros for those that do not."""
     node = helper.make_node
     return [
         node("ReduceSum", ["all_states", "first"], ["state_sum"], keepdims=0),

@@ -51,7 +51,8 @@ class Encoder:
             owners += [owner] * len(parts)
         sums = np.zeros((len(texts), self.dim), dtype=np.float32)
         np.add.at(sums, owners, self.run(windows))
-        return sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-9)
+        unit: np.ndarray = sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-9)
+        return unit
 
     def run(self, rows: list[list[int]]) -> np.ndarray:
         """Return float32 unit vectors [rows, dim] of token id rows, each of one window, in order."""

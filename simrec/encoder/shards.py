@@ -11,7 +11,6 @@ from simrec import files
 from simrec.errors import ReleaseError
 
 KEY = np.dtype("S16")  # all keys have 16 bytes, so that NumPy's trailing zeros are no ambiguity
-SHARD_TEXTS = 4096
 
 
 def shard_path(folder: Path, keys: Sequence[bytes]) -> Path:
@@ -45,15 +44,20 @@ class Cache:
         found = self._find(np.array(keys, dtype=KEY))
         return [key for key, position in zip(keys, found, strict=True) if position < 0]
 
-    def gather(self, keys: Sequence[bytes], out: np.ndarray) -> None:
-        """Write the vector of each key into the rows of `out`; KeyError if one is missing."""
+    def gather(self, keys: Sequence[bytes]) -> np.ndarray:
+        """Return the float16 vector of each key, in order: [keys, dim]; KeyError if one is missing."""
         found = self._find(np.array(keys, dtype=KEY))
         if (found < 0).any():
             raise KeyError(keys[int(np.argmax(found < 0))])
         shards, rows = self._shard[found], self._row[found]
+        vectors: np.ndarray = np.empty(0)
         for shard in np.unique(shards):
             here = np.flatnonzero(shards == shard)
-            out[here] = _load(self._paths[shard], "vectors")[rows[here]]
+            stored = _load(self._paths[shard], "vectors")
+            if not vectors.size:
+                vectors = np.empty((len(keys), stored.shape[1]), dtype=np.float16)
+            vectors[here] = stored[rows[here]]
+        return vectors
 
     def _find(self, keys: np.ndarray) -> np.ndarray:
         """Return where each key stands among all shards' rows, or -1."""

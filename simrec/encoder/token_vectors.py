@@ -26,15 +26,14 @@ def token_vectors(articles: list[list[int]], vocab_size: int, dim: int, seed: in
     _, _, right = randomized_svd(counts, rank, n_iter=3, random_state=seed)
     vectors = random.normal(0, 0.01, (vocab_size, dim))
     vectors[:, :rank] += right.T * weight[:, None] * np.sqrt(vocab_size / dim)
-    return (vectors / np.sqrt((vectors**2).sum(axis=1).mean())).astype(np.float32)
+    scaled: np.ndarray = vectors / np.sqrt((vectors**2).sum(axis=1).mean())
+    return scaled.astype(np.float32)
 
 
 def _count_matrix(articles: list[list[int]], vocab_size: int) -> csr_matrix:
     lengths = [len(article) for article in articles]
     columns = np.concatenate([np.asarray(article, dtype=np.int32) for article in articles])
     rows = np.repeat(np.arange(len(articles)), lengths)
-    matrix = csr_matrix(
-        (np.ones(len(columns), dtype=np.float64), (rows, columns)), (len(articles), vocab_size)
-    )
+    matrix = csr_matrix((np.ones(len(columns), dtype=np.float64), (rows, columns)), (len(articles), vocab_size))
     matrix.sum_duplicates()
     return matrix

@@ -1,0 +1,1 @@
+"""Is it any good: metrics, baselines, suites and gates."""

@@ -50,13 +50,13 @@ def run(sample: Sequence[Sampled], scorers: dict[str, Scorer]) -> list[Result]:
 
 
 def _halves(sample: Sequence[Sampled], scorers: dict[str, Scorer]) -> Result:
-    """The first half of a text has to find the second one among all second halves."""
+    """Let the first half of each text find its second half among all second halves."""
     cut = [halves(article.text) for article in sample if len(article.text) >= SHORTEST_TEXT]
     return _paired("split-half", cut, scorers, f"only {len(cut)} texts of at least {SHORTEST_TEXT} characters")
 
 
 def _known_item(sample: Sequence[Sampled], scorers: dict[str, Scorer]) -> Result:
-    """The title has to find its text among all texts, which are compared without their titles."""
+    """Let each title find its text among all texts, which are compared without their titles."""
     titled = [(article.title, article.text) for article in sample if article.title and article.text]
     return _paired("known-item", titled, scorers, f"only {len(titled)} articles have a title and a text")
 
@@ -70,7 +70,7 @@ def _paired(name: str, pairs: list[tuple[str, str]], scorers: dict[str, Scorer],
 
 
 def _same_label(sample: Sequence[Sampled], scorers: dict[str, Scorer], field: str) -> Result:
-    """The texts nearest to a text have to bear its label."""
+    """Let each text find others of its label among all labelled texts."""
     name, measure = f"same {field}", f"P@{K}"
     counts = Counter(getattr(article, field) for article in sample)
     del counts[None]

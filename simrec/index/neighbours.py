@@ -13,7 +13,6 @@ BLOCK = 512
 SLACK = 8  # more than asked for, so that ties at the last place are broken by id and not by chance
 
 
-
 class Neighbours(NamedTuple):
     """For every row its neighbours, best first: int32 rows [n, k] with -1 at the end where there are fewer.
 

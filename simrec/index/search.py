@@ -9,7 +9,7 @@ import numpy as np
 
 from simrec import files
 from simrec.config import IndexConfig
-from simrec.errors import ReleaseError
+from simrec.errors import ConfigError, ReleaseError
 
 TUNING_QUERIES = 400
 TRAINING_POINTS_A_LIST = 64
@@ -65,8 +65,12 @@ class Index:
         return cls(index, IndexFacts(**facts))
 
     def save(self, path: Path) -> None:
+        """Write the index, whole or not at all."""
         with files.atomic_path(path) as temporary:
-            faiss.write_index(self._index, str(temporary))
+            try:
+                faiss.write_index(self._index, str(temporary))
+            except RuntimeError as error:  # all that FAISS says of a full disk
+                raise ConfigError(f"{path}: the index could not be written ({str(error).strip()})") from error
 
     def search(self, queries: np.ndarray, k: int) -> np.ndarray:
         """Return int64 rows [queries, k], best first as far as the index knows, -1 where it found fewer.

@@ -1,11 +1,25 @@
 """Vectors on disk and in memory: half precision at rest, unit single precision to compute with."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 
+from simrec import files
 from simrec.errors import GateError
+
+
+def write(path: Path, blocks: Iterable[np.ndarray], shape: tuple[int, int]) -> None:
+    """Write blocks of rows as one float16 .npy file of that shape.
+
+    Through a file and not a mapping: on a full disk a write fails with an error, a mapping with a
+    signal that kills the process.
+    """
+    header = {"descr": "<f2", "fortran_order": False, "shape": shape}
+    with files.atomic_path(path) as temporary, temporary.open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, header)
+        for block in blocks:
+            file.write(np.ascontiguousarray(block, dtype="<f2").data)
 
 
 def read_unit(path: Path) -> np.ndarray:
@@ -16,7 +30,8 @@ def read_unit(path: Path) -> np.ndarray:
 def unit(vectors: np.ndarray) -> np.ndarray:
     """Return float32 rows of length one; half precision has moved them off it by up to 1e-3."""
     rows = vectors.astype(np.float32)
-    return rows / np.linalg.norm(rows, axis=-1, keepdims=True)
+    scaled: np.ndarray = rows / np.linalg.norm(rows, axis=-1, keepdims=True)
+    return scaled
 
 
 def check(path: Path, ids: Sequence[str]) -> None:

@@ -1,0 +1,1 @@
+"""Neighbours to tables, and the recommender that answers from them."""

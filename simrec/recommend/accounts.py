@@ -9,9 +9,7 @@ from simrec.index.neighbours import Neighbours, neighbours
 from simrec.index.search import Index
 
 
-def similar_accounts(
-    vectors: np.ndarray, accounts: Sequence[str | None], config: IndexConfig, most: int
-) -> Neighbours:
+def similar_accounts(vectors: np.ndarray, accounts: Sequence[str | None], config: IndexConfig, most: int) -> Neighbours:
     """Return the nearest accounts of every account; rows are accounts in order of id.
 
     vectors are the articles' unit rows [articles, dim], accounts the account of each, or None.

@@ -1,6 +1,7 @@
 """The recommender: answers from a release's files, opening only what a question needs."""
 
 import difflib
+import re
 import sqlite3
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from simrec.errors import UnknownIdError, UsageError
 if TYPE_CHECKING:
     import numpy as np
 
+DAY = re.compile(r"\d{4}(-\d{2}(-\d{2})?)?")
 COLUMNS = "id, title, lead, account, published_at, url, lang, category, tags"
 
 
@@ -49,7 +51,7 @@ class AccountHit:
 
 @dataclass(frozen=True)
 class Filters:
-    """What a hit has to be: None asks for nothing; dates are days, both included."""
+    """What a hit has to be: None asks for nothing; dates are days, months or years, both included."""
 
     account: str | None = None
     category: str | None = None
@@ -57,14 +59,19 @@ class Filters:
     since: str | None = None
     until: str | None = None
 
+    def __post_init__(self) -> None:
+        for day in (self.since, self.until):
+            if day is not None and not DAY.fullmatch(day):
+                raise UsageError(f"'{day}' is not a date; write it as 2024-05-31, 2024-05 or 2024")
+
     def where(self) -> tuple[str, list[str]]:
         """Return an SQL condition and its parameters; the condition is empty if nothing is asked for."""
         conditions = {
             "account = ?": self.account,
             "category = ?": self.category,
             "lang = ?": self.lang,
-            "substr(published_at, 1, 10) >= ?": self.since,
-            "substr(published_at, 1, 10) <= ?": self.until,
+            f"substr(published_at, 1, {len(self.since or '')}) >= ?": self.since,
+            f"substr(published_at, 1, {len(self.until or '')}) <= ?": self.until,
         }
         asked = {condition: value for condition, value in conditions.items() if value is not None}
         return " AND ".join(asked), list(asked.values())
@@ -183,4 +190,3 @@ class Recommender:
             identity, *rest, _ = self._db.execute(query, (row,)).fetchone()
             hits.append(Hit(identity, round(score, 6), *rest))
         return hits
-

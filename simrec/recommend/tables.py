@@ -44,7 +44,6 @@ def write_tables(
 ) -> None:
     """Write the file, whole or not at all; `most` is how many places each similar table has at most."""
     with files.atomic_path(path) as temporary:
-        temporary.unlink(missing_ok=True)
         with closing(sqlite3.connect(temporary, isolation_level=None)) as db:
             # Nobody reads this file before it is renamed: it needs no journal of its own.
             db.executescript(f"PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; {SCHEMA}")

@@ -1,0 +1,5 @@
+"""`python -m simrec` is the command line."""
+
+from simrec.cli import main
+
+main()

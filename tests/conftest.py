@@ -1,0 +1,140 @@
+"""A small real corpus, a workspace built from it once, and ways to run simrec as its users do."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+SPEECHES = Path(__file__).parent / "data" / "speeches.jsonl"
+CONFIG = """
+[[sources]]
+path = "articles.jsonl"
+[encoder]
+hidden = 16
+dim = 32
+vocab_size = 2000
+[training]
+epochs = 1
+batch_size = 32
+[index]
+candidates = 20
+[recommend]
+similar_articles = 10
+[evaluate]
+sample = 100
+[engine]
+shard_texts = 64
+"""
+
+
+@dataclass
+class Ran:
+    """How a command ended, and what it said."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.out.splitlines()]
+
+
+@dataclass
+class House:
+    """A folder with articles.jsonl, config.toml and a workspace, and the commands that people type."""
+
+    folder: Path
+
+    @property
+    def workspace(self) -> Path:
+        return self.folder / "workspace"
+
+    @property
+    def current(self) -> str:
+        return (self.workspace / "CURRENT").read_text().strip()
+
+    @property
+    def articles(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in (self.folder / "articles.jsonl").read_text().splitlines()]
+
+    def write_articles(self, articles: list[dict[str, Any]]) -> None:
+        lines = (json.dumps(article, ensure_ascii=False) + "\n" for article in articles)
+        (self.folder / "articles.jsonl").write_text("".join(lines))
+
+    def configure(self, more: str) -> None:
+        (self.folder / "config.toml").write_text(CONFIG + more)
+
+    def simrec(self, *arguments: object) -> Ran:
+        return run("-m", "simrec", *arguments, "-w", self.workspace)
+
+    def step(self, name: str, *arguments: object) -> Ran:
+        return self.simrec(name, *arguments, "-c", self.folder / "config.toml", "-v")
+
+    def job(self, name: str = "nightly", before: str = "") -> Ran:
+        """Run a job file as cron does; `before` is Python that runs first in its process."""
+        script = ROOT / "jobs" / f"{name}.py"
+        arguments = [str(script), "-c", str(self.folder / "config.toml"), "-w", str(self.workspace), "-v"]
+        if not before:
+            return run(*arguments)
+        code = f"import os, runpy, sys\nsys.argv = {arguments!r}\n{before}\n"
+        return run("-c", f"{code}runpy.run_path({str(script)!r}, run_name='__main__')")
+
+    def journal(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in (self.workspace / "journal.jsonl").read_text().splitlines()]
+
+    def last_steps(self) -> dict[str, dict[str, Any]]:
+        return {step["step"]: step for step in self.journal()[-1]["steps"]}
+
+
+def run(*arguments: object) -> Ran:
+    done = subprocess.run(
+        [sys.executable, *map(str, arguments)], capture_output=True, text=True, cwd=ROOT, env=environment(), timeout=300
+    )
+    return Ran(done.returncode, done.stdout, done.stderr)
+
+
+def environment() -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "120"}
+
+
+def speeches() -> list[dict[str, Any]]:
+    return [json.loads(line) for line in SPEECHES.read_text().splitlines()]
+
+
+def new_house(folder: Path, articles: list[dict[str, Any]] | None = None) -> House:
+    folder.mkdir(parents=True, exist_ok=True)
+    house = House(folder)
+    house.configure("")
+    house.write_articles(speeches() if articles is None else articles)
+    return house
+
+
+@pytest.fixture(scope="session")
+def published(tmp_path_factory: pytest.TempPathFactory) -> House:
+    """A house whose workspace has been trained and released. Do not change it."""
+    house = new_house(tmp_path_factory.mktemp("published"))
+    ran = house.job("retrain")
+    assert ran.code == 0, ran.err
+    return house
+
+
+@pytest.fixture
+def house(published: House, tmp_path: Path) -> House:
+    """A copy of the published house, to be changed."""
+    shutil.copytree(published.folder, tmp_path / "house")
+    return House(tmp_path / "house")
+
+
+@pytest.fixture
+def empty_house(tmp_path: Path) -> Callable[[list[dict[str, Any]] | None], House]:
+    """Make a house with articles and no workspace."""
+    return lambda articles=None: new_house(tmp_path / "house", articles)

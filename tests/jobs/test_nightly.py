@@ -1,0 +1,422 @@
+"""The nightly job: it does what changed, all or nothing, and survives being killed anywhere."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT, House, environment, run, speeches
+
+SEED = "1861-Lincoln-1/13"
+NEW = {"id": "new", "text": speeches()[7]["text"] + " And much more of it.", "account": "Somebody"}
+KILL = "os.kill(os.getpid(), 9)"
+
+
+def answer(house: House) -> str:
+    ran = house.simrec("similar", SEED, "--json")
+    assert ran.code == 0, ran.err
+    return ran.out
+
+
+def snapshot(folder: Path) -> dict[str, tuple[int, int, int]]:
+    """Tell files apart from ones written again: by inode, size and time."""
+    stats = ((path, path.stat()) for path in sorted(folder.rglob("*")) if path.is_file())
+    return {str(path.relative_to(folder)): (stat.st_ino, stat.st_size, stat.st_mtime_ns) for path, stat in stats}
+
+
+def test_an_unchanged_corpus_has_nothing_to_do(house: House) -> None:
+    before = snapshot(house.workspace / "releases") | snapshot(house.workspace / "embeddings")
+    assert house.job().code == 0
+    assert {step: facts["state"] for step, facts in house.last_steps().items() if facts["state"] != "skipped"} == {
+        "ingest": "done"
+    }
+    assert house.last_steps()["ingest"]["rows_out"] == 0
+    assert snapshot(house.workspace / "releases") | snapshot(house.workspace / "embeddings") == before
+
+
+def test_one_new_article_is_encoded_alone_and_released(house: House) -> None:
+    old = house.current
+    house.write_articles([*house.articles, NEW])
+    assert house.job().code == 0
+    steps = house.last_steps()
+    assert (steps["ingest"]["rows_out"], steps["embed"]["rows_out"], steps["index"]["rows_out"]) == (1, 1, 401)
+    assert house.current != old
+    rows = house.simrec("similar", "new", "--json").rows
+    assert rows[0]["id"] == speeches()[7]["id"]
+
+
+def test_articles_of_one_text_are_two_articles_with_one_vector(house: House) -> None:
+    twin = {**speeches()[7], "id": "twin"}
+    house.write_articles([*house.articles, twin])
+    assert house.job().code == 0
+    assert house.last_steps()["embed"]["rows_out"] == 0
+    (first, *_) = house.simrec("similar", "twin", "--json").rows
+    assert (first["id"], first["score"]) == (speeches()[7]["id"], 1.0)
+
+
+def test_a_changed_date_is_released_without_encoding(house: House) -> None:
+    house.write_articles([{**house.articles[0], "published_at": "2001-01-01"}, *house.articles[1:]])
+    assert house.job().code == 0
+    assert house.last_steps()["embed"]["rows_out"] == 0
+    (row,) = house.simrec("show", house.articles[0]["id"], "--json").rows
+    assert row["published_at"] == "2001-01-01"
+
+
+def test_a_deleted_article_is_nowhere_in_the_next_release(house: House) -> None:
+    gone = house.articles[7]["id"]
+    house.configure("[ingest]\nsync = true\n")
+    house.write_articles([article for article in house.articles if article["id"] != gone])
+    assert house.job().code == 0
+    assert house.simrec("show", gone).code == 4
+    everywhere = [house.simrec("similar", a["id"], "--json").out for a in house.articles[:10]]
+    assert not any(f'"{gone}"' in out for out in everywhere)
+
+
+def test_a_second_run_at_once_exits_6_and_a_reader_is_not_held_up(house: House) -> None:
+    hold = (
+        f"from simrec.workspace import *; from pathlib import Path; import time\n"
+        f"with Workspace(Path({str(house.workspace)!r})).lock():\n print('held', flush=True); time.sleep(60)"
+    )
+    with subprocess.Popen([sys.executable, "-c", hold], stdout=subprocess.PIPE, env=environment()) as holder:
+        assert holder.stdout
+        holder.stdout.readline()
+        ran = house.job()
+        assert (ran.code, f"process {holder.pid} is at work here" in ran.err) == (6, True)
+        answer(house)
+        holder.kill()
+    assert house.job().code == 0, "the lock of a dead process is no lock"
+
+
+def test_killed_during_embed_the_old_release_answers_and_only_the_rest_is_done(house: House) -> None:
+    old, before = house.current, answer(house)
+    house.write_articles([{**article, "text": article["text"] + " Again."} for article in house.articles])
+    slow = (
+        "import time, simrec.encoder.shards as s; write = s.write_shard\n"
+        "def slowly(*a): write(*a); time.sleep(0.5)\ns.write_shard = slowly\n"
+        "from simrec.engine import local; local.worker_count = lambda n: 1"
+    )
+    code = (
+        f"import sys, runpy\nsys.argv = ['nightly', '-c', {str(house.folder / 'config.toml')!r}, '-w', {str(house.workspace)!r}]\n"
+        f"{slow}\nrunpy.run_path({str(ROOT / 'jobs' / 'nightly.py')!r}, run_name='__main__')"
+    )
+    shards = next((house.workspace / "embeddings").iterdir())
+    had = set(snapshot(shards))
+    with subprocess.Popen([sys.executable, "-c", code], env=environment()) as job:
+        deadline = time.monotonic() + 60
+        while len(snapshot(shards)) < len(had) + 3 and time.monotonic() < deadline:
+            time.sleep(0.02)
+        job.send_signal(signal.SIGKILL)
+    killed = snapshot(shards)
+    finished = [name for name in killed if name not in had and not name.startswith(".")]
+    assert 3 <= len(finished) < 7, "the kill came too late to prove anything"
+    assert (house.current, answer(house)) == (old, before)
+    assert house.job().code == 0
+    assert house.last_steps()["embed"]["rows_out"] == 400 - 64 * len(finished)
+    after = snapshot(shards)
+    assert {name: after[name] for name in finished} == {name: killed[name] for name in finished}
+    assert house.current != old
+
+
+KILLS = {
+    "before the manifest": f"import simrec.release as r; r.seal = lambda *a, **k: {KILL}",
+    "before the folder is moved": f"import simrec.files as f; f.move_folder = lambda *a: {KILL}",
+    "between the two renames": f"import simrec.release as r; r._point_at = lambda *a: {KILL}",
+    "before CURRENT is renamed": (
+        "import pathlib; old = pathlib.Path.replace\n"
+        f"pathlib.Path.replace = lambda s, t: {KILL} if t.name == 'CURRENT' else old(s, t)"
+    ),
+    "half of CURRENT written": (
+        "import pathlib; old = pathlib.Path.write_bytes\n"
+        f"pathlib.Path.write_bytes = lambda s, b: (old(s, b[:3]), {KILL}) if 'CURRENT' in s.name else old(s, b)"
+    ),
+    "while the tables are written": f"import simrec.recommend.tables as t; t.closing = lambda db: {KILL}",
+    "while the vectors are written": (
+        f"import simrec.encoder.shards as s; old = s.Cache.gather\ns.Cache.gather = lambda self, keys: {KILL}"
+    ),
+    "while articles come in": (
+        f"import simrec.articles.store as s; old = s.Store.delete\ns.Store.delete = lambda *a: {KILL}"
+    ),
+}
+
+
+@pytest.mark.parametrize("where", KILLS)
+def test_killed_anywhere_the_old_release_answers_and_the_next_run_ends_the_same(house: House, where: str) -> None:
+    house.write_articles([*house.articles, NEW])
+    before, old = answer(house), house.current
+    killed = house.job(before=KILLS[where])
+    assert killed.code == -signal.SIGKILL, killed.err
+    assert (answer(house), house.current) == (before, old)
+    assert house.simrec("verify").code == 0
+    ran = house.job()
+    assert ran.code == 0, ran.err
+    assert house.simrec("similar", "new", "--json").rows[0]["id"] == speeches()[7]["id"]
+    assert house.simrec("verify").code == 0
+    assert len(house.simrec("releases", "--json").rows) == 2
+    assert not [path for path in house.workspace.rglob(".*.tmp") if "embeddings" not in str(path)], "rubbish was left"
+
+
+def test_a_killed_run_ends_in_the_same_bytes_as_an_undisturbed_one(house: House, tmp_path: Path) -> None:
+    import shutil
+
+    house.write_articles([*house.articles, NEW])
+    shutil.copytree(house.folder, tmp_path / "undisturbed")
+    undisturbed = House(tmp_path / "undisturbed")
+    assert undisturbed.job().code == 0
+    for where in ("while the tables are written", "between the two renames"):
+        assert house.job(before=KILLS[where]).code == -signal.SIGKILL
+    assert house.job().code == 0
+    assert house.current == undisturbed.current
+    folders = [h.workspace / "releases" / h.current for h in (house, undisturbed)]
+    names = sorted(path.name for path in folders[0].iterdir())
+    assert names == sorted(path.name for path in folders[1].iterdir())
+    different = [n for n in names if (folders[0] / n).read_bytes() != (folders[1] / n).read_bytes()]
+    assert different == ["manifest.json"], "but for the time in the manifest all bytes are the same"
+
+
+def test_readers_always_see_one_whole_release(house: House) -> None:
+    """Roll back and forth under a reader that asks as fast as it can."""
+    old = house.current
+    house.write_articles([*house.articles, NEW])
+    assert house.job().code == 0
+    answers = {release: answer_of(house, release) for release in (old, house.current)}
+    seen: list[str] = []
+    stop = threading.Event()
+
+    def read() -> None:
+        while not stop.is_set():
+            seen.append(answer(house))
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    for _ in range(10):
+        assert house.simrec("rollback", old).code == 0
+        assert house.simrec("rollback", next(r for r in answers if r != old)).code == 0
+    stop.set()
+    reader.join()
+    assert set(seen) <= set(answers.values())
+    assert len(seen) > 5
+
+
+def answer_of(house: House, release: str) -> str:
+    assert house.simrec("rollback", release).code == 0
+    return answer(house)
+
+
+def test_rollback_answers_as_before_and_the_next_night_respects_it(house: House) -> None:
+    old, before = house.current, answer(house)
+    house.write_articles([*house.articles, NEW])
+    assert house.job().code == 0
+    bad = house.current
+    assert house.simrec("rollback").out.strip() == old
+    assert answer(house) == before
+    assert house.job().code == 0
+    assert house.current == old, "what was rolled back must not come back by itself"
+    house.write_articles([*house.articles, {**NEW, "id": "newer"}])
+    assert house.job().code == 0
+    assert house.current not in (old, bad)
+
+
+def test_old_releases_are_pruned_but_never_the_current_one(house: House) -> None:
+    house.configure("[release]\nkeep = 2\n")
+    for number in range(3):
+        house.write_articles([*house.articles, {**NEW, "id": f"new{number}"}])
+        assert house.job().code == 0
+    kept = [row["release"] for row in house.simrec("releases", "--json").rows]
+    assert (len(kept), kept[0]) == (2, house.current)
+    assert house.simrec("rollback").out.strip() == kept[1]
+    for number in range(3, 6):
+        house.write_articles([*house.articles, {**NEW, "id": f"new{number}"}])
+    assert house.simrec("status").code == 0
+
+
+def test_a_worse_release_is_refused_and_the_old_one_stays(house: House) -> None:
+    old, before = house.current, answer(house)
+    house.write_articles([*house.articles, NEW])
+    house.configure("[evaluate]\nmax_quality_drop = 0.0\n".replace("[evaluate]\n", "") if False else "")
+    report = house.workspace / "releases" / old / "report.json"
+    report.write_text(report.read_text().replace('"simrec": 0.', '"simrec": 1.'))
+    ran = house.job()
+    assert (ran.code, "the release is refused and the old one stays: split-half MRR fell from 1." in ran.err) == (
+        7,
+        True,
+    )
+    assert (house.current, answer(house)) == (old, before)
+    assert list((house.workspace / "staging").glob("*/report.json")), "it stays for inspection"
+    assert house.journal()[-1]["exit_code"] == 7
+
+
+def test_an_index_below_its_recall_target_is_refused(house: House) -> None:
+    house.write_articles([*house.articles, NEW])
+    worse = (
+        "import simrec.index.search as s, dataclasses; old = s.Index.build.__func__\n"
+        "def build(cls, *a):\n    i = old(cls, *a); i.facts = dataclasses.replace(i.facts, recall=0.5); return i\n"
+        "s.Index.build = classmethod(build)"
+    )
+    ran = house.job(before=worse)
+    assert (ran.code, "the index finds 50.0% of the true neighbours" in ran.err) == (7, True)
+
+
+@pytest.mark.parametrize("kib", [16, 64, 160, 400])
+def test_a_full_disk_is_a_sentence_and_the_old_release_stays(house: House, kib: int) -> None:
+    """A limit on the size of files fails the same writes as a full disk, at another step for each limit."""
+    old, before = house.current, answer(house)
+    house.write_articles([{**article, "text": article["text"] + " Again."} for article in house.articles])
+    limit = f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({kib} << 10, {kib} << 10))"
+    ran = house.job(before=limit)
+    assert (ran.code, "Traceback" in ran.err) == (3, False), ran.err
+    assert (house.current, answer(house)) == (old, before)
+    assert house.job().code == 0
+    assert house.current != old
+    assert house.simrec("verify").code == 0
+
+
+@pytest.mark.parametrize("name", ["items.db", "vectors.npy", "index.faiss", "report.json", "similar_articles.parquet"])
+def test_a_flipped_byte_is_found_and_named(house: House, name: str) -> None:
+    path = house.workspace / "releases" / house.current / name
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    ran = house.simrec("verify")
+    assert (ran.code, f"{name}: damaged" in ran.err) == (5, True)
+
+
+@pytest.mark.parametrize("name", ["items.db", "vectors.npy", "manifest.json"])
+def test_a_missing_file_is_found_by_every_question(house: House, name: str) -> None:
+    (house.workspace / "releases" / house.current / name).unlink()
+    ran = house.simrec("similar", SEED)
+    assert (ran.code, name in ran.err, "Traceback" in ran.err) == (5, True, False)
+
+
+def test_a_damaged_encoder_or_shard_is_refused_by_name(house: House) -> None:
+    shard = next((house.workspace / "embeddings").glob("*/*.npz"))
+    content = bytearray(shard.read_bytes())
+    content[len(content) // 2] ^= 255
+    shard.write_bytes(content)
+    house.write_articles([*house.articles, NEW])
+    ran = house.job()
+    assert (ran.code, shard.name in ran.err) == (5, True)
+    shard.unlink()
+    assert house.job().code == 0, "what is removed is encoded again"
+    onnx = next((house.workspace / "encoders").glob("*/encoder.onnx"))
+    content = bytearray(onnx.read_bytes())
+    content[-1] ^= 1
+    onnx.write_bytes(content)
+    ran = house.simrec("similar", "--text", "anything")
+    assert (ran.code, "encoder.onnx: not the file that was trained" in ran.err) == (5, True)
+
+
+@pytest.mark.parametrize(
+    ("articles", "train_code", "says"),
+    [([], 7, "cannot train on 0 articles"), ([NEW], 7, "cannot train on 1 articles")],
+)
+def test_a_corpus_too_small_to_train_on(empty_house, articles, train_code, says) -> None:
+    house = empty_house(articles)
+    ran = house.job("retrain")
+    assert (ran.code, says in ran.err, "Traceback" in ran.err) == (train_code, True, False), ran.err
+
+
+def test_one_article_without_account_is_a_release(house: House) -> None:
+    house.configure("[ingest]\nsync = true\nmax_delete_share = 1.0\n[evaluate.x]".replace("[evaluate.x]", ""))
+    house.write_articles([{"id": "only", "text": "The only words there are."}])
+    ran = house.job()
+    assert ran.code == 0, ran.err
+    assert house.simrec("similar", "only", "--json").out == ""
+    assert house.simrec("similar", "--text", "words", "--json").rows[0]["id"] == "only"
+    assert house.simrec("accounts").code == 0
+    house.write_articles([])
+    ran = house.job()
+    assert (ran.code, "there are no articles" in ran.err) == (7, True)
+    assert house.simrec("show", "only").code == 0, "an empty corpus does not replace a release"
+
+
+def test_all_articles_alike_are_ranked_by_id(house: House) -> None:
+    house.configure("[ingest]\nsync = true\nmax_delete_share = 1.0\n")
+    house.write_articles([{"id": f"{n:02}", "text": "The same words.", "account": "a"} for n in range(30)])
+    assert house.job().code == 0
+    rows = house.simrec("similar", "05", "-n", 4, "--json").rows
+    assert {row["score"] for row in rows} == {1.0}
+    ids = [row["id"] for row in rows]
+    assert ids == sorted(ids)
+    assert "05" not in ids
+
+
+def test_chinese_articles_find_each_other(empty_house) -> None:
+    topics = {
+        "猫": "小猫喜欢在阳光下睡觉。猫的毛很软。猫晚上会抓老鼠。小猫爱喝牛奶。老猫在屋顶上散步。猫和狗住在一起。",
+        "股": "股票市场今天大幅下跌。投资者担心利率上升。银行股票价格上涨。股市收盘创新高。公司发行新股票。投资股票有风险。",
+    }
+    chance = random.Random(0)
+    articles = [
+        {"id": f"{name}{n}", "text": "。".join(chance.sample(text.split("。")[:6], 4)), "account": f"号{name}"}
+        for name, text in topics.items()
+        for n in range(40)
+    ]
+    house = empty_house(articles)
+    ran = house.job("retrain")
+    assert ran.code == 0, ran.err
+    rows = house.simrec("similar", "猫3", "-n", 5, "--json").rows
+    assert {row["account"] for row in rows} == {"号猫"}
+    assert house.simrec("similar", "--text", "股票和投资", "-n", 1, "--json").rows[0]["account"] == "号股"
+
+
+def test_the_journal_says_what_every_step_cost(house: House) -> None:
+    assert house.job().code == 0
+    last = house.journal()[-1]
+    assert (last["job"], last["exit_code"], list(house.last_steps())) == (
+        "nightly",
+        0,
+        ["ingest", "embed", "index", "recommend", "evaluate", "publish"],
+    )
+    for step in last["steps"]:
+        assert {"state", "rows_in", "rows_out", "seconds", "cpu_seconds", "peak_mib", "what"} <= step.keys()
+
+
+def test_half_a_line_in_the_journal_loses_no_other(house: House) -> None:
+    with (house.workspace / "journal.jsonl").open("a") as journal:
+        journal.write('{"job": "nigh')
+    assert house.job().code == 0
+    assert "nightly" in house.simrec("status", "--json").rows[0]["last_run"]
+
+
+def test_cron_hears_nothing_when_all_is_well(house: House) -> None:
+    job = ROOT / "jobs" / "nightly.py"
+    ran = run(job, "-c", house.folder / "config.toml", "-w", house.workspace)
+    assert (ran.code, ran.out, ran.err) == (0, "", "")
+
+
+def test_interrupted_from_the_keyboard(house: House) -> None:
+    ran = house.job(before="import simrec.steps as s, signal; s.embed = lambda *a: os.kill(os.getpid(), signal.SIGINT)")
+    assert (ran.code, "interrupted" in ran.err) == (130, True)
+    assert house.journal()[-1]["exit_code"] == 130
+
+
+def test_workers_end_with_their_parent(house: House) -> None:
+    code = (
+        "import os, time\nfrom simrec.engine import local\nfrom tests.engine.test_local import linger\n"
+        f"list(local.run(linger, [{str(house.folder)!r}] * 2, 2))"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], env=environment()) as parent:
+        deadline = time.monotonic() + 60
+        while len(list(house.folder.glob("*.pid"))) < 2 and time.monotonic() < deadline:
+            time.sleep(0.05)
+        parent.kill()
+    pids = [int(path.stem) for path in house.folder.glob("*.pid")]
+    assert len(pids) == 2
+    deadline = time.monotonic() + 20
+    while any(alive(pid) for pid in pids) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not any(alive(pid) for pid in pids)
+
+
+def alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+        return "Z" not in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (ProcessLookupError, FileNotFoundError):
+        return False

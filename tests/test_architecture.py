@@ -1,0 +1,149 @@
+"""The rules of the house, read from the source; a failure says how to mend it."""
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import msgspec
+import pytest
+
+from simrec import config, errors
+from simrec.cli import cli
+from tests.conftest import ROOT, House, environment
+
+PACKAGE = ROOT / "simrec"
+MODULES = sorted(PACKAGE.rglob("*.py"))
+GROUND = ["errors", "config", "files", "log", "workspace", "terminal"]
+ROOMS = ["articles", "encoder", "index", "recommend", "release"]
+HEAVY = {
+    "tensorflow": [],
+    "keras": ["encoder/network.py", "encoder/training.py", "encoder/onnx_export.py"],
+    "onnx": ["encoder/onnx_export.py"],
+    "onnxruntime": ["encoder/runtime.py"],
+    "faiss": ["index/search.py"],
+    "sklearn": ["encoder/token_vectors.py", "evaluate/baselines.py"],
+    "scipy": ["encoder/token_vectors.py"],
+    "pyarrow": ["articles/readers.py", "recommend/bulk.py"],
+}
+
+
+def imports(path: Path, top_only: bool = False) -> Iterator[str]:
+    """Yield the full names that a module imports, without those for type checkers only."""
+    tree = ast.parse(path.read_text())
+    nodes = tree.body if top_only else list(ast.walk(tree))
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def room(module: str) -> str:
+    return module.split(".")[1] if module.startswith("simrec.") else ""
+
+
+def name(path: Path) -> str:
+    return str(path.relative_to(PACKAGE))
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name)
+def test_rooms_import_only_rooms_before_them(path: Path) -> None:
+    own = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+    allowed = {*GROUND, own}
+    if own in ROOMS:
+        allowed |= {*ROOMS[: ROOMS.index(own)]}
+    elif own == "evaluate":
+        allowed |= {*ROOMS}
+    elif own not in (*GROUND, "engine"):
+        return  # steps, status, runner, cli: above all rooms
+    wrong = {room(module) for module in imports(path)} - allowed - {"", "__version__"}
+    assert not wrong, f"{name(path)} imports {wrong}: the order is {' <- '.join(ROOMS)}; move the code, or pass a value"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name)
+def test_heavy_libraries_stay_in_their_rooms(path: Path) -> None:
+    for library in {module.split(".")[0] for module in imports(path)} & HEAVY.keys():
+        assert name(path) in HEAVY[library], f"{name(path)} imports {library}, which belongs to {HEAVY[library]}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name)
+def test_functions_are_short_enough_to_read(path: Path) -> None:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.FunctionDef):
+            length = (node.end_lineno or 0) - node.lineno + 1
+            most = 25 if path.name == "cli.py" else 45
+            assert length <= most, f"{name(path)}: {node.name} has {length} lines; name a part of it"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name)
+def test_only_files_writes(path: Path) -> None:
+    if path.name == "files.py":
+        return
+    writing = r"\.(?:write_text|write_bytes|rename|unlink|rmdir)\(|shutil\.rm|shutil\.move|os\.(?:replace|rename)"
+    found = re.findall(writing, path.read_text())
+    assert not found, f"{name(path)}: {found}: writing, renaming and removing belong to files.py"
+
+
+@pytest.mark.parametrize("job", sorted((ROOT / "jobs").glob("*.py")), ids=lambda path: path.name)
+def test_a_job_is_a_list_of_steps_and_nothing_else(job: Path) -> None:
+    tree = ast.parse(job.read_text())
+    assert [type(node) for node in tree.body] == [ast.Expr, ast.ImportFrom, ast.Assign, ast.If], (
+        f"{job.name}: a job has a docstring, one import, STEPS and runner.main(STEPS); steps belong to simrec/steps.py"
+    )
+
+
+LIGHT = """
+import sys
+sys.argv = {arguments!r}
+from simrec.cli import main
+try:
+    main()
+except SystemExit:
+    pass
+heavy = {{"tensorflow", "keras", "onnxruntime", "sklearn", "scipy", "faiss", "pyarrow", "numpy", "tokenizers", "msgspec"}}
+print("HEAVY", sorted(heavy & set(sys.modules)))
+"""
+
+
+@pytest.mark.parametrize("question", [["similar", "1790-Washington-1/1"], ["accounts", "Abraham Lincoln"]])
+def test_a_question_about_a_known_id_imports_nothing_heavy(published: House, question: list[str]) -> None:
+    arguments = ["simrec", *question, "-w", str(published.workspace)]
+    done = subprocess.run(
+        [sys.executable, "-c", LIGHT.format(arguments=arguments)], capture_output=True, text=True, env=environment()
+    )
+    assert "score" in done.stdout, done.stderr
+    assert "HEAVY []" in done.stdout, "open the door to a heavy room inside the function that needs it"
+
+
+def test_every_command_and_option_has_help_and_every_command_is_in_the_readme() -> None:
+    readme = (ROOT / "README.md").read_text()
+    for command in cli.commands.values():
+        assert command.help, f"simrec {command.name} has no help"
+        assert f"simrec {command.name}" in readme, f"simrec {command.name} is not in the README"
+        options = (parameter for parameter in command.params if isinstance(parameter, click.Option))
+        missing = [option.name for option in options if not option.help and option.name not in ("format", "body")]
+        assert not missing, f"simrec {command.name}: {missing} have no help"
+
+
+def test_default_toml_lists_every_key_with_its_default() -> None:
+    listed = tomllib.loads((ROOT / "configs" / "default.toml").read_text())
+    actual = msgspec.to_builtins(config.Config())
+    del actual["sources"]
+    assert listed == actual, "configs/default.toml and simrec/config.py have to say the same"
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "configs").glob("*.toml")), ids=lambda path: path.name)
+def test_every_configuration_in_the_box_loads(path: Path) -> None:
+    config.load(path)
+
+
+def test_exit_codes_are_those_of_the_readme() -> None:
+    readme = (ROOT / "README.md").read_text()
+    for kind in errors.SimrecError.__subclasses__():
+        assert f"| {kind.exit_code} |" in readme, f"exit code {kind.exit_code} ({kind.__name__}) is not in the README"

@@ -221,9 +221,10 @@ def rejects(as_json: bool, workspace: Path) -> None:
 @_workspace
 def verify(workspace: Path) -> None:
     """Read the current release whole and compare every file with its checksum."""
-    release = Release.current(Workspace.open(workspace))
-    release.verify()
-    click.echo(f"{release.manifest.release_id}: {len(release.manifest.files)} files are as they were published")
+    from simrec import steps
+    from simrec.config import Config
+
+    click.echo(steps.verify(Workspace.open(workspace), Config()).sentence)
 
 
 def _config(path: Path | None, verbose: bool) -> "Config":

@@ -247,6 +247,37 @@ def publish(workspace: Workspace, config: Config) -> Outcome:
     return Outcome(f"{release_id} is the current release" + (f"; {len(pruned)} old removed" if pruned else ""), 1, 1)
 
 
+def verify(workspace: Workspace, config: Config) -> Outcome:
+    """Read the current release whole and compare it with its checksums."""
+    current = release.Release.current(workspace)
+    current.verify()
+    count = len(current.manifest.files)
+    return Outcome(f"{current.manifest.release_id}: {count} files are as they were published", count, count)
+
+
+def prune(workspace: Workspace, config: Config) -> Outcome:
+    """Remove the oldest releases beyond those to keep."""
+    pruned = release.prune(workspace, config.release.keep)
+    return Outcome(f"{len(pruned)} old releases removed", len(pruned), skipped=not pruned)
+
+
+def compact(workspace: Workspace, config: Config) -> Outcome:
+    """Write the shards of the newest encoder anew, without the vectors of texts that are gone."""
+    from simrec.encoder import embed as room
+    from simrec.encoder.shards import Cache, write_shard
+
+    folder = workspace.embeddings(_encoder_id(workspace))
+    with Store.open(workspace.articles_db) as store:
+        keys = store.text_keys()
+    cache = Cache(folder)
+    wanted = room.cut(cache.present(keys), config.engine.shard_texts)
+    if len(cache) == sum(map(len, wanted)) and cache.shards <= len(wanted):
+        return Outcome("the embedding cache is compact", len(cache), len(cache), skipped=True)
+    kept = {write_shard(folder, part, cache.gather(part)) for part in wanted}
+    cache.remove_all_but(kept)
+    return Outcome(f"{len(cache):,} vectors in {cache.shards} shards are now {len(kept)}", len(cache), len(keys))
+
+
 def _stage(workspace: Workspace, config: Config) -> Path | None:
     """Return the staging folder of the release that is due, or None if it is published already."""
     release_id = _release_id(workspace, config)

@@ -81,12 +81,14 @@ class House:
 
     def job(self, name: str = "nightly", before: str = "") -> Ran:
         """Run a job file as cron does; `before` is Python that runs first in its process."""
-        script = ROOT / "jobs" / f"{name}.py"
-        arguments = [str(script), "-c", str(self.folder / "config.toml"), "-w", str(self.workspace), "-v"]
-        if not before:
-            return run(*arguments)
-        code = f"import os, runpy, sys\nsys.argv = {arguments!r}\n{before}\n"
-        return run("-c", f"{code}runpy.run_path({str(script)!r}, run_name='__main__')")
+        return run("-c", self.job_code(name, before))
+
+    def job_code(self, name: str, before: str) -> str:
+        """Return Python that runs a job file as a script does, after some lines of ours."""
+        script = str(ROOT / "jobs" / f"{name}.py")
+        arguments = [script, "-c", str(self.folder / "config.toml"), "-w", str(self.workspace), "-v"]
+        start = f"import os, runpy, sys\nsys.argv = {arguments!r}\n{before}\n"
+        return f"{start}runpy.run_path({script!r}, run_name='__main__')"
 
     def journal(self) -> list[dict[str, Any]]:
         return [json.loads(line) for line in (self.workspace / "journal.jsonl").read_text().splitlines()]

@@ -106,7 +106,7 @@ try:
     main()
 except SystemExit:
     pass
-heavy = {{"tensorflow", "keras", "onnxruntime", "sklearn", "scipy", "faiss", "pyarrow", "numpy", "tokenizers", "msgspec"}}
+heavy = {{"tensorflow", "keras", "onnxruntime", "sklearn", "scipy", "faiss", "pyarrow", "numpy", "tokenizers"}}
 print("HEAVY", sorted(heavy & set(sys.modules)))
 """
 

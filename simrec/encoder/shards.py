@@ -18,10 +18,12 @@ def shard_path(folder: Path, keys: Sequence[bytes]) -> Path:
     return folder / f"{hashlib.sha256(b''.join(keys)).hexdigest()[:32]}.npz"
 
 
-def write_shard(folder: Path, keys: Sequence[bytes], vectors: np.ndarray) -> None:
-    """Write one shard, whole or not at all; vectors float [keys, dim] are kept in float16."""
-    with files.atomic_path(shard_path(folder, keys)) as temporary, temporary.open("wb") as file:
+def write_shard(folder: Path, keys: Sequence[bytes], vectors: np.ndarray) -> Path:
+    """Write one shard, whole or not at all, and return its path; vectors float [keys, dim] are kept in float16."""
+    path = shard_path(folder, keys)
+    with files.atomic_path(path) as temporary, temporary.open("wb") as file:
         np.savez(file, keys=np.array(keys, dtype=KEY), vectors=vectors.astype(np.float16))
+    return path
 
 
 class Cache:
@@ -38,6 +40,22 @@ class Cache:
 
     def __len__(self) -> int:
         return len(self._sorted)
+
+    @property
+    def shards(self) -> int:
+        """Return the number of files."""
+        return len(self._paths)
+
+    def remove_all_but(self, kept: set[Path]) -> None:
+        """Remove the shards that were here when the cache was opened, but for those kept."""
+        for path in self._paths:
+            if path not in kept:
+                files.remove(path)
+
+    def present(self, keys: Sequence[bytes]) -> list[bytes]:
+        """Return the keys with a vector, in order."""
+        found = self._find(np.array(keys, dtype=KEY))
+        return [key for key, position in zip(keys, found, strict=True) if position >= 0]
 
     def missing(self, keys: Sequence[bytes]) -> list[bytes]:
         """Return the keys without a vector, in order."""
@@ -70,8 +88,8 @@ class Cache:
 def _load(path: Path, name: str) -> np.ndarray:
     """Read one array of a shard; the file's own CRC catches a flipped byte."""
     try:
-        with np.load(path, allow_pickle=False) as shard:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as shard:
             array: np.ndarray = shard[name]
             return array
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise ReleaseError(f"{path}: damaged ({error}); remove it and run simrec embed") from error

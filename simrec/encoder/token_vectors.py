@@ -23,7 +23,7 @@ def token_vectors(articles: list[list[int]], vocab_size: int, dim: int, seed: in
     counts.data /= np.repeat(np.maximum(norms, 1e-9), np.diff(counts.indptr))
 
     rank = min(dim, len(articles) - 1, vocab_size - 1)
-    _, _, right = randomized_svd(counts, rank, n_iter=3, random_state=seed)
+    _, _, right = randomized_svd(counts, rank, n_iter=7, random_state=seed)
     vectors = random.normal(0, 0.01, (vocab_size, dim))
     vectors[:, :rank] += right.T * weight[:, None] * np.sqrt(vocab_size / dim)
     scaled: np.ndarray = vectors / np.sqrt((vectors**2).sum(axis=1).mean())

@@ -43,17 +43,16 @@ def write_tables(
     most: tuple[int, int],
 ) -> None:
     """Write the file, whole or not at all; `most` is how many places each similar table has at most."""
-    with files.atomic_path(path) as temporary:
-        with closing(sqlite3.connect(temporary, isolation_level=None)) as db:
-            # Nobody reads this file before it is renamed: it needs no journal of its own.
-            db.executescript(f"PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; {SCHEMA}")
-            db.execute("BEGIN")
-            numbered = ((row, *article[:9]) for row, article in enumerate(articles))
-            db.executemany("INSERT INTO articles VALUES (?,?,?,?,?,?,?,?,?,?)", numbered)
-            db.executemany("INSERT INTO similar_articles VALUES (?,?,?,?)", similar_articles)
-            listed = ((row, a.id, a.articles, a.first, a.last) for row, a in enumerate(accounts))
-            db.executemany("INSERT INTO accounts VALUES (?,?,?,?,?)", listed)
-            db.executemany("INSERT INTO similar_accounts VALUES (?,?,?,?)", similar_accounts)
-            db.execute("INSERT INTO facts VALUES (?,?)", most)
-            db.execute("COMMIT")
-            db.executescript(INDEXES)
+    with files.atomic_path(path) as temporary, closing(sqlite3.connect(temporary, isolation_level=None)) as db:
+        # Nobody reads this file before it is renamed: it needs no journal of its own.
+        db.executescript(f"PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; {SCHEMA}")
+        db.execute("BEGIN")
+        numbered = ((row, *article[:9]) for row, article in enumerate(articles))
+        db.executemany("INSERT INTO articles VALUES (?,?,?,?,?,?,?,?,?,?)", numbered)
+        db.executemany("INSERT INTO similar_articles VALUES (?,?,?,?)", similar_articles)
+        listed = ((row, a.id, a.articles, a.first, a.last) for row, a in enumerate(accounts))
+        db.executemany("INSERT INTO accounts VALUES (?,?,?,?,?)", listed)
+        db.executemany("INSERT INTO similar_accounts VALUES (?,?,?,?)", similar_accounts)
+        db.execute("INSERT INTO facts VALUES (?,?)", most)
+        db.execute("COMMIT")
+        db.executescript(INDEXES)

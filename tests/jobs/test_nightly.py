@@ -101,10 +101,7 @@ def test_killed_during_embed_the_old_release_answers_and_only_the_rest_is_done(h
         "def slowly(*a): write(*a); time.sleep(0.5)\ns.write_shard = slowly\n"
         "from simrec.engine import local; local.worker_count = lambda n: 1"
     )
-    code = (
-        f"import sys, runpy\nsys.argv = ['nightly', '-c', {str(house.folder / 'config.toml')!r}, '-w', {str(house.workspace)!r}]\n"
-        f"{slow}\nrunpy.run_path({str(ROOT / 'jobs' / 'nightly.py')!r}, run_name='__main__')"
-    )
+    code = house.job_code("nightly", slow)
     shards = next((house.workspace / "embeddings").iterdir())
     had = set(snapshot(shards))
     with subprocess.Popen([sys.executable, "-c", code], env=environment()) as job:
@@ -238,7 +235,6 @@ def test_old_releases_are_pruned_but_never_the_current_one(house: House) -> None
 def test_a_worse_release_is_refused_and_the_old_one_stays(house: House) -> None:
     old, before = house.current, answer(house)
     house.write_articles([*house.articles, NEW])
-    house.configure("[evaluate]\nmax_quality_drop = 0.0\n".replace("[evaluate]\n", "") if False else "")
     report = house.workspace / "releases" / old / "report.json"
     report.write_text(report.read_text().replace('"simrec": 0.', '"simrec": 1.'))
     ran = house.job()
@@ -322,7 +318,7 @@ def test_a_corpus_too_small_to_train_on(empty_house, articles, train_code, says)
 
 
 def test_one_article_without_account_is_a_release(house: House) -> None:
-    house.configure("[ingest]\nsync = true\nmax_delete_share = 1.0\n[evaluate.x]".replace("[evaluate.x]", ""))
+    house.configure("[ingest]\nsync = true\nmax_delete_share = 1.0\n")
     house.write_articles([{"id": "only", "text": "The only words there are."}])
     ran = house.job()
     assert ran.code == 0, ran.err
@@ -349,7 +345,7 @@ def test_all_articles_alike_are_ranked_by_id(house: House) -> None:
 def test_chinese_articles_find_each_other(empty_house) -> None:
     topics = {
         "猫": "小猫喜欢在阳光下睡觉。猫的毛很软。猫晚上会抓老鼠。小猫爱喝牛奶。老猫在屋顶上散步。猫和狗住在一起。",
-        "股": "股票市场今天大幅下跌。投资者担心利率上升。银行股票价格上涨。股市收盘创新高。公司发行新股票。投资股票有风险。",
+        "股": "股票市场今天大幅下跌。投资者担心利率。银行股票价格上涨。股市收盘新高。公司发行股票。投资股票有风险。",
     }
     chance = random.Random(0)
     articles = [

@@ -1,0 +1,89 @@
+"""Metrics and suites on data whose answer is known by construction."""
+
+import numpy as np
+import pytest
+from sklearn.metrics import label_ranking_average_precision_score
+
+from simrec.config import Config
+from simrec.errors import GateError
+from simrec.evaluate import gates, suites
+from simrec.evaluate.baselines import TfIdf
+from simrec.evaluate.metrics import precision, reciprocal_rank
+from tests.conftest import speeches
+
+
+def test_reciprocal_rank_is_scikit_learns_with_one_right_answer() -> None:
+    scores = np.random.default_rng(0).normal(size=(50, 50))
+    assert reciprocal_rank(scores) == pytest.approx(label_ranking_average_precision_score(np.eye(50), scores))
+
+
+def test_ties_earn_nothing() -> None:
+    assert reciprocal_rank(np.ones((10, 10))) == pytest.approx(0.1)
+    assert reciprocal_rank(np.eye(10)) == 1
+
+
+def test_precision_by_hand() -> None:
+    scores = np.array([[1, 0.9, 0.1, 0.2], [0.9, 1, 0.3, 0.2], [0.1, 0.3, 1, 0.8], [0.2, 0.2, 0.8, 1]])
+    assert precision(scores, ["a", "a", "b", "b"], 1) == 1
+    assert precision(scores, ["a", "b", "b", "a"], 1) == 0
+    assert precision(scores, ["a", "a", "b", "b"], 3) == pytest.approx(1 / 3)
+
+
+def sample(count: int = 60) -> list[suites.Sampled]:
+    return [suites.Sampled(s["text"][:40], s["text"], s["account"], s["category"]) for s in speeches()[:count]]
+
+
+def test_a_perfect_scorer_is_perfect_and_a_blind_one_is_chance() -> None:
+    def perfect(left, right):
+        return np.eye(len(left))
+
+    def blind(left, right):
+        return np.zeros((len(left), len(right)))
+
+    results = {r.suite: r for r in suites.run(sample(), {"perfect": perfect, "blind": blind})}
+    assert results["split-half"].values == {"perfect": 1.0, "blind": pytest.approx(1 / 60)}
+    assert results["known-item"].values == {"perfect": 1.0, "blind": pytest.approx(1 / 60)}
+
+
+def test_what_cannot_be_measured_is_said() -> None:
+    results = suites.run(sample(5), {"none": lambda left, right: np.eye(len(left))})
+    assert all(result.values == {} and result.skipped for result in results)
+    one = [article._replace(category="same") for article in sample()]
+    (result,) = (r for r in suites.run(one, {"any": TfIdf([a.text for a in one]).scores}) if r.suite == "same category")
+    assert "of 1 different ones" in result.skipped
+
+
+def test_articles_without_a_label_are_not_asked_about() -> None:
+    mixed = [article._replace(category=None) if n % 2 else article for n, article in enumerate(sample(200))]
+    results = suites.run(mixed, {"TF-IDF": TfIdf([article.text for article in mixed]).scores})
+    assert {result.suite: result.questions for result in results}["same category"] == 100
+
+
+@pytest.mark.parametrize("text", ["abc def", "word " * 50, "没有空格的中文文本" * 20, "a" * 100])
+def test_halves_hold_the_whole_text(text: str) -> None:
+    left, right = suites.halves(text)
+    assert (left + right).replace(" ", "") == text.replace(" ", "")
+    assert abs(len(left) - len(right)) <= 80
+
+
+def test_tfidf_finds_chinese_halves() -> None:
+    texts = [f"{a}和{b}的关系很复杂，{a}喜欢{b}。" for a in "猫狗鸟鱼马" for b in "水火木金土"]
+    assert reciprocal_rank(TfIdf(texts).scores(texts, texts)) == 1
+
+
+def test_tfidf_survives_texts_without_words() -> None:
+    assert TfIdf(["the", "...", ""]).scores(["the"], ["", "x"]).tolist() == [[0, 0]]
+
+
+def report(value: float, recall: float = 1.0) -> dict:
+    return {"index": {"recall": recall}, "suites": [{"suite": "s", "measure": "MRR", "values": {"simrec": value}}]}
+
+
+def test_gates() -> None:
+    gates.check(report(0.1), None, Config())
+    gates.check(report(0.46), report(0.5), Config())
+    with pytest.raises(GateError, match="s MRR fell from 0.500 to 0.440, more than evaluate.max_quality_drop = 0.05"):
+        gates.check(report(0.44), report(0.5), Config())
+    with pytest.raises(GateError, match="97.0% of the true neighbours"):
+        gates.check(report(0.5, recall=0.97), None, Config())
+    gates.check(report(0.4), {"suites": [{"suite": "s", "measure": "MRR", "values": {}}]}, Config())

@@ -77,7 +77,7 @@ class TrainingConfig(Section, frozen=True):
     temperature: Positive = 0.05
     passage_tokens: Annotated[int, Meta(ge=4)] = 64
     max_articles: Count = 100_000
-    held_out: Share = 0.05
+    held_out: Annotated[float, Meta(gt=0, lt=1)] = 0.1
     seed: int = 0
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from simrec import files, log, release
+from simrec.articles.article import held_out_below
 from simrec.articles.store import Store
 from simrec.config import Config
 from simrec.errors import GateError, ReleaseError, missing_extra
@@ -21,6 +22,7 @@ logger = logging.getLogger(__name__)
 
 GATHERED_ROWS = 65_536
 BASELINE_TEXTS = 10_000  # that TF-IDF learns its weights from
+MOST_HELD_OUT = 1_000  # articles that judge an epoch of training
 
 
 @dataclass(frozen=True)
@@ -54,10 +56,13 @@ def train(workspace: Workspace, config: Config) -> Outcome:
     """Train an encoder on the articles, unless one was trained on just these with this configuration."""
     from simrec.encoder import folder
 
+    boundary = held_out_below(config.training.held_out)
     with Store.open(workspace.articles_db) as store:
-        keys = store.text_keys(config.training.max_articles)
-        articles = store.texts(keys)
-    plan = release.derive_id((("", key, key) for key in keys), "", _rules(config.encoder, config.training))
+        keys = store.text_keys(config.training.max_articles, start=boundary)
+        judges = [key for key in store.text_keys(MOST_HELD_OUT) if key < boundary]
+        articles, held_out = store.texts(keys), store.texts(judges)
+    rules = _rules(config.encoder, config.training)
+    plan = release.derive_id((("", key, key) for key in judges + keys), "", rules)
     known = folder.trained_from(workspace.encoders, plan)
     if known:
         return Outcome(f"{known} was trained on these articles already", len(keys), skipped=True)
@@ -65,7 +70,7 @@ def train(workspace: Workspace, config: Config) -> Outcome:
     files.remove_folder(staged)
     staged.mkdir()
     facts = {"created_at": now(), "plan": plan, **_asdict(encoder=config.encoder, training=config.training)}
-    encoder_id = _training().train(articles, config, staged, facts)
+    encoder_id = _training().train(articles, held_out, config, staged, facts)
     if workspace.encoder(encoder_id).exists():
         files.remove_folder(workspace.encoder(encoder_id))
     files.move_folder(staged, workspace.encoder(encoder_id))
@@ -200,20 +205,26 @@ def recommend(workspace: Workspace, config: Config) -> Outcome:
 
 
 def evaluate(workspace: Workspace, config: Config) -> Outcome:
-    """Measure the staged release on the corpus itself, beside TF-IDF, and write its report."""
-    from simrec.encoder.folder import write_json
-    from simrec.encoder.runtime import Encoder
-    from simrec.engine import local
-    from simrec.evaluate import baselines, suites
-
+    """Measure the staged release on articles held out from training, beside TF-IDF, and write its report."""
     staged = _stage(workspace, config)
     if staged is None or (staged / "report.json").exists():
         return _nothing_to_do(workspace, staged)
     _need(staged / "items.db", "recommend")
+
+    from simrec.encoder.folder import read_card, write_json
+    from simrec.encoder.runtime import Encoder
+    from simrec.engine import local
+    from simrec.evaluate import baselines, suites
+
+    folder = workspace.encoder(_encoder_id(workspace))
+    boundary = held_out_below(read_card(folder)["training"]["held_out"])
     with Store.open(workspace.articles_db) as store:
-        sample = [suites.Sampled(*row) for row in store.sample(config.evaluate.sample)]
+        sample = [
+            suites.Sampled(key < boundary, title, text, account, category)
+            for key, title, text, account, category in store.sample(config.evaluate.sample)
+        ]
         texts = [text for _, text in store.texts(store.text_keys(BASELINE_TEXTS))]
-    encoder = Encoder(workspace.encoder(_encoder_id(workspace)), local.worker_count(config.engine.workers))
+    encoder = Encoder(folder, local.worker_count(config.engine.workers))
     scorers = {"simrec": suites.encoder_scorer(encoder.encode), "TF-IDF": baselines.TfIdf(texts).scores}
     results = suites.run(sample, scorers)
     report = {"index": _read_json(staged / "index.json"), "suites": suites.as_json(results)}

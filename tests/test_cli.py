@@ -171,7 +171,7 @@ def test_evaluation_is_printed_beside_the_baseline(published: House) -> None:
     rows = {row["suite"]: row for row in published.step("evaluate", "--json").rows}
     assert rows["split-half"]["simrec"] > 5 * 0.05  # 100 questions at random: MRR of about .05
     assert 0 < rows["split-half"]["TF-IDF"] < 1
-    assert "only 0 articles have a title" in rows["known-item"]["note"]
+    assert "only 0 held-out articles with a title" in rows["known-item"]["note"]
 
 
 def test_hostile_text_cannot_move_the_cursor(house: House) -> None:

@@ -56,6 +56,15 @@ def _digest(fields: object) -> bytes:
     return hashlib.blake2b(canonical.encode(), digest_size=16).digest()
 
 
+def held_out_below(share: float) -> bytes:
+    """Return the text key below which texts are never trained on, but kept to measure with.
+
+    Keys are hashes: the texts below are a random sample of that share, and a text that is held out
+    is held out from every encoder that is ever trained with this share.
+    """
+    return int(share * 2**64).to_bytes(8, "big") + bytes(8)
+
+
 def encoded_text(title: str, text: str) -> str:
     """Return what the encoder reads of an article; what `text_key` stands for."""
     return f"{title}\n{text}" if title else text

@@ -120,7 +120,7 @@ def _listed(path: str) -> list[str]:
     if not path:
         return []
     try:
-        return Path(path).read_text(encoding="utf-8-sig").splitlines()
+        return Path(path).read_text(encoding="utf-8-sig").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{path}: cannot read the ids to delete: {error}") from error
 

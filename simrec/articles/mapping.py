@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import unicodedata
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -13,6 +14,7 @@ from simrec.articles.readers import Record
 from simrec.config import Fields, IngestConfig
 
 LONGEST_ID = 512
+BREAKING = ("Cc", "Cs", "Zl", "Zp")  # would break lists of ids, one a line
 
 
 @dataclass(frozen=True)
@@ -40,8 +42,8 @@ class Mapping:
             raise ValueError(f"no id in '{name}'; the fields are {_names(record)}")
         if len(identity) > LONGEST_ID:
             raise ValueError(f"id of {len(identity):,} characters; at most {LONGEST_ID} are kept")
-        if not identity.isprintable():
-            raise ValueError(f"id {identity!r} holds a character that cannot be printed")
+        if any(unicodedata.category(character) in BREAKING for character in identity):
+            raise ValueError(f"id {identity!r} holds a line break or a control character")
         return identity
 
     def article(self, record: Record) -> tuple[Article, list[str]]:

@@ -182,19 +182,19 @@ class Store:
         rows = self._db.execute("SELECT id, articles, first, last FROM accounts ORDER BY id")
         return [Account(*row) for row in rows]
 
-    def text_keys(self, most: int = -1) -> list[bytes]:
-        """Return the key of every text of an article, in order of the key, at most so many.
+    def text_keys(self, most: int = -1, start: bytes = b"") -> list[bytes]:
+        """Return the keys of the texts of all articles, in order from `start`, at most so many.
 
         Keys are hashes: the first n of them are a random sample that stays much the same from night
         to night.
         """
-        query = "SELECT DISTINCT text_key FROM articles ORDER BY text_key LIMIT ?"
-        return [row[0] for row in self._db.execute(query, (most,))]
+        query = "SELECT DISTINCT text_key FROM articles WHERE text_key >= ? ORDER BY text_key LIMIT ?"
+        return [row[0] for row in self._db.execute(query, (start, most))]
 
-    def sample(self, most: int) -> list[tuple[str, str, str | None, str | None]]:
-        """Return (title, text, account, category) of a random sample of different texts, the same each time."""
+    def sample(self, most: int) -> list[tuple[bytes, str, str, str | None, str | None]]:
+        """Return (key, title, text, account, category) of the first different texts in order of the key."""
         query = (
-            "SELECT t.title, t.text, min(a.account), min(a.category) FROM articles a JOIN texts t "
+            "SELECT t.key, t.title, t.text, min(a.account), min(a.category) FROM articles a JOIN texts t "
             "ON t.key = a.text_key GROUP BY a.text_key ORDER BY a.text_key LIMIT ?"
         )
         return self._db.execute(query, (most,)).fetchall()

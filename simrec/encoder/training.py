@@ -23,29 +23,31 @@ from simrec.errors import GateError, SimrecError
 
 FEWEST_ARTICLES = 20
 MOST_TOKENS = 512  # of an article's body are read for training
-MOST_HELD_OUT = 1_000
 DISTRACTORS = 2_000
 WARM_UP = 0.05  # of the steps, then cosine decay to a tenth
 PARITY = 1e-4  # largest difference of a vector's component between Keras and ONNX
 
 
-def train(articles: list[tuple[str, str]], config: Config, folder: Path, facts: dict[str, Any]) -> str:
-    """Train on (title, text) pairs without labels and fill a staged encoder folder; return its id.
+Articles = list[tuple[str, str]]  # title and text of each
 
-    Articles come in random order; the first are held out, and the weights kept are those of the
-    epoch, or of the start, at which held-out passages found their neighbours best. `facts` go into
-    the card. Raises GateError for a corpus too small to train on.
+
+def train(articles: Articles, held_out: Articles, config: Config, folder: Path, facts: dict[str, Any]) -> str:
+    """Train on articles without labels and fill a staged encoder folder; return the encoder's id.
+
+    Nothing is learned from the articles held out, neither words nor weights; the weights kept are
+    those of the epoch, or of the start, at which their passages found their neighbours best. `facts`
+    go into the card. Raises GateError for a corpus too small to train on.
     """
     keras.utils.set_random_seed(config.training.seed)
     tokenizer = train_tokenizer((part for article in articles for part in article), config.encoder.vocab_size)
     tokens = list(_tokenize(tokenizer, articles))
-    pairable = [article for article in tokens if article.pairable]
-    if len(pairable) < FEWEST_ARTICLES:
+    train_on = [article for article in tokens if article.pairable]
+    judge_on = [article for article in _tokenize(tokenizer, held_out) if article.pairable]
+    if len(train_on) < FEWEST_ARTICLES or not judge_on:
         raise GateError(
-            f"cannot train on {len(pairable):,} articles with enough text (of {len(articles):,}); "
-            f"at least {FEWEST_ARTICLES} are needed"
+            f"cannot train on {len(train_on):,} articles with enough text and judge on {len(judge_on):,} held out "
+            f"(of {len(articles) + len(held_out):,} in all); at least {FEWEST_ARTICLES} and 1 are needed"
         )
-    held_out = min(MOST_HELD_OUT, max(1, round(config.training.held_out * len(pairable))))
     vectors = token_vectors(
         [article.title + article.body for article in tokens],
         tokenizer.get_vocab_size(),
@@ -53,7 +55,7 @@ def train(articles: list[tuple[str, str]], config: Config, folder: Path, facts: 
         config.training.seed,
     )
     tower = build_tower(config.encoder, vectors, config.training.seed)
-    history = _fit(tower, pairable[held_out:], pairable[:held_out], config)
+    history = _fit(tower, train_on, judge_on, config)
 
     _round_tokens(tower)
     files.write(folder / encoder_folder.TOKENIZER, tokenizer.to_str(pretty=False).encode())
@@ -61,9 +63,9 @@ def train(articles: list[tuple[str, str]], config: Config, folder: Path, facts: 
     with files.atomic_path(folder / encoder_folder.KERAS) as temporary:
         tower.save(temporary.with_suffix(".keras"))
         temporary.with_suffix(".keras").replace(temporary)
-    card = {**facts, "articles": len(articles), "held_out": held_out, "history": history}
+    card = {**facts, "articles": len(articles), "held_out": len(held_out), "history": history}
     identity = encoder_folder.finish(folder, _runtime(config), card)
-    check_parity(tower, Encoder(folder), [article.body[: config.encoder.window_tokens] for article in pairable[:200]])
+    check_parity(tower, Encoder(folder), [article.body[: config.encoder.window_tokens] for article in train_on[:200]])
     return identity
 
 
@@ -72,7 +74,7 @@ def _runtime(config: Config) -> encoder_folder.Runtime:
     return encoder_folder.Runtime(encoder.cell, encoder.dim, encoder.window_tokens, encoder.max_windows)
 
 
-def _tokenize(tokenizer: Tokenizer, articles: list[tuple[str, str]]) -> Iterator[Tokens]:
+def _tokenize(tokenizer: Tokenizer, articles: Articles) -> Iterator[Tokens]:
     titles = token_ids(tokenizer, [title for title, _ in articles])
     bodies = token_ids(tokenizer, [text[: MOST_TOKENS * 8] for _, text in articles])
     for (title, _), title_ids, body_ids in zip(articles, titles, bodies, strict=True):

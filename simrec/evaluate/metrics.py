@@ -6,7 +6,7 @@ import numpy as np
 
 
 def reciprocal_rank(scores: np.ndarray) -> float:
-    """Return the MRR of a square score matrix [queries, candidates] whose right answers are on the diagonal.
+    """Return the MRR of scores [queries, candidates], of which candidate i is the right answer of query i.
 
     A candidate that ties with the right answer counts as before it: equal scores for all earn nothing.
     """
@@ -15,9 +15,12 @@ def reciprocal_rank(scores: np.ndarray) -> float:
 
 
 def precision(scores: np.ndarray, labels: Sequence[str], k: int) -> float:
-    """Return P@k: the share of the k best others, by score [n, n], that have the label of the asking row."""
+    """Return P@k: the share of the k best others that have the label of the one that asks.
+
+    Scores are [queries, candidates], labels those of the candidates; candidate i is query i itself.
+    """
     named = np.asarray(labels)
     others = scores.astype(np.float64)
     np.fill_diagonal(others, -np.inf)
     best = np.argsort(-others, axis=1, kind="stable")[:, :k]
-    return float((named[best] == named[:, None]).mean())
+    return float((named[best] == named[: len(scores), None]).mean())

@@ -20,8 +20,9 @@ Scorer = Callable[[Sequence[str], Sequence[str]], np.ndarray]
 
 
 class Sampled(NamedTuple):
-    """A sampled article: its text and what labels there are."""
+    """A sampled article: whether the encoder never saw it, its text, and what labels there are."""
 
+    held_out: bool
     title: str
     text: str
     account: str | None
@@ -40,7 +41,11 @@ class Result:
 
 
 def run(sample: Sequence[Sampled], scorers: dict[str, Scorer]) -> list[Result]:
-    """Ask every suite of every scorer on the same texts."""
+    """Ask every suite of every scorer on the same texts.
+
+    Only articles held out from training ask; the others stand among the candidates.
+    """
+    sample = sorted(sample, key=lambda article: not article.held_out)
     return [
         _halves(sample, scorers),
         _known_item(sample, scorers),
@@ -51,22 +56,29 @@ def run(sample: Sequence[Sampled], scorers: dict[str, Scorer]) -> list[Result]:
 
 def _halves(sample: Sequence[Sampled], scorers: dict[str, Scorer]) -> Result:
     """Let the first half of each text find its second half among all second halves."""
-    cut = [halves(article.text) for article in sample if len(article.text) >= SHORTEST_TEXT]
-    return _paired("split-half", cut, scorers, f"only {len(cut)} texts of at least {SHORTEST_TEXT} characters")
+    long = [article for article in sample if len(article.text) >= SHORTEST_TEXT]
+    pairs = [halves(article.text) for article in long]
+    return _paired("split-half", _asking(long), pairs, scorers, f"texts of at least {SHORTEST_TEXT} characters")
 
 
 def _known_item(sample: Sequence[Sampled], scorers: dict[str, Scorer]) -> Result:
     """Let each title find its text among all texts, which are compared without their titles."""
-    titled = [(article.title, article.text) for article in sample if article.title and article.text]
-    return _paired("known-item", titled, scorers, f"only {len(titled)} articles have a title and a text")
+    titled = [article for article in sample if article.title and article.text]
+    pairs = [(article.title, article.text) for article in titled]
+    return _paired("known-item", _asking(titled), pairs, scorers, "articles with a title and a text")
 
 
-def _paired(name: str, pairs: list[tuple[str, str]], scorers: dict[str, Scorer], why: str) -> Result:
-    if len(pairs) < FEWEST:
-        return Result(name, "MRR", len(pairs), {}, why)
+def _asking(sample: Sequence[Sampled]) -> int:
+    return sum(article.held_out for article in sample)
+
+
+def _paired(name: str, asking: int, pairs: list[tuple[str, str]], scorers: dict[str, Scorer], of_what: str) -> Result:
+    """Let the first `asking` left texts find their right ones among all right ones."""
+    if asking < FEWEST:
+        return Result(name, "MRR", asking, {}, f"only {asking} held-out {of_what}, of {FEWEST} needed")
     left, right = zip(*pairs, strict=True)
-    values = {who: reciprocal_rank(scores(left, right)) for who, scores in scorers.items()}
-    return Result(name, "MRR", len(pairs), values)
+    values = {who: reciprocal_rank(scores(left[:asking], right)) for who, scores in scorers.items()}
+    return Result(name, "MRR", asking, values)
 
 
 def _same_label(sample: Sequence[Sampled], scorers: dict[str, Scorer], field: str) -> Result:
@@ -77,11 +89,12 @@ def _same_label(sample: Sequence[Sampled], scorers: dict[str, Scorer], field: st
     labelled = [article for article in sample if counts[getattr(article, field)] >= FEWEST_OF_LABEL]
     labels = [getattr(article, field) for article in labelled]
     texts = [article.text or article.title for article in labelled]
-    if len(texts) < FEWEST or len(set(labels)) < 2:
-        why = f"only {len(texts)} sampled articles share a {field}, of {len(set(labels))} different ones"
-        return Result(name, measure, len(texts), {}, why)
-    values = {who: precision(scores(texts, texts), labels, K) for who, scores in scorers.items()}
-    return Result(name, measure, len(texts), values)
+    asking = _asking(labelled)
+    if asking < FEWEST or len(set(labels)) < 2:
+        why = f"only {asking} held-out articles share a {field} with others, of {len(set(labels))} different ones"
+        return Result(name, measure, asking, {}, why)
+    values = {who: precision(scores(texts[:asking], texts), labels, K) for who, scores in scorers.items()}
+    return Result(name, measure, asking, values)
 
 
 def halves(text: str) -> tuple[str, str]:

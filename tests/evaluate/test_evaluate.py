@@ -30,7 +30,7 @@ def test_precision_by_hand() -> None:
 
 
 def sample(count: int = 60) -> list[suites.Sampled]:
-    return [suites.Sampled(s["text"][:40], s["text"], s["account"], s["category"]) for s in speeches()[:count]]
+    return [suites.Sampled(True, s["text"][:40], s["text"], s["account"], s["category"]) for s in speeches()[:count]]
 
 
 def test_a_perfect_scorer_is_perfect_and_a_blind_one_is_chance() -> None:
@@ -87,3 +87,21 @@ def test_gates() -> None:
     with pytest.raises(GateError, match="97.0% of the true neighbours"):
         gates.check(report(0.5, recall=0.97), None, Config())
     gates.check(report(0.4), {"suites": [{"suite": "s", "measure": "MRR", "values": {}}]}, Config())
+
+
+def test_only_held_out_articles_ask_and_all_are_candidates() -> None:
+    shapes = []
+
+    def scorer(left, right):
+        shapes.append((len(left), len(right)))
+        assert left[0] in {
+            text for article in asking for text in (article.title, article.text, *suites.halves(article.text))
+        }
+        return np.eye(len(left), len(right))
+
+    mixed = [article._replace(held_out=n % 3 == 0) for n, article in enumerate(sample(90))]
+    asking = [article for article in mixed if article.held_out]
+    results = suites.run(mixed, {"eye": scorer})
+    assert set(shapes) == {(30, 90)}
+    assert {result.questions for result in results} == {30}
+    assert results[0].values == {"eye": 1.0}

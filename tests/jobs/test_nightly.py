@@ -1,5 +1,6 @@
 """The nightly job: it does what changed, all or nothing, and survives being killed anywhere."""
 
+import json
 import os
 import random
 import signal
@@ -416,3 +417,30 @@ def alive(pid: int) -> bool:
         return "Z" not in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except (ProcessLookupError, FileNotFoundError):
         return False
+
+
+def test_training_without_its_extra_is_one_sentence(house: House) -> None:
+    house.write_articles([*house.articles, NEW])
+    ran = house.job("retrain", before="sys.modules['keras'] = None")
+    assert (ran.code, ran.err.splitlines()[-1]) == (
+        3,
+        "simrec: training an encoder needs packages that are not installed: pip install 'simrec[train]'",
+    )
+
+
+def test_held_out_articles_are_never_trained_on(house: House) -> None:
+    """Also where there are more articles than are trained on: the sample must not be the held-out ones."""
+    spy = (
+        "import simrec.encoder.training as t, json, pathlib\n"
+        "def train(articles, held_out, config, folder, facts):\n"
+        f"    pathlib.Path({str(house.folder / 'seen.json')!r}).write_text(json.dumps([articles, held_out]))\n"
+        "    raise SystemExit(9)\n"
+        "t.train = train"
+    )
+    config = (house.folder / "config.toml").read_text()
+    (house.folder / "config.toml").write_text(config.replace("[training]\n", "[training]\nmax_articles = 20\n"))
+    assert house.job("retrain", before=spy).code == 9
+    articles, held_out = json.loads((house.folder / "seen.json").read_text())
+    assert len(articles) == 20
+    assert 20 < len(held_out) < 60, "a tenth of 400"
+    assert not {text for _, text in articles} & {text for _, text in held_out}

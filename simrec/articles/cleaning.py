@@ -14,6 +14,8 @@ CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufeff\ufffe]+")
 LINE_BREAK = re.compile(r"\r\n?|\x85|\u2028|\u2029")
 BLANKS = re.compile(r"[^\S\n]+")
 BLANK_LINES = re.compile(r" ?\n ?(?:\n ?)+")
+TITLE_BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
+TITLE_TAG = re.compile(r"</?(?:a|b|code|em|i|p|small|span|strong|sub|sup|u)(?:\s[^<>]*)?>", re.IGNORECASE)
 STARTS_AS_HTML = re.compile(r"\s*<(?:!doctype|[a-z][a-z0-9]*)\b[^>]*>", re.IGNORECASE)
 
 
@@ -44,6 +46,11 @@ def clean_text(text: str) -> str:
 def clean_line(text: str) -> str:
     """Return text on one line, with character references such as `&amp;` resolved."""
     return " ".join(clean_text(html.unescape(text)).split())
+
+
+def clean_title(text: str) -> str:
+    """Return a title on one line, without the mark-up that content systems leave in titles."""
+    return clean_line(TITLE_TAG.sub("", TITLE_BREAK.sub(" ", text)))
 
 
 def clean_date(value: Any) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 from simrec.articles import cleaning
 from simrec.articles.article import Article
-from simrec.articles.cleaning import body_text, clean_date, clean_line
+from simrec.articles.cleaning import body_text, clean_date, clean_line, clean_title
 from simrec.articles.readers import Record
 from simrec.config import Fields, IngestConfig
 
@@ -52,7 +52,7 @@ class Mapping:
         Raises ValueError that says what is wrong with its id, title or text.
         """
         fields, identity = self.fields, self.article_id(record)
-        title = clean_line(_text(record, fields.title, "title"))
+        title = clean_title(_text(record, fields.title, "title"))
         _check_length("title", title, self.limits.max_title_chars)
         raw = _text(record, fields.text, "text")
         _check_length("text", raw, self.limits.max_text_chars)

@@ -101,12 +101,12 @@ def test_a_folder_of_text_markdown_and_html(fresh: House) -> None:
 
 def test_html_bodies_become_text_and_text_with_signs_stays(fresh: House) -> None:
     rows = [
-        {"id": "html", "text": "<p>Fish &amp; <em>chips</em></p><p>twice</p>", "title": "AT&amp;T"},
+        {"id": "html", "text": "<p>Fish &amp; <em>chips</em></p><p>twice</p>", "title": "<b>AT&amp;T</b><br>again"},
         {"id": "text", "text": "if a < b and b > c then <p> is a tag"},
     ]
     assert ingest(fresh, write_jsonl(fresh.folder / "a.jsonl", rows)).code == 0
     found = stored(fresh)
-    assert (found["html"]["title"], found["html"]["text"]) == ("AT&T", "Fish & chips\n\ntwice")
+    assert (found["html"]["title"], found["html"]["text"]) == ("AT&T again", "Fish & chips\n\ntwice")
     assert found["text"]["text"] == "if a < b and b > c then <p> is a tag"
 
 

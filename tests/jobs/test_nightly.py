@@ -359,7 +359,7 @@ def test_chinese_articles_find_each_other(empty_house) -> None:
     assert ran.code == 0, ran.err
     rows = house.simrec("similar", "猫3", "-n", 5, "--json").rows
     assert {row["account"] for row in rows} == {"号猫"}
-    assert house.simrec("similar", "--text", "股票和投资", "-n", 1, "--json").rows[0]["account"] == "号股"
+    assert house.simrec("similar", "--text", "股票市场今天大幅下跌", "-n", 1, "--json").rows[0]["account"] == "号股"
 
 
 def test_the_journal_says_what_every_step_cost(house: House) -> None:

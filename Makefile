@@ -1,7 +1,7 @@
 # What people type. Recipes are short: the work is in simrec, jobs/ and demo/.
 
 PYTHON ?= python3
-BIN := .venv/bin
+BIN ?= .venv/bin
 CONFIG ?= configs/default.toml
 WORKSPACE ?= workspace
 DEMO := build/demo

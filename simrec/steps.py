@@ -47,8 +47,8 @@ def ingest(workspace: Workspace, config: Config) -> Outcome:
     with Store.open(workspace.articles_db, create=True) as store:
         done = room.ingest(store, config, now())
         total = store.count()
-    if done.rejects or done.notes:
-        logger.warning("ingest: %s", done.rejected)
+    if done.rejects.count or done.notes.count:
+        logger.warning("ingest: %s", done.problems)
     return Outcome(f"{done}; {total:,} articles", done.read, done.new + done.changed + done.deleted)
 
 

@@ -147,3 +147,11 @@ def test_exit_codes_are_those_of_the_readme() -> None:
     readme = (ROOT / "README.md").read_text()
     for kind in errors.SimrecError.__subclasses__():
         assert f"| {kind.exit_code} |" in readme, f"exit code {kind.exit_code} ({kind.__name__}) is not in the README"
+
+
+def test_every_make_target_has_help_and_a_recipe() -> None:
+    listed = subprocess.run(["make", "--silent", "help"], capture_output=True, text=True, cwd=ROOT, check=True).stdout
+    targets = {line.split()[1] for line in listed.splitlines()}
+    assert targets == {"help", "setup", "demo", "test", "lint", "bench", "nightly", "retrain", "housekeeping"}
+    for target in targets:
+        subprocess.run(["make", "--dry-run", target], capture_output=True, cwd=ROOT, check=True)

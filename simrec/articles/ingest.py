@@ -11,6 +11,20 @@ from simrec.config import Config, Source
 from simrec.errors import GateError, UsageError
 
 SHOWN = 5
+MOST_NAMED = 10_000  # a file that is all wrong must not fill the memory with the same complaint
+
+
+@dataclass
+class Problems:
+    """How many there were, and the first of them."""
+
+    count: int = 0
+    named: list[Reject] = field(default_factory=list)
+
+    def add(self, file: str, line: int, reason: str) -> None:
+        self.count += 1
+        if len(self.named) < MOST_NAMED:
+            self.named.append(Reject(file, line, reason))
 
 
 @dataclass
@@ -22,30 +36,24 @@ class Ingested:
     changed: int = 0
     unchanged: int = 0
     deleted: int = 0
-    rejects: list[Reject] = field(default_factory=list)
-    notes: list[Reject] = field(default_factory=list)
-    damaged: list[Reject] = field(default_factory=list)
+    rejects: Problems = field(default_factory=Problems)  # rows that were not taken
+    notes: Problems = field(default_factory=Problems)  # values that rows were taken without
+    damaged: list[str] = field(default_factory=list)
     files: dict[str, None] = field(default_factory=dict)  # in order
-
-    def reject(self, row: Row, reason: str) -> None:
-        rejected = Reject(row.file, row.line, reason)
-        self.rejects.append(rejected)
-        if row.end:
-            self.damaged.append(rejected)
 
     def __str__(self) -> str:
         return (
             f"{self.new:,} new, {self.changed:,} changed, {self.unchanged:,} unchanged, {self.deleted:,} deleted, "
-            f"{len(self.rejects):,} rejected"
+            f"{self.rejects.count:,} rejected"
         )
 
     @property
-    def rejected(self) -> str:
+    def problems(self) -> str:
         """How many rows were rejected or lost a value, and the first few of them."""
-        bad = self.rejects + self.notes
-        notes = f", {len(self.notes):,} values dropped" if self.notes else ""
-        more = f"\n... and {len(bad) - SHOWN:,} more (simrec rejects)" if len(bad) > SHOWN else ""
-        return f"{len(self.rejects):,} of {self.read:,} rows rejected{notes}\n{_places(bad[:SHOWN])}{more}"
+        bad, count = self.rejects.named + self.notes.named, self.rejects.count + self.notes.count
+        notes = f", {self.notes.count:,} values dropped" if self.notes.count else ""
+        lines = [f"{self.rejects.count:,} of {self.read:,} rows rejected{notes}", *map(_place, bad[:SHOWN])]
+        return "\n".join(lines + [f"... and {count - SHOWN:,} more (simrec rejects)"] * (count > SHOWN))
 
 
 def ingest(store: Store, config: Config, now: str) -> Ingested:
@@ -67,10 +75,10 @@ def ingest(store: Store, config: Config, now: str) -> Ingested:
             result.deleted = store.delete(gone, now)
     finally:
         with store.transaction():
-            store.replace_rejects(result.files, result.rejects + result.notes)
+            store.replace_rejects(result.files, result.rejects.named + result.notes.named)
     if result.damaged:
         raise GateError(
-            f"{_places(result.damaged)}\nthe {result.read - len(result.rejects):,} good rows were kept "
+            "\n".join(result.damaged) + f"\nthe {result.read - result.rejects.count:,} good rows were kept "
             "and nothing was deleted by sync; send the file again and run the same command"
         )
     return result
@@ -86,7 +94,9 @@ def _upsert_source(store: Store, source: Source, config: Config, result: Ingeste
             try:
                 change = _upsert_row(store, row, mapping, result)
             except ValueError as problem:
-                result.reject(row, str(problem))
+                result.rejects.add(row.file, row.line, str(problem))
+                if row.end:
+                    result.damaged.append(_place(Reject(row.file, row.line, str(problem))))
                 continue
             setattr(result, change, getattr(result, change) + 1)
 
@@ -99,19 +109,21 @@ def _upsert_row(store: Store, row: Row, mapping: Mapping, result: Ingested) -> C
         change: Change = "unchanged"
     else:
         article, problems = mapping.article(row.record)
-        result.notes += [Reject(row.file, row.line, f"kept without {problem}") for problem in problems]
-        change = store.upsert(article, source_key)
+        for problem in problems:
+            result.notes.add(row.file, row.line, f"kept without {problem}")
+        # A row with a problem is looked at every time, so that it goes on being named.
+        change = store.upsert(article, b"" if problems else source_key)
     earlier = store.mark_seen(article_id, row.file, row.line)
     if earlier:
         reason = f"id '{article_id}' stands again on line {row.line}, and the later row was taken"
-        result.rejects.append(Reject(row.file, earlier, reason))
+        result.rejects.add(row.file, earlier, reason)
     return change
 
 
 def _check_rejects(result: Ingested, most: float) -> None:
-    if len(result.rejects) > most * result.read:
+    if result.rejects.count > most * result.read:
         raise GateError(
-            f"{result.rejected}\nthat is more than ingest.max_reject_share = {most:.0%}; no article was changed. "
+            f"{result.problems}\nthat is more than ingest.max_reject_share = {most:.0%}; no article was changed. "
             "Mend the rows or the field mapping; simrec rejects lists all of them"
         )
 
@@ -120,7 +132,7 @@ def _listed(path: str) -> list[str]:
     if not path:
         return []
     try:
-        return Path(path).read_text(encoding="utf-8-sig").split("\n")
+        return [line.rstrip("\r") for line in Path(path).read_text(encoding="utf-8-sig").split("\n")]
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{path}: cannot read the ids to delete: {error}") from error
 
@@ -136,5 +148,5 @@ def _absent(store: Store, most: float) -> list[str]:
     return absent
 
 
-def _places(rejects: list[Reject]) -> str:
-    return "\n".join(f"{reject.file}, line {reject.line}: {reject.reason}" for reject in rejects)
+def _place(reject: Reject) -> str:
+    return f"{reject.file}, line {reject.line}: {reject.reason}"

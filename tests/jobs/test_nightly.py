@@ -220,6 +220,16 @@ def test_rollback_answers_as_before_and_the_next_night_respects_it(house: House)
     assert house.current not in (old, bad)
 
 
+def test_a_damaged_release_is_not_rolled_back_to(house: House) -> None:
+    old = house.current
+    house.write_articles([*house.articles, NEW])
+    assert house.job().code == 0
+    new, path = house.current, house.workspace / "releases" / old / "items.db"
+    path.write_bytes(path.read_bytes().replace(b"Lincoln", b"Lincoin"))
+    ran = house.simrec("rollback")
+    assert (ran.code, "items.db: damaged" in ran.err, house.current) == (5, True, new)
+
+
 def test_old_releases_are_pruned_but_never_the_current_one(house: House) -> None:
     house.configure("[release]\nkeep = 2\n")
     for number in range(3):
@@ -228,9 +238,10 @@ def test_old_releases_are_pruned_but_never_the_current_one(house: House) -> None
     kept = [row["release"] for row in house.simrec("releases", "--json").rows]
     assert (len(kept), kept[0]) == (2, house.current)
     assert house.simrec("rollback").out.strip() == kept[1]
-    for number in range(3, 6):
-        house.write_articles([*house.articles, {**NEW, "id": f"new{number}"}])
-    assert house.simrec("status").code == 0
+    house.configure("[release]\nkeep = 1\n")
+    assert house.job("housekeeping").code == 0
+    left = [row["release"] for row in house.simrec("releases", "--json").rows]
+    assert left == kept, "the newest is kept because it is new, the other because it answers"
 
 
 def test_a_worse_release_is_refused_and_the_old_one_stays(house: House) -> None:

@@ -76,6 +76,7 @@ class TrainingConfig(Section, frozen=True):
     clip_norm: Positive = 1.0
     temperature: Positive = 0.05
     passage_tokens: Annotated[int, Meta(ge=4)] = 64
+    title_share: Share = 0.3
     max_articles: Count = 100_000
     held_out: Annotated[float, Meta(gt=0, lt=1)] = 0.1
     seed: int = 0

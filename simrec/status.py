@@ -45,7 +45,7 @@ def _last_run(runs: list[dict[str, Any]]) -> dict[str, Any]:
         return {"last_run": "none yet"}
     last = runs[-1]
     how = f"{last['job']} at {last['started_at']}, exit code {last['exit_code']}, {last['seconds']:.1f} s"
-    return {"last_run": how, "last_error": last.get("error")}
+    return {"last_run": how, "last_error": last.get("error", "").partition("\n")[0]}
 
 
 def releases(workspace: Workspace) -> list[dict[str, Any]]:

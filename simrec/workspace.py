@@ -4,7 +4,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from simrec import files
-from simrec.errors import ReleaseError
+from simrec.errors import ConfigError, ReleaseError
 
 FORMAT = "simrec workspace 1"
 
@@ -42,9 +42,12 @@ class Workspace:
         """
         workspace = cls(root)
         if not workspace.format.is_file():
-            for folder in (workspace.encoders, root / "embeddings", workspace.releases, workspace.staging):
-                folder.mkdir(parents=True, exist_ok=True)
-            files.write(workspace.format, f"{FORMAT}\n".encode())
+            try:
+                for folder in (workspace.encoders, root / "embeddings", workspace.releases, workspace.staging):
+                    folder.mkdir(parents=True, exist_ok=True)
+                files.write(workspace.format, f"{FORMAT}\n".encode())
+            except OSError as error:
+                raise ConfigError(f"{root}: no workspace can be made here: {error.strerror}") from error
         return cls.open(root)
 
     def lock(self) -> AbstractContextManager[None]:

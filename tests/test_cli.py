@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.conftest import House, speeches
+from tests.conftest import House, run, speeches
 
 ARTICLES = {article["id"]: article for article in speeches()}
 IDS = sorted(ARTICLES, key=lambda article_id: article_id.encode())
@@ -157,6 +157,21 @@ def test_without_a_workspace_or_a_release_there_is_a_sentence(empty_house: Calla
     assert (ran.code, "no release is published yet" in ran.err) == (5, True)
     ran = house.step("embed")
     assert (ran.code, "run simrec train" in ran.err) == (5, True)
+
+
+@pytest.mark.parametrize("where", ["/proc/nowhere", "/dev/null/workspace"])
+def test_where_no_workspace_can_be_made_is_a_sentence(published: House, where: str) -> None:
+    ran = run("-m", "simrec", "ingest", published.folder / "articles.jsonl", "-w", where)
+    assert (ran.code, f"{where}: no workspace can be made here" in ran.err, "Traceback" in ran.err) == (3, True, False)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"), [("simrec workspace 9", "this is a 'simrec workspace 9'"), ("x", "this is a 'x'")]
+)
+def test_a_workspace_of_another_format_is_refused(house: House, text: str, says: str) -> None:
+    (house.workspace / "FORMAT").write_text(text)
+    for ran in (house.simrec("status"), house.step("embed"), house.job()):
+        assert (ran.code, says in ran.err) == (5, True)
 
 
 def test_status_and_releases_name_the_current_release(published: House) -> None:

@@ -10,7 +10,6 @@ from simrec.config import TrainingConfig
 from simrec.encoder.tokenizer import PAD_ID
 
 SHORTEST_BODY = 8  # tokens: half of less says nothing
-TITLE_SHARE = 0.3  # of the pairs of articles that have a title
 BUCKET_BATCHES = 16
 
 
@@ -28,17 +27,17 @@ class Tokens(NamedTuple):
 Pair = tuple[list[int], list[int]]
 
 
-def draw_pair(article: Tokens, passage_tokens: int, chance: random.Random) -> Pair:
+def draw_pair(article: Tokens, config: TrainingConfig, chance: random.Random) -> Pair:
     """Return (title, passage) or two neighbouring passages of an article, in either order.
 
     A body too short for two passages of `passage_tokens` is halved, so that every pairable article
     gives a pair. Passages do not overlap: equal words must not make the answer easy.
     """
-    body = article.body
+    body, passage_tokens = article.body, config.passage_tokens
     longest = 2 * passage_tokens
     start = chance.randrange(max(1, len(body) - longest + 1))
     span = body[start : start + longest]
-    if article.title and chance.random() < TITLE_SHARE:
+    if article.title and chance.random() < config.title_share:
         pair = article.title[:passage_tokens], span[:passage_tokens]
     else:
         cut = round(len(span) * chance.uniform(0.35, 0.65))
@@ -53,7 +52,7 @@ def batches(articles: list[Tokens], config: TrainingConfig, epoch: int) -> Itera
     another epoch, unless they are all there is.
     """
     chance = random.Random(f"{config.seed}/{epoch}")
-    pairs = [draw_pair(article, config.passage_tokens, chance) for article in articles]
+    pairs = [draw_pair(article, config, chance) for article in articles]
     chance.shuffle(pairs)
     size = min(config.batch_size, len(pairs))
     found = []

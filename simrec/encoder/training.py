@@ -123,9 +123,9 @@ def _held_out_pairs(
     train_on: list[Tokens], held_out: list[Tokens], config: Config
 ) -> tuple[list[Pair], list[list[int]]]:
     """Return the pairs to score with, and passages of other articles that make finding them hard."""
-    chance, length = random.Random(config.training.seed), config.training.passage_tokens
-    pairs = [draw_pair(article, length, chance) for article in held_out]
-    return pairs, [draw_pair(article, length, chance)[0] for article in train_on[:DISTRACTORS]]
+    chance = random.Random(config.training.seed)
+    pairs = [draw_pair(article, config.training, chance) for article in held_out]
+    return pairs, [draw_pair(article, config.training, chance)[0] for article in train_on[:DISTRACTORS]]
 
 
 def held_out_mrr(tower: keras.Model, pairs: list[Pair], distractors: list[list[int]]) -> float:

@@ -147,7 +147,7 @@ def test_pairs_come_from_one_article_and_never_overlap() -> None:
     for length in (8, 9, 40, 200):
         article = Tokens(list(range(1000, 1005)), list(range(length)))
         for _ in range(200):
-            left, right = draw_pair(article, 16, chance)
+            left, right = draw_pair(article, TrainingConfig(passage_tokens=16), chance)
             assert left
             assert right
             assert max(len(left), len(right)) <= 16

@@ -2,11 +2,13 @@
 
 import fcntl
 import hashlib
+import json
 import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from simrec.errors import LockedError
 
@@ -38,6 +40,11 @@ def write(target: Path, content: bytes) -> None:
     """Replace a file by the content, all or nothing."""
     with atomic_path(target) as temporary:
         temporary.write_bytes(content)
+
+
+def write_json(target: Path, content: Any) -> None:
+    """Replace a file by readable JSON, with keys in the order they have."""
+    write(target, (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode())
 
 
 def append_line(target: Path, line: str) -> None:

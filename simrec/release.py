@@ -90,7 +90,7 @@ def seal(folder: Path, **facts: Any) -> None:
     names = sorted(path.name for path in folder.iterdir() if path.is_file() and path.name != MANIFEST)
     content = {name: {"bytes": (folder / name).stat().st_size, "sha256": files.sha256(folder / name)} for name in names}
     manifest = Manifest(files=content, **facts)
-    files.write(folder / MANIFEST, (json.dumps(asdict(manifest), indent=1) + "\n").encode())
+    files.write_json(folder / MANIFEST, asdict(manifest))
 
 
 def publish(workspace: Workspace, release_id: str) -> None:

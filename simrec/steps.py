@@ -71,9 +71,8 @@ def train(workspace: Workspace, config: Config) -> Outcome:
     staged.mkdir()
     facts = {"created_at": now(), "plan": plan, **_asdict(encoder=config.encoder, training=config.training)}
     encoder_id = _training().train(articles, held_out, config, staged, facts)
-    if workspace.encoder(encoder_id).exists():
-        files.remove_folder(workspace.encoder(encoder_id))
-    files.move_folder(staged, workspace.encoder(encoder_id))
+    if not workspace.encoder(encoder_id).exists():
+        files.move_folder(staged, workspace.encoder(encoder_id))
     history = folder.read_card(workspace.encoder(encoder_id))["history"]
     best = max(history, key=lambda epoch: epoch["held_out_mrr"])
     return Outcome(
@@ -91,6 +90,8 @@ def _training() -> Any:
     try:
         with log.native_silence():
             from simrec.encoder import training
+
+            training.warm_up()
     except ModuleNotFoundError as error:
         if error.name in ("tensorflow", "keras", "onnx"):
             raise missing_extra("train", "training an encoder") from error
@@ -126,7 +127,6 @@ def index(workspace: Workspace, config: Config) -> Outcome:
     """Build the index over all articles and find the neighbours of each."""
     import numpy as np
 
-    from simrec.encoder.folder import write_json
     from simrec.index import neighbours, search, vectors
 
     staged = _stage(workspace, config)
@@ -144,7 +144,7 @@ def index(workspace: Workspace, config: Config) -> Outcome:
     graph = neighbours.neighbours(built, matrix, config.index.candidates)
     with files.atomic_path(staged / "neighbours.npz") as temporary, temporary.open("wb") as file:
         np.savez(file, rows=graph.rows, scores=graph.scores)
-    write_json(staged / "index.json", built.facts.as_dict())
+    files.write_json(staged / "index.json", built.facts.as_dict())
     facts = built.facts
     return Outcome(f"{facts.kind} index, recall@{config.index.candidates} {facts.recall:.3f}", len(ids), len(ids))
 
@@ -211,7 +211,7 @@ def evaluate(workspace: Workspace, config: Config) -> Outcome:
         return _nothing_to_do(workspace, staged)
     _need(staged / "items.db", "recommend")
 
-    from simrec.encoder.folder import read_card, write_json
+    from simrec.encoder.folder import read_card
     from simrec.encoder.runtime import Encoder
     from simrec.engine import local
     from simrec.evaluate import baselines, suites
@@ -228,7 +228,7 @@ def evaluate(workspace: Workspace, config: Config) -> Outcome:
     scorers = {"simrec": suites.encoder_scorer(encoder.encode), "TF-IDF": baselines.TfIdf(texts).scores}
     results = suites.run(sample, scorers)
     report = {"index": _read_json(staged / "index.json"), "suites": suites.as_json(results)}
-    write_json(staged / "report.json", report)
+    files.write_json(staged / "report.json", report)
     return Outcome(suites.as_sentence(results), len(sample), len(results))
 
 
@@ -267,9 +267,17 @@ def verify(workspace: Workspace, config: Config) -> Outcome:
 
 
 def prune(workspace: Workspace, config: Config) -> Outcome:
-    """Remove the oldest releases beyond those to keep."""
+    """Remove the oldest releases beyond those to keep, and the encoders that only they needed."""
+    from simrec.encoder.folder import newest
+
     pruned = release.prune(workspace, config.release.keep)
-    return Outcome(f"{len(pruned)} old releases removed", len(pruned), skipped=not pruned)
+    needed = {kept.manifest.encoder_id for kept in release.published(workspace)} | {newest(workspace.encoders)}
+    folders = [*workspace.encoders.glob("*/"), *workspace.embeddings("").glob("*/")]
+    unused = [folder for folder in folders if folder.name not in needed]
+    for folder in unused:
+        files.remove_folder(folder)
+    sentence = f"{len(pruned)} old releases and {len(unused)} folders of unused encoders removed"
+    return Outcome(sentence, len(pruned) + len(unused), skipped=not (pruned or unused))
 
 
 def compact(workspace: Workspace, config: Config) -> Outcome:

@@ -41,11 +41,11 @@ def encoder_id(cell: str, runtime_files: list[bytes]) -> str:
 
 def finish(folder: Path, runtime: Runtime, card: dict[str, Any]) -> str:
     """Complete a staged folder that holds ONNX, KERAS and TOKENIZER; return the encoder's id."""
-    write_json(folder / CONFIG, asdict(runtime))
+    files.write_json(folder / CONFIG, asdict(runtime))
     identity = encoder_id(runtime.cell, [(folder / name).read_bytes() for name in (ONNX, TOKENIZER, CONFIG)])
-    write_json(folder / CARD, card)
+    files.write_json(folder / CARD, card)
     checksums = {name: files.sha256(folder / name) for name in (ONNX, KERAS, TOKENIZER, CONFIG, CARD)}
-    write_json(folder / MANIFEST, {"encoder_id": identity, "files": checksums})
+    files.write_json(folder / MANIFEST, {"encoder_id": identity, "files": checksums})
     return identity
 
 
@@ -87,8 +87,3 @@ def trained_from(encoders: Path, plan: str) -> str | None:
 
 def _is_whole(folder: Path) -> bool:
     return not folder.name.startswith(".") and (folder / MANIFEST).exists()
-
-
-def write_json(path: Path, content: Any) -> None:
-    """Write readable JSON with its keys in order of insertion."""
-    files.write(path, (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode())

@@ -28,6 +28,11 @@ WARM_UP = 0.05  # of the steps, then cosine decay to a tenth
 PARITY = 1e-4  # largest difference of a vector's component between Keras and ONNX
 
 
+def warm_up() -> None:
+    """Start the backend, which writes about the machine to stderr when it does."""
+    keras.ops.zeros(1)
+
+
 Articles = list[tuple[str, str]]  # title and text of each
 
 

@@ -37,6 +37,20 @@ def test_compacting_keeps_the_vectors_in_use_and_no_others(house: House) -> None
     assert house.last_steps()["embed"]["rows_out"] == 0
 
 
+def test_encoders_that_no_release_needs_are_removed(house: House) -> None:
+    first = next((house.workspace / "encoders").iterdir()).name
+    house.configure("[release]\nkeep = 1\n")
+    config = (house.folder / "config.toml").read_text()
+    (house.folder / "config.toml").write_text(config.replace("hidden = 16", "hidden = 12"))
+    assert house.job("retrain").code == 0
+    second = house.simrec("status", "--json").rows[0]["encoder"]
+    assert second != first
+    assert house.job("housekeeping").code == 0
+    left = {path.parent.name: path.name for path in house.workspace.glob("e*/*/")}
+    assert left == {"encoders": second, "embeddings": second}
+    assert house.simrec("similar", "--text", "the union", "-n", 1).code == 0
+
+
 def test_a_damaged_release_fails_the_job(house: House) -> None:
     path = house.workspace / "releases" / house.current / "vectors.npy"
     content = bytearray(path.read_bytes())

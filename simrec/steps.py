@@ -246,8 +246,8 @@ def publish(workspace: Workspace, config: Config) -> Outcome:
     staged = workspace.staged(release_id)
     if not workspace.release(release_id).exists():
         _need(staged / "report.json", "evaluate")
-        last = workspace.release(current) / "report.json" if current else None
-        gates.check(_read_json(staged / "report.json"), _read_json(last) if last else None, config)
+        last = workspace.release(current or "") / "report.json"
+        gates.check(_read_json(staged / "report.json"), _read_json(last) if last.exists() else None, config)
         files.remove(staged / "neighbours.npz")
         with Store.open(workspace.articles_db) as store:
             counts = {"articles": store.count(), "accounts": store.count("accounts")}

@@ -11,6 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# A busy machine is no bug, and CI has to try the same examples every time.
+settings.register_profile(
+    "house", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow], database=None
+)
+settings.load_profile("house")
 
 ROOT = Path(__file__).parent.parent
 SPEECHES = Path(__file__).parent / "data" / "speeches.jsonl"

@@ -8,6 +8,8 @@ import numpy as np
 from simrec import files
 from simrec.errors import GateError
 
+CHECKED_ROWS = 65_536
+
 
 def write(path: Path, blocks: Iterable[np.ndarray], shape: tuple[int, int]) -> None:
     """Write blocks of rows as one float16 .npy file of that shape.
@@ -37,14 +39,11 @@ def unit(vectors: np.ndarray) -> np.ndarray:
 def check(path: Path, ids: Sequence[str]) -> None:
     """Raise GateError that names the first article whose stored vector is zero or not a number."""
     vectors = np.load(path, mmap_mode="r", allow_pickle=False)
-    bad = [row for row in range(len(ids)) if not _is_sound(vectors[row])]
-    if bad:
+    blocks = (vectors[start : start + CHECKED_ROWS] for start in range(0, len(ids), CHECKED_ROWS))
+    norms = np.concatenate([np.linalg.norm(block.astype(np.float32), axis=1) for block in blocks])
+    bad = np.flatnonzero(~(np.isfinite(norms) & (norms > 0.5)))
+    if len(bad):
         raise GateError(
             f"{len(bad):,} articles have a vector that is zero or not a number, the first is '{ids[bad[0]]}'; "
             "the encoder is broken: train another one"
         )
-
-
-def _is_sound(vector: np.ndarray) -> bool:
-    norm = np.linalg.norm(vector.astype(np.float32))
-    return bool(np.isfinite(norm) and norm > 0.5)

@@ -301,6 +301,27 @@ def test_a_missing_file_is_found_by_every_question(house: House, name: str) -> N
     assert (ran.code, name in ran.err, "Traceback" in ran.err) == (5, True, False)
 
 
+def test_inverted_lists_from_end_to_end(house: House) -> None:
+    """The same answers as the exact index gave, from lists that are mapped and not read."""
+    config = (house.folder / "config.toml").read_text()
+    exact = house.simrec("similar", "--text", speeches()[3]["text"], "--json").rows
+    (house.folder / "config.toml").write_text(config.replace("[index]\n", '[index]\nkind = "ivf"\n'))
+    assert house.job().code == 0
+    assert house.simrec("status", "--json").rows[0]["index"].startswith("ivf, recall ")
+    rows = house.simrec("similar", "--text", speeches()[3]["text"], "--json").rows
+    assert rows[0] == exact[0]
+    assert len({row["id"] for row in rows} & {row["id"] for row in exact}) >= 9
+
+
+def test_a_damaged_release_is_replaced_by_the_next(house: House) -> None:
+    for path in (house.workspace / "releases" / house.current).iterdir():
+        path.unlink()
+    assert house.simrec("similar", SEED).code == 5
+    house.write_articles([*house.articles, NEW])
+    assert house.job().code == 0
+    answer(house)
+
+
 def test_a_damaged_encoder_or_shard_is_refused_by_name(house: House) -> None:
     shard = next((house.workspace / "embeddings").glob("*/*.npz"))
     content = bytearray(shard.read_bytes())

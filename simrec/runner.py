@@ -121,7 +121,7 @@ def _as_simrec_error(error: BaseException) -> SimrecError | None:
     if isinstance(error, OSError) and error.errno in DISK:
         return ConfigError(f"{error.filename or 'the disk'}: {error.strerror}; nothing published was changed")
     if isinstance(error, sqlite3.Error) and any(word in str(error).lower() for word in SQLITE_DISK):
-        return ConfigError(f"the article store: {error}; nothing published was changed")
+        return ConfigError(f"SQLite: {error}; nothing published was changed")
     return None
 
 

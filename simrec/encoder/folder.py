@@ -68,8 +68,11 @@ _MEND = "restore the folder, or remove it and run simrec train"
 
 
 def read_card(folder: Path) -> dict[str, Any]:
-    """Return how the encoder was made and what it scored."""
-    card: dict[str, Any] = json.loads((folder / CARD).read_bytes())
+    """Return how the encoder was made and what it scored; ReleaseError if that cannot be read."""
+    try:
+        card: dict[str, Any] = json.loads((folder / CARD).read_bytes())
+    except (OSError, ValueError) as error:
+        raise ReleaseError(f"{folder / CARD}: not readable ({error}); {_MEND}") from error
     return card
 
 

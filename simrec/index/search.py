@@ -70,7 +70,7 @@ class Index:
             try:
                 faiss.write_index(self._index, str(temporary))
             except RuntimeError as error:  # all that FAISS says of a full disk
-                raise ConfigError(f"{path}: the index could not be written ({str(error).strip()})") from error
+                raise ConfigError(f"{path}: the index could not be written; is the disk full?") from error
 
     def search(self, queries: np.ndarray, k: int) -> np.ndarray:
         """Return int64 rows [queries, k], best first as far as the index knows, -1 where it found fewer.

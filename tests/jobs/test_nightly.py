@@ -336,6 +336,9 @@ def test_a_damaged_encoder_or_shard_is_refused_by_name(house: House) -> None:
     content = bytearray(onnx.read_bytes())
     content[-1] ^= 1
     onnx.write_bytes(content)
+    (onnx.parent / "card.json").write_text("")
+    ran = house.step("embed")
+    assert (ran.code, "card.json: not readable" in ran.err) == (5, True)
     ran = house.simrec("similar", "--text", "anything")
     assert (ran.code, "encoder.onnx: not the file that was trained" in ran.err) == (5, True)
 

@@ -74,7 +74,7 @@ class TrainingConfig(Section, frozen=True):
     batch_size: Annotated[int, Meta(ge=2)] = 128
     learning_rate: Positive = 0.001
     clip_norm: Positive = 1.0
-    temperature: Positive = 0.1
+    temperature: Positive = 0.05
     passage_tokens: Annotated[int, Meta(ge=4)] = 64
     title_share: Share = 0.3
     max_articles: Count = 100_000

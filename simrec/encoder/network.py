@@ -38,7 +38,7 @@ class InBatchScores(layers.Layer):  # type: ignore[misc]
     row is the one that belongs to it, the others are its negatives (Henderson et al. 2017).
     """
 
-    def __init__(self, temperature: float = 0.1, **kwargs: object) -> None:
+    def __init__(self, temperature: float = 0.05, **kwargs: object) -> None:
         super().__init__(**kwargs)
         self.temperature = temperature
 

@@ -4,6 +4,7 @@ import gzip
 import json
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ def fresh(empty_house: Callable[..., House]) -> House:
 
 
 def stored(house: House) -> dict[str, dict[str, Any]]:
-    with sqlite3.connect(house.workspace / "articles.db") as db:
+    with closing(sqlite3.connect(house.workspace / "articles.db")) as db:
         db.row_factory = sqlite3.Row
         rows = db.execute("SELECT a.*, t.text FROM articles a JOIN texts t ON t.key = a.text_key").fetchall()
     return {row["id"]: dict(row) for row in rows}
@@ -166,7 +167,7 @@ def test_a_text_no_article_has_any_more_is_gone(fresh: House) -> None:
 
 
 def texts(house: House) -> set[str]:
-    with sqlite3.connect(house.workspace / "articles.db") as db:
+    with closing(sqlite3.connect(house.workspace / "articles.db")) as db:
         return {text for (text,) in db.execute("SELECT text FROM texts")}
 
 
@@ -177,7 +178,7 @@ def test_deleted_articles_leave_tombstones_and_stay_deleted_while_listed(fresh: 
     for _ in range(2):
         assert fresh.step("ingest").code == 0
         assert stored(fresh).keys() == {row["id"] for row in ROWS} - {ROWS[3]["id"]}
-    with sqlite3.connect(fresh.workspace / "articles.db") as db:
+    with closing(sqlite3.connect(fresh.workspace / "articles.db")) as db:
         assert db.execute("SELECT id FROM tombstones").fetchall() == [(ROWS[3]["id"],)]
     (fresh.folder / "gone.txt").write_text("")
     assert fresh.step("ingest").code == 0

@@ -108,9 +108,10 @@ def publish(workspace: Workspace, release_id: str) -> None:
 
 def roll_back(workspace: Workspace, release_id: str | None = None) -> Release:
     """Point CURRENT at a release, by default at the one before the current one, and return it."""
+    known = [release.manifest.release_id for release in published(workspace)]
     if release_id is None:
-        release_id = _before(workspace, current_id(workspace))
-    elif not workspace.release(release_id).is_dir():
+        release_id = _before(workspace, known)
+    elif release_id not in known:  # never a path made of what somebody typed
         raise ReleaseError(f"no release '{release_id}'; simrec releases lists them")
     release = Release.open(workspace.release(release_id))
     release.verify()
@@ -126,11 +127,11 @@ def held(workspace: Workspace) -> set[str]:
     return set(workspace.held.read_text(encoding="utf-8").split()) if workspace.held.exists() else set()
 
 
-def _before(workspace: Workspace, current: str | None) -> str:
-    ids = [release.manifest.release_id for release in published(workspace)]
-    if current not in ids or ids.index(current) == len(ids) - 1:
+def _before(workspace: Workspace, known: list[str]) -> str:
+    current = current_id(workspace)
+    if current not in known or known.index(current) == len(known) - 1:
         raise ReleaseError(f"{workspace.root}: no release before the current one to roll back to")
-    return ids[ids.index(current) + 1]
+    return known[known.index(current) + 1]
 
 
 def published(workspace: Workspace) -> list[Release]:

@@ -148,6 +148,11 @@ def test_a_wrong_question_is_one_sentence_and_its_exit_code(
     assert "Traceback" not in ran.err
 
 
+def test_a_release_is_named_by_its_id_and_by_no_path(published: House) -> None:
+    ran = published.simrec("rollback", f"../releases/{published.current}")
+    assert (ran.code, "no release '../releases/" in ran.err) == (5, True)
+
+
 def test_without_a_workspace_or_a_release_there_is_a_sentence(empty_house: Callable[..., House]) -> None:
     house = empty_house()
     assert house.simrec("similar", "a").code == 5

@@ -468,7 +468,7 @@ def test_training_without_its_extra_is_one_sentence(house: House) -> None:
 
 def test_the_nightly_job_needs_nothing_that_only_training_needs(house: House) -> None:
     house.write_articles([*house.articles, NEW])
-    without = "for name in ('tensorflow', 'keras', 'onnx', 'torch'): sys.modules[name] = None"
+    without = "for name in ('tensorflow', 'keras', 'onnx'): sys.modules[name] = None"
     ran = house.job(before=without)
     assert ran.code == 0, ran.err
     assert house.simrec("show", "new").code == 0

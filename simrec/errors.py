@@ -38,7 +38,7 @@ class LockedError(SimrecError):
 
 
 class GateError(SimrecError):
-    """A check refused to let this input or this release pass; nothing was changed."""
+    """A check refused to let this input or this release pass; nothing published was changed."""
 
     exit_code = 7
 

@@ -7,7 +7,6 @@ import sqlite3
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,7 +35,7 @@ def run(job: str, steps: "Sequence[Step]", workspace: Workspace, config: "Config
     """
     with workspace.lock():
         workspace.sweep()
-        record: dict[str, Any] = {"job": job, "started_at": _now(), "steps": []}
+        record: dict[str, Any] = {"job": job, "started_at": log.now("seconds"), "steps": []}
         cost = log.Cost()
         try:
             for step in steps:
@@ -127,7 +126,3 @@ def _as_simrec_error(error: BaseException) -> SimrecError | None:
 
 def _interrupt(error: BaseException) -> bool:
     return isinstance(error, KeyboardInterrupt | click.Abort)
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -5,7 +5,6 @@ import logging
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +44,7 @@ def ingest(workspace: Workspace, config: Config) -> Outcome:
     if not (config.sources or config.ingest.deletions):
         return Outcome("no sources are configured; the articles stay as they are", skipped=True)
     with Store.open(workspace.articles_db, create=True) as store:
-        done = room.ingest(store, config, now())
+        done = room.ingest(store, config, log.now())
         total = store.count()
     if done.rejects.count or done.notes.count:
         logger.warning("ingest: %s", done.problems)
@@ -69,7 +68,7 @@ def train(workspace: Workspace, config: Config) -> Outcome:
     staged = workspace.staged("encoder")
     files.remove_folder(staged)
     staged.mkdir()
-    facts = {"created_at": now(), "plan": plan, **_asdict(encoder=config.encoder, training=config.training)}
+    facts = {"created_at": log.now(), "plan": plan, **_asdict(encoder=config.encoder, training=config.training)}
     encoder_id = _training().train(articles, held_out, config, staged, facts)
     if not workspace.encoder(encoder_id).exists():
         files.move_folder(staged, workspace.encoder(encoder_id))
@@ -125,13 +124,14 @@ def embed(workspace: Workspace, config: Config) -> Outcome:
 
 def index(workspace: Workspace, config: Config) -> Outcome:
     """Build the index over all articles and find the neighbours of each."""
+    staged = _stage(workspace, config)
+    if staged is None or (staged / "index.json").exists():
+        return _nothing_to_do(workspace, staged)
+
     import numpy as np
 
     from simrec.index import neighbours, search, vectors
 
-    staged = _stage(workspace, config)
-    if staged is None or (staged / "index.json").exists():
-        return _nothing_to_do(workspace, staged)
     for leftover in workspace.staging.iterdir():
         if leftover != staged:
             files.remove_folder(leftover)
@@ -171,16 +171,17 @@ def _gather_vectors(workspace: Workspace, path: Path) -> list[str]:
 
 def recommend(workspace: Workspace, config: Config) -> Outcome:
     """Turn neighbours into the tables of similar articles and similar accounts."""
+    staged = _stage(workspace, config)
+    if staged is None or (staged / "items.db").exists():
+        return _nothing_to_do(workspace, staged)
+    _need(staged / "index.json", "index")
+
     import numpy as np
 
     from simrec.index import neighbours, vectors
     from simrec.recommend import bulk, tables
     from simrec.recommend.accounts import similar_accounts
 
-    staged = _stage(workspace, config)
-    if staged is None or (staged / "items.db").exists():
-        return _nothing_to_do(workspace, staged)
-    _need(staged / "index.json", "index")
     with np.load(staged / "neighbours.npz", allow_pickle=False) as stored:
         graph = neighbours.Neighbours(stored["rows"], stored["scores"])
     with Store.open(workspace.articles_db) as store:
@@ -251,7 +252,7 @@ def publish(workspace: Workspace, config: Config) -> Outcome:
         files.remove(staged / "neighbours.npz")
         with Store.open(workspace.articles_db) as store:
             counts = {"articles": store.count(), "accounts": store.count("accounts")}
-        facts = {"release_id": release_id, "created_at": now(), "encoder_id": _encoder_id(workspace), **counts}
+        facts = {"release_id": release_id, "created_at": log.now(), "encoder_id": _encoder_id(workspace), **counts}
         release.seal(staged, index=_read_json(staged / "index.json"), **facts)
     release.publish(workspace, release_id)
     pruned = release.prune(workspace, config.release.keep)
@@ -340,8 +341,3 @@ def _asdict(**sections: msgspec.Struct) -> dict[str, Any]:
 
 def _read_json(path: Path) -> Any:
     return json.loads(path.read_bytes())
-
-
-def now() -> str:
-    """Return the time in UTC as ISO 8601, to the microsecond, so that releases sort by it."""
-    return datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")

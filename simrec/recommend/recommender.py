@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from simrec.articles.article import Account
+from simrec.articles.store import COLUMNS
 from simrec.errors import UnknownIdError, UsageError
 
 if TYPE_CHECKING:
     import numpy as np
 
 DAY = re.compile(r"\d{4}(-\d{2}(-\d{2})?)?")
-COLUMNS = "id, title, lead, account, published_at, url, lang, category, tags"
 
 
 @dataclass(frozen=True)

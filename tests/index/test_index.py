@@ -85,9 +85,18 @@ def test_a_saved_index_answers_as_before(tmp_path: Path, kind: str) -> None:
     assert np.array_equal(opened.search(matrix[:50], 10), index.search(matrix[:50], 10))
     with pytest.raises(ReleaseError, match="its manifest says otherwise"):
         Index.open(tmp_path / "index.faiss", {**index.facts.as_dict(), "rows": 999})
-    (tmp_path / "index.faiss").write_bytes((tmp_path / "index.faiss").read_bytes()[:5_000])
+
+
+@pytest.mark.parametrize("kind", ["exact", "ivf"])
+@pytest.mark.parametrize("share", [0.05, 0.5, 0.99])
+def test_a_cut_index_is_refused(tmp_path: Path, kind: str, share: float) -> None:
+    index = Index.build(clustered(1_000), IndexConfig(kind=kind), 10)
+    index.save(tmp_path / "index.faiss")
+    # Beside it, never over it: FAISS reads ahead in what it has mapped, and a file cut under it kills the process.
+    whole = (tmp_path / "index.faiss").read_bytes()
+    (tmp_path / "cut.faiss").write_bytes(whole[: int(share * len(whole))])
     with pytest.raises(ReleaseError, match="not a whole index"):
-        Index.open(tmp_path / "index.faiss", index.facts.as_dict())
+        Index.open(tmp_path / "cut.faiss", index.facts.as_dict())
 
 
 def test_nearest_of_some_rows_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:

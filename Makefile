@@ -7,7 +7,7 @@ WORKSPACE ?= workspace
 DEMO := build/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint bench nightly retrain housekeeping
+.PHONY: help setup demo test lint bench nightly retrain pretrain housekeeping
 
 help: ## Print this list.
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -36,6 +36,9 @@ nightly: ## Run the nightly job on CONFIG and WORKSPACE.
 
 retrain: ## Train on the articles of now, then release, on CONFIG and WORKSPACE.
 	@$(BIN)/python jobs/retrain.py --config $(CONFIG) --workspace $(WORKSPACE)
+
+pretrain: ## Make a pretrained encoder from the text files of CONFIG, such as configs/pretrain.toml.
+	@$(BIN)/python jobs/pretrain.py --config $(CONFIG) --workspace $(WORKSPACE)
 
 housekeeping: ## Verify the current release, prune old ones and compact the embedding cache.
 	@$(BIN)/python jobs/housekeeping.py --config $(CONFIG) --workspace $(WORKSPACE)

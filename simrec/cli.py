@@ -104,11 +104,38 @@ def _step_command(name: str, help_text: str) -> None:
         _run(name, Workspace.open(workspace), _config(config_path, verbose))
 
 
-_step_command("train", "Train an encoder on the articles; from then on it is the one that embeds.")
+_step_command("teach", "Let a teacher encode what a student will learn from; simrec train then makes the student.")
 _step_command("embed", "Encode the articles that have no vector yet.")
 _step_command("index", "Build the index of a new release and find the neighbours of every article.")
 _step_command("recommend", "Make the tables of similar articles and accounts of a new release.")
 _step_command("publish", "Publish the new release if it passes the gates.")
+
+
+@cli.command()
+@click.option("--compare", metavar="CELLS", help="Only compare cells, such as rnn,lstm,gru; nothing is kept.")
+@click.option("--plot", type=Path, default=Path("compare.svg"), show_default=True, help="Where --compare plots to.")
+@_json
+@_step
+def train(
+    workspace: Path, config_path: Path | None, verbose: bool, compare: str | None, plot: Path, as_json: bool
+) -> None:
+    """Train an encoder on the articles; if it is better than the one in use, it takes over."""
+    from simrec import steps
+
+    opened, config = Workspace.open(workspace), _config(config_path, verbose)
+    if compare is None:
+        _run("train", opened, config)
+        return
+    with opened.lock():
+        rows = steps.compare(opened, config, _cells(compare), plot)
+    _print(["cell", "held_out", "before", "training_seconds", "articles_a_second", "gradient_reach"], rows, as_json)
+
+
+def _cells(named: str) -> list[str]:
+    cells = [cell.strip() for cell in named.split(",")]
+    if not set(cells) <= {"rnn", "lstm", "gru"}:
+        raise click.UsageError(f"--compare {named}: cells are rnn, lstm and gru")
+    return cells
 
 
 @cli.command()

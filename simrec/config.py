@@ -15,6 +15,10 @@ from simrec.errors import ConfigError, UsageError
 Count = Annotated[int, Meta(ge=1)]
 Share = Annotated[float, Meta(ge=0, le=1)]
 Positive = Annotated[float, Meta(gt=0)]
+NotNegative = Annotated[float, Meta(ge=0)]
+
+
+STARTS = ("auto", "pretrained", "articles", "teacher")  # of training; anything else is an encoder's folder
 
 
 class Section(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -59,27 +63,60 @@ class EncoderConfig(Section, frozen=True):
     """The shape of the network, and how much of an article it reads."""
 
     cell: Literal["gru", "lstm", "rnn"] = "gru"
+    layers: Count = 1
     bidirectional: bool = True
-    hidden: Count = 128
+    hidden: Count = 256
+    pooling: Literal["mean", "last", "max", "attention"] = "mean"
+    residual: bool = True
     dim: Annotated[int, Meta(ge=8, le=4096)] = 256
     vocab_size: Annotated[int, Meta(ge=300)] = 16_000
     window_tokens: Annotated[int, Meta(ge=8)] = 128
     max_windows: Count = 8
+    title_weight: NotNegative = 0.0
+    lead_weight: Positive = 2.5
 
 
 class TrainingConfig(Section, frozen=True):
-    """How the encoder is trained."""
+    """Where training starts, and how it goes on."""
 
+    start: str = "auto"
     epochs: Annotated[int, Meta(ge=0)] = 5
     batch_size: Annotated[int, Meta(ge=2)] = 128
     learning_rate: Positive = 0.001
+    token_epochs: Annotated[int, Meta(ge=0)] = 0
+    token_batch_size: Annotated[int, Meta(ge=2)] = 1024
+    token_learning_rate: Positive = 0.003
     clip_norm: Positive = 1.0
-    temperature: Positive = 0.05
+    truncate_tokens: Annotated[int, Meta(ge=0)] = 0
     passage_tokens: Annotated[int, Meta(ge=4)] = 64
     title_share: Share = 0.3
+    halves_share: Share = 0.1
+    sections_share: Share = 0.1
     max_articles: Count = 100_000
+    max_tokens: Annotated[int, Meta(ge=16)] = 512
     held_out: Annotated[float, Meta(gt=0, lt=1)] = 0.1
     seed: int = 0
+
+
+class Objective(Section, frozen=True):
+    """One thing that training asks of the vectors, and the pairs it is asked with."""
+
+    kind: Literal["contrastive", "cosine", "manhattan", "triplet", "distillation"] = "contrastive"
+    pairs: str = "articles"
+    weight: Positive = 1.0
+    batch_share: Positive = 1.0
+    temperature: Positive = 0.05
+    margin: Positive = 0.2
+    hard_negatives: bool = False
+
+
+class PretrainingConfig(Section, frozen=True):
+    """What a teacher is asked to make a pretrained encoder."""
+
+    teacher: str = ""
+    lessons: str = ""
+    max_lessons: Count = 1_000_000
+    lesson_tokens: Annotated[int, Meta(ge=8)] = 128
 
 
 class IndexConfig(Section, frozen=True):
@@ -126,6 +163,8 @@ class Config(Section, frozen=True):
     ingest: IngestConfig = IngestConfig()
     encoder: EncoderConfig = EncoderConfig()
     training: TrainingConfig = TrainingConfig()
+    objectives: tuple[Objective, ...] = (Objective(),)
+    pretraining: PretrainingConfig = PretrainingConfig()
     index: IndexConfig = IndexConfig()
     recommend: RecommendConfig = RecommendConfig()
     evaluate: EvaluateConfig = EvaluateConfig()
@@ -133,6 +172,9 @@ class Config(Section, frozen=True):
     release: ReleaseConfig = ReleaseConfig()
 
     def __post_init__(self) -> None:
+        training = self.training
+        if training.title_share + training.halves_share + training.sections_share > 1:
+            raise ValueError("training.title_share, halves_share and sections_share are more than 1 together")
         if self.recommend.similar_articles > self.index.candidates:
             raise ValueError(
                 f"recommend.similar_articles ({self.recommend.similar_articles}) is more than "
@@ -183,11 +225,26 @@ def with_sources(
 
 
 def _resolve(config: Config, folder: Path) -> Config:
-    sources = tuple(msgspec.structs.replace(source, path=str(folder / source.path)) for source in config.sources)
-    config = msgspec.structs.replace(config, sources=sources)
-    if config.ingest.deletions:
-        config = override(config, ingest={"deletions": str(folder / config.ingest.deletions)})
-    return config
+    def resolved(path: str) -> str:
+        return str(folder / path) if path else ""
+
+    config = msgspec.structs.replace(
+        config,
+        sources=tuple(msgspec.structs.replace(source, path=resolved(source.path)) for source in config.sources),
+        objectives=tuple(
+            objective
+            if objective.pairs == "articles"
+            else msgspec.structs.replace(objective, pairs=resolved(objective.pairs))
+            for objective in config.objectives
+        ),
+    )
+    start, pretraining = config.training.start, config.pretraining
+    return override(
+        config,
+        ingest={"deletions": resolved(config.ingest.deletions)},
+        training={"start": start if start in STARTS else resolved(start)},
+        pretraining={"teacher": resolved(pretraining.teacher), "lessons": resolved(pretraining.lessons)},
+    )
 
 
 def _explain(path: Path, text: str, message: str) -> str:

@@ -75,6 +75,15 @@ def move_folder(staged: Path, final: Path) -> None:
     sync(staged.parent)
 
 
+def copy_folder(source: Path, final: Path) -> None:
+    """Copy a folder to where there is none yet, whole or not at all."""
+    if not final.exists():
+        staged = final.with_name(f".{final.name}.{os.getpid()}{TEMPORARY}")
+        shutil.rmtree(staged, ignore_errors=True)
+        shutil.copytree(source, staged)
+        move_folder(staged, final)
+
+
 def remove(path: Path) -> None:
     """Remove a file, if it is there."""
     path.unlink(missing_ok=True)

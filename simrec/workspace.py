@@ -7,6 +7,7 @@ from simrec import files
 from simrec.errors import ConfigError, ReleaseError
 
 FORMAT = "simrec workspace 1"
+TRAINING = "encoder-"  # begins the name of a training's folder in staging
 
 
 class Workspace:
@@ -19,6 +20,7 @@ class Workspace:
         self.held = root / "HELD"
         self.articles_db = root / "articles.db"
         self.encoders = root / "encoders"
+        self.lessons = root / "lessons"
         self.releases = root / "releases"
         self.staging = root / "staging"
         self.journal = root / "journal.jsonl"
@@ -72,3 +74,12 @@ class Workspace:
 
     def staged(self, name: str) -> Path:
         return self.staging / name
+
+    def staged_training(self, plan: str) -> Path:
+        return self.staging / f"{TRAINING}{plan}"
+
+    def staged_trainings(self) -> set[Path]:
+        return set(self.staging.glob(f"{TRAINING}*/"))
+
+    def staged_releases(self) -> set[Path]:
+        return set(self.staging.glob("[!.]*/")) - self.staged_trainings()

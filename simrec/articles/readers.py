@@ -40,7 +40,8 @@ LONGEST_CSV_FIELD = 1 << 28
 def read(source: Source, fields: Fields) -> Iterator[Row]:
     """Yield the rows of every file of a source, in order of name.
 
-    Raises UsageError where nothing is found and ConfigError where a table lacks the id column.
+    Raises UsageError where nothing is found and ConfigError where a table lacks the id column; fields
+    with an empty id read a table that needs none.
     """
     for path in _paths(source.path):
         kind = _format(path) if source.format == "auto" else source.format
@@ -140,7 +141,7 @@ def _csv_row(file: str, number: int, columns: list[str], cells: list[str]) -> Ro
 
 
 def _check_columns(path: Path, columns: Iterable[str], fields: Fields) -> None:
-    if fields.id not in columns:
+    if fields.id and fields.id not in columns:
         raise ConfigError(
             f"{path}, line 1: no column '{fields.id}' to take the id from; the columns are "
             f"{', '.join(columns)}; set id under [fields] to one of them"

@@ -28,6 +28,7 @@ CREATE VIEW accounts AS
     FROM articles WHERE account IS NOT NULL GROUP BY account;
 PRAGMA user_version = 1;
 """
+LONGEST_TEXT = 1 << 30  # characters; SQLite counts them in 32 bits with a sign
 COLUMNS = "id, title, lead, account, published_at, url, lang, category, tags"
 Change = Literal["new", "changed", "unchanged"]
 
@@ -199,10 +200,19 @@ class Store:
         )
         return self._db.execute(query, (most,)).fetchall()
 
-    def texts(self, keys: Sequence[bytes]) -> list[tuple[str, str]]:
-        """Return (title, text) for each key, in the order of the keys; KeyError for an unknown one."""
-        query = "SELECT title, text FROM texts WHERE key = ?"
-        found = [self._db.execute(query, (key,)).fetchone() for key in keys]
+    def text_of(self, article_id: str) -> tuple[bytes, str, str] | None:
+        """Return (key, title, text) of an article, or None."""
+        query = "SELECT t.key, t.title, t.text FROM articles a JOIN texts t ON t.key = a.text_key WHERE a.id = ?"
+        found: tuple[bytes, str, str] | None = self._db.execute(query, (article_id,)).fetchone()
+        return found
+
+    def texts(self, keys: Sequence[bytes], most_chars: int = LONGEST_TEXT) -> list[tuple[str, str]]:
+        """Return (title, text) for each key, in the order of the keys; KeyError for an unknown one.
+
+        Of a text at most so many characters: thousands of texts of megabytes do not fit into memory.
+        """
+        query = "SELECT title, substr(text, 1, ?) FROM texts WHERE key = ?"
+        found = [self._db.execute(query, (most_chars, key)).fetchone() for key in keys]
         if None in found:
             raise KeyError(keys[found.index(None)])
         return found

@@ -28,10 +28,11 @@ def cut(keys: list[bytes], size: int) -> list[list[bytes]]:
 def embed_shard(task: EmbedTask) -> int:
     """Encode the texts of one shard and write it; return how many. A shard that exists is left as it is."""
     if not shards.shard_path(task.shards, task.keys).exists():
+        encoder = _encoder(task.encoder, task.threads)
         with Store.open(task.articles_db) as store:
-            texts = [encoded_text(title, text) for title, text in store.texts(task.keys)]
-        vectors = _encoder(task.encoder, task.threads).encode(texts)
-        shards.write_shard(task.shards, task.keys, vectors)
+            articles = store.texts(task.keys, encoder.most_chars)
+        texts, titles = [encoded_text(*article) for article in articles], [title for title, _ in articles]
+        shards.write_shard(task.shards, task.keys, encoder.encode(texts, titles))
     return len(task.keys)
 
 

@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from simrec import files
+from simrec.config import EncoderConfig
 from simrec.errors import ReleaseError
 
-FORMAT = 1
+FORMAT = 2
+PLOT = "training.svg"
 ONNX, KERAS, TOKENIZER, CONFIG, CARD, MANIFEST = (
     "encoder.onnx",
     "encoder.keras",
@@ -18,6 +20,7 @@ ONNX, KERAS, TOKENIZER, CONFIG, CARD, MANIFEST = (
     "card.json",
     "manifest.json",
 )
+NETWORK = ("cell", "layers", "bidirectional", "hidden", "pooling", "residual", "dim")
 
 
 @dataclass(frozen=True)
@@ -28,7 +31,17 @@ class Runtime:
     dim: int
     window_tokens: int
     max_windows: int
+    title_weight: float
+    lead_weight: float
+    network: dict[str, Any]  # the keys of [encoder] that say what the weights are of
     format: int = FORMAT
+
+    @classmethod
+    def of(cls, config: EncoderConfig) -> "Runtime":
+        """Return what the configuration says of running, and of the network."""
+        network = {key: getattr(config, key) for key in NETWORK}
+        own = {key: getattr(config, key) for key in ("cell", "dim", "window_tokens", "max_windows")}
+        return cls(**own, title_weight=config.title_weight, lead_weight=config.lead_weight, network=network)
 
 
 def encoder_id(cell: str, runtime_files: list[bytes]) -> str:
@@ -40,11 +53,12 @@ def encoder_id(cell: str, runtime_files: list[bytes]) -> str:
 
 
 def finish(folder: Path, runtime: Runtime, card: dict[str, Any]) -> str:
-    """Complete a staged folder that holds ONNX, KERAS and TOKENIZER; return the encoder's id."""
+    """Complete a staged folder that holds ONNX and TOKENIZER, and may hold KERAS; return the encoder's id."""
     files.write_json(folder / CONFIG, asdict(runtime))
     identity = encoder_id(runtime.cell, [(folder / name).read_bytes() for name in (ONNX, TOKENIZER, CONFIG)])
     files.write_json(folder / CARD, card)
-    checksums = {name: files.sha256(folder / name) for name in (ONNX, KERAS, TOKENIZER, CONFIG, CARD)}
+    present = [name for name in (ONNX, KERAS, TOKENIZER, CONFIG, CARD, PLOT) if (folder / name).exists()]
+    checksums = {name: files.sha256(folder / name) for name in present}
     files.write_json(folder / MANIFEST, {"encoder_id": identity, "files": checksums})
     return identity
 
@@ -67,6 +81,14 @@ def check(folder: Path) -> Runtime:
 _MEND = "restore the folder, or remove it and run simrec train"
 
 
+def read_id(folder: Path) -> str:
+    """Return the id of the encoder in a folder, whatever the folder is called."""
+    try:
+        return str(json.loads((folder / MANIFEST).read_bytes())["encoder_id"])
+    except (OSError, ValueError, KeyError) as error:
+        raise ReleaseError(f"{folder}: no whole encoder ({error}); {_MEND}") from error
+
+
 def read_card(folder: Path) -> dict[str, Any]:
     """Return how the encoder was made and what it scored; ReleaseError if that cannot be read."""
     try:
@@ -76,10 +98,19 @@ def read_card(folder: Path) -> dict[str, Any]:
     return card
 
 
+def amend_card(folder: Path, **more: Any) -> None:
+    """Add to the card of a staged folder what is known only after it was made."""
+    files.write_json(folder / CARD, {**read_card(folder), **more})
+    manifest = json.loads((folder / MANIFEST).read_bytes())
+    manifest["files"][CARD] = files.sha256(folder / CARD)
+    files.write_json(folder / MANIFEST, manifest)
+
+
 def newest(encoders: Path) -> str | None:
     """Return the id of the encoder trained last, or None: what the workspace embeds with."""
-    cards = [(read_card(folder)["created_at"], folder.name) for folder in encoders.glob("*/") if _is_whole(folder)]
-    return max(cards)[1] if cards else None
+    cards = [(read_card(folder), folder.name) for folder in encoders.glob("*/") if _is_whole(folder)]
+    kept = [(card["created_at"], name) for card, name in cards if card.get("kept", True)]
+    return max(kept)[1] if kept else None
 
 
 def trained_from(encoders: Path, plan: str) -> str | None:

@@ -1,4 +1,6 @@
-"""The Keras networks: a recurrent tower, and the siamese pair that trains it."""
+"""The Keras networks: a recurrent tower, and the layers it is made of."""
+
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -6,7 +8,7 @@ from keras import layers, ops
 
 from simrec.config import EncoderConfig
 
-CELLS = {"gru": layers.GRU, "lstm": layers.LSTM, "rnn": layers.SimpleRNN}
+CELLS = {"gru": layers.GRUCell, "lstm": layers.LSTMCell, "rnn": layers.SimpleRNNCell}
 
 
 @keras.saving.register_keras_serializable("simrec")
@@ -20,10 +22,10 @@ class MaskedMean(layers.Layer):  # type: ignore[misc]  # keras is untyped
         super().__init__(**kwargs)
         self.supports_masking = True
 
-    def call(self, states: object, mask: object = None) -> object:
+    def call(self, states: Any, mask: Any = None) -> Any:
         if mask is None:
             return ops.mean(states, axis=1)
-        kept = ops.cast(mask, states.dtype)[:, :, None]  # type: ignore[attr-defined]
+        kept = ops.cast(mask, states.dtype)[:, :, None]
         return ops.sum(states * kept, axis=1) / ops.maximum(ops.sum(kept, axis=1), 1)
 
     def compute_mask(self, *_: object) -> None:
@@ -31,48 +33,162 @@ class MaskedMean(layers.Layer):  # type: ignore[misc]  # keras is untyped
 
 
 @keras.saving.register_keras_serializable("simrec")
-class InBatchScores(layers.Layer):  # type: ignore[misc]
-    """Score every left text against every right text of the batch: two [batch, dim] to [batch, batch].
+class MaskedMax(layers.Layer):  # type: ignore[misc]
+    """Take the largest value over the steps that the mask keeps: [batch, time, n] to [batch, n]. Consumes the mask."""
 
-    Inputs are unit rows; a score is their cosine over the temperature. The right text of the same
-    row is the one that belongs to it, the others are its negatives (Henderson et al. 2017).
+    def __init__(self, **kwargs: object) -> None:
+        super().__init__(**kwargs)
+        self.supports_masking = True
+
+    def call(self, states: Any, mask: Any = None) -> Any:
+        if mask is None:
+            return ops.max(states, axis=1)
+        return ops.max(ops.where(mask[:, :, None], states, -1e9), axis=1)
+
+    def compute_mask(self, *_: object) -> None:
+        return None
+
+
+@keras.saving.register_keras_serializable("simrec")
+class Attention(layers.Layer):  # type: ignore[misc]
+    """Average over time by learned weights: [batch, time, n] to [batch, n]. Consumes the mask.
+
+    The weights are softmax(v . tanh(W h + b)) over the steps that the mask keeps (Yang et al. 2016).
+    They start equal, so that training starts from the mean.
     """
 
-    def __init__(self, temperature: float = 0.05, **kwargs: object) -> None:
+    def __init__(self, **kwargs: object) -> None:
         super().__init__(**kwargs)
-        self.temperature = temperature
+        self.supports_masking = True
 
-    def call(self, pair: tuple[object, object]) -> object:
-        left, right = pair
-        return ops.matmul(left, ops.transpose(right)) / self.temperature
+    def build(self, shape: tuple[int | None, ...]) -> None:
+        size = shape[-1]
+        self.kernel = self.add_weight(name="kernel", shape=(size, size), initializer="glorot_uniform")
+        self.bias = self.add_weight(name="bias", shape=(size,), initializer="zeros")
+        self.query = self.add_weight(name="query", shape=(size, 1), initializer="zeros")
 
-    def get_config(self) -> dict[str, object]:
-        return {**super().get_config(), "temperature": self.temperature}
+    def call(self, states: Any, mask: Any = None) -> Any:
+        scores = ops.matmul(ops.tanh(ops.matmul(states, self.kernel) + self.bias), self.query)
+        if mask is not None:
+            scores = ops.where(mask[:, :, None], scores, -1e9)
+        weights = ops.exp(scores - ops.max(scores, axis=1, keepdims=True))  # Keras' softmax warns of a single step
+        return ops.sum(states * weights, axis=1) / ops.sum(weights, axis=1)
+
+    def compute_mask(self, *_: object) -> None:
+        return None
 
 
-def build_tower(config: EncoderConfig, token_vectors: np.ndarray, seed: int) -> keras.Model:
+@keras.saving.register_keras_serializable("simrec")
+class Truncated(layers.Layer):  # type: ignore[misc]
+    """A recurrent cell whose gradients go back in time at most `every` steps; what it computes is the same.
+
+    Truncated back-propagation through time (Williams & Peng 1990): the state is passed on as it is,
+    but at every `every`-th step it is a constant to the gradient.
+    """
+
+    def __init__(self, cell: Any, every: int, **kwargs: object) -> None:
+        super().__init__(**kwargs)
+        self.cell, self.every = cell, every
+        self.state_size = [*_as_list(cell.state_size), 1]  # the last is the number of steps so far
+        self.output_size = cell.output_size
+
+    def build(self, shape: tuple[int | None, ...]) -> None:
+        self.cell.build(shape)
+
+    def call(self, inputs: Any, states: Any, training: bool = False) -> tuple[Any, list[Any]]:
+        *inner, step = states
+        cut = ops.equal(ops.mod(step, self.every), 0)
+        inner = [ops.where(cut, ops.stop_gradient(state), state) for state in inner]
+        output, new = self.cell(inputs, inner, training=training)
+        return output, [*_as_list(new), step + 1]
+
+    def get_initial_state(self, batch_size: Any = None) -> list[Any]:
+        inner = _as_list(self.cell.get_initial_state(batch_size))
+        return [*inner, ops.zeros((batch_size, 1), dtype=self.compute_dtype)]
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "cell": keras.saving.serialize_keras_object(self.cell), "every": self.every}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "Truncated":
+        return cls(keras.saving.deserialize_keras_object(config.pop("cell")), **config)
+
+
+def _as_list(states: Any) -> list[Any]:
+    return list(states) if isinstance(states, list | tuple) else [states]
+
+
+POOLINGS: dict[str, Any] = {"mean": MaskedMean, "max": MaskedMax, "attention": Attention}
+
+
+def build_tower(config: EncoderConfig, token_vectors: np.ndarray, seed: int, truncate: int = 0) -> keras.Model:
     """Return the network from token ids, int32 [batch, time] padded with 0, to unit vectors [batch, dim].
 
-    The output is the mean of the token embeddings plus a projection of the mean of the recurrent
-    states. The projection starts small, so that training starts from the token vectors and adds
-    what word order has to say.
+    The output is a projection of the pooled states of the last recurrent layer, plus, with
+    `residual`, the mean of the token embeddings. Then the projection starts small, so that training
+    starts from the token vectors and adds what word order has to say. Gradients go back at most
+    `truncate` steps in time; 0 is all the way.
     """
     ids = keras.Input((None,), dtype="int32", name="ids")
     vocab_size, dim = token_vectors.shape
-    start = keras.initializers.Constant(token_vectors)
-    embedded = layers.Embedding(vocab_size, dim, mask_zero=True, embeddings_initializer=start, name="tokens")(ids)
-    cell = CELLS[config.cell](config.hidden, return_sequences=True, name=config.cell)
-    recurrent = layers.Bidirectional(cell, name="both") if config.bidirectional else cell
-    pooled = MaskedMean(name="mean_state")(recurrent(embedded))
+    embedded = layers.Embedding(vocab_size, dim, mask_zero=True, name="tokens")(ids)
+    states = embedded
+    for number in range(1, config.layers + 1):
+        last_state = config.pooling == "last" and number == config.layers
+        states = _recurrent(config, number, truncate, every_step=not last_state)(states)
+    if config.pooling != "last":
+        states = POOLINGS[config.pooling](name="pool")(states)
     small = keras.initializers.RandomNormal(stddev=0.01, seed=seed)
-    projected = layers.Dense(dim, kernel_initializer=small, name="project")(pooled)
-    added = layers.Add(name="residual")([projected, MaskedMean(name="mean_token")(embedded)])
-    return keras.Model(ids, layers.UnitNormalization(name="unit")(added), name="tower")
+    start_projection = small if config.residual else keras.initializers.GlorotUniform(seed=seed)
+    output = layers.Dense(dim, kernel_initializer=start_projection, name="project")(states)
+    if config.residual:
+        output = layers.Add(name="residual")([output, MaskedMean(name="mean_token")(embedded)])
+    tower = keras.Model(ids, layers.UnitNormalization(name="unit")(output), name="tower")
+    tower.get_layer("tokens").set_weights([token_vectors])  # an initializer would stand in the .keras file, as text
+    return tower
 
 
-def build_siamese(tower: keras.Model, temperature: float) -> keras.Model:
-    """Return the network that scores a batch of left texts against a batch of right texts; both share the tower."""
-    left = keras.Input((None,), dtype="int32", name="left")
-    right = keras.Input((None,), dtype="int32", name="right")
-    scores = InBatchScores(temperature, name="scores")((tower(left), tower(right)))
-    return keras.Model((left, right), scores, name="siamese")
+def _recurrent(config: EncoderConfig, number: int, truncate: int, every_step: bool) -> layers.Layer:
+    cell: Any = CELLS[config.cell](config.hidden)
+    if truncate:
+        cell = Truncated(cell, truncate)
+    recurrent = layers.RNN(cell, return_sequences=every_step, name=f"{config.cell}_{number}")
+    return layers.Bidirectional(recurrent, name=f"recurrent_{number}") if config.bidirectional else recurrent
+
+
+class Weights(NamedTuple):
+    """All weights of a tower as plain arrays, in Keras' own layout: what export, rounding and restoring go by.
+
+    `tokens` [vocab, dim]; for each recurrent layer and direction a triple of input kernel, recurrent
+    kernel and bias; `attention` is empty unless that is the pooling; `project` is kernel and bias.
+    """
+
+    tokens: np.ndarray
+    recurrent: list[list[list[np.ndarray]]]
+    attention: list[np.ndarray]
+    project: list[np.ndarray]
+
+
+def weights_of(tower: keras.Model, config: EncoderConfig) -> Weights:
+    """Read the weights of a tower."""
+    recurrent = []
+    for number in range(1, config.layers + 1):
+        values = tower.get_layer(_layer_name(config, number)).get_weights()
+        recurrent.append([values[i : i + 3] for i in range(0, len(values), 3)])
+    attention = tower.get_layer("pool").get_weights() if config.pooling == "attention" else []
+    tokens = tower.get_layer("tokens").get_weights()[0]
+    return Weights(tokens, recurrent, attention, tower.get_layer("project").get_weights())
+
+
+def set_weights(tower: keras.Model, config: EncoderConfig, weights: Weights) -> None:
+    """Give a tower of this configuration the weights of another."""
+    tower.get_layer("tokens").set_weights([weights.tokens])
+    for number, directions in enumerate(weights.recurrent, start=1):
+        tower.get_layer(_layer_name(config, number)).set_weights([part for triple in directions for part in triple])
+    if weights.attention:
+        tower.get_layer("pool").set_weights(weights.attention)
+    tower.get_layer("project").set_weights(weights.project)
+
+
+def _layer_name(config: EncoderConfig, number: int) -> str:
+    return f"recurrent_{number}" if config.bidirectional else f"{config.cell}_{number}"

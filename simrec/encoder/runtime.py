@@ -34,27 +34,45 @@ class Encoder:
     def dim(self) -> int:
         return self.runtime.dim
 
-    def encode(self, texts: Sequence[str]) -> np.ndarray:
+    @property
+    def most_chars(self) -> int:
+        """Return how many characters of a text are looked at."""
+        return self.runtime.window_tokens * self.runtime.max_windows * MOST_CHARS_PER_TOKEN
+
+    def encode(self, texts: Sequence[str], titles: Sequence[str] = ()) -> np.ndarray:
         """Return float32 unit vectors [texts, dim], in order.
 
         A text longer than a window is cut into windows of equal length, and its vector is the unit
-        mean of theirs; what lies beyond `max_windows` windows is not read. Memory grows with the
-        number of texts by their tokens and vectors only.
+        mean of theirs, the first with `lead_weight`; what lies beyond `max_windows` windows is not
+        read. Titles, which the texts begin with, count once more with `title_weight`. Memory grows with
+        the number of texts by their tokens and vectors only.
         """
-        window, most = self.runtime.window_tokens, self.runtime.max_windows
-        chars = window * most * MOST_CHARS_PER_TOKEN
-        windows: list[list[int]] = []
-        owners: list[int] = []
-        for owner, ids in enumerate(token_ids(self._tokenizer, [text[:chars] for text in texts])):
-            parts = _windows(ids[: window * most], window)
-            windows += parts
-            owners += [owner] * len(parts)
+        windows, owners, weights = self._windows_of(texts)
+        if titles and self.runtime.title_weight:
+            rows = token_ids(self._tokenizer, list(titles))
+            titled = [(row[: self.runtime.window_tokens], n) for n, row in enumerate(rows) if titles[n]]
+            windows += [row for row, _ in titled]
+            owners += [owner for _, owner in titled]
+            weights += [self.runtime.title_weight] * len(titled)
         sums = np.zeros((len(texts), self.dim), dtype=np.float32)
-        np.add.at(sums, owners, self.run(windows))
+        np.add.at(sums, owners, self.run(windows) * np.array(weights, np.float32)[:, None])
         unit: np.ndarray = sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-9)
         return unit
 
-    def run(self, rows: list[list[int]]) -> np.ndarray:
+    def _windows_of(self, texts: Sequence[str]) -> tuple[list[list[int]], list[int], list[float]]:
+        """Return the windows of all texts, and for each the row of its text and its weight."""
+        window, most = self.runtime.window_tokens, self.runtime.max_windows
+        windows: list[list[int]] = []
+        owners: list[int] = []
+        weights: list[float] = []
+        for owner, ids in enumerate(token_ids(self._tokenizer, [text[: self.most_chars] for text in texts])):
+            parts = _windows(ids[: window * most], window)
+            windows += parts
+            owners += [owner] * len(parts)
+            weights += [self.runtime.lead_weight] + [1.0] * (len(parts) - 1)
+        return windows, owners, weights
+
+    def run(self, rows: Sequence[Sequence[int] | np.ndarray]) -> np.ndarray:
         """Return float32 unit vectors [rows, dim] of token id rows, each of one window, in order."""
         vectors = np.empty((len(rows), self.dim), dtype=np.float32)
         by_length = sorted(range(len(rows)), key=lambda row: len(rows[row]))

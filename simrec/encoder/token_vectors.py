@@ -15,7 +15,7 @@ def token_vectors(articles: list[list[int]], vocab_size: int, dim: int, seed: in
     of about 1 / sqrt(dim); dimensions beyond the rank of the corpus are small noise.
     """
     random = np.random.default_rng(seed)
-    counts = _count_matrix(articles, vocab_size)
+    counts = count_matrix(articles, vocab_size)
     frequency = np.bincount(counts.indices, minlength=vocab_size)
     weight = np.log((1 + len(articles)) / (1 + frequency))
     counts.data = (1 + np.log(counts.data)) * weight[counts.indices]
@@ -30,7 +30,8 @@ def token_vectors(articles: list[list[int]], vocab_size: int, dim: int, seed: in
     return scaled.astype(np.float32)
 
 
-def _count_matrix(articles: list[list[int]], vocab_size: int) -> csr_matrix:
+def count_matrix(articles: list[list[int]], vocab_size: int) -> csr_matrix:
+    """Return how often each article has each token: sparse float64 [articles, vocab_size]."""
     lengths = [len(article) for article in articles]
     columns = np.concatenate([np.asarray(article, dtype=np.int32) for article in articles])
     rows = np.repeat(np.arange(len(articles)), lengths)

@@ -5,8 +5,10 @@ from itertools import chain
 
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
+from simrec.errors import ReleaseError
+
 PAD, UNKNOWN = "[PAD]", "[UNK]"
-PAD_ID, UNKNOWN_ID = 0, 1
+PAD_ID = 0
 LONGEST_PIECE = 24  # bytes: a long English word or eight Chinese characters
 TRAIN_CHARS = 2_000  # of each article: more of one article teaches no new words
 
@@ -40,6 +42,36 @@ def train_tokenizer(texts: Iterable[str], vocab_size: int) -> Tokenizer:
 
 def token_ids(tokenizer: Tokenizer, texts: list[str]) -> Iterator[list[int]]:
     """Yield the token ids of each text, in order; a text without tokens is one unknown token."""
+    nothing = [unknown_id(tokenizer)]
     blocks = (texts[start : start + 1024] for start in range(0, len(texts), 1024))
     for encoding in chain.from_iterable(map(tokenizer.encode_batch_fast, blocks)):
-        yield encoding.ids or [UNKNOWN_ID]
+        yield encoding.ids or nothing
+
+
+def unknown_id(tokenizer: Tokenizer) -> int:
+    """Return the id of the unknown token: another one in a vocabulary that came from a teacher."""
+    number = tokenizer.token_to_id(UNKNOWN)
+    if number is None:
+        raise ReleaseError(f"the tokenizer has no {UNKNOWN} token, which an encoder needs for a text without words")
+    return number
+
+
+def unknown_share(tokenizer: Tokenizer, texts: list[str]) -> float:
+    """Return which share of the tokens of the texts is unknown: high where they are in another script."""
+    unknown = unknown_id(tokenizer)
+    ids = [number for row in token_ids(tokenizer, texts) for number in row]
+    return ids.count(unknown) / max(1, len(ids))
+
+
+def plain(tokenizer_json: str) -> Tokenizer:
+    """Return a transformer's tokenizer that neither cuts, pads nor adds special tokens."""
+    tokenizer = Tokenizer.from_str(tokenizer_json)
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    tokenizer.post_processor = None
+    return tokenizer
+
+
+def pieces(tokenizer: Tokenizer) -> list[str]:
+    """Return each piece of the vocabulary as a text, in order of id."""
+    return [str(tokenizer.id_to_token(number)).removeprefix("##") for number in range(tokenizer.get_vocab_size())]

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -38,6 +38,11 @@ class Result:
     questions: int
     values: dict[str, float]
     skipped: str = ""
+
+
+def sample(rows: Iterable[tuple[bytes, str, str, str | None, str | None]], boundary: bytes) -> list[Sampled]:
+    """Return sampled articles from (key of the text, title, text, account, category); keys below the boundary ask."""
+    return [Sampled(key < boundary, title, text, account, category) for key, title, text, account, category in rows]
 
 
 def run(sample: Sequence[Sampled], scorers: dict[str, Scorer]) -> list[Result]:

@@ -5,16 +5,14 @@ with one per cent of changes cost, and what the encoder is worth beside TF-IDF o
 """
 
 import json
-import os
-import platform
-import resource
 import statistics
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-ROOT = Path(__file__).parent.parent.parent
+from tests.benchmarks.machine import ROOT, cpu_seconds, print_machine
+
 DEMO = ROOT / "build" / "demo" / "passages.jsonl"
 RUNS = 11
 
@@ -24,7 +22,8 @@ def main(corpus: Path) -> None:
     if not corpus.exists():
         sys.exit(f"{corpus}: no such corpus; run make demo first, or name one with CORPUS=articles.jsonl")
     lines = corpus.read_text(encoding="utf-8").splitlines()
-    print_machine(corpus, len(lines))
+    print_machine(f"python -m tests.benchmarks {corpus}")
+    print(f"{corpus.name}, {len(lines):,} articles")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "config.toml").write_text('[[sources]]\npath = "articles.jsonl"\n')
@@ -35,15 +34,6 @@ def main(corpus: Path) -> None:
         night_cost(folder, lines, first)
         question_cost(workspace, json.loads(lines[0])["id"])
         quality(workspace, folder)
-
-
-def print_machine(corpus: Path, articles: int) -> None:
-    """Say where and on what the figures were taken."""
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, cwd=ROOT)
-    model = next(line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name"))
-    print(f"{model.partition(': ')[2]}, {len(os.sched_getaffinity(0))} cores, Python {platform.python_version()}")
-    print(f"commit {commit.stdout.strip() or 'unknown'}; {corpus.name}, {articles:,} articles")
-    print(f"command: python -m tests.benchmarks {corpus}")
 
 
 def night_cost(folder: Path, lines: list[str], first: dict[str, float]) -> None:
@@ -80,14 +70,6 @@ def question_cost(workspace: Path, article_id: str) -> None:
     print(f"\n| process | CPU seconds, median of {RUNS} |\n|---|---|")
     for name, command in questions.items():
         print(f"| {name} | {statistics.median(cpu_seconds(command) for _ in range(RUNS)):.3f} |")
-
-
-def cpu_seconds(command: list[str]) -> float:
-    """Run a command and return the user and system time of its process."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run(command, check=True, capture_output=True, cwd=ROOT)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 def quality(workspace: Path, folder: Path) -> None:

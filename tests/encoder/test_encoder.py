@@ -1,21 +1,16 @@
-"""The encoder: every cell is exported as it was trained, and every text has a vector."""
+"""The encoder that runs every day: every text has a vector, and the tokenizer knows every byte."""
 
-import random
+import copy
+from dataclasses import replace
 
-import keras
 import numpy as np
 import pytest
 from tokenizers import Tokenizer
 
-from simrec.config import Config, TrainingConfig, override
 from simrec.encoder import folder as encoder_folder
-from simrec.encoder import training
-from simrec.encoder.network import build_tower
-from simrec.encoder.pairs import Tokens, batches, draw_pair, pad
 from simrec.encoder.runtime import Encoder, _windows
 from simrec.encoder.token_vectors import token_vectors
 from simrec.encoder.tokenizer import token_ids, train_tokenizer
-from simrec.errors import SimrecError
 from simrec.evaluate.metrics import reciprocal_rank
 from simrec.evaluate.suites import halves
 from tests.conftest import House, speeches
@@ -33,49 +28,6 @@ def encoder(published: House) -> Encoder:
     return Encoder(next((published.workspace / "encoders").iterdir()))
 
 
-def reference(tower: keras.Model, rows: list[list[int]]) -> np.ndarray:
-    """Run the Keras network a row at a time, without any padding."""
-    return np.concatenate([tower.predict_on_batch(np.array([row], np.int32)) for row in rows])
-
-
-@pytest.mark.parametrize("bidirectional", [True, False])
-@pytest.mark.parametrize("cell", ["gru", "lstm", "rnn"])
-def test_onnx_gives_the_vectors_of_keras(tmp_path, tokenizer: Tokenizer, cell: str, bidirectional: bool) -> None:
-    config = override(
-        Config(),
-        encoder={"cell": cell, "bidirectional": bidirectional, "hidden": 12, "dim": 24, "vocab_size": 2000},
-        training={"epochs": 1, "batch_size": 16},
-    )
-    trained: list[keras.Model] = []
-    original = training.check_parity
-    try:
-        training.check_parity = lambda tower, *rest: (trained.append(tower), original(tower, *rest))
-        training.train(
-            [("", text) for text in TEXTS[:90]], [("", text) for text in TEXTS[90:100]], config, tmp_path, {}
-        )
-    finally:
-        training.check_parity = original
-    encoder = Encoder(tmp_path)
-    ids = list(token_ids(Tokenizer.from_file(str(tmp_path / "tokenizer.json")), TEXTS[100:140]))
-    rows = [row[:length] for length, row in enumerate(ids, start=1)]
-    expected = reference(trained[0], rows)
-    assert np.abs(encoder.run(rows) - expected).max() < 1e-5
-    assert np.abs(np.concatenate([encoder.run([row]) for row in rows]) - expected).max() < 1e-5
-    loaded = keras.saving.load_model(tmp_path / "encoder.keras", safe_mode=True)
-    assert np.abs(reference(loaded, rows) - expected).max() < 1e-6
-
-
-def test_the_parity_gate_refuses_another_network(tokenizer: Tokenizer, encoder: Encoder, published: House) -> None:
-    tower = keras.saving.load_model(next((published.workspace / "encoders").iterdir()) / "encoder.keras")
-    rows = list(token_ids(tokenizer, TEXTS[:50]))
-    training.check_parity(tower, encoder, rows)
-    weights = tower.get_weights()
-    weights[2][0, :] += 0.05  # of one recurrent kernel
-    tower.set_weights(weights)
-    with pytest.raises(SimrecError, match="differs from the Keras encoder"):
-        training.check_parity(tower, encoder, rows)
-
-
 @pytest.mark.parametrize("text", ["", " ", "x", "...", "🙂🙃", "\0\0", "中文", "ا", "word " * 100_000, "a" * 50_000])
 def test_every_text_has_a_unit_vector(encoder: Encoder, text: str) -> None:
     (vector,) = encoder.encode([text])
@@ -89,13 +41,26 @@ def test_a_batch_gives_what_single_texts_give_in_order(encoder: Encoder) -> None
     assert np.abs(together - alone).max() < 1e-5
 
 
-def test_a_long_text_is_the_mean_of_its_windows(encoder: Encoder) -> None:
+def test_a_long_text_is_the_weighted_mean_of_its_windows(encoder: Encoder) -> None:
     text = " ".join(TEXTS[:4])
     (ids,) = token_ids(encoder._tokenizer, [text])
     window = encoder.runtime.window_tokens
     assert 2 * window < len(ids) <= encoder.runtime.max_windows * window
-    mean = encoder.run(_windows(ids, window)).mean(axis=0)
+    windows = encoder.run(_windows(ids, window))
+    assert encoder.runtime.lead_weight == 2.5
+    mean = 2.5 * windows[0] + windows[1:].sum(axis=0)
     assert np.abs(encoder.encode([text])[0] - mean / np.linalg.norm(mean)).max() < 1e-5
+
+
+def test_a_title_counts_once_more_by_its_weight(encoder: Encoder) -> None:
+    weighted = copy.copy(encoder)
+    weighted.runtime = replace(encoder.runtime, title_weight=0.5)
+    texts, titles = ["On trade\nThe tariff was raised.", "No title here."], ["On trade", ""]
+    own, title = encoder.encode(texts), encoder.encode(["On trade"])[0]
+    mean = 2.5 * own[0] + 0.5 * title
+    assert np.abs(weighted.encode(texts, titles)[0] - mean / np.linalg.norm(mean)).max() < 1e-5
+    assert np.abs(weighted.encode(texts, titles)[1] - own[1]).max() < 1e-6
+    assert np.array_equal(encoder.encode(texts, titles), own), "without a weight titles are not looked at"
 
 
 @pytest.mark.parametrize("length", [1, 127, 128, 129, 256, 257, 1000])
@@ -140,47 +105,6 @@ def counts(articles: list[list[int]], size: int) -> np.ndarray:
 def mrr(left: np.ndarray, right: np.ndarray) -> float:
     unit = [side / np.linalg.norm(side, axis=1, keepdims=True) for side in (left, right)]
     return reciprocal_rank(unit[0] @ unit[1].T)
-
-
-def test_pairs_come_from_one_article_and_never_overlap() -> None:
-    chance = random.Random(0)
-    for length in (8, 9, 40, 200):
-        article = Tokens(list(range(1000, 1005)), list(range(length)))
-        for _ in range(200):
-            left, right = draw_pair(article, TrainingConfig(passage_tokens=16), chance)
-            assert left
-            assert right
-            assert max(len(left), len(right)) <= 16
-            assert not set(left) & set(right)
-            assert set(left + right) <= set(article.title + article.body)
-
-
-def test_batches_are_full_repeatable_and_fresh_each_epoch() -> None:
-    articles = [Tokens([], list(range(n * 100, n * 100 + 20 + n % 50))) for n in range(1, 200)]
-    config = TrainingConfig(batch_size=32)
-    first, again, other = (list(batches(articles, config, epoch)) for epoch in (1, 1, 2))
-    assert first == again != other
-    assert {len(batch) for batch in first} == {32}
-    owners = [left[0] // 100 for batch in first for left, _ in batch]
-    assert len(owners) == len(set(owners)) == 192
-
-
-def test_padding_is_zero_on_the_right() -> None:
-    padded = pad([[1, 2, 3], [4]])
-    assert padded.tolist() == [[1, 2, 3, 0, 0, 0, 0, 0], [4, 0, 0, 0, 0, 0, 0, 0]]
-
-
-def test_training_never_keeps_a_worse_epoch_than_the_start(tokenizer: Tokenizer, monkeypatch) -> None:
-    """With a learning rate that ruins the network the start is kept, bit for bit."""
-    config = override(Config(), training={"epochs": 2, "batch_size": 16, "learning_rate": 50.0})
-    config = override(config, encoder={"hidden": 8, "dim": 16})
-    articles = [Tokens([], ids) for ids in token_ids(tokenizer, TEXTS)]
-    vectors = token_vectors([a.body for a in articles], tokenizer.get_vocab_size(), 16, 0)
-    tower = build_tower(config.encoder, vectors, 0)
-    start = tower.get_weights()
-    history = training._fit(tower, articles[50:], articles[:50], config)
-    assert max(epoch["held_out_mrr"] for epoch in history[1:]) < history[0]["held_out_mrr"]
-    assert all(np.array_equal(a, b) for a, b in zip(start, tower.get_weights(), strict=True))
 
 
 def test_the_id_follows_the_content(tmp_path) -> None:

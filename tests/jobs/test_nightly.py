@@ -478,8 +478,9 @@ def test_held_out_articles_are_never_trained_on(house: House) -> None:
     """Also where there are more articles than are trained on: the sample must not be the held-out ones."""
     spy = (
         "import simrec.encoder.training as t, json, pathlib\n"
-        "def train(articles, held_out, config, folder, facts):\n"
-        f"    pathlib.Path({str(house.folder / 'seen.json')!r}).write_text(json.dumps([articles, held_out]))\n"
+        "def train(start, seen, *rest):\n"
+        f"    seen_at = pathlib.Path({str(house.folder / 'seen.json')!r})\n"
+        "    seen_at.write_text(json.dumps([seen.articles, seen.held_out]))\n"
         "    raise SystemExit(9)\n"
         "t.train = train"
     )

@@ -1,40 +1,22 @@
-"""The steps of a job: each a verb that may be said again, and then does only what is missing."""
+"""The steps of a night: what changed becomes a release."""
 
 import json
 import logging
-import os
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-import msgspec
 
 from simrec import files, log, release
 from simrec.articles.article import held_out_below
 from simrec.articles.store import Store
 from simrec.config import Config
-from simrec.errors import GateError, ReleaseError, missing_extra
+from simrec.errors import GateError, ReleaseError
+from simrec.steps.outcome import Outcome, encoder_id_of, rules
 from simrec.workspace import Workspace
 
 logger = logging.getLogger(__name__)
 
 GATHERED_ROWS = 65_536
 BASELINE_TEXTS = 10_000  # that TF-IDF learns its weights from
-MOST_HELD_OUT = 1_000  # articles that judge an epoch of training
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a step did, for the journal: a sentence, rows in and out, and whether there was nothing to do."""
-
-    sentence: str
-    rows_in: int = 0
-    rows_out: int = 0
-    skipped: bool = False
-
-
-Step = Callable[[Workspace, Config], Outcome]
 
 
 def ingest(workspace: Workspace, config: Config) -> Outcome:
@@ -51,60 +33,13 @@ def ingest(workspace: Workspace, config: Config) -> Outcome:
     return Outcome(f"{done}; {total:,} articles", done.read, done.new + done.changed + done.deleted)
 
 
-def train(workspace: Workspace, config: Config) -> Outcome:
-    """Train an encoder on the articles, unless one was trained on just these with this configuration."""
-    from simrec.encoder import folder
-
-    boundary = held_out_below(config.training.held_out)
-    with Store.open(workspace.articles_db) as store:
-        keys = store.text_keys(config.training.max_articles, start=boundary)
-        judges = [key for key in store.text_keys(MOST_HELD_OUT) if key < boundary]
-        articles, held_out = store.texts(keys), store.texts(judges)
-    rules = _rules(config.encoder, config.training)
-    plan = release.derive_id((("", key, key) for key in judges + keys), "", rules)
-    known = folder.trained_from(workspace.encoders, plan)
-    if known:
-        return Outcome(f"{known} was trained on these articles already", len(keys), skipped=True)
-    staged = workspace.staged("encoder")
-    files.remove_folder(staged)
-    staged.mkdir()
-    facts = {"created_at": log.now(), "plan": plan, **_asdict(encoder=config.encoder, training=config.training)}
-    encoder_id = _training().train(articles, held_out, config, staged, facts)
-    if not workspace.encoder(encoder_id).exists():
-        files.move_folder(staged, workspace.encoder(encoder_id))
-    history = folder.read_card(workspace.encoder(encoder_id))["history"]
-    best = max(history, key=lambda epoch: epoch["held_out_mrr"])
-    return Outcome(
-        f"{encoder_id}: held-out passages find each other with MRR {best['held_out_mrr']:.3f} after epoch "
-        f"{best['epoch']:.0f} of {history[-1]['epoch']:.0f} ({history[0]['held_out_mrr']:.3f} before training)",
-        len(keys),
-        len(keys),
-    )
-
-
-def _training() -> Any:
-    """Open the room that needs TensorFlow; its libraries speak on stderr before they can be told not to."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-    try:
-        with log.native_silence():
-            from simrec.encoder import training
-
-            training.warm_up()
-    except ModuleNotFoundError as error:
-        if error.name in ("tensorflow", "keras", "onnx"):
-            raise missing_extra("train", "training an encoder") from error
-        raise
-    return training
-
-
 def embed(workspace: Workspace, config: Config) -> Outcome:
     """Encode the texts that have no vector yet by the newest encoder."""
     from simrec.encoder import embed as room
     from simrec.encoder.shards import Cache
     from simrec.engine import local
 
-    encoder_id = _encoder_id(workspace)
+    encoder_id = _encoder_to_use(workspace)
     folder = workspace.embeddings(encoder_id)
     folder.mkdir(exist_ok=True)
     with Store.open(workspace.articles_db) as store:
@@ -122,6 +57,23 @@ def embed(workspace: Workspace, config: Config) -> Outcome:
     return Outcome(sentence, len(keys), len(missing), skipped=not missing)
 
 
+def _encoder_to_use(workspace: Workspace) -> str:
+    """Return the encoder in use; where there is none yet, that is the pretrained one, if it can read the articles."""
+    from simrec.encoder import begin, folder
+
+    in_use = folder.newest(workspace.encoders)
+    if in_use:
+        return in_use
+    with Store.open(workspace.articles_db) as store:
+        why_not = begin.unreadable(begin.PRETRAINED, store.texts(store.text_keys(begin.ASKED)))
+    if why_not:
+        raise ReleaseError(f"{workspace.root}: no encoder yet, and {why_not}; run simrec train")
+    encoder_id = folder.read_id(begin.PRETRAINED)
+    files.copy_folder(begin.PRETRAINED, workspace.encoder(encoder_id))
+    logger.info("embed: with the pretrained encoder %s; simrec train adapts it to your articles", encoder_id)
+    return encoder_id
+
+
 def index(workspace: Workspace, config: Config) -> Outcome:
     """Build the index over all articles and find the neighbours of each."""
     staged = _stage(workspace, config)
@@ -132,9 +84,8 @@ def index(workspace: Workspace, config: Config) -> Outcome:
 
     from simrec.index import neighbours, search, vectors
 
-    for leftover in workspace.staging.iterdir():
-        if leftover != staged:
-            files.remove_folder(leftover)
+    for leftover in workspace.staged_releases() - {staged}:
+        files.remove_folder(leftover)
     staged.mkdir(exist_ok=True)
     ids = _gather_vectors(workspace, staged / "vectors.npy")
     vectors.check(staged / "vectors.npy", ids)
@@ -155,7 +106,7 @@ def _gather_vectors(workspace: Workspace, path: Path) -> list[str]:
     from simrec.encoder.shards import Cache
     from simrec.index import vectors
 
-    encoder_id = _encoder_id(workspace)
+    encoder_id = encoder_id_of(workspace)
     with Store.open(workspace.articles_db) as store:
         keys = list(store.keys())
     cache = Cache(workspace.embeddings(encoder_id))
@@ -217,13 +168,13 @@ def evaluate(workspace: Workspace, config: Config) -> Outcome:
     from simrec.engine import local
     from simrec.evaluate import baselines, suites
 
-    folder = workspace.encoder(_encoder_id(workspace))
-    boundary = held_out_below(read_card(folder)["training"]["held_out"])
+    folder = workspace.encoder(encoder_id_of(workspace))
+    card = read_card(folder)
+    # An encoder from elsewhere has learned from none of these articles: those ask that a training would keep aside.
+    share = card["training"]["held_out"] if "plan" in card else config.training.held_out
+    boundary = held_out_below(share)
     with Store.open(workspace.articles_db) as store:
-        sample = [
-            suites.Sampled(key < boundary, title, text, account, category)
-            for key, title, text, account, category in store.sample(config.evaluate.sample)
-        ]
+        sample = suites.sample(store.sample(config.evaluate.sample), boundary)
         texts = [text for _, text in store.texts(store.text_keys(BASELINE_TEXTS))]
     encoder = Encoder(folder, local.worker_count(config.engine.workers))
     scorers = {"simrec": suites.encoder_scorer(encoder.encode), "TF-IDF": baselines.TfIdf(texts).scores}
@@ -252,50 +203,11 @@ def publish(workspace: Workspace, config: Config) -> Outcome:
         files.remove(staged / "neighbours.npz")
         with Store.open(workspace.articles_db) as store:
             counts = {"articles": store.count(), "accounts": store.count("accounts")}
-        facts = {"release_id": release_id, "created_at": log.now(), "encoder_id": _encoder_id(workspace), **counts}
+        facts = {"release_id": release_id, "created_at": log.now(), "encoder_id": encoder_id_of(workspace), **counts}
         release.seal(staged, index=_read_json(staged / "index.json"), **facts)
     release.publish(workspace, release_id)
     pruned = release.prune(workspace, config.release.keep)
     return Outcome(f"{release_id} is the current release" + (f"; {len(pruned)} old removed" if pruned else ""), 1, 1)
-
-
-def verify(workspace: Workspace, config: Config) -> Outcome:
-    """Read the current release whole and compare it with its checksums."""
-    current = release.Release.current(workspace)
-    current.verify()
-    count = len(current.manifest.files)
-    return Outcome(f"{current.manifest.release_id}: {count} files are as they were published", count, count)
-
-
-def prune(workspace: Workspace, config: Config) -> Outcome:
-    """Remove the oldest releases beyond those to keep, and the encoders that only they needed."""
-    from simrec.encoder.folder import newest
-
-    pruned = release.prune(workspace, config.release.keep)
-    needed = {kept.manifest.encoder_id for kept in release.published(workspace)} | {newest(workspace.encoders)}
-    folders = [*workspace.encoders.glob("*/"), *workspace.embeddings("").glob("*/")]
-    unused = [folder for folder in folders if folder.name not in needed]
-    for folder in unused:
-        files.remove_folder(folder)
-    sentence = f"{len(pruned)} old releases and {len(unused)} folders of unused encoders removed"
-    return Outcome(sentence, len(pruned) + len(unused), skipped=not (pruned or unused))
-
-
-def compact(workspace: Workspace, config: Config) -> Outcome:
-    """Write the shards of the newest encoder anew, without the vectors of texts that are gone."""
-    from simrec.encoder import embed as room
-    from simrec.encoder.shards import Cache, write_shard
-
-    folder = workspace.embeddings(_encoder_id(workspace))
-    with Store.open(workspace.articles_db) as store:
-        keys = store.text_keys()
-    cache = Cache(folder)
-    wanted = room.cut(cache.present(keys), config.engine.shard_texts)
-    if len(cache) == sum(map(len, wanted)) and cache.shards <= len(wanted):
-        return Outcome("the embedding cache is compact", len(cache), len(cache), skipped=True)
-    kept = {write_shard(folder, part, cache.gather(part)) for part in wanted}
-    cache.remove_all_but(kept)
-    return Outcome(f"{len(cache):,} vectors in {cache.shards} shards are now {len(kept)}", len(cache), len(keys))
 
 
 def _stage(workspace: Workspace, config: Config) -> Path | None:
@@ -308,17 +220,8 @@ def _release_id(workspace: Workspace, config: Config) -> str:
     with Store.open(workspace.articles_db) as store:
         if not store.count():
             raise GateError(f"{workspace.root}: there are no articles, so there is nothing to release")
-        rules = _rules(config.index, config.recommend)
-        return release.derive_id(store.keys(), _encoder_id(workspace), rules)
-
-
-def _encoder_id(workspace: Workspace) -> str:
-    from simrec.encoder.folder import newest
-
-    encoder_id = newest(workspace.encoders)
-    if encoder_id is None:
-        raise ReleaseError(f"{workspace.root}: no encoder yet; run simrec train")
-    return encoder_id
+        settings = rules(config.index, config.recommend)
+        return release.derive_id(store.keys(), encoder_id_of(workspace), settings)
 
 
 def _nothing_to_do(workspace: Workspace, staged: Path | None) -> Outcome:
@@ -329,14 +232,6 @@ def _nothing_to_do(workspace: Workspace, staged: Path | None) -> Outcome:
 def _need(path: Path, step: str) -> None:
     if not path.exists():
         raise ReleaseError(f"the articles of now have not been through '{step}' yet; run simrec {step} first")
-
-
-def _rules(*sections: msgspec.Struct) -> str:
-    return json.dumps([msgspec.to_builtins(section) for section in sections])
-
-
-def _asdict(**sections: msgspec.Struct) -> dict[str, Any]:
-    return {name: msgspec.to_builtins(section) for name, section in sections.items()}
 
 
 def _read_json(path: Path) -> Any:

@@ -1,0 +1,139 @@
+"""Objectives: what a tower's vectors are asked to do in training, as heads on the shared tower and their losses."""
+
+from typing import Any, NamedTuple
+
+import keras
+from keras import layers, ops
+
+from simrec.config import Objective
+
+SIMILARITY_WEIGHT = 20.0
+
+
+@keras.saving.register_keras_serializable("simrec")
+class InBatchScores(layers.Layer):  # type: ignore[misc]  # keras is untyped
+    """Score every left text against every right text of the batch: two [batch, dim] to [batch, batch].
+
+    Inputs are unit rows; a score is their cosine over the temperature. The right text of the same
+    row is the one that belongs to it, the others are its negatives (Henderson et al. 2017). A third
+    input, [batch, dim], holds one mined negative a row; all of them are further columns for every row.
+    """
+
+    def __init__(self, temperature: float = 0.05, **kwargs: object) -> None:
+        super().__init__(**kwargs)
+        self.temperature = temperature
+
+    def call(self, texts: tuple[Any, ...]) -> Any:
+        left, *rights = texts
+        return ops.matmul(left, ops.transpose(ops.concatenate(rights, axis=0))) / self.temperature
+
+    def get_config(self) -> dict[str, object]:
+        return {**super().get_config(), "temperature": self.temperature}
+
+
+@keras.saving.register_keras_serializable("simrec")
+class Cosine(layers.Layer):  # type: ignore[misc]
+    """The cosine of each row of unit vectors, two [batch, dim] to [batch]."""
+
+    def call(self, pair: tuple[Any, Any]) -> Any:
+        return ops.sum(pair[0] * pair[1], axis=-1)
+
+
+@keras.saving.register_keras_serializable("simrec")
+class ManhattanSimilarity(layers.Layer):  # type: ignore[misc]
+    """exp(-s * ||a - b||_1), two [batch, dim] to [batch] in (0, 1], as in MaLSTM (Mueller & Thyagarajan 2016).
+
+    Theirs is of raw states and has no s. Of unit vectors the norm grows with the root of their size,
+    so it is divided by that, and s > 0 is learned, beginning with 1.
+    """
+
+    def build(self, shapes: list[tuple[int | None, ...]]) -> None:
+        self.log_scale = self.add_weight(name="log_scale", shape=(), initializer="zeros")
+        self._root = float(shapes[0][-1] or 1) ** 0.5
+
+    def call(self, pair: tuple[Any, Any]) -> Any:
+        difference = ops.sum(ops.abs(pair[0] - pair[1]), axis=-1)
+        return ops.exp(-ops.exp(self.log_scale) * difference / self._root)
+
+
+@keras.saving.register_keras_serializable("simrec")
+class TripletViolation(layers.Layer):  # type: ignore[misc]
+    """max(0, margin - cos(anchor, positive) + cos(anchor, negative)), three [batch, dim] to [batch].
+
+    Cosine in place of the squared Euclidean norm of Schroff et al. 2015; of unit vectors one is an
+    affine function of the other.
+    """
+
+    def __init__(self, margin: float = 0.2, **kwargs: object) -> None:
+        super().__init__(**kwargs)
+        self.margin = margin
+
+    def call(self, texts: tuple[Any, Any, Any]) -> Any:
+        anchor, positive, negative = texts
+        return ops.relu(self.margin + ops.sum(anchor * (negative - positive), axis=-1))
+
+    def get_config(self) -> dict[str, object]:
+        return {**super().get_config(), "margin": self.margin}
+
+
+class TeacherLoss(keras.losses.Loss):  # type: ignore[misc]
+    """1 - cosine to the teacher's vector, plus the squared error of all similarities within the batch.
+
+    Both arguments are unit rows [batch, dim]. The second term is that of similarity-preserving
+    distillation (Tung & Mori 2019).
+    """
+
+    def call(self, wanted: Any, given: Any) -> Any:
+        own = 1 - ops.sum(wanted * given, axis=-1)
+        error = ops.matmul(given, ops.transpose(given)) - ops.matmul(wanted, ops.transpose(wanted))
+        return own + SIMILARITY_WEIGHT * ops.mean(ops.square(error), axis=-1)
+
+
+class GradedLoss(keras.losses.Loss):  # type: ignore[misc]
+    """Squared error of the similarities, plus 1 - their Pearson correlation with the grades in the batch.
+
+    Both arguments are [batch]. The error alone spends itself on where the scale lies; what is asked
+    of a similarity is how it varies with the grade.
+    """
+
+    def call(self, wanted: Any, given: Any) -> Any:
+        a, b = wanted - ops.mean(wanted), given - ops.mean(given)
+        norms = ops.sqrt(ops.sum(a * a) * ops.sum(b * b) + 1e-9)
+        return ops.square(wanted - given) + (1 - ops.sum(a * b) / norms)
+
+
+class Head(NamedTuple):
+    """An objective on a tower: the inputs it needs, in the order of its batches, its output, its loss and weight."""
+
+    inputs: list[Any]
+    output: Any
+    loss: keras.losses.Loss
+    weight: float
+
+
+def head(number: int, objective: Objective, sides: int, tower: keras.Model) -> Head:
+    """Put an objective on the tower, for batches of that many texts a row."""
+    inputs = [keras.Input((None,), dtype="int32", name=f"text_{number}_{side}") for side in range(sides)]
+    vectors = [tower(side) for side in inputs]
+    name = f"{objective.kind}_{number}"
+    match objective.kind:
+        case "contrastive":
+            output = InBatchScores(objective.temperature, name=name)(vectors)
+            loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        case "cosine":
+            output, loss = Cosine(name=name)(vectors), GradedLoss()
+        case "manhattan":
+            output, loss = ManhattanSimilarity(name=name)(vectors), GradedLoss()
+        case "triplet":
+            output, loss = TripletViolation(objective.margin, name=name)(vectors), keras.losses.MeanAbsoluteError()
+        case "distillation":
+            output, loss = layers.Identity(name=name)(vectors[0]), TeacherLoss()
+    return Head(inputs, output, loss, objective.weight)
+
+
+def network(heads: list[Head], optimizer: keras.optimizers.Optimizer) -> keras.Model:
+    """Return the compiled network of all heads, to be trained on their batches one beside the other."""
+    inputs = [side for head in heads for side in head.inputs]
+    whole = keras.Model(inputs, [head.output for head in heads], name="objectives")
+    whole.compile(optimizer, loss=[head.loss for head in heads], loss_weights=[head.weight for head in heads])
+    return whole

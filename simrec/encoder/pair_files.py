@@ -13,6 +13,7 @@ from simrec.errors import ConfigError, GateError
 logger = logging.getLogger(__name__)
 
 SHOWN = 5
+JUDGED_EVERY = 10  # one graded pair in so many is held out
 COLUMNS = {
     "triplets": ("anchor", "positive", "negative"),
     "graded": ("a", "b", "score"),
@@ -34,6 +35,11 @@ class PairFile(NamedTuple):
     kind: str
     rows: list[tuple[str, ...]]
     grades: list[float]
+
+    @property
+    def held_out(self) -> slice:
+        """The rows of a graded file that are never trained on, but judge."""
+        return slice(0, None, JUDGED_EVERY) if self.kind == "graded" else slice(0, 0)
 
 
 TextOf = Callable[[str], str | None]  # the text of an article by its id; "" if it is held out, None if it is unknown

@@ -18,7 +18,6 @@ from simrec.encoder.tokenizer import token_ids
 from simrec.errors import GateError
 
 FEWEST_GRADED = 20
-JUDGED_EVERY = 10  # one graded pair in so many is held out
 JUDGED_LESSONS_EVERY = 100
 MOST_JUDGED_LESSONS = 4_096
 MATCHED = 4_096  # lessons that place a teacher's space upon a student's
@@ -56,7 +55,7 @@ class Tokenized:
 
     def judges(self, tower: keras.Model) -> list[Judge]:
         """Return what measures on held-out lessons and grades, and on held-out articles unless only grades matter."""
-        graded = [(rows, file.grades) for rows, file in self._both() if file.kind == "graded"]
+        graded = [(r[f.held_out], f.grades[f.held_out]) for r, f in self._both() if f.kind == "graded"]
         found: list[Judge] = []
         if self.held_out and (self._material.asks_articles(self._config) or not (graded or len(self._lessons))):
             found.append(PassageSearch.of(self.held_out, self.articles, self._config.training))
@@ -64,8 +63,8 @@ class Tokenized:
             lessons = self._on_axes(tower)
             found.append(TeacherAgreement(lessons.texts(self._judged_lessons), lessons.wanted(self._judged_lessons)))
         for rows, grades in graded:
-            left, right = zip(*rows[::JUDGED_EVERY], strict=True)
-            found.append(Correlation([*left], [*right], grades[::JUDGED_EVERY]))
+            left, right = zip(*rows, strict=True)
+            found.append(Correlation([*left], [*right], grades))
         return found
 
     def _both(self) -> Iterator[tuple[list[tuple[Ids, ...]], PairFile]]:
@@ -81,7 +80,8 @@ class Tokenized:
             return Rows(article_rows(self.articles, training), size, training.seed, mined=mined)
         file, rows = self._material.pair_files[objective.pairs], self._files[objective.pairs]
         if file.kind == "graded":
-            kept = [n for n in range(len(rows)) if n % JUDGED_EVERY]
+            judging = set(range(len(rows))[file.held_out])
+            kept = [n for n in range(len(rows)) if n not in judging]
             if len(kept) < FEWEST_GRADED:
                 raise GateError(f"{objective.pairs}: {len(rows)} graded pairs; at least {FEWEST_GRADED} are needed")
             return Rows(lambda _: [rows[n] for n in kept], size, training.seed, [file.grades[n] for n in kept])

@@ -18,7 +18,13 @@ from simrec.steps.outcome import Outcome, rules
 from simrec.workspace import Workspace
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import numpy as np
+
     from simrec.encoder.begin import Begin
+    from simrec.encoder.material import Material
+    from simrec.encoder.pair_files import PairFile
     from simrec.encoder.teaching import Teacher
     from simrec.encoder.training import Trained
 
@@ -70,7 +76,7 @@ def train(workspace: Workspace, config: Config) -> Outcome:
         "objectives": [msgspec.to_builtins(objective) for objective in config.objectives],
     }  # fmt: skip
     trained = _training().train(start, gathered, config, staged, {**facts, "start": start.name})
-    return _challenge(workspace, config, start, trained, staged)
+    return _challenge(workspace, config, gathered, start, trained, staged)
 
 
 def compare(workspace: Workspace, config: Config, cells: Sequence[str], plot: Path) -> list[dict[str, Any]]:
@@ -115,7 +121,9 @@ def _speed(encoder: Path, articles: list[tuple[str, str]]) -> float:
     return len(texts) / (time.monotonic() - started)
 
 
-def _challenge(workspace: Workspace, config: Config, start: "Begin", trained: "Trained", staged: Path) -> Outcome:
+def _challenge(
+    workspace: Workspace, config: Config, material: "Material", start: "Begin", trained: "Trained", staged: Path
+) -> Outcome:
     """Ask the trained encoder and the one in use, or else the start, held-out questions; the better one is used."""
     from simrec.encoder import folder
 
@@ -123,7 +131,7 @@ def _challenge(workspace: Workspace, config: Config, start: "Begin", trained: "T
     champion = workspace.encoder(in_use) if in_use else start.encoder
     scores: dict[str, float] = {}
     if champion and folder.read_id(champion) != trained.encoder_id:
-        scores = _duel(workspace, config, {"champion": champion, "challenger": staged})
+        scores = _duel(workspace, config, material, {"champion": champion, "challenger": staged})
     kept = not scores or scores["challenger"] > scores["champion"]
     folder.amend_card(staged, kept=kept, scores=scores)
     if not kept and champion and not in_use:
@@ -145,18 +153,34 @@ def _challenge(workspace: Workspace, config: Config, start: "Begin", trained: "T
     return Outcome(sentence, len(trained.history) - 1, int(kept))
 
 
-def _duel(workspace: Workspace, config: Config, encoders: dict[str, Path]) -> dict[str, float]:
-    """Return the mean over all suites for each encoder; nothing where no suite can be measured."""
+def _duel(workspace: Workspace, config: Config, material: "Material", encoders: dict[str, Path]) -> dict[str, float]:
+    """Return the mean of all measures for each encoder; nothing where nothing can be measured.
+
+    Measures are the correlation with the held-out grades of each graded file, and the suites, unless
+    the articles are not what was trained for.
+    """
     from simrec.encoder.runtime import Encoder
     from simrec.engine import local
     from simrec.evaluate import suites
 
-    with Store.open(workspace.articles_db) as store:
-        sample = suites.sample(store.sample(config.evaluate.sample), held_out_below(config.training.held_out))
     threads = local.worker_count(config.engine.workers)
-    scorers = {who: suites.encoder_scorer(Encoder(path, threads).encode) for who, path in encoders.items()}
-    measured = [result.values for result in suites.run(sample, scorers) if result.values]
+    opened = {who: Encoder(path, threads).encode for who, path in encoders.items()}
+    graded = [file for file in material.pair_files.values() if file.kind == "graded"]
+    measured = [{who: _correlation(encode, file) for who, encode in opened.items()} for file in graded]
+    if material.asks_articles(config) or not graded:
+        with Store.open(workspace.articles_db) as store:
+            sample = suites.sample(store.sample(config.evaluate.sample), held_out_below(config.training.held_out))
+        scorers = {who: suites.encoder_scorer(encode) for who, encode in opened.items()}
+        measured += [result.values for result in suites.run(sample, scorers) if result.values]
     return {who: sum(values[who] for values in measured) / len(measured) for who in encoders} if measured else {}
+
+
+def _correlation(encode: "Callable[[Sequence[str]], np.ndarray]", file: "PairFile") -> float:
+    """Return Pearson's correlation of cosines and held-out grades."""
+    import numpy as np
+
+    left, right = zip(*file.rows[file.held_out], strict=True)
+    return float(np.corrcoef((encode(left) * encode(right)).sum(axis=1), file.grades[file.held_out])[0, 1])
 
 
 def _staged_training(workspace: Workspace, plan: str) -> Path:

@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from simrec.encoder.begin import PRETRAINED
+from simrec.encoder.folder import newest
 from simrec.encoder.runtime import Encoder
 from simrec.evaluate.metrics import precision, reciprocal_rank
 from tests.benchmarks.machine import ROOT, cpu_seconds, print_machine
@@ -247,7 +248,8 @@ def sick(data: Path) -> None:
         options = ["-w", str(folder / "ws"), "-c", str(folder / "sick.toml")]
         subprocess.run([*simrec, "ingest", *options], check=True, cwd=ROOT)
         subprocess.run([*simrec, "train", *options], check=True, cwd=ROOT)
-        (tuned,) = (folder / "ws" / "encoders").glob("*/")
+        encoders = folder / "ws" / "encoders"
+        tuned = encoders / str(newest(encoders))
         print("\n| SICK dev | Pearson |\n|---|---|")
         for what, path in {"pretrained": PRETRAINED, "fine-tuned on SICK train": tuned}.items():
             encode = Encoder(path).encode

@@ -426,7 +426,8 @@ def test_cron_hears_nothing_when_all_is_well(house: House, name: str) -> None:
 
 
 def test_interrupted_from_the_keyboard(house: House) -> None:
-    ran = house.job(before="import simrec.steps as s, signal; s.embed = lambda *a: os.kill(os.getpid(), signal.SIGINT)")
+    interrupt = "lambda *a: (os.kill(os.getpid(), signal.SIGINT), time.sleep(60))"  # it may arrive a little later
+    ran = house.job(before=f"import simrec.steps as s, signal, time; s.embed = {interrupt}")
     assert (ran.code, "interrupted" in ran.err) == (130, True)
     assert house.journal()[-1]["exit_code"] == 130
 

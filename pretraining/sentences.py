@@ -23,88 +23,19 @@ PLACE = re.compile(
 )
 THING = re.compile(r"\b(?P<thing>(?:a|an|the) (?:\w+ )?\w+)[.!]$")
 NO_DOING = {"going", "being", "having", "coming", "getting", "thinking", "wondering", "planning", "trying", "expecting"}
-PERSONS = [
-    "man",
-    "woman",
-    "boy",
-    "girl",
-    "child",
-    "baby",
-    "person",
-    "lady",
-    "guy",
-    "kid",
-    "dog",
-    "cat",
-    "horse",
-    "bird",
-    "player",
-    "musician",
-    "worker",
-    "chef",
-    "cyclist",
-    "surfer",
-    "soldier",
-    "dancer",
-    "skateboarder",
-    "monkey",
-    "elephant",
-    "teenager",
-    "couple",
-    "toddler",
-    "puppy",
-    "kitten",
-    "cowboy",
-    "policeman",
-    "farmer",
-]
-LOOKS = [
-    "young",
-    "old",
-    "little",
-    "small",
-    "big",
-    "tall",
-    "black",
-    "white",
-    "brown",
-    "blond",
-    "elderly",
-    "smiling",
-    "bearded",
-    "happy",
-    "tired",
-    "wet",
-]
-COLOURS = ["red", "blue", "green", "yellow", "black", "white", "pink", "orange", "gray", "purple", "striped"]
-CLOTHES = ["shirt", "dress", "hat", "jacket", "coat", "helmet", "uniform", "sweater", "cap", "suit", "bikini", "skirt"]
+PERSONS = """
+    man woman boy girl child baby person lady guy kid dog cat horse bird player musician worker chef cyclist
+    surfer soldier dancer skateboarder monkey elephant teenager couple toddler puppy kitten cowboy policeman
+    farmer
+""".split()
+LOOKS = "young old little small big tall black white brown blond elderly smiling bearded happy tired wet".split()
+COLOURS = "red blue green yellow black white pink orange gray purple striped".split()
+CLOTHES = "shirt dress hat jacket coat helmet uniform sweater cap suit bikini skirt".split()
 COUNTS = ["two", "three", "four", "several", "a group of", "some", "many"]
 SMALL = set(
-    [
-        "the",
-        "a",
-        "an",
-        "was",
-        "were",
-        "is",
-        "are",
-        "been",
-        "be",
-        "has",
-        "had",
-        "have",
-        "which",
-        "that",
-        "who",
-        "it",
-        "its",
-        "his",
-        "her",
-        "their",
-        "this",
-        "these",
-        "also",
-    ]
+    """
+    the a an was were is are been be has had have which that who it its his her their this these also
+""".split()
 )
 SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z\"'(])")
 

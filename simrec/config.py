@@ -122,9 +122,9 @@ class PretrainingConfig(Section, frozen=True):
 class IndexConfig(Section, frozen=True):
     """How neighbours are found, and how well."""
 
-    kind: Literal["auto", "exact", "ivf"] = "auto"
+    kind: Literal["auto", "exact", "ivf_flat", "ivf_pq", "hnsw"] = "auto"
     exact_up_to: int = 100_000
-    candidates: Count = 50
+    candidates: Count = 100
     recall_target: Share = 0.98
 
 

@@ -84,6 +84,21 @@ def copy_folder(source: Path, final: Path) -> None:
         move_folder(staged, final)
 
 
+def allocate(path: Path, head: bytes, size: int) -> None:
+    """Make a file of a head and that many zeros, for which the disk is sure to have room: a mapping cannot run out."""
+    with path.open("wb") as file:
+        file.write(head)
+        file.flush()
+        os.posix_fallocate(file.fileno(), 0, len(head) + size)
+
+
+def rename(path: Path, target: Path) -> None:
+    """Give a finished file its final name: complete where it exists, absent before."""
+    sync(path)
+    path.replace(target)
+    sync(target.parent)
+
+
 def remove(path: Path) -> None:
     """Remove a file, if it is there."""
     path.unlink(missing_ok=True)

@@ -2,10 +2,10 @@
 
 import numpy as np
 
+from simrec.index import ranked
 from simrec.index.vectors import unit
 
 BLOCK_ROWS = 65_536
-DECIMALS = 6  # beyond them float32 sums depend on the order of adding, and ties would not be ties
 
 
 def nearest(vector: np.ndarray, vectors: np.ndarray, rows: np.ndarray, n: int) -> tuple[list[int], list[float]]:
@@ -17,6 +17,6 @@ def nearest(vector: np.ndarray, vectors: np.ndarray, rows: np.ndarray, n: int) -
     query = unit(vector)
     blocks = (rows[start : start + BLOCK_ROWS] for start in range(0, len(rows), BLOCK_ROWS))
     cosines = np.concatenate([np.empty(0, np.float32), *(unit(vectors[block]) @ query for block in blocks)])
-    cosines = np.clip(cosines.round(DECIMALS), -1, 1)
+    cosines = np.clip(cosines.round(ranked.DECIMALS), -1, 1)
     order = np.lexsort((rows, -cosines))[:n]
     return rows[order].tolist(), cosines[order].tolist()

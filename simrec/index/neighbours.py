@@ -1,58 +1,115 @@
-"""The neighbour graph: the nearest rows of every row, scored exactly."""
+"""The neighbour graph: the nearest rows of every row, scored exactly, on disk as it grows."""
 
+import io
+import json
 from collections.abc import Iterator
-from typing import NamedTuple
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from simrec import log
-from simrec.index.exact import DECIMALS
-from simrec.index.search import Index
+from simrec import files, log
+from simrec.errors import ReleaseError
+from simrec.index import ranked
+from simrec.index.all_pairs import all_pairs
+from simrec.index.search import Index, rank
 
 BLOCK = 512
-SLACK = 8  # more than asked for, so that ties at the last place are broken by id and not by chance
+PART = 64 * BLOCK  # rows that are lost if the run is killed
+SPARE = 28  # neighbours beyond those asked for, so that one that is deleted seldom has to be searched for anew
+ALL_PAIRS_UP_TO = 250_000  # rows: beyond it what waits for its turn would be over a gigabyte
 
 
-class Neighbours(NamedTuple):
-    """For every row its neighbours, best first: int32 rows [n, k] with -1 at the end where there are fewer.
+class Graph:
+    """The neighbours of every row, best first: packed [rows, width], NONE at the end where there are fewer."""
 
-    Scores are cosines in float32, 0 where there is no neighbour.
+    def __init__(self, packed: np.ndarray) -> None:
+        self.packed = packed
+
+    @classmethod
+    def open(cls, path: Path) -> "Graph":
+        """Open a graph, mapped. ReleaseError if it is none."""
+        try:
+            packed = np.load(path, mmap_mode="r", allow_pickle=False)
+        except (OSError, ValueError, EOFError) as error:
+            raise ReleaseError(f"{path}: no whole neighbour graph ({error})") from error
+        return cls(packed)
+
+    @property
+    def width(self) -> int:
+        return int(self.packed.shape[1])
+
+    def blocks(self, k: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yield neighbours (int64 rows, -1 for none, and float32 cosines, each [b, k]) of all rows in order."""
+        for start in range(0, len(self.packed), PART):
+            packed = np.asarray(self.packed[start : start + PART, :k])
+            yield ranked.rows_of(packed), ranked.cosines_of(packed)
+
+
+def build(index: Index, vectors: np.ndarray, k: int, path: Path) -> Graph:
+    """Write the graph of all rows with k neighbours each and some to spare; a killed run goes on where it was.
+
+    vectors are the float32 unit rows that the index was built over.
     """
-
-    rows: np.ndarray
-    scores: np.ndarray
-
-
-def neighbours(index: Index, vectors: np.ndarray, k: int) -> Neighbours:
-    """Find k neighbours of every row among the others, by (cosine down, row up); self is excluded."""
-    total = len(vectors)
-    rows = np.full((total, k), -1, dtype=np.int32)
-    scores = np.zeros((total, k), dtype=np.float32)
-    with log.progress("neighbours", total) as bar:
-        for start in range(0, total, BLOCK):
-            block = slice(start, min(start + BLOCK, total))
-            found = index.search(vectors[block], k + 1 + SLACK)
-            found[found == np.arange(block.start, block.stop)[:, None]] = -1
-            best, cosines = rank(vectors[block], found, vectors, k)
-            rows[block, : best.shape[1]] = best
-            scores[block, : best.shape[1]] = cosines
-            bar.update(block.stop - block.start)
-    return Neighbours(rows, scores)
+    rows, width = len(vectors), k + SPARE
+    with log.progress("neighbours", rows) as bar:
+        if index.facts.kind == "exact" and rows <= ALL_PAIRS_UP_TO:
+            packed = np.empty((rows, width), np.uint64)
+            for block, found in all_pairs(vectors, width + ranked.SLACK):
+                packed[block] = rank(vectors[block], ranked.rows_of(found), vectors, width)
+                bar.update(len(block))
+            with files.atomic_path(path) as temporary, temporary.open("wb") as file:
+                file.write(header(packed.shape))
+                file.write(packed.data)
+        else:
+            _search_all(index, vectors, width, path, bar)
+    return Graph.open(path)
 
 
-def rank(queries: np.ndarray, found: np.ndarray, vectors: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-    """Score found rows [queries, m] exactly and return the k best (rows, cosines), ties by row; -1 stays last."""
-    cosines = np.einsum("qd,qmd->qm", queries, vectors[found]).round(DECIMALS)
-    cosines[found < 0] = -np.inf
-    order = np.lexsort((found, -cosines), axis=1)[:, :k]
-    best, cosines = np.take_along_axis(found, order, 1), np.take_along_axis(cosines, order, 1)
-    cosines[best < 0] = 0
-    return best, np.clip(cosines, -1, 1)
+def _search_all(index: Index, vectors: np.ndarray, width: int, path: Path, bar: Any) -> None:
+    """Ask the index about every row, list by list, and write what it finds part by part."""
+    order, index = index.list_order(), index.for_batches()
+    growing, done = path.with_suffix(".growing"), path.with_suffix(".done")
+    if not done.exists():
+        files.allocate(growing, header((len(order), width)), len(order) * width * ranked.NONE.itemsize)
+        files.write(done, b"")
+    packed = np.load(growing, mmap_mode="r+", allow_pickle=False)
+    finished = set(map(json.loads, done.read_text(encoding="utf-8").splitlines()))
+    for start in range(0, len(order), PART):
+        part = order[start : start + PART]
+        if start not in finished:
+            for rows in np.array_split(part, max(1, len(part) // BLOCK)):
+                packed[rows] = _neighbours(index, vectors, rows, width)
+            packed.flush()
+            files.append_line(done, json.dumps(start))
+        bar.update(len(part))
+    del packed
+    files.rename(growing, path)
+    files.remove(done)
 
 
-def pairs(neighbours: Neighbours, k: int) -> Iterator[tuple[int, int, int, float]]:
+def _neighbours(index: Index, vectors: np.ndarray, rows: np.ndarray, width: int) -> np.ndarray:
+    found = index.search(vectors[rows], width + 1)
+    found[ranked.rows_of(found) == rows[:, None]] = ranked.NONE
+    whole = np.full((len(rows), max(width, found.shape[1])), ranked.NONE)
+    whole[:, : found.shape[1]] = found
+    whole.sort(axis=1)
+    return whole[:, :width]
+
+
+def header(shape: tuple[int, ...]) -> bytes:
+    """Return how a .npy file of packed rows begins."""
+    begin = io.BytesIO()
+    np.lib.format.write_array_header_1_0(begin, {"descr": "<u8", "fortran_order": False, "shape": shape})
+    return begin.getvalue()
+
+
+def pairs(graph: Graph, k: int) -> Iterator[tuple[int, int, int, float]]:
     """Yield (row, rank from 1, neighbour row, cosine) of the first k neighbours, in order."""
-    for row, (found, scores) in enumerate(zip(neighbours.rows[:, :k], neighbours.scores[:, :k], strict=True)):
-        kept = int((found >= 0).sum())
-        for place in range(kept):
-            yield row, place + 1, int(found[place]), float(scores[place])
+    row = 0
+    for found, cosines in graph.blocks(k):
+        kept = (found >= 0).sum(axis=1)
+        for others, scores, count in zip(found.tolist(), cosines.tolist(), kept.tolist(), strict=True):
+            for place in range(count):
+                yield row, place + 1, others[place], round(scores[place], ranked.DECIMALS)
+            row += 1

@@ -1,6 +1,6 @@
-"""The FAISS index: exact while that is affordable, else inverted lists tuned to a measured recall."""
+"""The index: finds the rows of highest cosine, exactly while that is affordable, else tuned to a measured recall."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,104 +10,209 @@ import numpy as np
 from simrec import files
 from simrec.config import IndexConfig
 from simrec.errors import ConfigError, ReleaseError
+from simrec.index import kinds, ranked
+from simrec.index.vectors import unit
 
-TUNING_QUERIES = 400
-TRAINING_POINTS_A_LIST = 64
+QUERIES = 400  # half of them to tune by, half to judge
+RESAMPLES = 1_000
+REFINED = 8  # times k rows are scored again where the index holds only codes
+FAST_FROM = 64  # queries; for fewer, packing the codes anew costs more than it saves
 
 
 @dataclass(frozen=True)
 class IndexFacts:
-    """How an index was built and what recall@k it reached against exact search, for the manifest."""
+    """How an index was built and what recall@k it reached against exact search, for the manifest.
+
+    effort is nprobe of inverted lists and efSearch of HNSW; the recall stands with its 95 % interval.
+    learned_rows were there when the lists were learned, and `changed` came or went since.
+    """
 
     kind: str
     rows: int
     dim: int
     lists: int = 0
-    nprobe: int = 0
+    effort: int = 0
     recall: float = 1.0
+    recall_low: float = 1.0
+    recall_high: float = 1.0
     recall_k: int = 0
     recall_queries: int = 0
+    learned_rows: int = 0
+    changed: int = 0
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
 
 
 class Index:
-    """Finds the rows of highest cosine. It speaks rows; ids are translated elsewhere."""
+    """Finds the rows of highest cosine. It speaks rows; ids are translated elsewhere.
 
-    def __init__(self, index: Any, facts: IndexFacts) -> None:
+    vectors are the rows [rows, dim] that are searched or scored: float32 unit rows in memory, or
+    the stored matrix, mapped. FAISS' index is None where search is exact.
+    """
+
+    def __init__(self, index: Any, vectors: np.ndarray, facts: IndexFacts) -> None:
         self._index = index
+        self._vectors = vectors
         self.facts = facts
 
     @classmethod
     def build(cls, vectors: np.ndarray, config: IndexConfig, k: int) -> "Index":
         """Build over float32 unit rows [rows, dim], tuned for recall@k on some of its own rows."""
         rows, dim = vectors.shape
-        kind = config.kind
-        if kind == "auto":
-            kind = "exact" if rows <= config.exact_up_to else "ivf"
-        if kind == "exact" or rows < TUNING_QUERIES:
-            flat = faiss.IndexFlatIP(dim)
-            flat.add(vectors)
-            return cls(flat, IndexFacts("exact", rows, dim))
-        return cls(*_build_ivf(vectors, config.recall_target, k))
+        kind = kinds.choose(rows, dim, config)
+        if kind == "exact":
+            return cls(None, vectors, IndexFacts("exact", rows, dim))
+        built = kinds.build(kind, vectors)
+        facts = IndexFacts(kind, rows, dim, lists=kinds.lists(built), learned_rows=rows)
+        return cls(kinds.fast(built), vectors, facts).tuned(config.recall_target, k)._of(built)
 
     @classmethod
-    def open(cls, path: Path, facts: dict[str, Any]) -> "Index":
-        """Open a saved index with the facts of its manifest; an inverted index is mapped, not read."""
+    def open(cls, path: Path, facts: dict[str, Any], vectors: np.ndarray) -> "Index":
+        """Open a saved index with the facts of its manifest; inverted lists are mapped, not read."""
+        known = IndexFacts(**facts)
+        if vectors.shape != (known.rows, known.dim):
+            raise ReleaseError(f"{path}: for {known.rows} rows of {known.dim}, the stored vectors are {vectors.shape}")
+        if known.kind == "exact":
+            return cls(None, vectors, known)
         try:
-            mapped = faiss.IO_FLAG_MMAP if facts["kind"] == "ivf" else 0
-            index = faiss.read_index(str(path), mapped)
+            index = faiss.read_index(str(path), faiss.IO_FLAG_MMAP if known.lists else 0)
         except RuntimeError as error:
             raise ReleaseError(f"{path}: not a whole index ({str(error).splitlines()[0]})") from error
-        if (index.ntotal, index.d) != (facts["rows"], facts["dim"]):
+        if (index.ntotal, index.d) != (known.rows, known.dim):
             raise ReleaseError(f"{path}: {index.ntotal} rows of {index.d}, its manifest says otherwise")
-        return cls(index, IndexFacts(**facts))
+        kinds.set_effort(index, known.effort)
+        return cls(index, vectors, known)
 
     def save(self, path: Path) -> None:
-        """Write the index, whole or not at all."""
+        """Write the index, whole or not at all; exact search needs no file but the vectors."""
+        if self._index is None:
+            return
         with files.atomic_path(path) as temporary:
             try:
                 faiss.write_index(self._index, str(temporary))
             except RuntimeError as error:  # all that FAISS says of a full disk
                 raise ConfigError(f"{path}: the index could not be written; is the disk full?") from error
 
-    def search(self, queries: np.ndarray, k: int) -> np.ndarray:
-        """Return int64 rows [queries, k], best first as far as the index knows, -1 where it found fewer.
+    def for_batches(self) -> "Index":
+        """Return the index in the form that is quickest for many queries."""
+        return self if self._index is None else self._of(kinds.fast(self._index))
 
-        Its own scores are not returned: scores are recomputed from the stored vectors.
+    def changed(self, place: np.ndarray, vectors: np.ndarray, new: np.ndarray) -> "Index":
+        """Return the index after a change, its lists as they were learned.
+
+        place [rows before] is the row of each now, -1 if it is gone; vectors are the rows now, and
+        `new` those that were not there.
         """
-        rows: np.ndarray = self._index.search(np.ascontiguousarray(queries, np.float32), min(k, self.facts.rows))[1]
-        return rows
+        facts = replace(self.facts, rows=len(vectors))
+        if self._index is None:
+            return Index(None, vectors, facts)
+        facts = replace(facts, changed=facts.changed + int((place < 0).sum()) + len(new))
+        return Index(kinds.changed(self._index, place, vectors, new), vectors, facts)
 
+    def search(self, queries: np.ndarray, k: int) -> np.ndarray:
+        """Return packed neighbours [queries, min(k, rows)], by (cosine down, row up), NONE where it found fewer.
 
-def _build_ivf(vectors: np.ndarray, target: float, k: int) -> tuple[Any, IndexFacts]:
-    rows, dim = vectors.shape
-    lists = max(1, int(4 * rows**0.5))
-    index = faiss.IndexIVFFlat(faiss.IndexFlatIP(dim), dim, lists, faiss.METRIC_INNER_PRODUCT)
-    index.cp.max_points_per_centroid = TRAINING_POINTS_A_LIST
-    index.cp.min_points_per_centroid = 1
-    index.cp.seed = 0
-    index.train(vectors)
-    index.add(vectors)
-
-    queries = np.linspace(0, rows - 1, TUNING_QUERIES, dtype=np.int64)
-    tune, judge = queries[::2], queries[1::2]  # nprobe is chosen on one half, recall reported on the other
-    k = min(k, rows)
-    truth = faiss.knn(vectors[queries], vectors, k, metric=faiss.METRIC_INNER_PRODUCT)[1]
-    low, high = 1, lists
-    while low < high:
-        index.nprobe = (low + high) // 2
-        if _recall(index, vectors[tune], truth[::2], k) >= target:
-            high = index.nprobe
+        Cosines are computed from the vectors, whatever the index knows of them.
+        """
+        k = min(k, self.facts.rows)
+        queries = np.ascontiguousarray(queries, np.float32)
+        more = k + ranked.SLACK
+        if self._index is None:
+            found = faiss.knn(queries, self._float32(), min(more, self.facts.rows), metric=faiss.METRIC_INNER_PRODUCT)[
+                1
+            ]
         else:
-            low = index.nprobe + 1
-    index.nprobe = min(lists, low + max(1, low // 10))  # a margin for rows the choice has not seen
-    recall = _recall(index, vectors[judge], truth[1::2], k)
-    return index, IndexFacts("ivf", rows, dim, lists, int(index.nprobe), recall, k, len(judge))
+            most = more * REFINED if kinds.has_codes_only(self._index) else more
+            found = self._index.search(queries, min(most, self.facts.rows))[1]
+        return rank(queries, found, self._vectors, k)
+
+    def list_order(self) -> np.ndarray:
+        """Return all rows, int64 [rows], those of one inverted list together: neighbours ask for the same lists."""
+        return kinds.list_order(self._index) if self.facts.lists else np.arange(self.facts.rows)
+
+    def tuned(self, target: float, k: int) -> "Index":
+        """Return the index with the least effort that reaches a recall@k, as measured on rows it was not chosen by.
+
+        Neighbours with the cosine of the last true one count as found. Half the rows that are asked
+        about choose the effort by bisection, the other half say what recall it reaches.
+        """
+        rows = self.facts.rows
+        asked = np.linspace(0, rows - 1, QUERIES, dtype=np.int64)
+        k = min(k, rows - 1)
+        worst = self._worst_true(asked, k)
+        low, high = kinds.efforts(self._index)
+        least = low
+        while low < high:
+            middle = (low + high) // 2
+            kinds.set_effort(self._index, middle)
+            if self._recalls(asked[::2], worst[::2], k).mean() >= target:
+                high = middle
+            else:
+                low = middle + 1
+        effort = min(low + max(1, low // 10), max(low, kinds.efforts(self._index)[1]))  # for rows it has not seen
+        kinds.set_effort(self._index, max(least, effort))
+        return self._judged(asked[1::2], worst[1::2], k, effort)
+
+    def judged(self, k: int) -> "Index":
+        """Return the index with its recall@k measured as it is now."""
+        if self._index is None:
+            return self
+        asked = np.linspace(0, self.facts.rows - 1, QUERIES, dtype=np.int64)[1::2]
+        k = min(k, self.facts.rows - 1)
+        return self._judged(asked, self._worst_true(asked, k), k, self.facts.effort)
+
+    def _judged(self, asked: np.ndarray, worst: np.ndarray, k: int, effort: int) -> "Index":
+        recalls = self._recalls(asked, worst, k)
+        draws = np.random.default_rng(0).choice(recalls, (RESAMPLES, len(recalls)))
+        low, high = np.quantile(draws.mean(axis=1), [0.025, 0.975])
+        facts = replace(
+            self.facts, effort=int(effort), recall=float(recalls.mean()), recall_low=float(low),
+            recall_high=float(high), recall_k=k, recall_queries=len(asked),
+        )  # fmt: skip
+        return Index(self._index, self._vectors, facts)
+
+    def _worst_true(self, asked: np.ndarray, k: int) -> np.ndarray:
+        """Return the cosine of the k-th true neighbour of each row, itself left out."""
+        queries = np.ascontiguousarray(self._vectors[asked])
+        found = faiss.knn(queries, self._float32(), k + 1, metric=faiss.METRIC_INNER_PRODUCT)[1]
+        found[found == asked[:, None]] = -1
+        return ranked.cosines_of(rank(queries, found, self._vectors, k)[:, -1])
+
+    def _recalls(self, asked: np.ndarray, worst: np.ndarray, k: int) -> np.ndarray:
+        found = self.search(self._vectors[asked], k + 1)
+        found[ranked.rows_of(found) == asked[:, None]] = ranked.NONE
+        hit = (ranked.cosines_of(found) >= worst[:, None] - 2 * 10.0**-ranked.DECIMALS) & (found != ranked.NONE)
+        recalls: np.ndarray = np.minimum(hit.sum(axis=1), k) / k
+        return recalls
+
+    def _of(self, index: Any) -> "Index":
+        kinds.set_effort(index, self.facts.effort)
+        return Index(index, self._vectors, self.facts)
+
+    def _float32(self) -> np.ndarray:
+        return self._vectors if self._vectors.dtype == np.float32 else unit(self._vectors)
 
 
-def _recall(index: Any, queries: np.ndarray, truth: np.ndarray, k: int) -> float:
-    found = index.search(queries, k)[1]
-    hits = [len(np.intersect1d(a, b)) for a, b in zip(found, truth, strict=True)]
-    return float(np.mean(hits) / k)
+def rank(queries: np.ndarray, found: np.ndarray, vectors: np.ndarray, k: int) -> np.ndarray:
+    """Score found rows [queries, m], -1 for none, by the vectors, and return the k best of each packed [queries, k]."""
+    packed = ranked.pack(cosines(queries, found, vectors), found)
+    packed.sort(axis=1)
+    return packed[:, :k]
+
+
+def cosines(queries: np.ndarray, found: np.ndarray, vectors: np.ndarray) -> np.ndarray:
+    """Return the cosine of each query [queries, dim] to each of its found rows [queries, m].
+
+    Of float32 unit rows a pair has one cosine, to the bit, whichever of the two asks and beside
+    whatever others: that is what makes a changed graph and a new one equal.
+    """
+    found = np.ascontiguousarray(found, np.int64)
+    if vectors.dtype != np.float32:
+        return np.stack([unit(vectors[rows]) @ query for rows, query in zip(found, queries, strict=True)])
+    result = np.zeros(found.shape, np.float32)
+    arrays = result, np.ascontiguousarray(queries, np.float32), np.ascontiguousarray(vectors), found
+    faiss.fvec_inner_products_by_idx(  # type: ignore[attr-defined]
+        *map(faiss.swig_ptr, arrays), vectors.shape[1], *found.shape
+    )
+    return result

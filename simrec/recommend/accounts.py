@@ -1,23 +1,24 @@
 """Accounts as vectors: where an account's articles lie, seen from the middle of all accounts."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 
 from simrec.config import IndexConfig
-from simrec.index.neighbours import Neighbours, neighbours
+from simrec.index.neighbours import Graph, build
 from simrec.index.search import Index
 
 
-def similar_accounts(vectors: np.ndarray, accounts: Sequence[str | None], config: IndexConfig, most: int) -> Neighbours:
-    """Return the nearest accounts of every account; rows are accounts in order of id.
+def similar_accounts(
+    vectors: np.ndarray, accounts: Sequence[str | None], config: IndexConfig, most: int, path: Path
+) -> Graph:
+    """Write and return the nearest accounts of every account; rows are accounts in order of id.
 
     vectors are the articles' unit rows [articles, dim], accounts the account of each, or None.
     """
-    ids, matrix = account_vectors(vectors, accounts)
-    if not ids:
-        return Neighbours(np.empty((0, most), np.int32), np.empty((0, most), np.float32))
-    return neighbours(Index.build(matrix, config, most), matrix, most)
+    _, matrix = account_vectors(vectors, accounts)
+    return build(Index.build(matrix, config, most), matrix, most, path)
 
 
 def account_vectors(vectors: np.ndarray, accounts: Sequence[str | None]) -> tuple[list[str], np.ndarray]:

@@ -8,20 +8,25 @@ import pyarrow
 from pyarrow import parquet
 
 from simrec import files
-from simrec.index.neighbours import Neighbours
+from simrec.index.neighbours import Graph
 
 
-def write_pairs(path: Path, what: str, ids: Sequence[str], neighbours: Neighbours, most: int) -> None:
+def write_pairs(path: Path, what: str, ids: Sequence[str], graph: Graph, most: int) -> None:
     """Write columns (what, rank from 1, similar, score): one row a pair, in order of id and rank."""
-    rows, scores = neighbours.rows[:, :most], neighbours.scores[:, :most]
-    kept = rows >= 0
-    own, place = np.nonzero(kept)
     names = pyarrow.array(ids, pyarrow.string())
-    columns = {
-        what: pyarrow.DictionaryArray.from_arrays(own.astype(np.int32), names),
-        "rank": (place + 1).astype(np.int32),
-        "similar": pyarrow.DictionaryArray.from_arrays(rows[kept], names),
-        "score": scores[kept],
-    }
-    with files.atomic_path(path) as temporary:
-        parquet.write_table(pyarrow.table(columns), temporary)
+    coded = pyarrow.dictionary(pyarrow.int32(), pyarrow.string())
+    fields = [(what, coded), ("rank", pyarrow.int32()), ("similar", coded), ("score", pyarrow.float32())]
+    schema = pyarrow.schema(fields)
+    start = 0
+    with files.atomic_path(path) as temporary, parquet.ParquetWriter(temporary, schema) as writer:
+        for rows, scores in graph.blocks(most):
+            kept = rows >= 0
+            own, place = np.nonzero(kept)
+            columns = [
+                pyarrow.DictionaryArray.from_arrays((own + start).astype(np.int32), names),
+                pyarrow.array((place + 1).astype(np.int32)),
+                pyarrow.DictionaryArray.from_arrays(rows[kept].astype(np.int32), names),
+                pyarrow.array(scores[kept]),
+            ]
+            writer.write_table(pyarrow.Table.from_arrays(columns, schema=schema))
+            start += len(rows)

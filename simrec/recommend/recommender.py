@@ -105,15 +105,15 @@ class Recommender:
 
     def similar_to(self, vector: "np.ndarray", n: int, filters: Filters = Filters()) -> list[Hit]:
         """Return the n articles nearest to a unit vector [dim], best first, ties in order of id."""
-        if filters.where()[0]:
+        if filters.where()[0] or self._index_facts["kind"] == "exact":
             return self._hits(*self._nearest(vector, n, filters))
-        from simrec.index.exact import nearest
-        from simrec.index.neighbours import SLACK
+        from simrec.index import ranked
         from simrec.index.search import Index
 
-        index = Index.open(self._folder / "index.faiss", self._index_facts)
-        found = index.search(vector[None], n + SLACK)[0]
-        return self._hits(*nearest(vector, self._vectors(), found[found >= 0], n))
+        index = Index.open(self._folder / "index.faiss", self._index_facts, self._vectors())
+        found = index.search(vector[None], n)[0]
+        found = found[found != ranked.NONE]
+        return self._hits(ranked.rows_of(found).tolist(), ranked.cosines_of(found).tolist())
 
     def similar_to_text(self, text: str, n: int, filters: Filters = Filters()) -> list[Hit]:
         """Return the n articles most similar to a text, best first, ties in order of id."""

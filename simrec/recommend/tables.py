@@ -56,3 +56,9 @@ def write_tables(
         db.execute("INSERT INTO facts VALUES (?,?)", most)
         db.execute("COMMIT")
         db.executescript(INDEXES)
+
+
+def read_ids(path: Path) -> list[str]:
+    """Return the ids of the articles of a release, in order of their rows."""
+    with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True)) as db:
+        return [article_id for (article_id,) in db.execute("SELECT id FROM articles ORDER BY row")]

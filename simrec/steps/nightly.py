@@ -3,7 +3,7 @@
 import json
 import logging
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from simrec import files, log, release
 from simrec.articles.article import held_out_below
@@ -12,6 +12,9 @@ from simrec.config import Config
 from simrec.errors import GateError, ReleaseError
 from simrec.steps.outcome import Outcome, encoder_id_of, rules
 from simrec.workspace import Workspace
+
+if TYPE_CHECKING:
+    from simrec.index.refresh import Before
 
 logger = logging.getLogger(__name__)
 
@@ -75,29 +78,39 @@ def _encoder_to_use(workspace: Workspace) -> str:
 
 
 def index(workspace: Workspace, config: Config) -> Outcome:
-    """Build the index over all articles and find the neighbours of each."""
+    """Index all articles and find the neighbours of each, from the current release where little has changed."""
     staged = _stage(workspace, config)
-    if staged is None or (staged / "index.json").exists():
+    if staged is None or (staged / "graph.npy").exists():
         return _nothing_to_do(workspace, staged)
 
-    import numpy as np
-
-    from simrec.index import neighbours, search, vectors
+    from simrec.index import vectors
+    from simrec.index.refresh import refresh
 
     for leftover in workspace.staged_releases() - {staged}:
         files.remove_folder(leftover)
     staged.mkdir(exist_ok=True)
     ids = _gather_vectors(workspace, staged / "vectors.npy")
     vectors.check(staged / "vectors.npy", ids)
-    matrix = vectors.read_unit(staged / "vectors.npy")
-    built = search.Index.build(matrix, config.index, config.index.candidates)
-    built.save(staged / "index.faiss")
-    graph = neighbours.neighbours(built, matrix, config.index.candidates)
-    with files.atomic_path(staged / "neighbours.npz") as temporary, temporary.open("wb") as file:
-        np.savez(file, rows=graph.rows, scores=graph.scores)
-    files.write_json(staged / "index.json", built.facts.as_dict())
-    facts = built.facts
-    return Outcome(f"{facts.kind} index, recall@{config.index.candidates} {facts.recall:.3f}", len(ids), len(ids))
+    sentence = refresh(staged, ids, _before(workspace), config.index, config.recommend.similar_articles)
+    return Outcome(sentence, len(ids), len(ids))
+
+
+def _before(workspace: Workspace) -> "Before | None":
+    """Return the current release for the next one to start from, if it is whole and of the encoder in use."""
+    from simrec.index.refresh import GRAPH, INDEX, VECTORS, Before
+    from simrec.index.search import IndexFacts
+    from simrec.recommend.tables import read_ids
+
+    if release.current_id(workspace) is None:
+        return None
+    try:
+        current = release.Release.current(workspace)
+        if current.manifest.encoder_id == encoder_id_of(workspace):
+            current.verify(only=[VECTORS, INDEX, GRAPH])
+            return Before(current.folder, read_ids(current.folder / "items.db"), IndexFacts(**current.manifest.index))
+    except (ReleaseError, TypeError) as error:  # damaged, or of an older simrec: the next one is made without it
+        logger.warning("index: from scratch, since the current release cannot be built upon: %s", error)
+    return None
 
 
 def _gather_vectors(workspace: Workspace, path: Path) -> list[str]:
@@ -125,21 +138,19 @@ def recommend(workspace: Workspace, config: Config) -> Outcome:
     staged = _stage(workspace, config)
     if staged is None or (staged / "items.db").exists():
         return _nothing_to_do(workspace, staged)
-    _need(staged / "index.json", "index")
-
-    import numpy as np
+    _need(staged / "graph.npy", "index")
 
     from simrec.index import neighbours, vectors
     from simrec.recommend import bulk, tables
     from simrec.recommend.accounts import similar_accounts
 
-    with np.load(staged / "neighbours.npz", allow_pickle=False) as stored:
-        graph = neighbours.Neighbours(stored["rows"], stored["scores"])
+    graph = neighbours.Graph.open(staged / "graph.npy")
     with Store.open(workspace.articles_db) as store:
         articles, accounts = list(store.rows()), store.accounts()
     matrix = vectors.read_unit(staged / "vectors.npy")
     most = config.recommend
-    related = similar_accounts(matrix, [article.account for article in articles], config.index, most.similar_accounts)
+    owners, path = [article.account for article in articles], staged / "accounts.npy"
+    related = similar_accounts(matrix, owners, config.index, most.similar_accounts, path)
     ids = [article.id for article in articles]
     bulk.write_pairs(staged / "similar_articles.parquet", "article", ids, graph, most.similar_articles)
     bulk.write_pairs(staged / "neighbours.parquet", "article", ids, graph, config.index.candidates)
@@ -153,6 +164,7 @@ def recommend(workspace: Workspace, config: Config) -> Outcome:
         neighbours.pairs(related, most.similar_accounts),
         (most.similar_articles, most.similar_accounts),
     )
+    files.remove(path)
     return Outcome(f"{len(ids):,} articles, {len(names):,} accounts", len(ids), len(ids) + len(names))
 
 
@@ -200,7 +212,6 @@ def publish(workspace: Workspace, config: Config) -> Outcome:
         _need(staged / "report.json", "evaluate")
         last = workspace.release(current or "") / "report.json"
         gates.check(_read_json(staged / "report.json"), _read_json(last) if last.exists() else None, config)
-        files.remove(staged / "neighbours.npz")
         with Store.open(workspace.articles_db) as store:
             counts = {"articles": store.count(), "accounts": store.count("accounts")}
         facts = {"release_id": release_id, "created_at": log.now(), "encoder_id": encoder_id_of(workspace), **counts}

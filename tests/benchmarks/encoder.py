@@ -262,9 +262,10 @@ SICK = """
 path = "articles.jsonl"
 [training]
 start = "pretrained"
-epochs = 10
-batch_size = 64
-learning_rate = 0.0005
+held_out = 0.05
+epochs = 8
+batch_size = 16
+learning_rate = 0.0015
 [[objectives]]
 kind = "cosine"
 pairs = "pairs.jsonl"

@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -259,12 +260,41 @@ def test_a_worse_release_is_refused_and_the_old_one_stays(house: House) -> None:
     assert house.journal()[-1]["exit_code"] == 7
 
 
+def test_a_night_of_changes_gives_the_tables_of_one_from_scratch(house: House) -> None:
+    first, second, third, *others = house.articles
+    house.write_articles([{**first, "text": second["text"] + " Again."}, third, *others, NEW])  # changed, deleted, new
+    house.configure("[ingest]\nsync = true\n")
+    assert house.job().code == 0
+    assert "2 new rows and 2 gone" in house.last_steps()["index"]["what"]
+    tables = ["similar_articles.parquet", "similar_accounts.parquet", "neighbours.parquet", "items.db"]
+    followed = {name: (house.workspace / "releases" / house.current / name).read_bytes() for name in tables}
+
+    shutil.rmtree(house.workspace / "releases")
+    (house.workspace / "releases").mkdir()
+    (house.workspace / "CURRENT").unlink()
+    assert house.job().code == 0
+    assert "from scratch" in house.last_steps()["index"]["what"]
+    assert {name: (house.workspace / "releases" / house.current / name).read_bytes() for name in tables} == followed
+
+
+@pytest.mark.parametrize("name", ["graph.npy", "vectors.npy"])
+def test_a_damaged_release_is_not_built_upon(house: House, name: str) -> None:
+    path = house.workspace / "releases" / house.current / name
+    content = bytearray(path.read_bytes())
+    content[-100] ^= 1
+    path.write_bytes(content)
+    house.write_articles([*house.articles, NEW])
+    ran = house.job()
+    assert (ran.code, f"{name}: damaged" in ran.err) == (0, True), ran.err
+    assert "from scratch" in house.last_steps()["index"]["what"]
+
+
 def test_an_index_below_its_recall_target_is_refused(house: House) -> None:
     house.write_articles([*house.articles, NEW])
     worse = (
         "import simrec.index.search as s, dataclasses; old = s.Index.build.__func__\n"
-        "def build(cls, *a):\n    i = old(cls, *a); i.facts = dataclasses.replace(i.facts, recall=0.5); return i\n"
-        "s.Index.build = classmethod(build)"
+        "def bad(i, k=0): i.facts = dataclasses.replace(i.facts, recall=0.5); return i\n"
+        "s.Index.build = classmethod(lambda cls, *a: bad(old(cls, *a))); s.Index.judged = bad"
     )
     ran = house.job(before=worse)
     assert (ran.code, "the index finds 50.0% of the true neighbours" in ran.err) == (7, True)
@@ -284,7 +314,7 @@ def test_a_full_disk_is_a_sentence_and_the_old_release_stays(house: House, kib: 
     assert house.simrec("verify").code == 0
 
 
-@pytest.mark.parametrize("name", ["items.db", "vectors.npy", "index.faiss", "report.json", "similar_articles.parquet"])
+@pytest.mark.parametrize("name", ["items.db", "vectors.npy", "graph.npy", "report.json", "similar_articles.parquet"])
 def test_a_flipped_byte_is_found_and_named(house: House, name: str) -> None:
     path = house.workspace / "releases" / house.current / name
     content = bytearray(path.read_bytes())

@@ -1,0 +1,129 @@
+"""The kinds of FAISS index: which is chosen, how each is built, changed and made to try harder.
+
+auto decides by this table; `make bench` prints the measurements behind it.
+
+| rows                      | kind     | memory a row (dim 256) | why                                             |
+|---------------------------|----------|------------------------|-------------------------------------------------|
+| up to `exact_up_to`       | exact    | 512 B, the vectors     | recall 1; the graph by symmetry at half the cost |
+| more                      | ivf_pq   | 512 + 136 B            | most questions a second at any recall up to .99 |
+| more, recall above .99    | ivf_flat | 512 + 1,032 B          | codes of 4 bits bring the true ones too low     |
+| by name only              | hnsw     | 512 + 1,290 B          | slow to build, no deletes                       |
+"""
+
+from typing import Any
+
+import faiss
+import numpy as np
+
+from simrec.config import IndexConfig
+
+POINTS_A_LIST = 64
+CODES_REACH = 0.99  # recall that 4-bit codes reach with the rows scored again
+CODED_DIMS = 2  # of a vector, in one code of 4 bits
+HNSW_LINKS, HNSW_BUILD_EFFORT, HNSW_MOST_EFFORT = 32, 80, 1_024
+SEED = 0
+FEWEST_ROWS = 800
+
+
+def choose(rows: int, dim: int, config: IndexConfig) -> str:
+    """Return the kind that is asked for, or by the table above; too few rows to tune on are searched exactly."""
+    if rows < FEWEST_ROWS:
+        return "exact"
+    if config.kind != "auto":
+        return config.kind
+    if rows <= config.exact_up_to:
+        return "exact"
+    return "ivf_flat" if config.recall_target > CODES_REACH or dim % (2 * CODED_DIMS) else "ivf_pq"
+
+
+def build(kind: str, vectors: np.ndarray) -> Any:
+    """Build an index of a kind over float32 unit rows."""
+    rows, dim = vectors.shape
+    if kind == "hnsw":
+        index = faiss.IndexHNSWFlat(dim, HNSW_LINKS, faiss.METRIC_INNER_PRODUCT)
+        index.hnsw.efConstruction = HNSW_BUILD_EFFORT
+    else:
+        index = _lists(kind, dim, max(1, int(4 * rows**0.5)))
+        index.cp.max_points_per_centroid, index.cp.min_points_per_centroid = POINTS_A_LIST, 1
+        index.cp.seed, index.cp.spherical = SEED, True
+        index.train(vectors)
+    index.add(vectors)
+    return index
+
+
+def _lists(kind: str, dim: int, lists: int) -> Any:
+    coarse = faiss.IndexFlatIP(dim)
+    if kind == "ivf_flat":
+        return faiss.IndexIVFFlat(coarse, dim, lists, faiss.METRIC_INNER_PRODUCT)
+    return faiss.IndexIVFPQ(coarse, dim, lists, dim // CODED_DIMS, 4, faiss.METRIC_INNER_PRODUCT)
+
+
+def fast(index: Any) -> Any:
+    """Return the form that is quickest for many queries: 4-bit codes packed for the registers (André et al. 2015)."""
+    return faiss.IndexIVFPQFastScan(index) if isinstance(index, faiss.IndexIVFPQ) else index
+
+
+def has_codes_only(index: Any) -> bool:
+    """Tell whether the index holds no whole vectors, so that what it finds has to be scored again."""
+    return isinstance(index, faiss.IndexIVFPQ | faiss.IndexIVFPQFastScan)
+
+
+def lists(index: Any) -> int:
+    """Return how many inverted lists an index has; HNSW has none."""
+    return int(index.nlist) if hasattr(index, "nlist") else 0
+
+
+def efforts(index: Any) -> tuple[int, int]:
+    """Return the least and the most effort a search can be told to make."""
+    return (1, lists(index)) if lists(index) else (16, HNSW_MOST_EFFORT)
+
+
+def set_effort(index: Any, effort: int) -> None:
+    """Tell the index how hard to search: nprobe for inverted lists, efSearch for HNSW."""
+    if lists(index):
+        index.nprobe = int(effort)
+    else:
+        index.hnsw.efSearch = int(effort)
+
+
+def list_order(index: Any) -> np.ndarray:
+    """Return all rows in order of their inverted list."""
+    return np.concatenate([_ids(index, number) for number in range(lists(index))])
+
+
+def changed(index: Any, place: np.ndarray, vectors: np.ndarray, new: np.ndarray) -> Any:
+    """Return the index with rows moved to their place, those without one left out, and new rows added.
+
+    Lists and codes stay as they were learned. HNSW cannot forget, and is built again.
+    """
+    if not lists(index):
+        return build("hnsw", vectors)
+    kind = "ivf_pq" if isinstance(index, faiss.IndexIVFPQ) else "ivf_flat"
+    now = _lists(kind, index.d, lists(index))
+    now.quantizer.add(index.quantizer.reconstruct_n(0, lists(index)))
+    if kind == "ivf_pq":
+        faiss.copy_array_to_vector(faiss.vector_to_array(index.pq.centroids), now.pq.centroids)
+    now.is_trained = True
+    for number in range(lists(index)):
+        ids = place[_ids(index, number)]
+        codes = _codes(index, number)[ids >= 0]
+        ids = np.ascontiguousarray(ids[ids >= 0])
+        if len(ids):
+            now.invlists.add_entries(number, len(ids), faiss.swig_ptr(ids), faiss.swig_ptr(np.ascontiguousarray(codes)))
+            now.ntotal += len(ids)
+    if len(new):
+        now.add_with_ids(np.ascontiguousarray(vectors[new]), new.astype(np.int64))
+    set_effort(now, index.nprobe)
+    return now
+
+
+def _ids(index: Any, number: int) -> np.ndarray:
+    size = index.invlists.list_size(number)
+    ids: np.ndarray = faiss.rev_swig_ptr(index.invlists.get_ids(number), size).copy()
+    return ids
+
+
+def _codes(index: Any, number: int) -> np.ndarray:
+    size, width = index.invlists.list_size(number), index.code_size
+    codes: np.ndarray = faiss.rev_swig_ptr(index.invlists.get_codes(number), size * width).reshape(size, width)
+    return codes

@@ -1,0 +1,85 @@
+"""Makes the index and the neighbour graph of a release: from the release before where little changed, else anew."""
+
+import json
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from simrec import files
+from simrec.config import IndexConfig
+from simrec.index import kinds, neighbours, vectors
+from simrec.index.neighbours import SPARE, Graph
+from simrec.index.search import Index, IndexFacts
+from simrec.index.update import Change, change, update
+
+logger = logging.getLogger(__name__)
+
+VECTORS, INDEX, FACTS, GRAPH = "vectors.npy", "index.faiss", "index.json", "graph.npy"
+MOST_CHANGED = 0.2  # of the rows: beyond it a graph from scratch costs no more
+MOST_SINCE_LEARNED = 0.5  # of the rows the lists were learned from
+
+
+class Before(NamedTuple):
+    """A release of the same encoder: its folder, its ids in order, and the facts of its index."""
+
+    folder: Path
+    ids: Sequence[str]
+    facts: IndexFacts
+
+
+def refresh(staged: Path, ids: Sequence[str], before: Before | None, config: IndexConfig, k: int) -> str:
+    """Write index and graph over the staged vectors, tuned for recall@k; return a sentence.
+
+    ids are those of the rows, in order. A run that was killed goes on where it was.
+    """
+    matrix = vectors.read_unit(staged / VECTORS)
+    changed = _little_changed(before, ids, staged, config) if before else None
+    index = _index(staged, matrix, before, changed, config, k)
+    if before and changed and _same_rules(before, index.facts, config):
+        update(Graph.open(before.folder / GRAPH), matrix, changed, config.candidates, staged / GRAPH)
+        how = f"{len(changed.new):,} new rows and {int((changed.place < 0).sum()):,} gone"
+    else:
+        neighbours.build(index, matrix, config.candidates, staged / GRAPH)
+        how = "from scratch"
+    facts = index.facts
+    measured = f"recall@{facts.recall_k} {facts.recall:.3f} ({facts.recall_low:.3f} to {facts.recall_high:.3f})"
+    return f"{facts.kind} index, {'recall 1' if facts.kind == 'exact' else measured}, {how}"
+
+
+def _little_changed(before: Before, ids: Sequence[str], staged: Path, config: IndexConfig) -> Change | None:
+    kind = kinds.choose(len(ids), before.facts.dim, config)
+    graph = before.folder / GRAPH
+    if not graph.exists() or kind != before.facts.kind or Graph.open(graph).width != config.candidates + SPARE:
+        return None
+    stored = (np.load(folder / VECTORS, mmap_mode="r", allow_pickle=False) for folder in (before.folder, staged))
+    changed = change(before.ids, ids, *stored)
+    return changed if changed.share <= MOST_CHANGED else None
+
+
+def _index(
+    staged: Path, matrix: np.ndarray, before: Before | None, changed: Change | None, config: IndexConfig, k: int
+) -> Index:
+    """Return the index that a killed run has saved, or that of before with the change, or a new one."""
+    if (staged / FACTS).exists():
+        return Index.open(staged / INDEX, json.loads((staged / FACTS).read_bytes()), matrix)
+    index = None
+    if before and changed:
+        stored = np.load(before.folder / VECTORS, mmap_mode="r", allow_pickle=False)
+        index = Index.open(before.folder / INDEX, before.facts.as_dict(), stored)
+        index = index.changed(changed.place, matrix, changed.new).judged(k)
+        facts = index.facts
+        if facts.recall < config.recall_target or facts.changed > MOST_SINCE_LEARNED * facts.learned_rows:
+            logger.info("index: recall %.3f after %d changes; it is learned anew", facts.recall, facts.changed)
+            index = None
+    index = index or Index.build(matrix, config, k)
+    index.save(staged / INDEX)
+    files.write_json(staged / FACTS, index.facts.as_dict())
+    return index
+
+
+def _same_rules(before: Before, facts: IndexFacts, config: IndexConfig) -> bool:
+    """Tell whether the graph of before is as good as one from scratch: exact, or of the lists that are still used."""
+    return facts.kind == "exact" or facts.learned_rows == before.facts.learned_rows

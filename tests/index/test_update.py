@@ -1,0 +1,151 @@
+"""A neighbour graph and an index that follow changes, against those made from scratch and brute force."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from simrec.config import IndexConfig
+from simrec.index import vectors as on_disk
+from simrec.index.neighbours import Graph, build
+from simrec.index.refresh import Before, refresh
+from simrec.index.search import Index, IndexFacts
+from simrec.index.update import change, update
+
+K, DIM = 10, 16
+Articles = dict[str, np.ndarray]
+
+
+def vector(seed: int) -> np.ndarray:
+    """One of a few hundred vectors, so that ties and twins are common."""
+    random = np.random.default_rng(seed % 300)
+    centre = np.random.default_rng(10_000 + seed % 12).normal(size=DIM)
+    return on_disk.unit(centre + random.normal(size=DIM)).astype(np.float16)
+
+
+def rows(articles: Articles) -> tuple[list[str], np.ndarray]:
+    ids = sorted(articles)
+    return ids, np.array([articles[article_id] for article_id in ids], np.float16).reshape(-1, DIM)
+
+
+def made_from_scratch(articles: Articles, path: Path) -> Graph:
+    matrix = on_disk.unit(rows(articles)[1])
+    return build(Index.build(matrix, IndexConfig(kind="exact"), K), matrix, K, path)
+
+
+def brute_force(articles: Articles) -> np.ndarray:
+    """The K nearest rows of each, by (cosine down to six decimals, row up), -1 at the end."""
+    matrix = on_disk.unit(rows(articles)[1]).astype(np.float64)
+    scores = (matrix @ matrix.T).round(6)
+    np.fill_diagonal(scores, -9)
+    found = np.argsort(-scores, axis=1, kind="stable")[:, :K]
+    return np.pad(
+        np.where(np.take_along_axis(scores, found, 1) > -9, found, -1),
+        ((0, 0), (0, max(0, K - len(matrix)))),
+        constant_values=-1,
+    )
+
+
+nights = st.lists(
+    st.lists(st.tuples(st.integers(0, 120), st.one_of(st.none(), st.integers(0, 400))), max_size=40),
+    min_size=2,
+    max_size=5,
+)
+
+
+@settings(max_examples=60)
+@given(nights=nights)
+def test_after_any_nights_the_graph_is_the_one_from_scratch(
+    tmp_path_factory: pytest.TempPathFactory, nights: list[list[tuple[int, int | None]]]
+) -> None:
+    folder = tmp_path_factory.mktemp("nights")
+    articles: Articles = {f"a{n:03d}": vector(n) for n in range(0, 120, 2)}
+    graph = made_from_scratch(articles, folder / "graph.npy")
+    for number, night in enumerate(nights):
+        before = rows(articles)
+        for article, seed in night:
+            if seed is None:
+                articles.pop(f"a{article:03d}", None)
+            else:
+                articles[f"a{article:03d}"] = vector(seed)
+        now = rows(articles)
+        changed = change(before[0], now[0], before[1], now[1])
+        graph = update(graph, on_disk.unit(now[1]), changed, K, folder / f"{number}.npy")
+        whole = made_from_scratch(articles, folder / "whole.npy")
+        assert np.array_equal(graph.packed[:, :K], whole.packed[:, :K])
+        found = np.concatenate([block for block, _ in graph.blocks(K)] or [np.empty((0, K))])
+        expected = brute_force(articles)
+        assert (found != expected).mean() <= 0.02, "but for ties that only double precision tells apart"
+
+
+def test_rows_that_lost_most_neighbours_are_searched_anew(tmp_path: Path) -> None:
+    articles = {f"a{n:04d}": vector(n) for n in range(900)}
+    graph = made_from_scratch(articles, tmp_path / "graph.npy")
+    before = rows(articles)
+    nearest = [before[0][row] for row in next(graph.blocks(38))[0][450]]
+    for article_id in nearest[:35]:  # of the 38 that are kept 3 are left, fewer than K
+        del articles[article_id]
+    now = rows(articles)
+    changed = change(before[0], now[0], before[1], now[1])
+    assert (len(changed.new), int((changed.place < 0).sum())) == (0, 35)
+    updated = update(graph, on_disk.unit(now[1]), changed, K, tmp_path / "now.npy")
+    assert np.array_equal(updated.packed[:, :K], made_from_scratch(articles, tmp_path / "whole.npy").packed[:, :K])
+
+
+def stage(folder: Path, articles: Articles) -> list[str]:
+    folder.mkdir()
+    ids, matrix = rows(articles)
+    on_disk.write(folder / "vectors.npy", [matrix], matrix.shape)
+    return ids
+
+
+@pytest.mark.parametrize("kind", ["exact", "ivf_pq", "ivf_flat", "hnsw"])
+def test_a_night_of_each_kind_is_as_good_as_from_scratch(tmp_path: Path, kind: str) -> None:
+    random = np.random.default_rng(5)
+    centres = random.normal(size=(30, DIM))
+
+    def draw() -> Any:
+        return on_disk.unit(centres[random.integers(30)] + 0.6 * random.normal(size=DIM)).astype(np.float16)
+
+    articles = {f"a{n:05d}": draw() for n in range(3_000)}
+    config = IndexConfig(kind=kind, candidates=K, recall_target=0.95)  # type: ignore[arg-type]
+    ids = stage(tmp_path / "first", articles)
+    refresh(tmp_path / "first", ids, None, config, K)
+    facts = Index.build(on_disk.unit(rows(articles)[1]), config, K).facts
+    before = Before(tmp_path / "first", ids, facts)
+
+    for n in random.choice(3_000, 90, replace=False):
+        del articles[f"a{n:05d}"]
+    articles |= {f"b{n:05d}": draw() for n in range(60)} | {f"a{n:05d}": draw() for n in range(30)}
+    ids = stage(tmp_path / "now", articles)
+    sentence = refresh(tmp_path / "now", ids, before, config, K)
+    assert "new rows and" in sentence
+    found = np.concatenate([block for block, _ in Graph.open(tmp_path / "now" / "graph.npy").blocks(K)])
+    expected = brute_force(articles)
+    recall = np.mean([len(set(a) & set(b)) / K for a, b in zip(found, expected, strict=True)])
+    assert recall >= (0.9999 if kind == "exact" else 0.95)
+    opened = Index.open(tmp_path / "now" / "index.faiss", read_facts(tmp_path / "now"), on_disk.unit(rows(articles)[1]))
+    assert opened.facts.recall >= 0.95
+    assert opened.facts.rows == len(articles)
+
+
+def read_facts(folder: Path) -> dict[str, Any]:
+    import json
+
+    facts: dict[str, Any] = json.loads((folder / "index.json").read_bytes())
+    return facts
+
+
+def test_much_change_is_made_from_scratch(tmp_path: Path) -> None:
+    articles = {f"a{n:03d}": vector(n) for n in range(200)}
+    before = Before(tmp_path / "first", stage(tmp_path / "first", articles), IndexFacts("exact", 200, DIM))
+    refresh(tmp_path / "first", before.ids, None, IndexConfig(candidates=K), K)
+    for n in range(50):
+        articles[f"a{n:03d}"] = vector(n + 7)
+    ids = stage(tmp_path / "now", articles)
+    assert "from scratch" in refresh(tmp_path / "now", ids, before, IndexConfig(candidates=K), K)
+    whole = made_from_scratch(articles, tmp_path / "whole.npy")
+    assert np.array_equal(Graph.open(tmp_path / "now" / "graph.npy").packed[:, :K], whole.packed[:, :K])

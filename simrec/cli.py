@@ -72,7 +72,8 @@ def _filters(command: Command) -> Command:
         }.items()
     ):
         command = click.option(f"--{name}", help=f"Only articles {what}.")(command)
-    return command
+    among = click.option("--among", type=Path, help="Only articles whose ids stand in this file, one a line.")
+    return among(command)
 
 
 @cli.command()
@@ -276,10 +277,11 @@ def _recommender(workspace: Path) -> "Recommender":
     return Recommender(release.folder, encoder, release.manifest.index)
 
 
-def _filter(**options: str | None) -> "Filters":
+def _filter(among: Path | None, **options: str | None) -> "Filters":
     from simrec.recommend.recommender import Filters
 
-    return Filters(**options)
+    ids = frozenset(filter(None, _text_of(among).splitlines())) if among else None
+    return Filters(**options, among=ids)
 
 
 def _text_of(path: Path) -> str:

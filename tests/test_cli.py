@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -62,6 +63,16 @@ def test_filters_search_all_that_pass_exactly(published: House, vectors: np.ndar
     rows = published.simrec("similar", SEED, *options, "--json").rows
     expected = oracle(vectors[IDS.index(SEED)], vectors, lambda a: a["id"] != SEED and keep(a), n)
     assert [row["id"] for row in rows] == expected
+
+
+def test_among_are_ids_of_a_file(published: House, vectors: np.ndarray, tmp_path: Path) -> None:
+    some = set(IDS[::7]) - {SEED}
+    (tmp_path / "ids.txt").write_text("\n".join([*some, "not there", ""]))
+    rows = published.simrec("similar", SEED, "--among", tmp_path / "ids.txt", "--json").rows
+    assert [row["id"] for row in rows] == oracle(vectors[IDS.index(SEED)], vectors, lambda a: a["id"] in some, 10)
+    both = published.simrec("similar", SEED, "--among", tmp_path / "ids.txt", "--category", "Republican", "--json")
+    assert {row["id"] for row in both.rows} <= some
+    assert {row["category"] for row in both.rows} == {"Republican"}
 
 
 def test_a_filter_that_leaves_nothing_is_an_empty_answer(published: House) -> None:

@@ -1,13 +1,15 @@
 """The kinds of FAISS index: which is chosen, how each is built, changed and made to try harder.
 
-auto decides by this table; `make bench` prints the measurements behind it.
+auto takes the first kind of this table that is for so many rows and needs no more than `memory_mib` to build:
 
-| rows                      | kind     | memory a row (dim 256) | why                                             |
-|---------------------------|----------|------------------------|-------------------------------------------------|
-| up to `exact_up_to`       | exact    | 512 B, the vectors     | recall 1; the graph by symmetry at half the cost |
-| more                      | ivf_pq   | 512 + 136 B            | most questions a second at any recall up to .99 |
-| more, recall above .99    | ivf_flat | 512 + 1,032 B          | codes of 4 bits bring the true ones too low     |
-| by name only              | hnsw     | 512 + 1,290 B          | slow to build, no deletes                       |
+| kind     | for                                 | bytes a row to build  | at rest, beside 2 dim for the vectors |
+|----------|-------------------------------------|-----------------------|---------------------------------------|
+| exact    | up to `exact_up_to` rows            | 8 dim + 4,096         | none                                  |
+| ivf_flat | a recall target above CODES_REACH   | 8 dim + 16            | 4 dim + 8                             |
+| ivf_pq   | all else                            | 4.25 dim + 8          | dim / 4 + 8                           |
+| hnsw     | by name only: no deletes, slow build | 8 dim + 300           | 4 dim + 270                           |
+
+`python -m tests.benchmarks.index` prints the measurements that this rests on; docs/design.md has them.
 """
 
 from typing import Any
@@ -23,6 +25,7 @@ CODED_DIMS = 2  # of a vector, in one code of 4 bits
 HNSW_LINKS, HNSW_BUILD_EFFORT, HNSW_MOST_EFFORT = 32, 80, 1_024
 SEED = 0
 FEWEST_ROWS = 800
+FILTERED_EFFORT = 3
 
 
 def choose(rows: int, dim: int, config: IndexConfig) -> str:
@@ -31,9 +34,11 @@ def choose(rows: int, dim: int, config: IndexConfig) -> str:
         return "exact"
     if config.kind != "auto":
         return config.kind
-    if rows <= config.exact_up_to:
+    budget = config.memory_mib << 20
+    if rows <= config.exact_up_to and rows * (8 * dim + 4_096) <= budget:
         return "exact"
-    return "ivf_flat" if config.recall_target > CODES_REACH or dim % (2 * CODED_DIMS) else "ivf_pq"
+    precise = config.recall_target > CODES_REACH and rows * (8 * dim + 16) <= budget
+    return "ivf_flat" if precise or dim % (2 * CODED_DIMS) else "ivf_pq"
 
 
 def build(kind: str, vectors: np.ndarray) -> Any:
@@ -84,6 +89,20 @@ def set_effort(index: Any, effort: int) -> None:
         index.nprobe = int(effort)
     else:
         index.hnsw.efSearch = int(effort)
+
+
+def among(index: Any, rows: np.ndarray, effort: int) -> Any:
+    """Return how to search only some rows (int64, ascending) of inverted lists.
+
+    A list holds fewer of them than of all, so that more lists are asked.
+    """
+    allowed = np.zeros(int(index.ntotal) // 8 + 1, np.uint8)
+    np.bitwise_or.at(allowed, rows >> 3, np.left_shift(1, rows & 7).astype(np.uint8))
+    selector = faiss.IDSelectorBitmap(len(allowed), faiss.swig_ptr(allowed))
+    nprobe = min(lists(index), FILTERED_EFFORT * effort)
+    parameters: Any = faiss.SearchParametersIVF(sel=selector, nprobe=nprobe)  # type: ignore[call-arg]
+    parameters.rows = allowed  # FAISS only points at it
+    return parameters
 
 
 def list_order(index: Any) -> np.ndarray:

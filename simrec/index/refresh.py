@@ -18,6 +18,7 @@ from simrec.index.update import Change, change, update
 logger = logging.getLogger(__name__)
 
 VECTORS, INDEX, FACTS, GRAPH = "vectors.npy", "index.faiss", "index.json", "graph.npy"
+SCRATCH = "unit.npy"
 MOST_CHANGED = 0.2  # of the rows: beyond it a graph from scratch costs no more
 MOST_SINCE_LEARNED = 0.5  # of the rows the lists were learned from
 
@@ -35,7 +36,7 @@ def refresh(staged: Path, ids: Sequence[str], before: Before | None, config: Ind
 
     ids are those of the rows, in order. A run that was killed goes on where it was.
     """
-    matrix = vectors.read_unit(staged / VECTORS)
+    matrix = vectors.open_unit(staged / VECTORS, staged / SCRATCH, config.memory_mib << 19)
     changed = _little_changed(before, ids, staged, config) if before else None
     index = _index(staged, matrix, before, changed, config, k)
     if before and changed and _same_rules(before, index.facts, config):
@@ -44,6 +45,7 @@ def refresh(staged: Path, ids: Sequence[str], before: Before | None, config: Ind
     else:
         neighbours.build(index, matrix, config.candidates, staged / GRAPH)
         how = "from scratch"
+    files.remove(staged / SCRATCH)
     facts = index.facts
     measured = f"recall@{facts.recall_k} {facts.recall:.3f} ({facts.recall_low:.3f} to {facts.recall_high:.3f})"
     return f"{facts.kind} index, {'recall 1' if facts.kind == 'exact' else measured}, {how}"

@@ -11,12 +11,13 @@ from simrec import files
 from simrec.config import IndexConfig
 from simrec.errors import ConfigError, ReleaseError
 from simrec.index import kinds, ranked
+from simrec.index.exact import nearest
 from simrec.index.vectors import unit
 
 QUERIES = 400  # half of them to tune by, half to judge
 RESAMPLES = 1_000
-REFINED = 8  # times k rows are scored again where the index holds only codes
-FAST_FROM = 64  # queries; for fewer, packing the codes anew costs more than it saves
+REFINED = 160  # rows beyond k that are scored again where the index holds only codes
+LOOKED_THROUGH = 100_000  # rows: 50 MB of vectors at most, some hundredths of a second
 
 
 @dataclass(frozen=True)
@@ -123,9 +124,25 @@ class Index:
                 1
             ]
         else:
-            most = more * REFINED if kinds.has_codes_only(self._index) else more
+            most = more + REFINED if kinds.has_codes_only(self._index) else more
             found = self._index.search(queries, min(most, self.facts.rows))[1]
         return rank(queries, found, self._vectors, k)
+
+    def search_among(self, query: np.ndarray, rows: np.ndarray, k: int) -> np.ndarray:
+        """Return the packed neighbours [min(k, rows)] of one query [dim] among some rows (int64, ascending).
+
+        Few of them are all looked at, and so are more where the lists that are asked hold fewer than k.
+        """
+        query = unit(query)
+        if self.facts.lists and len(rows) > LOOKED_THROUGH:
+            more = k + ranked.SLACK + (REFINED if kinds.has_codes_only(self._index) else 0)
+            parameters = kinds.among(self._index, rows, self.facts.effort)
+            found = self._index.search(np.ascontiguousarray(query[None]), more, params=parameters)[1]
+            best: np.ndarray = rank(query[None], found, self._vectors, k)[0]
+            if (best != ranked.NONE).all():
+                return best
+        found_rows, scores = nearest(query, self._vectors, rows, k)
+        return ranked.pack(np.array(scores), np.array(found_rows, np.int64))
 
     def list_order(self) -> np.ndarray:
         """Return all rows, int64 [rows], those of one inverted list together: neighbours ask for the same lists."""

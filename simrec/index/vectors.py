@@ -11,22 +11,33 @@ from simrec.errors import GateError
 CHECKED_ROWS = 65_536
 
 
-def write(path: Path, blocks: Iterable[np.ndarray], shape: tuple[int, int]) -> None:
-    """Write blocks of rows as one float16 .npy file of that shape.
+def write(path: Path, blocks: Iterable[np.ndarray], shape: tuple[int, int], dtype: str = "<f2") -> None:
+    """Write blocks of rows as one .npy file of that shape.
 
     Through a file and not a mapping: on a full disk a write fails with an error, a mapping with a
     signal that kills the process.
     """
-    header = {"descr": "<f2", "fortran_order": False, "shape": shape}
+    header = {"descr": dtype, "fortran_order": False, "shape": shape}
     with files.atomic_path(path) as temporary, temporary.open("wb") as file:
         np.lib.format.write_array_header_1_0(file, header)
         for block in blocks:
-            file.write(np.ascontiguousarray(block, dtype="<f2").data)
+            file.write(np.ascontiguousarray(block, dtype=dtype).data)
 
 
 def read_unit(path: Path) -> np.ndarray:
     """Return the stored vectors as float32 unit rows [rows, dim]."""
     return unit(np.load(path, mmap_mode="r", allow_pickle=False))
+
+
+def open_unit(path: Path, scratch: Path, most_bytes: int) -> np.ndarray:
+    """Return the stored vectors as float32 unit rows: in memory, or mapped from a scratch file if they are more."""
+    stored = np.load(path, mmap_mode="r", allow_pickle=False)
+    if 4 * stored.size <= most_bytes:
+        return unit(stored)
+    blocks = (unit(stored[start : start + CHECKED_ROWS]) for start in range(0, len(stored), CHECKED_ROWS))
+    write(scratch, blocks, stored.shape, "<f4")
+    mapped: np.ndarray = np.load(scratch, mmap_mode="r", allow_pickle=False)
+    return mapped
 
 
 def unit(vectors: np.ndarray) -> np.ndarray:

@@ -3,7 +3,7 @@
 import difflib
 import re
 import sqlite3
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,9 @@ from simrec.errors import UnknownIdError, UsageError
 if TYPE_CHECKING:
     import numpy as np
 
+    from simrec.index.search import Index
+
+FEW = 10_000  # rows that are looked through without opening FAISS
 DAY = re.compile(r"\d{4}(-\d{2}(-\d{2})?)?")
 
 
@@ -51,21 +54,25 @@ class AccountHit:
 
 @dataclass(frozen=True)
 class Filters:
-    """What a hit has to be: None asks for nothing; dates are days, months or years, both included."""
+    """What a hit has to be: None asks for nothing; dates are days, months or years, both included; among are ids."""
 
     account: str | None = None
     category: str | None = None
     lang: str | None = None
     since: str | None = None
     until: str | None = None
+    among: frozenset[str] | None = None
 
     def __post_init__(self) -> None:
         for day in (self.since, self.until):
             if day is not None and not DAY.fullmatch(day):
                 raise UsageError(f"'{day}' is not a date; write it as 2024-05-31, 2024-05 or 2024")
 
+    def __bool__(self) -> bool:
+        return any(getattr(self, field.name) is not None for field in fields(self))
+
     def where(self) -> tuple[str, list[str]]:
-        """Return an SQL condition and its parameters; the condition is empty if nothing is asked for."""
+        """Return an SQL condition, but for `among`, and its parameters."""
         conditions = {
             "account = ?": self.account,
             "category = ?": self.category,
@@ -74,7 +81,7 @@ class Filters:
             f"substr(published_at, 1, {len(self.until or '')}) <= ?": self.until,
         }
         asked = {condition: value for condition, value in conditions.items() if value is not None}
-        return " AND ".join(asked), list(asked.values())
+        return " AND ".join(["true", *asked]), list(asked.values())
 
 
 class Recommender:
@@ -96,7 +103,7 @@ class Recommender:
         """
         row = self._row("articles", article_id)
         (stored,) = self._db.execute("SELECT similar_articles FROM facts").fetchone()
-        if n > stored or filters.where()[0]:
+        if n > stored or filters:
             return self._hits(*self._nearest(self._vectors()[row], n, filters, excluded=row))
         found = self._db.execute(
             "SELECT other, score FROM similar_articles WHERE row = ? AND rank <= ? ORDER BY rank", (row, n)
@@ -105,15 +112,9 @@ class Recommender:
 
     def similar_to(self, vector: "np.ndarray", n: int, filters: Filters = Filters()) -> list[Hit]:
         """Return the n articles nearest to a unit vector [dim], best first, ties in order of id."""
-        if filters.where()[0] or self._index_facts["kind"] == "exact":
+        if filters or self._index_facts["kind"] == "exact":
             return self._hits(*self._nearest(vector, n, filters))
-        from simrec.index import ranked
-        from simrec.index.search import Index
-
-        index = Index.open(self._folder / "index.faiss", self._index_facts, self._vectors())
-        found = index.search(vector[None], n)[0]
-        found = found[found != ranked.NONE]
-        return self._hits(ranked.rows_of(found).tolist(), ranked.cosines_of(found).tolist())
+        return self._hits(*_unpacked(self._index().search(vector[None], n)[0]))
 
     def similar_to_text(self, text: str, n: int, filters: Filters = Filters()) -> list[Hit]:
         """Return the n articles most similar to a text, best first, ties in order of id."""
@@ -173,15 +174,26 @@ class Recommender:
     def _nearest(
         self, vector: "np.ndarray", n: int, filters: Filters, excluded: int = -1
     ) -> tuple[list[int], list[float]]:
-        """Search the rows that pass the filters exactly."""
+        """Search the rows that pass the filters, all of them while they are few."""
         import numpy as np
 
         from simrec.index.exact import nearest
 
         condition, values = filters.where()
-        query = f"SELECT row FROM articles WHERE {condition or 'true'} ORDER BY row"
-        rows = np.array([row for (row,) in self._db.execute(query, values) if row != excluded], dtype=np.int64)
-        return nearest(vector, self._vectors(), rows, n)
+        query = f"SELECT row FROM articles WHERE {condition}"
+        asked: list[tuple[str, ...]] = [()]
+        if filters.among is not None:
+            query, asked = f"{query} AND id = ?", [(one,) for one in filters.among]
+        found = (row for one in asked for (row,) in self._db.execute(query, (*values, *one)))
+        rows = np.array(sorted(row for row in found if row != excluded), dtype=np.int64)
+        if self._index_facts["kind"] == "exact" or len(rows) <= FEW:
+            return nearest(vector, self._vectors(), rows, n)
+        return _unpacked(self._index().search_among(vector, rows, n))
+
+    def _index(self) -> "Index":
+        from simrec.index.search import Index
+
+        return Index.open(self._folder / "index.faiss", self._index_facts, self._vectors())
 
     def _hits(self, rows: list[int], scores: list[float]) -> list[Hit]:
         query = f"SELECT {COLUMNS} FROM articles WHERE row = ?"
@@ -190,3 +202,10 @@ class Recommender:
             identity, *rest, _ = self._db.execute(query, (row,)).fetchone()
             hits.append(Hit(identity, round(score, 6), *rest))
         return hits
+
+
+def _unpacked(packed: "np.ndarray") -> tuple[list[int], list[float]]:
+    from simrec.index import ranked
+
+    packed = packed[packed != ranked.NONE]
+    return ranked.rows_of(packed).tolist(), ranked.cosines_of(packed).tolist()

@@ -181,6 +181,26 @@ def test_nearest_of_some_rows_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None
     assert nearest(matrix[0], matrix, rows[:0], 5) == ([], [])
 
 
+@pytest.mark.parametrize("kind", APPROXIMATE)
+@pytest.mark.parametrize("one_in", [2, 10, 100])
+def test_a_filter_is_exact_or_nearly_and_never_shortens(
+    monkeypatch: pytest.MonkeyPatch, kind: str, one_in: int
+) -> None:
+    monkeypatch.setattr("simrec.index.search.LOOKED_THROUGH", 20)
+    matrix = clustered(3_000)
+    index = Index.build(matrix, IndexConfig(kind=kind, recall_target=0.95), 10)
+    rows = np.arange(0, 3_000, one_in)
+    hits = []
+    for asked in range(100):
+        found = index.search_among(matrix[asked], rows, 10)
+        assert len(found) == 10
+        assert set(ranked.rows_of(found)) <= set(rows.tolist())
+        hits.append(len(set(ranked.rows_of(found)) & set(nearest(matrix[asked], matrix, rows, 10)[0])) / 10)
+    assert np.mean(hits) >= 0.95
+    assert len(index.search_among(matrix[0], rows[:3], 10)) == 3
+    assert len(index.search_among(matrix[0], rows[:0], 10)) == 0
+
+
 def test_pairs_stop_where_neighbours_do() -> None:
     packed = ranked.pack(np.array([[0.9, 0.5, 0], [0.9, 0, 0]]), np.array([[1, 2, -1], [0, -1, -1]]))
     assert list(pairs(Graph(packed), 2)) == [(0, 1, 1, 0.9), (0, 2, 2, 0.5), (1, 1, 0, 0.9)]

@@ -132,6 +132,19 @@ def test_a_night_of_each_kind_is_as_good_as_from_scratch(tmp_path: Path, kind: s
     assert opened.facts.rows == len(articles)
 
 
+def test_vectors_beyond_the_memory_stay_on_disk(tmp_path: Path) -> None:
+    articles = {f"a{n:05d}": vector(n) + np.float16(n / 1e5) for n in range(20_000)}
+    ids = stage(tmp_path / "now", articles)
+    config = IndexConfig(candidates=K, memory_mib=1, recall_target=0.9)
+    assert refresh(tmp_path / "now", ids, None, config, K).startswith("ivf_pq")
+    assert sorted(path.name for path in (tmp_path / "now").iterdir()) == [
+        "graph.npy",
+        "index.faiss",
+        "index.json",
+        "vectors.npy",
+    ]
+
+
 def read_facts(folder: Path) -> dict[str, Any]:
     import json
 

@@ -92,7 +92,7 @@ def allocate(path: Path, head: bytes, size: int) -> None:
         os.posix_fallocate(file.fileno(), 0, len(head) + size)
 
 
-def rename(path: Path, target: Path) -> None:
+def move_file(path: Path, target: Path) -> None:
     """Give a finished file its final name: complete where it exists, absent before."""
     sync(path)
     path.replace(target)

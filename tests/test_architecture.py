@@ -37,7 +37,7 @@ HEAVY = {
     "matplotlib": ["encoder/plots.py"],
     "onnx": ["encoder/onnx_export.py"],
     "onnxruntime": ["encoder/runtime.py"],
-    "faiss": ["index/search.py"],
+    "faiss": ["index/search.py", "index/kinds.py", "index/all_pairs.py"],
     "sklearn": ["encoder/token_vectors.py", "evaluate/baselines.py"],
     "scipy": ["encoder/token_vectors.py"],
     "pyarrow": ["articles/readers.py", "encoder/lessons.py", "recommend/bulk.py"],

@@ -24,7 +24,7 @@ CODES_REACH = 0.99  # recall that 4-bit codes reach with the rows scored again
 CODED_DIMS = 2  # of a vector, in one code of 4 bits
 HNSW_LINKS, HNSW_BUILD_EFFORT, HNSW_MOST_EFFORT = 32, 80, 1_024
 SEED = 0
-FEWEST_ROWS = 800
+FEWEST_ROWS = 400
 FILTERED_EFFORT = 3
 
 

@@ -73,18 +73,18 @@ def _search_all(index: Index, vectors: np.ndarray, width: int, path: Path, bar: 
     if not done.exists():
         files.allocate(growing, header((len(order), width)), len(order) * width * ranked.NONE.itemsize)
         files.write(done, b"")
-    packed = np.load(growing, mmap_mode="r+", allow_pickle=False)
     finished = set(map(json.loads, done.read_text(encoding="utf-8").splitlines()))
     for start in range(0, len(order), PART):
         part = order[start : start + PART]
         if start not in finished:
+            packed = np.load(growing, mmap_mode="r+", allow_pickle=False)  # anew, to let go of the pages before
             for rows in np.array_split(part, max(1, len(part) // BLOCK)):
                 packed[rows] = _neighbours(index, vectors, rows, width)
             packed.flush()
+            del packed
             files.append_line(done, json.dumps(start))
         bar.update(len(part))
-    del packed
-    files.rename(growing, path)
+    files.move_file(growing, path)
     files.remove(done)
 
 

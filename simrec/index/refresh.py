@@ -72,6 +72,8 @@ def _index(
         stored = np.load(before.folder / VECTORS, mmap_mode="r", allow_pickle=False)
         index = Index.open(before.folder / INDEX, before.facts.as_dict(), stored)
         index = index.changed(changed.place, matrix, changed.new).judged(k)
+        if index.facts.recall < config.recall_target:
+            index = index.tuned(config.recall_target, k)
         facts = index.facts
         if facts.recall < config.recall_target or facts.changed > MOST_SINCE_LEARNED * facts.learned_rows:
             logger.info("index: recall %.3f after %d changes; it is learned anew", facts.recall, facts.changed)

@@ -120,12 +120,10 @@ class Index:
         queries = np.ascontiguousarray(queries, np.float32)
         more = k + ranked.SLACK
         if self._index is None:
-            found = faiss.knn(queries, self._float32(), min(more, self.facts.rows), metric=faiss.METRIC_INNER_PRODUCT)[
-                1
-            ]
+            _, found = faiss.knn(queries, self._float32(), min(more, self.facts.rows), faiss.METRIC_INNER_PRODUCT)
         else:
             most = more + REFINED if kinds.has_codes_only(self._index) else more
-            found = self._index.search(queries, min(most, self.facts.rows))[1]
+            _, found = self._index.search(queries, min(most, self.facts.rows))
         return rank(queries, found, self._vectors, k)
 
     def search_among(self, query: np.ndarray, rows: np.ndarray, k: int) -> np.ndarray:
@@ -152,14 +150,16 @@ class Index:
         """Return the index with the least effort that reaches a recall@k, as measured on rows it was not chosen by.
 
         Neighbours with the cosine of the last true one count as found. Half the rows that are asked
-        about choose the effort by bisection, the other half say what recall it reaches.
+        about choose the effort by bisection, the other half say what recall it reaches, and add to it
+        where that is below the target.
         """
+        if self._index is None:
+            return self
         rows = self.facts.rows
         asked = np.linspace(0, rows - 1, QUERIES, dtype=np.int64)
         k = min(k, rows - 1)
         worst = self._worst_true(asked, k)
         low, high = kinds.efforts(self._index)
-        least = low
         while low < high:
             middle = (low + high) // 2
             kinds.set_effort(self._index, middle)
@@ -167,9 +167,12 @@ class Index:
                 high = middle
             else:
                 low = middle + 1
-        effort = min(low + max(1, low // 10), max(low, kinds.efforts(self._index)[1]))  # for rows it has not seen
-        kinds.set_effort(self._index, max(least, effort))
-        return self._judged(asked[1::2], worst[1::2], k, effort)
+        most = kinds.efforts(self._index)[1]
+        judged = self._judged(asked[1::2], worst[1::2], k, low)
+        while judged.facts.recall < target and judged.facts.effort < most:  # the other half may be the harder one
+            more = min(most, judged.facts.effort + max(1, judged.facts.effort // 10))
+            judged = self._judged(asked[1::2], worst[1::2], k, more)
+        return judged
 
     def judged(self, k: int) -> "Index":
         """Return the index with its recall@k measured as it is now."""
@@ -180,6 +183,7 @@ class Index:
         return self._judged(asked, self._worst_true(asked, k), k, self.facts.effort)
 
     def _judged(self, asked: np.ndarray, worst: np.ndarray, k: int, effort: int) -> "Index":
+        kinds.set_effort(self._index, effort)
         recalls = self._recalls(asked, worst, k)
         draws = np.random.default_rng(0).choice(recalls, (RESAMPLES, len(recalls)))
         low, high = np.quantile(draws.mean(axis=1), [0.025, 0.975])

@@ -9,6 +9,7 @@ from simrec import files
 from simrec.errors import GateError
 
 CHECKED_ROWS = 65_536
+BLOCK_VALUES = 1 << 24
 
 
 def write(path: Path, blocks: Iterable[np.ndarray], shape: tuple[int, int], dtype: str = "<f2") -> None:
@@ -42,9 +43,10 @@ def open_unit(path: Path, scratch: Path, most_bytes: int) -> np.ndarray:
 
 def unit(vectors: np.ndarray) -> np.ndarray:
     """Return float32 rows of length one; half precision has moved them off it by up to 1e-3."""
-    rows = vectors.astype(np.float32)
-    scaled: np.ndarray = rows / np.linalg.norm(rows, axis=-1, keepdims=True)
-    return scaled
+    rows: np.ndarray = vectors.astype(np.float32)
+    for block in np.array_split(np.atleast_2d(rows), 1 + rows.size // BLOCK_VALUES):  # or they would be there twice
+        block /= np.linalg.norm(block, axis=1, keepdims=True)
+    return rows
 
 
 def check(path: Path, ids: Sequence[str]) -> None:

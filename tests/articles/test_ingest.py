@@ -363,7 +363,10 @@ def test_globs_and_sources_are_read_in_order(tmp_path: Path) -> None:
         ("[encoder]\ncell = 'transformer'\n", "line 2: encoder.cell: Invalid enum value 'transformer'"),
         ("[encoder]\nhidden = 'many'\n", "line 2: encoder.hidden: Expected `int`, got `str`"),
         ("[ingest]\nmax_reject_share = 5\n", "line 2: ingest.max_reject_share: Expected `float` <= 1.0"),
-        ("[recommend]\nsimilar_articles = 199\n", "recommend.similar_articles (199) is more than index.candidates (100)"),
+        (
+            "[recommend]\nsimilar_articles = 199\n",
+            "recommend.similar_articles (199) is more than index.candidates (100)",
+        ),
         ("[encoder\n", "config.toml: "),
     ],
 )

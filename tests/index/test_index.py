@@ -100,7 +100,7 @@ def test_auto_is_exact_until_it_is_too_many() -> None:
     assert (kind(1_000, exact_up_to=1_000), kind(1_000, exact_up_to=999)) == ("exact", "ivf_pq")
     assert kind(1_000_000, recall_target=0.999) == "ivf_flat"
     assert kind(1_000_000, kind="hnsw") == "hnsw"
-    assert kind(799, kind="ivf_pq") == "exact", "too few to tune on"
+    assert kind(399, kind="ivf_pq") == "exact", "too few to tune on"
 
 
 @pytest.mark.parametrize("kind", APPROXIMATE)

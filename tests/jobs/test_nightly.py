@@ -331,16 +331,21 @@ def test_a_missing_file_is_found_by_every_question(house: House, name: str) -> N
     assert (ran.code, name in ran.err, "Traceback" in ran.err) == (5, True, False)
 
 
-def test_inverted_lists_from_end_to_end(house: House) -> None:
+@pytest.mark.parametrize("kind", ["ivf_pq", "ivf_flat", "hnsw"])
+def test_approximate_kinds_from_end_to_end(house: House, kind: str) -> None:
     """The same answers as the exact index gave, from lists that are mapped and not read."""
     config = (house.folder / "config.toml").read_text()
     exact = house.simrec("similar", "--text", speeches()[3]["text"], "--json").rows
-    (house.folder / "config.toml").write_text(config.replace("[index]\n", '[index]\nkind = "ivf"\n'))
+    (house.folder / "config.toml").write_text(config.replace("[index]\n", f'[index]\nkind = "{kind}"\n'))
     assert house.job().code == 0
-    assert house.simrec("status", "--json").rows[0]["index"].startswith("ivf, recall ")
+    assert house.simrec("status", "--json").rows[0]["index"].startswith(f"{kind}, recall ")
     rows = house.simrec("similar", "--text", speeches()[3]["text"], "--json").rows
     assert rows[0] == exact[0]
     assert len({row["id"] for row in rows} & {row["id"] for row in exact}) >= 9
+    house.write_articles([*house.articles, NEW])
+    assert house.job().code == 0
+    assert "1 new rows and 0 gone" in house.last_steps()["index"]["what"]
+    assert house.simrec("similar", "--text", NEW["text"], "--json").rows[0]["id"] == NEW["id"]
 
 
 def test_a_damaged_release_is_replaced_by_the_next(house: House) -> None:

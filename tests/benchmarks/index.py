@@ -1,6 +1,6 @@
 """Benchmarks of index and neighbour graph: `python -m tests.benchmarks.index [--vectors FILE.npy] [WHAT ...]`.
 
-WHAT is some of exact, approximate, million, update, cold; all without any. FILE.npy holds embeddings
+WHAT is some of exact, approximate, autofaiss, million, update, cold; all without any. FILE.npy holds embeddings
 [rows, dim]; without it, vectors are drawn in clusters like those of sentences. One thread, CPU seconds,
 ratios within one run. What compares with hnswlib and autofaiss is left out with a sentence where they are absent.
 """
@@ -8,6 +8,7 @@ ratios within one run. What compares with hnswlib and autofaiss is left out with
 import argparse
 import importlib.util
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -34,7 +35,14 @@ def main() -> None:
     """Print the tables that are asked for."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--vectors", type=Path)
-    known = {"exact": exact, "approximate": approximate, "million": million, "update": changed, "cold": cold}
+    known = {
+        "exact": exact,
+        "approximate": approximate,
+        "autofaiss": autofaiss,
+        "million": million,
+        "update": changed,
+        "cold": cold,
+    }
     parser.add_argument("what", nargs="*", choices=[*known, []])
     asked = parser.parse_args()
     print_machine(f"python -m tests.benchmarks.index {' '.join(sys.argv[1:])}")
@@ -143,6 +151,57 @@ def print_hnswlib(vectors: np.ndarray, target: float) -> None:
             break
     search = cpu(lambda: index.knn_query(vectors[:20_000], K + 1)) * len(vectors) / 20_000
     print(f"| hnswlib, M 16, ef {ef} | {reached:.3f} | {build:.1f} | {search:.1f} | {build + search:.1f} |", flush=True)
+
+
+AUTOFAISS = """
+import sys, numpy as np
+from autofaiss import build_index
+folder = sys.argv[1]
+build_index(np.load(folder + "/float32.npy"), index_path=folder + "/auto.index", index_infos_path=folder + "/auto.json",
+            max_index_memory_usage="100MB", current_memory_available="4GB", metric_type="ip", verbose=40)
+"""
+
+
+def autofaiss(source: np.ndarray | None) -> None:
+    """Questions a second of what auto and autofaiss choose within 100 MB, both told to reach the same recall."""
+    vectors = rows(source, ROWS)
+    with tempfile.TemporaryDirectory() as name:
+        np.save(f"{name}/float32.npy", vectors)
+        other = os.environ.get("AUTOFAISS_PYTHON", sys.executable)
+        ran = subprocess.run([other, "-c", AUTOFAISS, name], capture_output=True, text=True)
+        if ran.returncode:
+            print("\nwithout autofaiss: AUTOFAISS_PYTHON has to name a Python that has it, pyarrow<22 and numpy<2")
+            return
+        theirs = faiss.read_index(f"{name}/auto.index")
+    print(f"\n| {ROWS:,} x {vectors.shape[1]}, 100 MB | recall@{K} | questions/s |\n|---|---|---|")
+    asked = np.linspace(0, ROWS - 1, 4_096, dtype=np.int64)
+    for target in (0.95, 0.98):
+        index = Index.build(vectors, IndexConfig(exact_up_to=0, recall_target=target), K).for_batches()
+        ours = answer(vectors, asked, lambda queries, index=index: ranked.rows_of(index.search(queries, K + 1)))
+        inverted = faiss.extract_index_ivf(theirs)
+        for nprobe in range(1, inverted.nlist, 2):
+            inverted.nprobe = nprobe
+            reached, speed = answer(vectors, asked, lambda queries: theirs.search(queries, K + 1)[1])
+            if reached >= target:
+                break
+        print(f"| simrec, {index.facts.kind} | {ours[0]:.3f} | {ours[1]:,.0f} |")
+        print(f"| autofaiss, {inverted.nlist} lists of {type(inverted).__name__} | {reached:.3f} | {speed:,.0f} |")
+        print(f"| | | {ours[1] / speed:.1f} x |", flush=True)
+
+
+def answer(vectors: np.ndarray, asked: np.ndarray, search: Callable[[np.ndarray], np.ndarray]) -> tuple[float, float]:
+    """Return recall and questions a second, asked in blocks."""
+    found = np.full((len(vectors), K), -1)
+
+    def ask() -> None:
+        for block in np.array_split(asked, len(asked) // 512):
+            for row, line in zip(block, search(vectors[block]), strict=True):
+                found[row] = np.append(line[line != row], -1)[:K]
+
+    spent = cpu(ask)
+    truth = faiss.knn(vectors[asked[:500]], vectors, K + 1, metric=faiss.METRIC_INNER_PRODUCT)[1]
+    right = [len(set(t[t != row][:K]) & set(found[row])) / K for row, t in zip(asked[:500], truth, strict=True)]
+    return float(np.mean(right)), len(asked) / spent
 
 
 REFRESH = """

@@ -95,6 +95,22 @@ def test_rows_that_lost_most_neighbours_are_searched_anew(tmp_path: Path) -> Non
     assert np.array_equal(updated.packed[:, :K], made_from_scratch(articles, tmp_path / "whole.npy").packed[:, :K])
 
 
+def test_a_list_takes_in_nothing_beyond_what_it_knows(tmp_path: Path) -> None:
+    """Of a hundred equal articles a list holds the first 38; one that comes after them all is not the eleventh."""
+    articles = {f"a{n:03d}": vector(1) for n in range(100)} | {f"b{n:03d}": vector(n) for n in range(2, 200)}
+    graph = made_from_scratch(articles, tmp_path / "graph.npy")
+    for night, gone in enumerate((range(1, 29), range(29, 30))):
+        before = rows(articles)
+        for n in gone:
+            del articles[f"a{n:03d}"]
+        articles[f"c{night}"] = vector(1)
+        now = rows(articles)
+        changed = change(before[0], now[0], before[1], now[1])
+        graph = update(graph, on_disk.unit(now[1]), changed, K, tmp_path / f"{night}.npy")
+        whole = made_from_scratch(articles, tmp_path / "whole.npy")
+        assert np.array_equal(graph.packed[:, :K], whole.packed[:, :K])
+
+
 def stage(folder: Path, articles: Articles) -> list[str]:
     folder.mkdir()
     ids, matrix = rows(articles)

@@ -274,7 +274,7 @@ def _recommender(workspace: Path) -> "Recommender":
     opened = Workspace.open(workspace)
     release = Release.current(opened)
     encoder = opened.encoder(release.manifest.encoder_id)
-    return Recommender(release.folder, encoder, release.manifest.index)
+    return Recommender(release.folder, encoder, release.manifest.index, release.manifest.lexical)
 
 
 def _filter(among: Path | None, **options: str | None) -> "Filters":

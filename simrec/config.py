@@ -130,10 +130,11 @@ class IndexConfig(Section, frozen=True):
 
 
 class RecommendConfig(Section, frozen=True):
-    """How many places the tables have."""
+    """How many places the tables have, and what a score is made of."""
 
     similar_articles: Count = 20
     similar_accounts: Count = 20
+    lexical_weight: Annotated[float, Meta(ge=0, le=1)] | Literal["auto"] = "auto"
 
 
 class EvaluateConfig(Section, frozen=True):

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Collection, Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ class Manifest:
     accounts: int
     index: dict[str, Any]
     files: dict[str, dict[str, Any]]
+    lexical: dict[str, Any] = field(default_factory=dict)
     simrec: str = __version__
 
 

@@ -21,6 +21,7 @@ class Workspace:
         self.articles_db = root / "articles.db"
         self.encoders = root / "encoders"
         self.lessons = root / "lessons"
+        self.lexicals = root / "lexical"
         self.releases = root / "releases"
         self.staging = root / "staging"
         self.journal = root / "journal.jsonl"
@@ -65,6 +66,9 @@ class Workspace:
 
     def encoder(self, encoder_id: str) -> Path:
         return self.encoders / encoder_id
+
+    def lexical(self, encoder_id: str) -> Path:
+        return self.lexicals / f"{encoder_id}.npz"
 
     def embeddings(self, encoder_id: str) -> Path:
         return self.root / "embeddings" / encoder_id

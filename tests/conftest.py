@@ -35,6 +35,7 @@ batch_size = 32
 candidates = 20
 [recommend]
 similar_articles = 10
+lexical_weight = 0
 [evaluate]
 sample = 100
 [engine]

@@ -19,10 +19,14 @@ def shard_path(folder: Path, keys: Sequence[bytes]) -> Path:
 
 
 def write_shard(folder: Path, keys: Sequence[bytes], vectors: np.ndarray) -> Path:
-    """Write one shard, whole or not at all, and return its path; vectors float [keys, dim] are kept in float16."""
+    """Write one shard, whole or not at all, and return its path.
+
+    Vectors float [keys, dim] are kept in float16, terms uint32 as they are.
+    """
     path = shard_path(folder, keys)
+    kept = vectors.astype(np.float16) if vectors.dtype.kind == "f" else vectors
     with files.atomic_path(path) as temporary, temporary.open("wb") as file:
-        np.savez(file, keys=np.array(keys, dtype=KEY), vectors=vectors.astype(np.float16))
+        np.savez(file, keys=np.array(keys, dtype=KEY), vectors=kept)
     return path
 
 
@@ -63,7 +67,7 @@ class Cache:
         return [key for key, position in zip(keys, found, strict=True) if position < 0]
 
     def gather(self, keys: Sequence[bytes]) -> np.ndarray:
-        """Return the float16 vector of each key, in order: [keys, dim]; KeyError if one is missing."""
+        """Return what is kept of each key, in order: [keys, dim]; KeyError if one is missing."""
         found = self._find(np.array(keys, dtype=KEY))
         if (found < 0).any():
             raise KeyError(keys[int(np.argmax(found < 0))])
@@ -73,7 +77,7 @@ class Cache:
             here = np.flatnonzero(shards == shard)
             stored = _load(self._paths[shard], "vectors")
             if not vectors.size:
-                vectors = np.empty((len(keys), stored.shape[1]), dtype=np.float16)
+                vectors = np.empty((len(keys), stored.shape[1]), dtype=stored.dtype)
             vectors[here] = stored[rows[here]]
         return vectors
 

@@ -1,6 +1,5 @@
 """Brings a neighbour graph to what a change makes of it, at a cost that follows the change."""
 
-from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -20,12 +19,10 @@ ASKED = 2_048  # rows that ask at once
 class Change(NamedTuple):
     """What became of the rows: where each of before stands now, or -1, and which of now are new.
 
-    place is int64 [rows before]; ahead, as long, is how many rows of now stand before it in order of
-    id, which for one that is gone is where it would stand. new is int64, ascending.
+    place is int64 [rows before], new int64, ascending.
     """
 
     place: np.ndarray
-    ahead: np.ndarray
     new: np.ndarray
 
     @property
@@ -45,12 +42,9 @@ def change(before_ids: Sequence[str], ids: Sequence[str], before: np.ndarray, ve
     for start in range(0, len(stays), CHUNK):
         part = stays[start : start + CHUNK]
         place[part[(before[part] != vectors[place[part]]).any(axis=1)]] = -1
-    ahead = place.copy()
-    for row in np.flatnonzero(place < 0).tolist():
-        ahead[row] = bisect_left(ids, before_ids[row])
     new = np.ones(len(ids), bool)
     new[place[place >= 0]] = False
-    return Change(place, ahead, np.flatnonzero(new))
+    return Change(place, np.flatnonzero(new))
 
 
 def update(graph: Graph, vectors: np.ndarray, change: Change, k: int, path: Path) -> Graph:
@@ -136,7 +130,8 @@ class _Update:
         count = (rows >= 0).sum(axis=1)
         last = np.maximum(count - 1, 0)
         each = np.arange(len(was))
-        bound = ranked.pack(scores[each, last], self.change.ahead[rows[each, last]])
+        # Of those that tie with a last one that is gone, none is known to come before it.
+        bound = ranked.pack(scores[each, last], np.maximum(self.change.place[rows[each, last]], 0))
         bound[count == len(self.packed) - 1] = ranked.NONE
         now = np.where(rows >= 0, self.change.place[rows], -1)
         kept = ranked.pack(scores, now)

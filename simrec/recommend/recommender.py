@@ -87,11 +87,15 @@ class Filters:
 class Recommender:
     """Similar articles and accounts of one release; never locks, never writes."""
 
-    def __init__(self, folder: Path, encoder: Path, index_facts: dict[str, Any]) -> None:
-        """Open a release's folder; the encoder's folder is only opened to ask with a text."""
+    def __init__(self, folder: Path, encoder: Path, index_facts: dict[str, Any], lexical: dict[str, Any]) -> None:
+        """Open a release's folder; the encoder's folder is only opened to ask with a text.
+
+        lexical is the share of the words in a score and how many candidates are scored; empty if none.
+        """
         self._folder = folder
         self._encoder = encoder
         self._index_facts = index_facts
+        self._lexical = lexical
         uri = f"{(folder / 'items.db').absolute().as_uri()}?mode=ro&immutable=1"
         self._db = sqlite3.connect(uri, uri=True)
 
@@ -104,17 +108,12 @@ class Recommender:
         row = self._row("articles", article_id)
         (stored,) = self._db.execute("SELECT similar_articles FROM facts").fetchone()
         if n > stored or filters:
-            return self._hits(*self._nearest(self._vectors()[row], n, filters, excluded=row))
+            asked = self._vectors()[row], (self._terms()[row] if self._lexical else None)
+            return self._hits(*self._nearest(*asked, n, filters, excluded=row))
         found = self._db.execute(
             "SELECT other, score FROM similar_articles WHERE row = ? AND rank <= ? ORDER BY rank", (row, n)
         ).fetchall()
         return self._hits([other for other, _ in found], [score for _, score in found])
-
-    def similar_to(self, vector: "np.ndarray", n: int, filters: Filters = Filters()) -> list[Hit]:
-        """Return the n articles nearest to a unit vector [dim], best first, ties in order of id."""
-        if filters or self._index_facts["kind"] == "exact":
-            return self._hits(*self._nearest(vector, n, filters))
-        return self._hits(*_unpacked(self._index().search(vector[None], n)[0]))
 
     def similar_to_text(self, text: str, n: int, filters: Filters = Filters()) -> list[Hit]:
         """Return the n articles most similar to a text, best first, ties in order of id."""
@@ -127,7 +126,13 @@ class Recommender:
             raise UsageError(f"the text is {error}") from error
         if not cleaned:
             raise UsageError("the text is empty: there is nothing to be similar to")
-        return self.similar_to(Encoder(self._encoder).encode([cleaned])[0], n, filters)
+        vector = Encoder(self._encoder).encode([cleaned])[0]
+        if not self._lexical:
+            return self._hits(*self._nearest(vector, None, n, filters))
+        from simrec.encoder.lexical import Lexical
+
+        terms = Lexical.open(self._folder / "lexical.npz").terms([cleaned])[0]
+        return self._hits(*self._nearest(vector, terms, n, filters))
 
     def accounts(self, account: str, n: int) -> list[AccountHit]:
         """Return the n accounts most similar to one, best first. UnknownIdError."""
@@ -171,21 +176,50 @@ class Recommender:
         vectors: np.ndarray = np.load(self._folder / "vectors.npy", mmap_mode="r", allow_pickle=False)
         return vectors
 
+    def _terms(self) -> "np.ndarray":
+        import numpy as np
+
+        terms: np.ndarray = np.load(self._folder / "terms.npy", mmap_mode="r", allow_pickle=False)
+        return terms
+
     def _nearest(
-        self, vector: "np.ndarray", n: int, filters: Filters, excluded: int = -1
+        self, vector: "np.ndarray", terms: "np.ndarray | None", n: int, filters: Filters, excluded: int = -1
     ) -> tuple[list[int], list[float]]:
-        """Search the rows that pass the filters, all of them while they are few."""
+        """Search those that pass the filters, and rank the candidates by words as well where there are terms."""
+        if terms is None:
+            return self._candidates(vector, n, filters, excluded)
+        import numpy as np
+
+        from simrec.encoder.lexical import Terms
+        from simrec.index import ranked
+        from simrec.recommend.joint import joint
+
+        found, cosines = self._candidates(vector, max(n, self._lexical["candidates"]), filters, excluded)
+        rows = np.array(found, np.int64)
+        lexical = Terms().cosines(terms, self._terms()[rows])
+        scores = joint(np.array(cosines, np.float32), lexical, self._lexical["weight"])
+        return _unpacked(np.sort(ranked.pack(scores, rows))[:n])
+
+    def _candidates(
+        self, vector: "np.ndarray", n: int, filters: Filters, excluded: int
+    ) -> tuple[list[int], list[float]]:
+        """Return the nearest rows and their cosines: of few rows all are looked at, of more the index is asked."""
         import numpy as np
 
         from simrec.index.exact import nearest
+        from simrec.index.vectors import unit
 
+        if not filters and self._index_facts["kind"] != "exact":
+            found, cosines = _unpacked(self._index().search(unit(vector)[None], n + 1)[0])
+            kept = [place for place, row in enumerate(found) if row != excluded][:n]
+            return [found[place] for place in kept], [cosines[place] for place in kept]
         condition, values = filters.where()
         query = f"SELECT row FROM articles WHERE {condition}"
         asked: list[tuple[str, ...]] = [()]
         if filters.among is not None:
             query, asked = f"{query} AND id = ?", [(one,) for one in filters.among]
-        found = (row for one in asked for (row,) in self._db.execute(query, (*values, *one)))
-        rows = np.array(sorted(row for row in found if row != excluded), dtype=np.int64)
+        passing = (row for one in asked for (row,) in self._db.execute(query, (*values, *one)))
+        rows = np.array(sorted(row for row in passing if row != excluded), dtype=np.int64)
         if self._index_facts["kind"] == "exact" or len(rows) <= FEW:
             return nearest(vector, self._vectors(), rows, n)
         return _unpacked(self._index().search_among(vector, rows, n))

@@ -3,7 +3,7 @@
 from simrec import files, release
 from simrec.articles.store import Store
 from simrec.config import Config
-from simrec.steps.outcome import Outcome, encoder_id_of
+from simrec.steps.outcome import Outcome, encoder_id_of, lexical_of
 from simrec.workspace import Workspace
 
 
@@ -21,6 +21,8 @@ def prune(workspace: Workspace, config: Config) -> Outcome:
 
     pruned = release.prune(workspace, config.release.keep)
     needed = {kept.manifest.encoder_id for kept in release.published(workspace)} | {newest(workspace.encoders)}
+    lexical = lexical_of(workspace, config)
+    needed |= {lexical.id} if lexical else set()
     folders = [*workspace.encoders.glob("*/"), *workspace.embeddings("").glob("*/")]
     unused = [folder for folder in folders if folder.name not in needed]
     for folder in unused:

@@ -6,19 +6,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from simrec import files, log, release
-from simrec.articles.article import held_out_below
+from simrec.articles.article import encoded_text, held_out_below
 from simrec.articles.store import Store
 from simrec.config import Config
 from simrec.errors import GateError, ReleaseError
-from simrec.steps.outcome import Outcome, encoder_id_of, rules
+from simrec.steps.outcome import Outcome, encoder_id_of, lexical_of, rules
 from simrec.workspace import Workspace
 
 if TYPE_CHECKING:
+    from simrec.encoder.lexical import Lexical
     from simrec.index.refresh import Before
 
 logger = logging.getLogger(__name__)
 
 GATHERED_ROWS = 65_536
+GATHERED_TEXTS = 1_024
+MOST_CHARS = 20_000  # of a text whose words are counted
+OUTGROWN = 2  # times the texts that the word weights were fitted on
 BASELINE_TEXTS = 10_000  # that TF-IDF learns its weights from
 
 
@@ -56,8 +60,65 @@ def embed(workspace: Workspace, config: Config) -> Outcome:
     with log.progress("embed", total=len(missing)) as bar:
         for encoded in local.run(room.embed_shard, tasks, workers):
             bar.update(encoded)
+    _weigh_words(workspace, config, len(keys))
+    termless = _write_terms(workspace, config, keys)
     sentence = f"{len(missing):,} texts encoded by {encoder_id}, {len(keys) - len(missing):,} were in the cache"
-    return Outcome(sentence, len(keys), len(missing), skipped=not missing)
+    return Outcome(sentence, len(keys), len(missing), skipped=not (missing or termless))
+
+
+def _weigh_words(workspace: Workspace, config: Config, texts: int) -> None:
+    """Fit the word weights, and choose their share in a score, where there are none or the corpus has outgrown them."""
+    from simrec.encoder.lexical import Lexical
+    from simrec.encoder.runtime import Encoder
+    from simrec.engine import local
+    from simrec.evaluate import suites
+
+    path = workspace.lexical(encoder_id_of(workspace))
+    if config.recommend.lexical_weight == 0 or not texts:
+        return
+    if path.exists() and texts <= OUTGROWN * Lexical.open(path).texts:
+        return
+    workspace.lexicals.mkdir(exist_ok=True)
+    encoder = Encoder(workspace.encoder(encoder_id_of(workspace)), local.worker_count(config.engine.workers))
+    with Store.open(workspace.articles_db) as store:
+        keys = store.text_keys()
+        parts = (keys[start : start + GATHERED_TEXTS] for start in range(0, len(keys), GATHERED_TEXTS))
+        lexical = Lexical.fit(encoded_text(*article) for part in parts for article in store.texts(part, MOST_CHARS))
+        sample = suites.sample(store.sample(config.evaluate.sample), _boundary(workspace, config))
+    weight = suites.best_weight(sample, suites.encoder_scorer(encoder.encode), lexical)
+    lexical.weighing(weight).save(path)
+    logger.info("embed: words have a share of %.1f in a score, as held-out articles ask for", weight)
+
+
+def _write_terms(workspace: Workspace, config: Config, keys: list[bytes]) -> int:
+    """Write the terms of the texts that have none yet; return of how many."""
+    from simrec.encoder import embed as room
+    from simrec.encoder.shards import Cache
+    from simrec.engine import local
+
+    lexical = lexical_of(workspace, config)
+    if lexical is None:
+        return 0
+    folder = workspace.embeddings(lexical.id)
+    folder.mkdir(exist_ok=True)
+    missing = Cache(folder).missing(keys)
+    where = workspace.articles_db, workspace.lexical(encoder_id_of(workspace)), folder
+    tasks = [room.TermsTask(*where, shard) for shard in room.cut(missing, config.engine.shard_texts)]
+    with log.progress("words", total=len(missing)) as bar:
+        for done in local.run(room.terms_shard, tasks, local.worker_count(config.engine.workers)):
+            bar.update(done)
+    return len(missing)
+
+
+def _boundary(workspace: Workspace, config: Config) -> bytes:
+    """Return the key below which texts are held out from the encoder in use.
+
+    An encoder from elsewhere has learned from none of these articles: those ask that a training would keep aside.
+    """
+    from simrec.encoder.folder import read_card
+
+    card = read_card(workspace.encoder(encoder_id_of(workspace)))
+    return held_out_below(card["training"]["held_out"] if "plan" in card else config.training.held_out)
 
 
 def _encoder_to_use(workspace: Workspace) -> str:
@@ -140,32 +201,58 @@ def recommend(workspace: Workspace, config: Config) -> Outcome:
         return _nothing_to_do(workspace, staged)
     _need(staged / "graph.npy", "index")
 
+    import numpy as np
+
     from simrec.index import neighbours, vectors
     from simrec.recommend import bulk, tables
     from simrec.recommend.accounts import similar_accounts
+    from simrec.recommend.joint import rescored
 
     graph = neighbours.Graph.open(staged / "graph.npy")
     with Store.open(workspace.articles_db) as store:
         articles, accounts = list(store.rows()), store.accounts()
     matrix = vectors.read_unit(staged / "vectors.npy")
     most = config.recommend
+    lexical = lexical_of(workspace, config)
+    ranking = graph
+    if lexical:
+        _gather_terms(workspace, lexical, staged)
+        terms = np.load(staged / "terms.npy", mmap_mode="r", allow_pickle=False)
+        ranking = rescored(graph, terms, lexical.weight, config.index.candidates, most.similar_articles)
     owners, path = [article.account for article in articles], staged / "accounts.npy"
     related = similar_accounts(matrix, owners, config.index, most.similar_accounts, path)
     ids = [article.id for article in articles]
-    bulk.write_pairs(staged / "similar_articles.parquet", "article", ids, graph, most.similar_articles)
+    bulk.write_pairs(staged / "similar_articles.parquet", "article", ids, ranking, most.similar_articles)
     bulk.write_pairs(staged / "neighbours.parquet", "article", ids, graph, config.index.candidates)
     names = [account.id for account in accounts]
     bulk.write_pairs(staged / "similar_accounts.parquet", "account", names, related, most.similar_accounts)
     tables.write_tables(
         staged / "items.db",
         articles,
-        neighbours.pairs(graph, most.similar_articles),
+        neighbours.pairs(ranking, most.similar_articles),
         accounts,
         neighbours.pairs(related, most.similar_accounts),
         (most.similar_articles, most.similar_accounts),
     )
     files.remove(path)
     return Outcome(f"{len(ids):,} articles, {len(names):,} accounts", len(ids), len(ids) + len(names))
+
+
+def _gather_terms(workspace: Workspace, lexical: "Lexical", staged: Path) -> None:
+    """Write the terms of all articles in order of id, and the weights that a question's own terms are made with."""
+    from simrec.encoder.lexical import TERMS
+    from simrec.encoder.shards import Cache
+    from simrec.index import vectors
+
+    with Store.open(workspace.articles_db) as store:
+        rows = list(store.keys())
+    keys = [text_key for _, _, text_key in rows]
+    cache = Cache(workspace.embeddings(lexical.id))
+    if cache.missing(keys):
+        raise ReleaseError(f"some articles have no words of {lexical.id}; run simrec embed first")
+    parts = (keys[start : start + GATHERED_ROWS] for start in range(0, len(keys), GATHERED_ROWS))
+    vectors.write(staged / "terms.npy", map(cache.gather, parts), (len(keys), TERMS), "<u4")
+    lexical.save(staged / "lexical.npz")
 
 
 def evaluate(workspace: Workspace, config: Config) -> Outcome:
@@ -175,21 +262,19 @@ def evaluate(workspace: Workspace, config: Config) -> Outcome:
         return _nothing_to_do(workspace, staged)
     _need(staged / "items.db", "recommend")
 
-    from simrec.encoder.folder import read_card
     from simrec.encoder.runtime import Encoder
     from simrec.engine import local
     from simrec.evaluate import baselines, suites
 
     folder = workspace.encoder(encoder_id_of(workspace))
-    card = read_card(folder)
-    # An encoder from elsewhere has learned from none of these articles: those ask that a training would keep aside.
-    share = card["training"]["held_out"] if "plan" in card else config.training.held_out
-    boundary = held_out_below(share)
     with Store.open(workspace.articles_db) as store:
-        sample = suites.sample(store.sample(config.evaluate.sample), boundary)
+        sample = suites.sample(store.sample(config.evaluate.sample), _boundary(workspace, config))
         texts = [text for _, text in store.texts(store.text_keys(BASELINE_TEXTS))]
     encoder = Encoder(folder, local.worker_count(config.engine.workers))
-    scorers = {"simrec": suites.encoder_scorer(encoder.encode), "TF-IDF": baselines.TfIdf(texts).scores}
+    neural, lexical = suites.encoder_scorer(encoder.encode), lexical_of(workspace, config)
+    joint = suites.joint_scorer(neural, lexical, lexical.weight) if lexical else neural
+    scorers = {"simrec": joint, "TF-IDF": baselines.TfIdf(texts).scores}
+    scorers |= {"encoder alone": neural} if lexical else {}
     results = suites.run(sample, scorers)
     report = {"index": _read_json(staged / "index.json"), "suites": suites.as_json(results)}
     files.write_json(staged / "report.json", report)
@@ -215,7 +300,9 @@ def publish(workspace: Workspace, config: Config) -> Outcome:
         with Store.open(workspace.articles_db) as store:
             counts = {"articles": store.count(), "accounts": store.count("accounts")}
         facts = {"release_id": release_id, "created_at": log.now(), "encoder_id": encoder_id_of(workspace), **counts}
-        release.seal(staged, index=_read_json(staged / "index.json"), **facts)
+        lexical = lexical_of(workspace, config)
+        words = {"weight": lexical.weight, "candidates": config.index.candidates} if lexical else {}
+        release.seal(staged, index=_read_json(staged / "index.json"), lexical=words, **facts)
     release.publish(workspace, release_id)
     pruned = release.prune(workspace, config.release.keep)
     return Outcome(f"{release_id} is the current release" + (f"; {len(pruned)} old removed" if pruned else ""), 1, 1)
@@ -232,7 +319,9 @@ def _release_id(workspace: Workspace, config: Config) -> str:
         if not store.count():
             raise GateError(f"{workspace.root}: there are no articles, so there is nothing to release")
         settings = rules(config.index, config.recommend)
-        return release.derive_id(store.keys(), encoder_id_of(workspace), settings)
+        lexical = lexical_of(workspace, config)
+        words = f" {lexical.id} {lexical.weight}" if lexical else ""
+        return release.derive_id(store.keys(), encoder_id_of(workspace) + words, settings)
 
 
 def _nothing_to_do(workspace: Workspace, staged: Path | None) -> Outcome:

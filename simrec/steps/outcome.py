@@ -3,12 +3,16 @@
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from simrec.config import Config
 from simrec.errors import ReleaseError
 from simrec.workspace import Workspace
+
+if TYPE_CHECKING:
+    from simrec.encoder.lexical import Lexical
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,19 @@ def encoder_id_of(workspace: Workspace) -> str:
     if encoder_id is None:
         raise ReleaseError(f"{workspace.root}: no encoder yet; run simrec embed, or simrec train first")
     return encoder_id
+
+
+def lexical_of(workspace: Workspace, config: Config) -> "Lexical | None":
+    """Return the word weights in use, with their share in a score; None if the share is nothing."""
+    from simrec.encoder.lexical import Lexical
+
+    asked = config.recommend.lexical_weight
+    path = workspace.lexical(encoder_id_of(workspace))
+    if asked == 0 or not path.exists():
+        return None
+    lexical = Lexical.open(path)
+    lexical = lexical if asked == "auto" else lexical.weighing(asked)
+    return lexical if lexical.weight else None
 
 
 def rules(*sections: msgspec.Struct) -> str:

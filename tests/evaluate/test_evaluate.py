@@ -5,6 +5,7 @@ import pytest
 from sklearn.metrics import label_ranking_average_precision_score
 
 from simrec.config import Config
+from simrec.encoder.lexical import Lexical
 from simrec.errors import GateError
 from simrec.evaluate import gates, suites
 from simrec.evaluate.baselines import TfIdf
@@ -43,6 +44,16 @@ def test_a_perfect_scorer_is_perfect_and_a_blind_one_is_chance() -> None:
     results = {r.suite: r for r in suites.run(sample(), {"perfect": perfect, "blind": blind})}
     assert results["split-half"].values == {"perfect": 1.0, "blind": pytest.approx(1 / 60)}
     assert results["known-item"].values == {"perfect": 1.0, "blind": pytest.approx(1 / 60)}
+
+
+def test_the_share_of_words_is_the_one_that_finds_most() -> None:
+    articles = sample(100)
+    lexical = Lexical.fit([article.text for article in articles])
+    blind = suites.best_weight(articles, lambda left, right: np.zeros((len(left), len(right))), lexical)
+    seeing = suites.best_weight(articles, lambda left, right: 100 * np.eye(len(left), len(right)), lexical)
+    assert blind >= 0.5, "an encoder that sees nothing is given little"
+    assert seeing <= 0.5, "an encoder that errs nowhere needs no words"
+    assert suites.best_weight(sample(5), lambda left, right: np.eye(len(left)), lexical) == suites.WEIGHT
 
 
 def test_what_cannot_be_measured_is_said() -> None:

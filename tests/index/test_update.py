@@ -81,6 +81,20 @@ def test_after_any_nights_the_graph_is_the_one_from_scratch(
         assert (found != expected).mean() <= 0.02, "but for ties that only double precision tells apart"
 
 
+def test_a_handful_of_articles_grows(tmp_path: Path) -> None:
+    """A list that held all others knows all there can be, and takes in whatever comes."""
+    articles = {f"a{n:03d}": vector(n) for n in range(3)}
+    graph = made_from_scratch(articles, tmp_path / "graph.npy")
+    for night, more in enumerate((2, 30, 20)):
+        before = rows(articles)
+        articles |= {f"b{night}{n:03d}": vector(40 * night + n) for n in range(more)}
+        now = rows(articles)
+        changed = change(before[0], now[0], before[1], now[1])
+        graph = update(graph, on_disk.unit(now[1]), changed, K, tmp_path / f"{night}.npy")
+        whole = made_from_scratch(articles, tmp_path / "whole.npy")
+        assert np.array_equal(graph.packed[:, :K], whole.packed[:, :K])
+
+
 def test_rows_that_lost_most_neighbours_are_searched_anew(tmp_path: Path) -> None:
     articles = {f"a{n:04d}": vector(n) for n in range(900)}
     graph = made_from_scratch(articles, tmp_path / "graph.npy")
@@ -159,6 +173,23 @@ def test_vectors_beyond_the_memory_stay_on_disk(tmp_path: Path) -> None:
         "index.json",
         "vectors.npy",
     ]
+
+
+def test_lists_that_lost_recall_ask_more_of_them_before_they_are_learned_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    articles = {f"a{n:05d}": vector(n) + np.float16(n / 1e4) for n in range(2_000)}
+    config = IndexConfig(kind="ivf_flat", candidates=K, recall_target=0.9)
+    ids = stage(tmp_path / "first", articles)
+    refresh(tmp_path / "first", ids, None, config, K)
+    facts = IndexFacts(**{**read_facts(tmp_path / "first"), "effort": 1, "recall": 0.2})
+    articles["b"] = vector(5)
+    ids_now = stage(tmp_path / "now", articles)
+    monkeypatch.setattr(Index, "build", None)
+    assert "1 new rows and 0 gone" in refresh(
+        tmp_path / "now", ids_now, Before(tmp_path / "first", ids, facts), config, K
+    )
+    assert read_facts(tmp_path / "now")["recall"] >= 0.9
 
 
 def read_facts(folder: Path) -> dict[str, Any]:

@@ -1,0 +1,78 @@
+"""Words as vectors, against a recount with dictionaries."""
+
+import math
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from simrec.encoder.lexical import TERMS, Lexical, Terms, words
+from simrec.errors import ReleaseError
+from tests.conftest import speeches
+
+TEXTS = [speech["text"] for speech in speeches()]
+
+
+def oracle(left: str, right: str, texts: list[str]) -> float:
+    """The cosine of all words, counted anew, none of them cut off and none hashed."""
+    having = Counter(word for text in texts for word in set(words(text)))
+
+    def weigh(text: str) -> dict[str, float]:
+        counts = Counter(words(text))
+        return {word: (1 + math.log(n)) * math.log(len(texts) / having.get(word, 1)) for word, n in counts.items()}
+
+    a, b = weigh(left), weigh(right)
+    norm = math.sqrt(sum(w * w for w in a.values()) * sum(w * w for w in b.values()))
+    return sum(weight * b.get(word, 0) for word, weight in a.items()) / norm
+
+
+def test_cosines_are_those_of_a_recount() -> None:
+    short = [text for text in TEXTS if len(set(words(text))) < TERMS]
+    lexical, compare = Lexical.fit(TEXTS), Terms()
+    terms = lexical.terms(short)
+    for own in range(0, len(short), 40):
+        expected = [oracle(short[own], text, TEXTS) for text in short[:30]]
+        # Two words may share a number among so many, and weights are kept to four places.
+        assert compare.cosines(terms[own], terms[:30]) == pytest.approx(expected, abs=0.02)
+    assert compare.cosines(terms[3], terms[3:4])[0] == pytest.approx(1, abs=1e-3)
+
+
+def test_the_weightiest_words_of_a_long_text_are_kept() -> None:
+    lexical = Lexical.fit(TEXTS)
+    long, one = " ".join(TEXTS[:40]), TEXTS[0]
+    (terms,) = lexical.terms([long])
+    assert (terms > 0).all()
+    assert np.linalg.norm((terms & 0x3FFF) / 0x3FFF) == pytest.approx(1, abs=0.01)
+    assert Terms().cosines(terms, lexical.terms([one]))[0] > 0
+
+
+def test_a_word_that_all_texts_have_weighs_nothing() -> None:
+    lexical = Lexical.fit(["the cat", "the dog", "the horse"])
+    cat, dog, nothing = lexical.terms(["the cat", "the dog", "the"])
+    assert Terms().cosines(cat, np.stack([cat, dog, nothing])) == pytest.approx([1, 0, 0], abs=1e-3)
+
+
+def test_scripts_without_spaces_are_cut_into_characters_and_pairs() -> None:
+    assert list(words("大模型 GPT-4o 모델 が")) == ["大", "模", "型", "大模", "模型", "gpt", "4o", "모델", "が"]
+
+
+@pytest.mark.parametrize("text", ["", "!", "\U0001f600", "a", "\0", "x" * 5_000_000])
+def test_texts_without_words_are_no_error(text: str) -> None:
+    lexical = Lexical.fit([*TEXTS[:20], text])
+    terms = lexical.terms([text, TEXTS[0]])
+    assert Terms().cosines(terms[0], terms[1:])[0] == 0
+    assert Lexical.fit([]).terms([text]).shape == (1, TERMS)
+
+
+def test_a_saved_one_is_the_same_and_a_damaged_one_is_refused(tmp_path: Path) -> None:
+    lexical = Lexical.fit(TEXTS, weight=0.4)
+    lexical.save(tmp_path / "words.npz")
+    opened = Lexical.open(tmp_path / "words.npz")
+    assert (opened.weight, opened.texts, opened.id) == (0.4, len(TEXTS), lexical.id)
+    assert np.array_equal(opened.terms(TEXTS[:9]), lexical.terms(TEXTS[:9]))
+    content = bytearray((tmp_path / "words.npz").read_bytes())
+    content[len(content) // 2] ^= 1
+    (tmp_path / "words.npz").write_bytes(content)
+    with pytest.raises(ReleaseError, match="words.npz: no whole word weights"):
+        Lexical.open(tmp_path / "words.npz")

@@ -1,5 +1,7 @@
 """The steps of a week: read the release whole, remove what is not needed any more."""
 
+from pathlib import Path
+
 from simrec import files, release
 from simrec.articles.store import Store
 from simrec.config import Config
@@ -27,22 +29,36 @@ def prune(workspace: Workspace, config: Config) -> Outcome:
     unused = [folder for folder in folders if folder.name not in needed]
     for folder in unused:
         files.remove_folder(folder)
+    for path in workspace.lexicals.glob("*.npz"):
+        if path.stem not in needed:
+            files.remove(path)
     sentence = f"{len(pruned)} old releases and {len(unused)} folders of unused encoders removed"
     return Outcome(sentence, len(pruned) + len(unused), skipped=not (pruned or unused))
 
 
 def compact(workspace: Workspace, config: Config) -> Outcome:
-    """Write the shards of the newest encoder anew, without the vectors of texts that are gone."""
+    """Write the shards in use anew, without the vectors and the words of texts that are gone."""
+    lexical = lexical_of(workspace, config)
+    used = [encoder_id_of(workspace), *([lexical.id] if lexical else [])]
+    with Store.open(workspace.articles_db) as store:
+        keys = store.text_keys()
+    counted = [_compact(workspace.embeddings(name), keys, config.engine.shard_texts) for name in used]
+    before, after = sum(done[0] for done in counted), sum(done[1] for done in counted)
+    if not any(changed for _, _, changed in counted):
+        return Outcome("the embedding cache is compact", before, after, skipped=True)
+    return Outcome(f"{before} shards are now {after}", before, after)
+
+
+def _compact(folder: Path, keys: list[bytes], shard_texts: int) -> tuple[int, int, bool]:
+    """Compact one cache; return how many shards there were and are, and whether they changed."""
     from simrec.encoder import embed as room
     from simrec.encoder.shards import Cache, write_shard
 
-    folder = workspace.embeddings(encoder_id_of(workspace))
-    with Store.open(workspace.articles_db) as store:
-        keys = store.text_keys()
     cache = Cache(folder)
-    wanted = room.cut(cache.present(keys), config.engine.shard_texts)
+    wanted = room.cut(cache.present(keys), shard_texts)
     if len(cache) == sum(map(len, wanted)) and cache.shards <= len(wanted):
-        return Outcome("the embedding cache is compact", len(cache), len(cache), skipped=True)
+        return cache.shards, cache.shards, False
+    before = cache.shards
     kept = {write_shard(folder, part, cache.gather(part)) for part in wanted}
     cache.remove_all_but(kept)
-    return Outcome(f"{len(cache):,} vectors in {cache.shards} shards are now {len(kept)}", len(cache), len(keys))
+    return before, len(kept), True

@@ -1,5 +1,6 @@
 """The joint score of meaning and words, through the nightly job and the command line."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -78,8 +79,6 @@ def test_words_change_the_order_and_only_that(house: House) -> None:
 
 
 def test_a_night_of_changes_gives_the_tables_of_one_from_scratch(house: House, tmp_path: Path) -> None:
-    import shutil
-
     shutil.copytree(house.folder, tmp_path / "house")
     changed = House(tmp_path / "house")
     new = {"id": "new", "text": f"Once more. {ARTICLES[SEED]['text']}"}
@@ -95,8 +94,6 @@ def test_a_night_of_changes_gives_the_tables_of_one_from_scratch(house: House, t
 
 
 def test_auto_asks_held_out_articles_for_the_share(house: House, tmp_path: Path) -> None:
-    import shutil
-
     shutil.copytree(house.folder, tmp_path / "house")
     auto = House(tmp_path / "house")
     (auto.folder / "config.toml").write_text(CONFIG.replace("lexical_weight = 0", 'lexical_weight = "auto"'))
@@ -110,3 +107,18 @@ def test_auto_asks_held_out_articles_for_the_share(house: House, tmp_path: Path)
 def test_no_words_no_files(published: House) -> None:
     assert not list((published.workspace / "releases").glob("*/terms.npy"))
     assert not (published.workspace / "lexical").exists()
+
+
+def test_housekeeping_compacts_the_words_as_well(house: House, tmp_path: Path) -> None:
+    shutil.copytree(house.folder, tmp_path / "house")
+    used = House(tmp_path / "house")
+    new = {"id": "new", "text": f"Once more. {ARTICLES[SEED]['text']}"}
+    used.write_articles([*used.articles, new])
+    assert used.job().code == 0
+    before = used.simrec("similar", "new", "-n", 19, "--json").out
+    assert len(list((used.workspace / "embeddings").glob("tfidf-*/*.npz"))) == 8
+    assert used.job("housekeeping").code == 0
+    assert len(list((used.workspace / "embeddings").glob("tfidf-*/*.npz"))) == 7
+    assert used.simrec("similar", "new", "-n", 19, "--json").out == before
+    used.write_articles([*used.articles[:-1], {**new, "text": "Other words."}])
+    assert used.job().code == 0

@@ -121,13 +121,22 @@ class Terms:
         features_of, weights_of = _unpacked(others)
         cosines: np.ndarray = np.einsum("ot,ot->o", self._weights[features_of], weights_of)
         self._weights[features] = 0
-        best: np.ndarray = np.minimum(cosines, 1)
-        return best
+        return cosines
 
-    def table(self, own: np.ndarray, others: np.ndarray) -> np.ndarray:
-        """Return the cosines of each of some terms to each of others, float32 [own, others]."""
-        return np.stack([self.cosines(terms, others) for terms in own])
+    def joint(self, cosines: np.ndarray, own: np.ndarray, others: np.ndarray, weight: float) -> np.ndarray:
+        """Return the joint scores, float32 [others], of pairs with the encoder's cosines [others].
+
+        A text is the vector (sqrt(1 - weight) encoder, sqrt(weight) words); its cosine to another is the
+        weighted mean of both cosines. One without words is asked about by meaning alone.
+        """
+        if not own.any():
+            return cosines
+        scores: np.ndarray = (1 - weight) * cosines + weight * self.cosines(own, others)
+        return scores
 
 
 def _unpacked(terms: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    return terms >> np.uint32(_WEIGHT_BITS), (terms & np.uint32(_LARGEST)).astype(np.float32) / _LARGEST
+    """Return features and weights, these again of length one: four places have moved them off it."""
+    weights = (terms & np.uint32(_LARGEST)).astype(np.float32)
+    lengths = np.sqrt(np.einsum("...t,...t->...", weights, weights))[..., None]
+    return terms >> np.uint32(_WEIGHT_BITS), weights / np.maximum(lengths, 1)

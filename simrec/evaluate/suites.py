@@ -135,7 +135,9 @@ def joint_scorer(scorer: Scorer, lexical: Lexical, weight: float) -> Scorer:
         return np.stack([known[text] for text in texts])
 
     def scores(left: Sequence[str], right: Sequence[str]) -> np.ndarray:
-        return (1 - weight) * scorer(left, right) + weight * Terms().table(terms(left), terms(right))
+        compare, others = Terms(), terms(right)
+        rows = zip(scorer(left, right), terms(left), strict=True)
+        return np.stack([compare.joint(cosines, own, others, weight) for cosines, own in rows])
 
     return scores
 

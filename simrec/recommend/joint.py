@@ -10,21 +10,17 @@ from simrec.index.neighbours import Graph
 def rescored(graph: Graph, terms: np.ndarray, weight: float, candidates: int, k: int) -> Graph:
     """Return the k best of each row's candidates by the joint score, ties by row.
 
-    terms are those of all rows, uint32 [rows, TERMS]. A text is the vector (sqrt(1 - weight) encoder,
-    sqrt(weight) words): its cosine to another is the weighted mean of both cosines.
+    terms are those of all rows, uint32 [rows, TERMS].
     """
     compare, start = Terms(), 0
     best = np.full((len(graph.packed), k), ranked.NONE)
     for rows, cosines in graph.blocks(candidates):
-        lexical = np.stack([compare.cosines(terms[start + own], terms[found]) for own, found in enumerate(rows)])
-        packed = ranked.pack(joint(cosines, lexical, weight), rows)
+        scores = [
+            compare.joint(near, terms[start + own], terms[found], weight)
+            for own, (near, found) in enumerate(zip(cosines, rows, strict=True))
+        ]
+        packed = ranked.pack(np.stack(scores), rows)
         packed.sort(axis=1)
         best[start : start + len(rows)] = packed[:, :k]
         start += len(rows)
     return Graph(best)
-
-
-def joint(cosines: np.ndarray, lexical: np.ndarray, weight: float) -> np.ndarray:
-    """Return the joint scores of pairs, from -1 to 1."""
-    scores: np.ndarray = (1 - weight) * cosines + weight * lexical
-    return scores

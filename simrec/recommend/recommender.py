@@ -192,12 +192,10 @@ class Recommender:
 
         from simrec.encoder.lexical import Terms
         from simrec.index import ranked
-        from simrec.recommend.joint import joint
 
         found, cosines = self._candidates(vector, max(n, self._lexical["candidates"]), filters, excluded)
         rows = np.array(found, np.int64)
-        lexical = Terms().cosines(terms, self._terms()[rows])
-        scores = joint(np.array(cosines, np.float32), lexical, self._lexical["weight"])
+        scores = Terms().joint(np.array(cosines, np.float32), terms, self._terms()[rows], self._lexical["weight"])
         return _unpacked(np.sort(ranked.pack(scores, rows))[:n])
 
     def _candidates(

@@ -35,7 +35,15 @@ def test_cosines_are_those_of_a_recount() -> None:
         expected = [oracle(short[own], text, TEXTS) for text in short[:30]]
         # Two words may share a number among so many, and weights are kept to four places.
         assert compare.cosines(terms[own], terms[:30]) == pytest.approx(expected, abs=0.02)
-    assert compare.cosines(terms[3], terms[3:4])[0] == pytest.approx(1, abs=1e-3)
+    assert compare.cosines(terms[3], terms[3:4])[0] == pytest.approx(1, abs=1e-6)
+
+
+def test_a_text_without_words_is_asked_about_by_meaning_alone() -> None:
+    lexical = Lexical.fit(["the cat", "the dog"])
+    some = lexical.terms(["the", "cat", "dog"])
+    near = np.array([0.9, 0.5, 0.1], np.float32)
+    assert Terms().joint(near, some[0], some, 0.5).tolist() == near.tolist()
+    assert Terms().joint(near, some[1], some, 0.5) == pytest.approx([0.45, 0.75, 0.05])
 
 
 def test_the_weightiest_words_of_a_long_text_are_kept() -> None:

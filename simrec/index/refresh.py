@@ -39,7 +39,7 @@ def refresh(staged: Path, ids: Sequence[str], before: Before | None, config: Ind
     matrix = vectors.open_unit(staged / VECTORS, staged / SCRATCH, config.memory_mib << 19)
     changed = _little_changed(before, ids, staged, config) if before else None
     index = _index(staged, matrix, before, changed, config, k)
-    if before and changed and _same_rules(before, index.facts, config):
+    if before and changed and _same_rules(before, index.facts):
         update(Graph.open(before.folder / GRAPH), matrix, changed, config.candidates, staged / GRAPH)
         how = f"{len(changed.new):,} new rows and {int((changed.place < 0).sum()):,} gone"
     else:
@@ -84,6 +84,6 @@ def _index(
     return index
 
 
-def _same_rules(before: Before, facts: IndexFacts, config: IndexConfig) -> bool:
+def _same_rules(before: Before, facts: IndexFacts) -> bool:
     """Tell whether the graph of before is as good as one from scratch: exact, or of the lists that are still used."""
     return facts.kind == "exact" or facts.learned_rows == before.facts.learned_rows

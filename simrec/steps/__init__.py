@@ -1,7 +1,8 @@
 """The steps of a job: each a verb that may be said again, and then does only what is missing."""
 
+from simrec.steps.embedding import embed
 from simrec.steps.housekeeping import compact, prune, verify
-from simrec.steps.nightly import embed, evaluate, index, ingest, publish, recommend
+from simrec.steps.nightly import evaluate, index, ingest, publish, recommend
 from simrec.steps.outcome import Outcome, Step
 from simrec.steps.training import compare, teach, train
 

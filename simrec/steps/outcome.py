@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from simrec.articles.article import held_out_below
 from simrec.config import Config
 from simrec.errors import ReleaseError
 from simrec.workspace import Workspace
@@ -36,6 +37,17 @@ def encoder_id_of(workspace: Workspace) -> str:
     if encoder_id is None:
         raise ReleaseError(f"{workspace.root}: no encoder yet; run simrec embed, or simrec train first")
     return encoder_id
+
+
+def boundary_of(workspace: Workspace, config: Config) -> bytes:
+    """Return the key below which texts are held out from the encoder in use.
+
+    An encoder from elsewhere has learned from none of these articles: those ask that a training would keep aside.
+    """
+    from simrec.encoder.folder import read_card
+
+    card = read_card(workspace.encoder(encoder_id_of(workspace)))
+    return held_out_below(card["training"]["held_out"] if "plan" in card else config.training.held_out)
 
 
 def lexical_of(workspace: Workspace, config: Config) -> "Lexical | None":

@@ -28,8 +28,9 @@ lint: .venv/all ## Check style, imports and types.
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-bench: .venv/all ## Print the benchmarks; CORPUS=articles.jsonl names your own articles.
+bench: .venv/all ## Print the benchmarks; CORPUS=articles.jsonl names your own articles, VECTORS=file.npy vectors.
 	$(BIN)/python -m tests.benchmarks $(CORPUS)
+	$(BIN)/python -m tests.benchmarks.index $(if $(VECTORS),--vectors $(VECTORS))
 
 nightly: ## Run the nightly job on CONFIG and WORKSPACE.
 	@$(BIN)/python jobs/nightly.py --config $(CONFIG) --workspace $(WORKSPACE)

@@ -39,7 +39,7 @@ HEAVY = {
     "onnxruntime": ["encoder/runtime.py"],
     "faiss": ["index/search.py", "index/kinds.py", "index/all_pairs.py"],
     "sklearn": ["encoder/token_vectors.py", "evaluate/baselines.py"],
-    "scipy": ["encoder/token_vectors.py"],
+    "scipy": ["encoder/token_vectors.py", "recommend/accounts.py"],
     "pyarrow": ["articles/readers.py", "encoder/lessons.py", "recommend/bulk.py"],
 }
 

@@ -88,8 +88,7 @@ class Lexical:
             best = np.lexsort((features, -weights))[:TERMS]
             best = best[weights[best] > 0]
             weights = weights[best] / (np.linalg.norm(weights[best]) or 1)
-            rounded = np.maximum(1, np.rint(weights * _LARGEST)).astype(np.uint32)
-            found[row, : len(best)] = (features[best].astype(np.uint32) << np.uint32(_WEIGHT_BITS)) | rounded
+            found[row, : len(best)] = pack(features[best], weights)
         return found
 
 
@@ -116,9 +115,9 @@ class Terms:
 
     def cosines(self, own: np.ndarray, others: np.ndarray) -> np.ndarray:
         """Return the cosines, float32 [others] from 0 to 1, of terms [TERMS] to those of others [others, TERMS]."""
-        features, weights = _unpacked(own)
+        features, weights = unpack(own)
         self._weights[features] = weights
-        features_of, weights_of = _unpacked(others)
+        features_of, weights_of = unpack(others)
         cosines: np.ndarray = np.einsum("ot,ot->o", self._weights[features_of], weights_of)
         self._weights[features] = 0
         return cosines
@@ -135,8 +134,15 @@ class Terms:
         return scores
 
 
-def _unpacked(terms: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return features and weights, these again of length one: four places have moved them off it."""
+def pack(features: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Return terms, uint32, of features and the weights of a unit vector; a weight is never rounded to nothing."""
+    rounded = np.maximum(1, np.rint(weights * _LARGEST)).astype(np.uint32)
+    packed: np.ndarray = (features.astype(np.uint32) << np.uint32(_WEIGHT_BITS)) | rounded
+    return packed
+
+
+def unpack(terms: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return features and weights [..., TERMS], these again of length one: four places have moved them off it."""
     weights = (terms & np.uint32(_LARGEST)).astype(np.float32)
     lengths = np.sqrt(np.einsum("...t,...t->...", weights, weights))[..., None]
     return terms >> np.uint32(_WEIGHT_BITS), weights / np.maximum(lengths, 1)

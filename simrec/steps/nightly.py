@@ -112,13 +112,13 @@ def recommend(workspace: Workspace, config: Config) -> Outcome:
     matrix = vectors.read_unit(staged / "vectors.npy")
     most = config.recommend
     lexical = lexical_of(workspace, config)
-    ranking = graph
+    ranking, terms = graph, None
     if lexical:
         _gather_terms(workspace, lexical, staged)
         terms = np.load(staged / "terms.npy", mmap_mode="r", allow_pickle=False)
         ranking = rescored(graph, terms, lexical.weight, config.index.candidates, most.similar_articles)
     owners, path = [article.account for article in articles], staged / "accounts.npy"
-    related = similar_accounts(matrix, owners, config.index, most.similar_accounts, path)
+    related = similar_accounts(matrix, terms, owners, config.index, most.similar_accounts, path)
     ids = [article.id for article in articles]
     bulk.write_pairs(staged / "similar_articles.parquet", "article", ids, ranking, most.similar_articles)
     bulk.write_pairs(staged / "neighbours.parquet", "article", ids, graph, config.index.candidates)

@@ -1,12 +1,13 @@
 """The joint score of meaning and words, through the nightly job and the command line."""
 
 import shutil
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from simrec.encoder.lexical import Lexical, Terms
+from simrec.encoder.lexical import Lexical, Terms, unpack
 from simrec.index import ranked
 from tests.conftest import CONFIG, House, new_house, speeches
 
@@ -122,3 +123,48 @@ def test_housekeeping_compacts_the_words_as_well(house: House, tmp_path: Path) -
     assert used.simrec("similar", "new", "-n", 19, "--json").out == before
     used.write_articles([*used.articles[:-1], {**new, "text": "Other words."}])
     assert used.job().code == 0
+
+
+def account_oracle(house: House) -> dict[tuple[str, str], float]:
+    """The joint score of all pairs of accounts, with dictionaries and loops."""
+    stored = np.load(release(house) / "vectors.npy").astype(np.float64)
+    stored /= np.linalg.norm(stored, axis=1, keepdims=True)
+    names = sorted({article["account"] for article in ARTICLES.values()})
+    of_name = {name: [row for row, one in enumerate(IDS) if ARTICLES[one]["account"] == name] for name in names}
+    means = np.stack([stored[rows].mean(axis=0) for rows in of_name.values()])
+    means -= means.mean(axis=0)
+    means /= np.linalg.norm(means, axis=1, keepdims=True)
+    features, weights = unpack(np.load(release(house) / "terms.npy"))
+    sums: dict[str, dict[int, float]] = {}
+    for name, rows in of_name.items():
+        sums[name] = {}
+        for feature, weight in zip(features[rows].ravel().tolist(), weights[rows].ravel().tolist(), strict=True):
+            if weight:
+                sums[name][feature] = sums[name].get(feature, 0) + weight
+    using = Counter(feature for words in sums.values() for feature in words)
+    profiles = {}
+    for name, words in sums.items():
+        weighed = {f: w**0.5 * np.log(len(names) / using[f]) for f, w in words.items() if using[f] < len(names)}
+        best = dict(sorted(weighed.items(), key=lambda item: (-item[1], item[0]))[:512])
+        norm = sum(w * w for w in best.values()) ** 0.5
+        profiles[name] = {f: w / norm for f, w in best.items()}
+
+    def words_cosine(a: str, b: str) -> float:
+        return float(sum(w * profiles[b].get(f, 0) for f, w in profiles[a].items()))
+
+    near = means @ means.T
+    return {
+        (a, b): 0.2 * near[i, j] + 0.8 * words_cosine(a, b)
+        for i, a in enumerate(names)
+        for j, b in enumerate(names)
+        if i != j
+    }
+
+
+def test_similar_accounts_are_ranked_by_meaning_and_by_the_words_that_tell_them_apart(house: House) -> None:
+    expected = account_oracle(house)
+    for name in ("Abraham Lincoln", "George Washington"):
+        rows = house.simrec("accounts", name, "-n", 9, "--json").rows
+        scores = {other: score for (one, other), score in expected.items() if one == name}
+        assert [row["score"] for row in rows] == pytest.approx(sorted(scores.values(), reverse=True), abs=2e-3)
+        assert [row["score"] for row in rows] == pytest.approx([scores[row["id"]] for row in rows], abs=2e-3)

@@ -105,6 +105,23 @@ def test_auto_asks_held_out_articles_for_the_share(house: House, tmp_path: Path)
     assert Lexical.open(release(auto) / "lexical.npz").weight == chosen
 
 
+def test_what_words_weigh_stays_until_the_corpus_has_doubled(house: House, tmp_path: Path) -> None:
+    shutil.copytree(house.folder, tmp_path / "house")
+    grown = House(tmp_path / "house")
+    (weights,) = (grown.workspace / "lexical").iterdir()
+    before = weights.read_bytes()
+    grown.write_articles([*grown.articles, {"id": "new", "text": "Entirely other words, never said before."}])
+    assert grown.job().code == 0
+    assert weights.read_bytes() == before
+    more = [
+        {**article, "id": f"again/{article['id']}", "text": f"Again. {article['text']}"} for article in grown.articles
+    ]
+    grown.write_articles([*grown.articles, *more])
+    assert grown.job().code == 0
+    assert weights.read_bytes() != before
+    assert Lexical.open(release(grown) / "lexical.npz").texts == 2 * 401
+
+
 def test_no_words_no_files(published: House) -> None:
     assert not list((published.workspace / "releases").glob("*/terms.npy"))
     assert not (published.workspace / "lexical").exists()

@@ -28,14 +28,20 @@ def write_training(path: Path, history: History, norms: Sequence[float]) -> None
 
 
 def write_comparison(path: Path, rows: Sequence[Mapping[str, Any]], norms: Mapping[str, Sequence[float]]) -> None:
-    """Plot cells side by side as SVG: held-out score, and the gradient by distance in time."""
+    """Plot cells side by side as SVG: held-out score, speed, and the gradient by distance in time."""
     figure = Figure(figsize=SIZE, layout="constrained")
-    left, right = figure.subplots(1, 2)
-    bars = left.bar([str(row["cell"]) for row in rows], [float(row["held_out"]) for row in rows])
-    left.bar_label(bars, fmt="%.3f")
-    left.set(title="score on what was held out")
-    _gradients(right, norms)
+    quality, speed, reach = figure.subplots(1, 3, width_ratios=[1, 1, 1.6])
+    cells = [str(row["cell"]) for row in rows]
+    _bars(quality, cells, [row["held_out"] for row in rows], "%.3f", "score on what was held out")
+    _bars(speed, cells, [row["articles_a_second"] for row in rows], "%.0f", "articles a second")
+    _gradients(reach, norms)
     _save(figure, path)
+
+
+def _bars(axes: Axes, names: Sequence[str], values: Sequence[float], form: str, title: str) -> None:
+    axes.bar_label(axes.bar(names, values), fmt=form)
+    axes.set(title=title)
+    axes.margins(y=0.1)
 
 
 def _gradients(axes: Axes, norms: Mapping[str, Sequence[float]]) -> None:

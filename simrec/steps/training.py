@@ -84,11 +84,12 @@ def compare(workspace: Workspace, config: Config, cells: Sequence[str], plot: Pa
 
     Nothing in the workspace changes.
     """
+    training = _training()  # first: its libraries are to be silent
+
     from simrec.encoder import begin, material
     from simrec.encoder.gradients import reach
     from simrec.encoder.plots import write_comparison
 
-    training = _training()
     with Store.open(workspace.articles_db) as store:
         gathered = material.gather(store, config, [])
     rows, norms = [], {}

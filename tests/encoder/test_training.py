@@ -257,6 +257,7 @@ def test_cells_are_compared_and_nothing_is_kept(ingested: House) -> None:
         "train", "--compare", "rnn,gru", "--plot", plot, "--json", "-c", ingested.folder / "config.toml"
     )
     assert ran.code == 0, ran.err
+    assert "oneDNN" not in ran.err, "libraries speak on stderr before they are told not to"
     assert [row["cell"] for row in ran.rows] == ["rnn", "gru"]
     assert all(
         0 < row["held_out"] <= 1 and row["articles_a_second"] > 0 and 1 <= row["gradient_reach"] <= 96

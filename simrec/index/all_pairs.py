@@ -94,10 +94,9 @@ class _AllPairs:
     def _settle(self, number: int) -> np.ndarray:
         """Keep the best k of each row of a block; what is worse than the last of them matters no more."""
         best = ranked.first(np.concatenate(self.waiting[number]), self.k)
-        own = ranked.owners(best)
-        last = np.flatnonzero(np.bincount(own)[own] == self.k)[self.k - 1 :: self.k]  # of the rows that have k
-        rows = self.blocks[number].start + own[last]
-        self.floors[rows] = np.maximum(self.floors[rows], ranked.cosines_of(best[last]) - ROUNDING)
+        own, cosines = ranked.last_of_full(best, self.k)
+        rows = self.blocks[number].start + own
+        self.floors[rows] = np.maximum(self.floors[rows], cosines - ROUNDING)
         self.waiting[number], self.waiting_count[number] = [best], len(best)
         return best
 

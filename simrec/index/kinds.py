@@ -9,7 +9,7 @@ auto takes the first kind of this table that is for so many rows and needs no mo
 | ivf_pq   | all else                            | 4.25 dim + 8          | dim / 4 + 8                           |
 | hnsw     | by name only: no deletes, slow build | 8 dim + 300           | 4 dim + 270                           |
 
-`python -m tests.benchmarks.index` prints the measurements that this rests on; docs/design.md has them.
+`python -m tests.benchmarks.index` prints the measurements that this rests on; README.md has them.
 """
 
 from typing import Any

@@ -1,6 +1,5 @@
 """The neighbour graph: the nearest rows of every row, scored exactly, on disk as it grows."""
 
-import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +12,9 @@ from simrec.errors import ReleaseError
 from simrec.index import ranked
 from simrec.index.all_pairs import all_pairs
 from simrec.index.search import Index, rank
+from simrec.index.vectors import header, write
 
+PACKED = "<u8"  # packed neighbours in a .npy file
 BLOCK = 512
 PART = 64 * BLOCK  # rows that are lost if the run is killed
 SPARE = 28  # neighbours beyond those asked for, so that one that is deleted seldom has to be searched for anew
@@ -58,9 +59,7 @@ def build(index: Index, vectors: np.ndarray, k: int, path: Path) -> Graph:
             for block, found in all_pairs(vectors, width + ranked.SLACK):
                 packed[block] = rank(vectors[block], ranked.rows_of(found), vectors, width)
                 bar.update(len(block))
-            with files.atomic_path(path) as temporary, temporary.open("wb") as file:
-                file.write(header(packed.shape))
-                file.write(packed.data)
+            write(path, [packed], (rows, width), PACKED)
         else:
             _search_all(index, vectors, width, path, bar)
     return Graph.open(path)
@@ -71,7 +70,7 @@ def _search_all(index: Index, vectors: np.ndarray, width: int, path: Path, bar: 
     order, index = index.list_order(), index.for_batches()
     growing, done = path.with_suffix(".growing"), path.with_suffix(".done")
     if not done.exists():
-        files.allocate(growing, header((len(order), width)), len(order) * width * ranked.NONE.itemsize)
+        files.allocate(growing, header((len(order), width), PACKED), len(order) * width * ranked.NONE.itemsize)
         files.write(done, b"")
     finished = set(map(json.loads, done.read_text(encoding="utf-8").splitlines()))
     for start in range(0, len(order), PART):
@@ -95,13 +94,6 @@ def _neighbours(index: Index, vectors: np.ndarray, rows: np.ndarray, width: int)
     whole[:, : found.shape[1]] = found
     whole.sort(axis=1)
     return whole[:, :width]
-
-
-def header(shape: tuple[int, ...]) -> bytes:
-    """Return how a .npy file of packed rows begins."""
-    begin = io.BytesIO()
-    np.lib.format.write_array_header_1_0(begin, {"descr": "<u8", "fortran_order": False, "shape": shape})
-    return begin.getvalue()
 
 
 def pairs(graph: Graph, k: int) -> Iterator[tuple[int, int, int, float]]:

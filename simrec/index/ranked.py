@@ -51,6 +51,13 @@ def first(owned: np.ndarray, k: int) -> np.ndarray:
     return kept
 
 
+def last_of_full(best: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return, of ordered neighbours, the owners that have k, int64, and the cosines of their k-th, float32."""
+    own = owners(best)
+    last = np.flatnonzero(np.bincount(own)[own] == k)[k - 1 :: k]
+    return own[last], cosines_of(best[last])
+
+
 def table(owned: np.ndarray, count: int, k: int) -> np.ndarray:
     """Return ordered neighbours, at most k of each of `count` owners, as packed rows [count, k] that end with NONE."""
     own = owners(owned)

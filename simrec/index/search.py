@@ -118,12 +118,11 @@ class Index:
         """
         k = min(k, self.facts.rows)
         queries = np.ascontiguousarray(queries, np.float32)
-        more = k + ranked.SLACK
+        more = min(self._more(k), self.facts.rows)
         if self._index is None:
-            _, found = faiss.knn(queries, self._float32(), min(more, self.facts.rows), faiss.METRIC_INNER_PRODUCT)
+            _, found = faiss.knn(queries, self._float32(), more, faiss.METRIC_INNER_PRODUCT)
         else:
-            most = more + REFINED if kinds.has_codes_only(self._index) else more
-            _, found = self._index.search(queries, min(most, self.facts.rows))
+            _, found = self._index.search(queries, more)
         return rank(queries, found, self._vectors, k)
 
     def search_among(self, query: np.ndarray, rows: np.ndarray, k: int) -> np.ndarray:
@@ -133,14 +132,17 @@ class Index:
         """
         query = unit(query)
         if self.facts.lists and len(rows) > LOOKED_THROUGH:
-            more = k + ranked.SLACK + (REFINED if kinds.has_codes_only(self._index) else 0)
             parameters = kinds.among(self._index, rows, self.facts.effort)
-            found = self._index.search(np.ascontiguousarray(query[None]), more, params=parameters)[1]
+            found = self._index.search(np.ascontiguousarray(query[None]), self._more(k), params=parameters)[1]
             best: np.ndarray = rank(query[None], found, self._vectors, k)[0]
             if (best != ranked.NONE).all():
                 return best
         found_rows, scores = nearest(query, self._vectors, rows, k)
         return ranked.pack(np.array(scores), np.array(found_rows, np.int64))
+
+    def _more(self, k: int) -> int:
+        """Return how many rows to ask FAISS for, so that the k best of them are those of all."""
+        return k + ranked.SLACK + (REFINED if kinds.has_codes_only(self._index) else 0)
 
     def list_order(self) -> np.ndarray:
         """Return all rows, int64 [rows], those of one inverted list together: neighbours ask for the same lists."""
@@ -159,7 +161,8 @@ class Index:
         asked = np.linspace(0, rows - 1, QUERIES, dtype=np.int64)
         k = min(k, rows - 1)
         worst = self._worst_true(asked, k)
-        low, high = kinds.efforts(self._index)
+        low, most = kinds.efforts(self._index)
+        high = most
         while low < high:
             middle = (low + high) // 2
             kinds.set_effort(self._index, middle)
@@ -167,7 +170,6 @@ class Index:
                 high = middle
             else:
                 low = middle + 1
-        most = kinds.efforts(self._index)[1]
         judged = self._judged(asked[1::2], worst[1::2], k, low)
         while judged.facts.recall < target and judged.facts.effort < most:  # the other half may be the harder one
             more = min(most, judged.facts.effort + max(1, judged.facts.effort // 10))

@@ -9,8 +9,9 @@ import numpy as np
 from simrec import files, log
 from simrec.index import ranked
 from simrec.index.all_pairs import MOST_WAITING, ROUNDING
-from simrec.index.neighbours import Graph, header
+from simrec.index.neighbours import PACKED, Graph
 from simrec.index.search import cosines, rank
+from simrec.index.vectors import header
 
 CHUNK = 2_048  # rows of the graph that are brought up to date together: they stay in the cache
 ASKED = 2_048  # rows that ask at once
@@ -56,7 +57,7 @@ def update(graph: Graph, vectors: np.ndarray, change: Change, k: int, path: Path
     """
     work = _Update(graph, vectors, change, k)
     with files.atomic_path(path) as temporary, temporary.open("wb") as file:
-        file.write(header((len(vectors), graph.width)))
+        file.write(header((len(vectors), graph.width), PACKED))
         begin, line = file.tell(), graph.width * work.packed.itemsize
         with log.progress("neighbours", len(vectors)) as bar:
             for start in range(0, len(vectors), CHUNK):
@@ -165,10 +166,9 @@ class _Update:
         """Keep the best candidates of those that ask; what is worse than the last of them matters no more."""
         most = self.width + ranked.SLACK
         best = ranked.first(np.concatenate(self.waiting[number]), most)
-        own = ranked.owners(best)
-        last = np.flatnonzero(np.bincount(own)[own] == most)[most - 1 :: most]
-        rows = self.tiles[number].start + own[last]
-        self.floors[rows] = np.maximum(self.floors[rows], ranked.cosines_of(best[last]) - ROUNDING)
+        own, near = ranked.last_of_full(best, most)
+        rows = self.tiles[number].start + own
+        self.floors[rows] = np.maximum(self.floors[rows], near - ROUNDING)
         self.waiting[number] = [best]
         return best
 

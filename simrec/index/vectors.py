@@ -1,5 +1,6 @@
 """Vectors on disk and in memory: half precision at rest, unit single precision to compute with."""
 
+import io
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -18,11 +19,17 @@ def write(path: Path, blocks: Iterable[np.ndarray], shape: tuple[int, int], dtyp
     Through a file and not a mapping: on a full disk a write fails with an error, a mapping with a
     signal that kills the process.
     """
-    header = {"descr": dtype, "fortran_order": False, "shape": shape}
     with files.atomic_path(path) as temporary, temporary.open("wb") as file:
-        np.lib.format.write_array_header_1_0(file, header)
+        file.write(header(shape, dtype))
         for block in blocks:
             file.write(np.ascontiguousarray(block, dtype=dtype).data)
+
+
+def header(shape: tuple[int, ...], dtype: str) -> bytes:
+    """Return how a .npy file of that shape begins."""
+    begin = io.BytesIO()
+    np.lib.format.write_array_header_1_0(begin, {"descr": dtype, "fortran_order": False, "shape": shape})
+    return begin.getvalue()
 
 
 def read_unit(path: Path) -> np.ndarray:

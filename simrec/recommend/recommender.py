@@ -102,8 +102,8 @@ class Recommender:
     def similar(self, article_id: str, n: int, filters: Filters = Filters()) -> list[Hit]:
         """Return the n articles most similar to one, best first, ties in order of id.
 
-        They come from the release's table; with filters, or beyond the table's length, from an exact
-        search of the stored vectors, so that a filter never shortens the answer. UnknownIdError.
+        They come from the release's table; with filters, or beyond the table's length, from a search
+        among all that pass, so that a filter never shortens the answer. UnknownIdError.
         """
         row = self._row("articles", article_id)
         (stored,) = self._db.execute("SELECT similar_articles FROM facts").fetchone()

@@ -36,13 +36,13 @@ def embed(workspace: Workspace, config: Config) -> Outcome:
     with log.progress("embed", total=len(missing)) as bar:
         for encoded in local.run(room.embed_shard, tasks, workers):
             bar.update(encoded)
-    _weigh_words(workspace, config, len(keys))
+    _weigh_words(workspace, config, keys)
     termless = _write_terms(workspace, config, keys)
     sentence = f"{len(missing):,} texts encoded by {encoder_id}, {len(keys) - len(missing):,} were in the cache"
     return Outcome(sentence, len(keys), len(missing), skipped=not (missing or termless))
 
 
-def _weigh_words(workspace: Workspace, config: Config, texts: int) -> None:
+def _weigh_words(workspace: Workspace, config: Config, keys: list[bytes]) -> None:
     """Fit the word weights, and choose their share in a score, where there are none or the corpus has outgrown them."""
     from simrec.encoder.lexical import MOST_CHARS, Lexical
     from simrec.encoder.runtime import Encoder
@@ -50,14 +50,13 @@ def _weigh_words(workspace: Workspace, config: Config, texts: int) -> None:
     from simrec.evaluate import suites
 
     path = workspace.lexical(encoder_id_of(workspace))
-    if config.recommend.lexical_weight == 0 or not texts:
+    if config.recommend.lexical_weight == 0 or not keys:
         return
-    if path.exists() and texts <= OUTGROWN * Lexical.open(path).texts:
+    if path.exists() and len(keys) <= OUTGROWN * Lexical.open(path).texts:
         return
     workspace.lexicals.mkdir(exist_ok=True)
     encoder = Encoder(workspace.encoder(encoder_id_of(workspace)), local.worker_count(config.engine.workers))
     with Store.open(workspace.articles_db) as store:
-        keys = store.text_keys()
         parts = (keys[start : start + GATHERED_TEXTS] for start in range(0, len(keys), GATHERED_TEXTS))
         lexical = Lexical.fit(encoded_text(*article) for part in parts for article in store.texts(part, MOST_CHARS))
         sample = suites.sample(store.sample(config.evaluate.sample), boundary_of(workspace, config))

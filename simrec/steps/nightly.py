@@ -13,7 +13,6 @@ from simrec.steps.outcome import Outcome, boundary_of, encoder_id_of, lexical_of
 from simrec.workspace import Workspace
 
 if TYPE_CHECKING:
-    from simrec.encoder.lexical import Lexical
     from simrec.index.refresh import Before
 
 logger = logging.getLogger(__name__)
@@ -75,21 +74,26 @@ def _before(workspace: Workspace) -> "Before | None":
 def _gather_vectors(workspace: Workspace, path: Path) -> list[str]:
     """Write the vectors of all articles in order of id; return the ids."""
     from simrec.encoder.folder import check
+
+    encoder_id = encoder_id_of(workspace)
+    return _gather(workspace, encoder_id, path, check(workspace.encoder(encoder_id)).dim, "<f2")
+
+
+def _gather(workspace: Workspace, name: str, path: Path, width: int, dtype: str) -> list[str]:
+    """Write what a cache holds of all articles, in order of id; return the ids."""
     from simrec.encoder.shards import Cache
     from simrec.index import vectors
 
-    encoder_id = encoder_id_of(workspace)
     with Store.open(workspace.articles_db) as store:
-        keys = list(store.keys())
-    cache = Cache(workspace.embeddings(encoder_id))
-    missing = cache.missing([text_key for _, _, text_key in keys])
+        rows = list(store.keys())
+    keys = [text_key for _, _, text_key in rows]
+    cache = Cache(workspace.embeddings(name))
+    missing = cache.missing(keys)
     if missing:
-        raise ReleaseError(f"{len(missing):,} articles have no vector of {encoder_id}; run simrec embed first")
-    text_keys = [text_key for _, _, text_key in keys]
-    parts = (text_keys[start : start + GATHERED_ROWS] for start in range(0, len(keys), GATHERED_ROWS))
-    dim = check(workspace.encoder(encoder_id)).dim
-    vectors.write(path, map(cache.gather, parts), shape=(len(keys), dim))
-    return [article_id for article_id, _, _ in keys]
+        raise ReleaseError(f"{len(missing):,} articles have no vector of {name}; run simrec embed first")
+    parts = (keys[start : start + GATHERED_ROWS] for start in range(0, len(keys), GATHERED_ROWS))
+    vectors.write(path, map(cache.gather, parts), (len(keys), width), dtype)
+    return [article_id for article_id, _, _ in rows]
 
 
 def recommend(workspace: Workspace, config: Config) -> Outcome:
@@ -101,6 +105,7 @@ def recommend(workspace: Workspace, config: Config) -> Outcome:
 
     import numpy as np
 
+    from simrec.encoder.lexical import TERMS
     from simrec.index import neighbours, vectors
     from simrec.recommend import bulk, tables
     from simrec.recommend.accounts import similar_accounts
@@ -114,7 +119,8 @@ def recommend(workspace: Workspace, config: Config) -> Outcome:
     lexical = lexical_of(workspace, config)
     ranking, terms = graph, None
     if lexical:
-        _gather_terms(workspace, lexical, staged)
+        _gather(workspace, lexical.id, staged / "terms.npy", TERMS, "<u4")
+        lexical.save(staged / "lexical.npz")  # a question's own terms are made with it
         terms = np.load(staged / "terms.npy", mmap_mode="r", allow_pickle=False)
         ranking = rescored(graph, terms, lexical.weight, config.index.candidates, most.similar_articles)
     owners, path = [article.account for article in articles], staged / "accounts.npy"
@@ -134,23 +140,6 @@ def recommend(workspace: Workspace, config: Config) -> Outcome:
     )
     files.remove(path)
     return Outcome(f"{len(ids):,} articles, {len(names):,} accounts", len(ids), len(ids) + len(names))
-
-
-def _gather_terms(workspace: Workspace, lexical: "Lexical", staged: Path) -> None:
-    """Write the terms of all articles in order of id, and the weights that a question's own terms are made with."""
-    from simrec.encoder.lexical import TERMS
-    from simrec.encoder.shards import Cache
-    from simrec.index import vectors
-
-    with Store.open(workspace.articles_db) as store:
-        rows = list(store.keys())
-    keys = [text_key for _, _, text_key in rows]
-    cache = Cache(workspace.embeddings(lexical.id))
-    if cache.missing(keys):
-        raise ReleaseError(f"some articles have no words of {lexical.id}; run simrec embed first")
-    parts = (keys[start : start + GATHERED_ROWS] for start in range(0, len(keys), GATHERED_ROWS))
-    vectors.write(staged / "terms.npy", map(cache.gather, parts), (len(keys), TERMS), "<u4")
-    lexical.save(staged / "lexical.npz")
 
 
 def evaluate(workspace: Workspace, config: Config) -> Outcome:

@@ -156,6 +156,35 @@ def test_upsert_touches_only_what_changed(fresh: House) -> None:
     assert found[ROWS[0]["id"]]["text"] == "Entirely new words."
 
 
+def test_files_that_did_not_change_are_not_read_again(fresh: House) -> None:
+    (fresh.folder / "folder").mkdir()
+    (fresh.folder / "folder" / "post.txt").write_text("Words of a file.")
+    write_jsonl(fresh.folder / "articles.jsonl", ROWS)
+    fresh.configure("[[sources]]\npath = 'folder'\n[ingest]\nsync = true\ndeletions = 'gone.txt'\n")
+    (fresh.folder / "gone.txt").write_text("")
+
+    def rows_read() -> int:
+        assert fresh.step("ingest").code == 0
+        return int(fresh.last_steps()["ingest"]["rows_in"])
+
+    assert [rows_read(), rows_read()] == [41, 0]
+    changes = {
+        "articles.jsonl": "".join(json.dumps(row) + "\n" for row in ROWS[1:]),
+        "folder/post.txt": "Other words of a file.",
+        "folder/new.txt": "Words of a new file.",
+        "gone.txt": "new.txt",
+    }
+    for name, content in changes.items():
+        (fresh.folder / name).write_text(content)
+        assert (name, rows_read() > 0, rows_read()) == (name, True, 0)
+    assert stored(fresh).keys() == {"post.txt", *(row["id"] for row in ROWS[1:])}
+    assert stored(fresh)["post.txt"]["text"] == "Other words of a file."
+    write_jsonl(fresh.folder / "other.jsonl", [{"id": ROWS[1]["id"], "text": "From another file."}])
+    assert ingest(fresh, fresh.folder / "other.jsonl").code == 0
+    assert rows_read() > 0, "what another source has brought in is not what these files hold"
+    assert stored(fresh)[ROWS[1]["id"]]["text"] != "From another file."
+
+
 def test_a_text_no_article_has_any_more_is_gone(fresh: House) -> None:
     twins = [{"id": "a", "text": "Shared words."}, {"id": "b", "text": "Shared words."}]
     ingest(fresh, write_jsonl(fresh.folder / "a.jsonl", twins))

@@ -113,6 +113,21 @@ _step_command("publish", "Publish the new release if it passes the gates.")
 
 
 @cli.command()
+@click.argument("target", metavar="[TARGET]", required=False)
+@click.option("--format", "form", type=click.Choice(["jsonl", "csv", "parquet"]), default="jsonl", help="Of the files.")
+@_step
+def export(target: str | None, form: str, workspace: Path, config_path: Path | None, verbose: bool) -> None:
+    """Write the current release's tables to TARGET, a folder or a database's URL, or to the configured sinks."""
+    from simrec.config import with_sink
+
+    config = _config(config_path, verbose)
+    config = with_sink(config, target, form) if target else config
+    if not config.sinks:
+        raise UsageError("nowhere to export to: name a folder or a database's URL, or configure [[sinks]]")
+    _run("export", Workspace.open(workspace), config)
+
+
+@cli.command()
 @click.option("--compare", metavar="CELLS", help="Only compare cells, such as rnn,lstm,gru; nothing is kept.")
 @click.option("--plot", type=Path, default=Path("compare.svg"), show_default=True, help="Where --compare plots to.")
 @_json

@@ -79,7 +79,7 @@ def _filters(command: Command) -> Command:
 @cli.command()
 @click.argument("paths", nargs=-1)
 @click.option("--field", "fields", multiple=True, metavar="NAME=COLUMN", help="Which column or key holds what.")
-@click.option("--format", type=click.Choice(["auto", "jsonl", "csv", "parquet", "folder"]), default="auto")
+@click.option("--format", type=click.Choice(["auto", "jsonl", "csv", "parquet", "feed", "folder"]), default="auto")
 @click.option("--body", type=click.Choice(["auto", "text", "html", "markdown"]), default="auto")
 @click.option("--delete", "deletions", type=Path, help="A file of article ids to delete, one a line.")
 @click.option("--sync", is_flag=True, help="Delete the articles that are in none of the sources.")
@@ -89,7 +89,7 @@ def ingest(
 ) -> None:
     """Bring articles in from PATHS, or from the configured sources.
 
-    PATHS are JSONL (also .gz, .bz2, .xz), CSV or Parquet files, or folders of text, Markdown and HTML files.
+    PATHS are JSONL, CSV, RSS or Atom (also .gz, .bz2, .xz) or Parquet files, or folders of text, Markdown and HTML.
     """
     from simrec.config import with_sources
 

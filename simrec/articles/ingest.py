@@ -8,7 +8,7 @@ from pathlib import Path
 from simrec import files, log
 from simrec.articles import cleaning
 from simrec.articles.mapping import Mapping
-from simrec.articles.readers import Row, files_of, read
+from simrec.articles.readers import Row, files_of, opening, read
 from simrec.articles.store import Change, Marks, Reject, Store
 from simrec.config import Config, Source
 from simrec.errors import GateError, UsageError, missing_extra
@@ -101,9 +101,10 @@ def _checksum(config: Config) -> str:
     if not config.sources or any(source.url for source in config.sources):
         return ""
     digest = hashlib.sha256(repr([cleaning.VERSION, config.sources, config.fields, config.ingest]).encode())
-    deletions = [Path(config.ingest.deletions)] if config.ingest.deletions else []
-    for path in [*(path for source in config.sources for path in files_of(source)), *deletions]:
-        digest.update(f"\n{path} {files.sha256(path)}".encode())
+    digest.update("\n".join(_listed(config.ingest.deletions)).encode())
+    for path in (path for source in config.sources for path in files_of(source)):
+        with opening(path):
+            digest.update(f"\n{path} {files.sha256(path)}".encode())
     return digest.hexdigest()
 
 

@@ -65,8 +65,8 @@ class _Pulled:
     def __init__(self, connection: Connection, source: Source) -> None:
         self._connection = connection.execution_options(stream_results=True, max_row_buffer=FETCHED_ROWS)
         self._query = source.query.strip().rstrip(";")
-        self._watermark = connection.dialect.identifier_preparer.quote(source.watermark) if source.watermark else ""
         self._quote = connection.dialect.identifier_preparer.quote
+        self._watermark = self._quote(source.watermark)
 
     def columns(self) -> list[str]:
         with self._ask("SELECT *", "WHERE 1 = 0") as nothing:
@@ -112,7 +112,7 @@ def _shown(query: str) -> str:
 def _behind(newest: Any, since: Any) -> bool:
     """Tell whether the newest row is older than the one remembered, or cannot be compared with it any more."""
     try:
-        return newest is None or bool(newest < since)
+        return newest is None or not newest >= since
     except TypeError:
         return True
 

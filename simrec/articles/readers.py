@@ -7,6 +7,7 @@ import json
 import lzma
 import zlib
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -42,12 +43,22 @@ LONGEST_CSV_FIELD = 1 << 28
 def read(source: Source, fields: Fields) -> Iterator[Row]:
     """Yield the rows of every file of a source, in order of name.
 
-    Raises UsageError where nothing is found and ConfigError where a table lacks the id column; fields
-    with an empty id read a table that needs none.
+    Raises UsageError where nothing is found and ConfigError where a file cannot be opened or a table lacks
+    the id column; fields with an empty id read a table that needs none.
     """
     for path in _paths(source.path):
         kind = _format(path) if source.format == "auto" else source.format
-        yield from READERS[kind](path, fields)
+        with opening(path):
+            yield from READERS[kind](path, fields)
+
+
+@contextmanager
+def opening(path: Path) -> Iterator[None]:
+    """Turn a file that cannot be opened into a ConfigError that names it."""
+    try:
+        yield
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror}); nothing was changed") from error
 
 
 def files_of(source: Source) -> Iterator[Path]:

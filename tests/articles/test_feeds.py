@@ -88,7 +88,6 @@ def test_a_feed_that_is_cut_short_keeps_its_whole_entries_and_fails_the_run(fres
     [
         ("This is no XML.", "not RSS or Atom (syntax error)"),
         ("", "not RSS or Atom (it is XML of another kind, or empty)"),
-        ("/etc/passwd", "not RSS or Atom"),
         (
             "<urlset><url><loc>https://a.example</loc></url></urlset>",
             "not RSS or Atom (it is XML of another kind, or empty)",
@@ -104,6 +103,11 @@ def test_what_is_no_feed_is_one_sentence_and_nothing_changes(fresh: House, conte
     ran = ingest(fresh, path)
     assert (ran.code, f"{path}, line 1: " in ran.err, says in ran.err) == (7, True, True), ran.err
     assert ("Traceback" in ran.err, len(stored(fresh))) == (False, 0)
+
+
+def test_a_file_that_names_a_feed_is_not_that_feed(fresh: House) -> None:
+    ran = ingest(fresh, write(fresh, str(write(fresh, RSS, "other.rss"))))
+    assert (ran.code, "not RSS or Atom" in ran.err, len(stored(fresh))) == (7, True, 0), ran.err
 
 
 def test_an_entry_that_cannot_be_taken_is_named(fresh: House) -> None:

@@ -363,6 +363,24 @@ def test_a_wrong_ingest_is_one_sentence(fresh: House, arguments: list[str], code
     assert (ran.code, says in ran.err, "Traceback" in ran.err) == (code, True, False), ran.err
 
 
+@pytest.mark.parametrize(
+    "sources", ["", "[[sources]]\nurl = 'sqlite:///news.db'\nquery = 'SELECT 1 AS id, 2 AS text'\n"]
+)
+def test_a_file_that_cannot_be_opened_is_named_and_nothing_changes(fresh: House, sources: str) -> None:
+    write_jsonl(fresh.folder / "articles.jsonl", ROWS)
+    with closing(sqlite3.connect(fresh.folder / "news.db")) as db:
+        db.execute("CREATE TABLE news (id)")
+    (fresh.folder / "part-1.jsonl").symlink_to("nowhere")
+    (fresh.folder / "part-2.jsonl").mkdir()
+    fresh.configure(f"{sources}[[sources]]\npath = 'part-1*.jsonl'\n")
+    ran = fresh.step("ingest")
+    assert (ran.code, "part-1.jsonl: cannot be read (No such file or directory)" in ran.err) == (3, True), ran.err
+    fresh.configure(f"{sources}[[sources]]\npath = 'part-2*.jsonl'\nformat = 'jsonl'\n")
+    ran = fresh.step("ingest")
+    assert (ran.code, "part-2.jsonl: cannot be read (Is a directory)" in ran.err) == (3, True), ran.err
+    assert not stored(fresh)
+
+
 def test_an_empty_file_is_an_empty_corpus(fresh: House) -> None:
     (fresh.folder / "a.jsonl").write_text("")
     (fresh.folder / "b.csv").write_text("")

@@ -117,7 +117,7 @@ def test_a_refused_pull_is_pulled_again(fresh: House, news: Database) -> None:
     insert(news, [("a", "Words.", 0)])
     configure(fresh, news.url, more="[ingest]\nmax_reject_share = 0.0\n")
     ingest(fresh)
-    insert(news, [*((f"bad{n}", "", 5) for n in range(11)), ("good", "Words.", 5)])
+    insert(news, [*((f"bad{n}", "", 5) for n in range(11)), ("good", "Words.", 6)])
     ran = ingest(fresh, 7)
     assert "id 'bad0': no text in 'text'" in ran.err
     assert texts(fresh).keys() == {"a"}

@@ -252,8 +252,8 @@ def with_sources(
 
 def with_sink(config: Config, target: str, form: str) -> Config:
     """Return the configuration with one sink, a folder or a database's URL, instead of those it has."""
-    sink = Sink(url=target) if "://" in target or target.startswith("$") else Sink(path=target, format=form)  # type: ignore[arg-type]
-    return msgspec.structs.replace(config, sinks=(sink,))
+    place = {"url": target} if "://" in target or target.startswith("$") else {"path": target, "format": form}
+    return msgspec.structs.replace(config, sinks=(msgspec.convert(place, Sink),))
 
 
 def _resolve(config: Config, folder: Path) -> Config:

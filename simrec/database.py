@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError, NoSuchModuleError, SQLAlchemyError
 from simrec.errors import ConfigError, missing_extra
 
 DRIVERS = {"postgres": "postgresql+psycopg", "postgresql": "postgresql+psycopg", "mysql": "mysql+pymysql"}
-PATIENCE = 30  # seconds for a server to answer at all
+PATIENCE = 30  # seconds for a server to answer, or for SQLite's lock
 
 
 @contextmanager
@@ -60,7 +60,7 @@ def is_sqlite(address: URL) -> bool:
 
 @contextmanager
 def _connect(address: URL) -> Iterator[Connection]:
-    options = {} if is_sqlite(address) else {"connect_timeout": PATIENCE}
+    options = {"timeout" if is_sqlite(address) else "connect_timeout": PATIENCE}
     try:
         engine = create_engine(address, poolclass=NullPool, connect_args=options)
     except NoSuchModuleError as error:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from simrec import files, log
+from simrec import __version__, files, log
 from simrec.articles import cleaning
 from simrec.articles.mapping import Mapping
 from simrec.articles.readers import Row, files_of, opening, read
@@ -100,7 +100,8 @@ def _checksum(config: Config) -> str:
     """Return what stands for all that files can bring in by this configuration; nothing where a database can too."""
     if not config.sources or any(source.url for source in config.sources):
         return ""
-    digest = hashlib.sha256(repr([cleaning.VERSION, config.sources, config.fields, config.ingest]).encode())
+    rules = [__version__, cleaning.VERSION, config.sources, config.fields, config.ingest]
+    digest = hashlib.sha256(repr(rules).encode())
     digest.update("\n".join(_listed(config.ingest.deletions)).encode())
     for path in (path for source in config.sources for path in files_of(source)):
         with opening(path):

@@ -16,9 +16,9 @@ from simrec.sinks.tables import KEY, Difference, Disordered, Released, Row, Tabl
 
 logger = logging.getLogger(__name__)
 
-
 Earlier = Callable[[str, str], Table | None]
 
+NOT_OURS = "nothing was changed. Empty or rename it, or name another database"
 LONGEST_KEY = 512  # characters, of an id
 NAME = String(LONGEST_KEY).with_variant(mysql.VARCHAR(LONGEST_KEY, collation="utf8mb4_bin"), "mysql", "mariadb")
 TYPES = {"text": Text(), "integer": BigInteger(), "real": Double(), "truth": Boolean()}
@@ -46,6 +46,11 @@ class Written:
     changed: int = 0
     removed: int = 0
 
+    def add(self, step: Difference) -> None:
+        self.added += len(step.added)
+        self.changed += len(step.changed)
+        self.removed += len(step.removed)
+
     def __str__(self) -> str:
         return f"{self.added:,} rows added, {self.changed:,} changed, {self.removed:,} removed"
 
@@ -64,41 +69,94 @@ def write(url: str, tables: Sequence[Table], release: Released, now: str, earlie
 
 
 def _write(url: str, tables: Sequence[Table], release: Released, now: str, earlier: Earlier) -> Written | None:
-    written, due = Written(), 0
     with database.transaction(url, create=True) as connection:
         RECORD.create(connection, checkfirst=True)
-        for table in tables:
-            target = _target(connection, table, _name(url))
-            columns = [column.name for column in target.columns]
-            held = connection.execute(sqlalchemy.select(RECORD).where(RECORD.c.table_name == table.name)).first()
-            if held and (held.release_id, held.columns) == (release.release_id, ",".join(columns)):
-                continue
-            before = earlier(held.release_id, table.name) if held and held.columns == ",".join(columns) else None
-            if held and before and held.row_count != connection.scalar(_count(target)):
-                raise _Altered
-            rows = _bring(connection, target, before, table, written)
-            connection.execute(RECORD.delete().where(RECORD.c.table_name == table.name))
-            connection.execute(RECORD.insert().values((table.name, *release, now, ",".join(columns), rows)))
-            due += 1
-    return written if due else None
+        sink = _Sink(connection, _name(url), release, earlier)
+        due = [table for table in tables if sink.bring(table, now)]
+    return sink.written if due else None
 
 
-def _target(connection: Connection, table: Table, name: str) -> sqlalchemy.Table:
-    """Return the table to write, made if it is missing; of one that is there, the columns that it has."""
-    inspector = sqlalchemy.inspect(connection)
-    keys, wanted = table.columns[:KEY], table.columns
-    if inspector.has_table(table.name):
-        there = {column["name"] for column in inspector.get_columns(table.name)}
-        if not there.issuperset(keys):
-            raise ConfigError(
-                f"{name}: its table {table.name} has no columns {' and '.join(keys)}, so it is not of simrec; "
-                "rename it, or name another database. Nothing was changed"
-            )
-        wanted = [column for column in wanted if column in there]
-    columns = [Column(column, _type(table, column), primary_key=column in keys) for column in wanted]
-    target = sqlalchemy.Table(table.name, MetaData(), *columns)
-    target.create(connection, checkfirst=True)
-    return target
+class _Sink:
+    """An open database that is brought to a release, table by table."""
+
+    def __init__(self, connection: Connection, name: str, release: Released, earlier: Earlier) -> None:
+        self._connection = connection
+        self._name = name
+        self._release = release
+        self._earlier = earlier
+        self.written = Written()
+
+    def bring(self, table: Table, now: str) -> bool:
+        """Make the database hold a table of the release; return False if it does already."""
+        target = self._target(table)
+        columns = [column.name for column in target.columns]
+        query = sqlalchemy.select(RECORD).where(RECORD.c.table_name == table.name)
+        held = self._connection.execute(query).first()
+        alike = held is not None and held.columns == ",".join(columns)
+        if held and alike and held.release_id == self._release.release_id:
+            return False
+        before = self._earlier(held.release_id, table.name) if held and alike else None
+        count = self._connection.scalar(sqlalchemy.select(sqlalchemy.func.count()).select_from(target))
+        if count and not held:
+            raise ConfigError(f"{self._name}: its table {table.name} holds rows that simrec did not write; {NOT_OURS}")
+        if held and before and count != held.row_count:
+            raise _Altered
+        self._fill(target, table) if before is None else self._change(target, before, table)
+        self._connection.execute(RECORD.delete().where(RECORD.c.table_name == table.name))
+        self._connection.execute(
+            RECORD.insert().values((table.name, *self._release, now, ",".join(columns), table.rows))
+        )
+        return True
+
+    def _target(self, table: Table) -> sqlalchemy.Table:
+        """Return the table to write, made if it is missing; of one that is there, the columns that it has."""
+        inspector = sqlalchemy.inspect(self._connection)
+        keys, wanted = table.columns[:KEY], table.columns
+        if inspector.has_table(table.name):
+            there = {column["name"] for column in inspector.get_columns(table.name)}
+            if not there.issuperset(keys):
+                raise ConfigError(f"{self._name}: its table {table.name} has no columns {', '.join(keys)}; {NOT_OURS}")
+            wanted = [column for column in wanted if column in there]
+        columns = [Column(column, _type(table, column), primary_key=column in keys) for column in wanted]
+        target = sqlalchemy.Table(table.name, MetaData(), *columns)
+        target.create(self._connection, checkfirst=True)
+        return target
+
+    def _fill(self, target: sqlalchemy.Table, table: Table) -> None:
+        """Write all rows anew."""
+        columns = [column.name for column in target.columns]
+        self.written.removed += self._connection.execute(target.delete()).rowcount
+        for rows in table.batches(columns):
+            self._connection.execute(target.insert(), _named(columns, rows))
+            self.written.added += len(rows)
+
+    def _change(self, target: sqlalchemy.Table, before: Table, after: Table) -> None:
+        """Change the rows that differ; _Altered if the table has not the rows that are to be changed."""
+        columns = [column.name for column in target.columns]
+        prefixed = [f"_{column}" for column in columns]
+        here = [column == bindparam(f"_{column.name}") for column in target.primary_key]
+        values: dict[Any, Any] = {column: bindparam(f"_{column.name}") for column in list(target.columns)[KEY:]}
+        delete, update = target.delete().where(*here), target.update().where(*here).values(values)
+        for step in difference(before.batches(columns), after.batches(columns)):
+            for statement, rows in (
+                (delete, _named(prefixed[:KEY], step.removed)),
+                (update, _named(prefixed, step.changed)),
+            ):
+                if rows and self._connection.execute(statement, rows).rowcount != len(rows):
+                    raise _Altered
+            if step.added:
+                self._insert(target, _named(columns, step.added))
+            self.written.add(step)
+
+    def _insert(self, target: sqlalchemy.Table, rows: list[dict[str, Any]]) -> None:
+        try:
+            self._connection.execute(target.insert(), rows)
+        except IntegrityError as error:
+            raise _Altered from error
+
+
+def _name(url: str) -> str:
+    return database.name_of(database.resolve(url))
 
 
 def _type(table: Table, column: str) -> Any:
@@ -106,52 +164,5 @@ def _type(table: Table, column: str) -> Any:
     return NAME if kind == "text" and column in table.columns[:KEY] else TYPES[kind]
 
 
-def _count(target: sqlalchemy.Table) -> Any:
-    return sqlalchemy.select(sqlalchemy.func.count()).select_from(target)
-
-
-def _bring(
-    connection: Connection, target: sqlalchemy.Table, before: Table | None, after: Table, written: Written
-) -> int:
-    """Bring a table from one release to another, or write it anew; return how many rows it has now."""
-    columns = [column.name for column in target.columns]
-    if before is None:
-        written.removed += connection.execute(target.delete()).rowcount
-        for rows in after.batches(columns):
-            connection.execute(target.insert(), _named(columns, rows))
-            written.added += len(rows)
-    else:
-        for step in difference(before.batches(columns), after.batches(columns)):
-            _apply(connection, target, step)
-            written.removed += len(step.removed)
-            written.changed += len(step.changed)
-            written.added += len(step.added)
-    return after.rows
-
-
-def _apply(connection: Connection, target: sqlalchemy.Table, step: Difference) -> None:
-    """Change the rows that differ; _Altered if the table has not the rows that are to be changed."""
-    columns = [column.name for column in target.columns]
-    here = [column == bindparam(f"_{column.name}") for column in target.primary_key]
-    values: dict[Any, Any] = {column: bindparam(f"_{column.name}") for column in list(target.columns)[KEY:]}
-    prefixed = [f"_{column}" for column in columns]
-    deeds = [
-        (target.delete().where(*here), _named(prefixed[:KEY], step.removed)),
-        (target.update().where(*here).values(values), _named(prefixed, step.changed)),
-    ]
-    for statement, rows in deeds:
-        if rows and connection.execute(statement, rows).rowcount != len(rows):
-            raise _Altered
-    if step.added:
-        try:
-            connection.execute(target.insert(), _named(columns, step.added))
-        except IntegrityError as error:
-            raise _Altered from error
-
-
 def _named(names: Sequence[str], rows: Sequence[Row]) -> list[dict[str, Any]]:
     return [dict(zip(names, row, strict=True)) for row in rows]
-
-
-def _name(url: str) -> str:
-    return database.name_of(database.resolve(url))

@@ -20,7 +20,7 @@ Earlier = Callable[[str, str], Table | None]
 
 NOT_OURS = "nothing was changed. Empty or rename it, or name another database"
 LONGEST_KEY = 512  # characters, of an id
-NAME = String(LONGEST_KEY).with_variant(mysql.VARCHAR(LONGEST_KEY, collation="utf8mb4_bin"), "mysql", "mariadb")
+NAME = Text().with_variant(mysql.VARCHAR(LONGEST_KEY, collation="utf8mb4_bin"), "mysql", "mariadb")
 TYPES = {"text": Text(), "integer": BigInteger(), "real": Double(), "truth": Boolean()}
 RECORD = sqlalchemy.Table(
     "simrec_release",
@@ -95,7 +95,7 @@ class _Sink:
         alike = held is not None and held.columns == ",".join(columns)
         if held and alike and held.release_id == self._release.release_id:
             return False
-        before = self._earlier(held.release_id, table.name) if held and alike else None
+        before = self._earlier(held.release_id, table.name) if held and alike and table.key else None
         count = self._connection.scalar(sqlalchemy.select(sqlalchemy.func.count()).select_from(target))
         if count and not held:
             raise ConfigError(f"{self._name}: its table {table.name} holds rows that simrec did not write; {NOT_OURS}")
@@ -111,14 +111,16 @@ class _Sink:
     def _target(self, table: Table) -> sqlalchemy.Table:
         """Return the table to write, made if it is missing; of one that is there, the columns that it has."""
         inspector = sqlalchemy.inspect(self._connection)
-        keys, wanted = table.columns[:KEY], table.columns
+        keys, wanted = table.key or table.columns[:1], table.columns
         if inspector.has_table(table.name):
             there = {column["name"] for column in inspector.get_columns(table.name)}
             if not there.issuperset(keys):
                 raise ConfigError(f"{self._name}: its table {table.name} has no columns {', '.join(keys)}; {NOT_OURS}")
             wanted = [column for column in wanted if column in there]
-        columns = [Column(column, _type(table, column), primary_key=column in keys) for column in wanted]
+        columns = [Column(column, _type(table, column), primary_key=column in table.key) for column in wanted]
         target = sqlalchemy.Table(table.name, MetaData(), *columns)
+        if not table.key:
+            sqlalchemy.Index(f"{keys[0]}_of_{table.name}", target.columns[keys[0]])
         target.create(self._connection, checkfirst=True)
         return target
 

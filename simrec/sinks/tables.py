@@ -17,7 +17,7 @@ Row = tuple[Any, ...]
 
 BATCH_ROWS = 10_000
 DECIMALS = 6  # of a score: what is beyond is the machine's, and no reason to change a row
-KEY = 2  # the first columns name a row: of what it is, and its rank
+KEY = 2  # columns name a row of a ranked table: of what it is, and its rank
 
 
 class Disordered(Exception):
@@ -62,6 +62,11 @@ class Table:
     @property
     def columns(self) -> list[str]:
         return list(self.kinds)
+
+    @property
+    def key(self) -> list[str]:
+        """The columns that name a row of a ranked table; other tables have none."""
+        return self.columns[:KEY] if self.columns[1:KEY] == ["rank"] else []
 
     def batches(self, columns: Sequence[str] | None = None) -> Iterator[list[Row]]:
         """Yield all rows in order, some thousands at a time; scores to six decimals, lists as JSON."""

@@ -20,7 +20,6 @@ from tests.conftest import House, Ran, run, speeches
 from tests.postgres import Database
 
 TABLES = ("similar_articles", "similar_accounts")
-COLUMNS = {"similar_articles": 'article, rank, "similar", score', "similar_accounts": 'account, rank, "similar", score'}
 NEW = {"id": "=new", "text": speeches()[7]["text"] + " And much more of it.", "account": "@Somebody"}
 KILL = "os.kill(os.getpid(), 9)"
 
@@ -36,25 +35,36 @@ def released(house: House, table: str, release: str = "") -> Rows:
     return [tuple(round(value, 6) if isinstance(value, float) else value for value in row.values()) for row in rows]
 
 
-def in_postgres(database: Database, table: str) -> Rows:
-    return database.run(f"SELECT {COLUMNS[table]} FROM {table} ORDER BY 1, 2")
+def columns(house: House, table: str) -> list[str]:
+    return list(parquet.read_schema(house.workspace / "releases" / house.current / f"{table}.parquet").names)
 
 
-def in_sqlite(path: Path, table: str) -> Rows:
-    with closing(sqlite3.connect(path)) as db:
-        return db.execute(f"SELECT {COLUMNS[table]} FROM {table} ORDER BY 1, 2").fetchall()
+def select(house: House, table: str) -> str:
+    quoted = ", ".join(f'"{column}"' for column in columns(house, table))
+    return f"SELECT {quoted} FROM {table} ORDER BY 1, 2"
+
+
+def in_postgres(house: House, database: Database, table: str) -> Rows:
+    return database.run(select(house, table))
+
+
+def in_sqlite(house: House, table: str) -> Rows:
+    with closing(sqlite3.connect(house.folder / "site.db")) as db:
+        return db.execute(select(house, table)).fetchall()
 
 
 def in_jsonl(path: Path) -> Rows:
     return [tuple(json.loads(line).values()) for line in path.read_text().splitlines()]
 
 
-def in_csv(path: Path) -> Rows:
+def in_csv(path: Path) -> list[list[str]]:
     with path.open(newline="") as file:
-        _, *rows = csv.reader(file)
-    return [
-        (own.removeprefix("'"), int(rank), other.removeprefix("'"), float(score)) for own, rank, other, score in rows
-    ]
+        return list(csv.reader(file))
+
+
+def as_csv(house: House, table: str) -> list[list[str]]:
+    rows = [[str(value) for value in row] for row in released(house, table)]
+    return [columns(house, table), *([f"'{cell}" if cell[:1] in "=@" else cell for cell in row] for row in rows)]
 
 
 def configure(house: House, *sinks: str) -> None:
@@ -98,7 +108,7 @@ def advance(house: House) -> None:
 
 def holds_the_release(house: House, database: Database) -> None:
     for table in TABLES:
-        assert in_postgres(database, table) == released(house, table)
+        assert in_postgres(house, database, table) == released(house, table)
     assert database.run("SELECT table_name, release_id, row_count FROM simrec_release ORDER BY 1") == [
         (table, house.current, len(released(house, table))) for table in sorted(TABLES)
     ]
@@ -112,8 +122,8 @@ def test_every_sink_holds_what_the_release_holds(house: House, database: Databas
         expected = released(house, table)
         assert len(expected) > 20
         assert in_jsonl(house.folder / "jsonl" / f"{table}.jsonl") == expected
-        assert in_csv(house.folder / "csv" / f"{table}.csv") == expected
-        assert in_sqlite(house.folder / "site.db", table) == expected
+        assert in_csv(house.folder / "csv" / f"{table}.csv") == as_csv(house, table)
+        assert in_sqlite(house, table) == expected
         path = house.workspace / "releases" / house.current / f"{table}.parquet"
         assert (house.folder / "parquet" / f"{table}.parquet").read_bytes() == path.read_bytes()
     holds_the_release(house, database)
@@ -171,13 +181,13 @@ def test_killed_midway_the_database_holds_the_old_release_and_the_next_run_the_n
     configure(house, f"url = '{database.url}'")
     if not first:
         export(house)
-    held = None if first else [in_postgres(database, table) for table in TABLES]
+    held = None if first else [in_postgres(house, database, table) for table in TABLES]
     advance(house)
     export(house, -signal.SIGKILL, before=MIDWAY.format(deed=KILL))
     if first:
         assert not database.run("SELECT * FROM pg_tables WHERE schemaname = 'public'")
     else:
-        assert [in_postgres(database, table) for table in TABLES] == held
+        assert [in_postgres(house, database, table) for table in TABLES] == held
     export(house)
     holds_the_release(house, database)
 
@@ -251,9 +261,9 @@ def test_the_nightly_job_exports_what_it_publishes(house: House) -> None:
     ran = house.job()
     assert (ran.code, house.last_steps()["export"]["state"]) == (0, "done"), ran.err
     for table in TABLES:
-        assert in_sqlite(house.folder / "site.db", table) == released(house, table)
-        assert in_csv(house.folder / "out" / f"{table}.csv") == released(house, table)
-    assert "newer" in {row[0] for row in in_sqlite(house.folder / "site.db", "similar_articles")}
+        assert in_sqlite(house, table) == released(house, table)
+        assert in_csv(house.folder / "out" / f"{table}.csv") == as_csv(house, table)
+    assert "newer" in {row[0] for row in in_sqlite(house, "similar_articles")}
     report = house.workspace / "releases" / house.current / "report.json"
     report.write_text(report.read_text().replace('"simrec": 0.', '"simrec": 1.'))
     before = (house.folder / "site.db").read_bytes()
@@ -389,9 +399,8 @@ def test_a_wrong_export_is_one_sentence(house: House, arguments: list[str], code
 def test_a_person_exports_to_a_folder_or_a_database(house: House) -> None:
     assert house.simrec("export", house.folder / "out", "--format", "csv").code == 0
     assert house.simrec("export", f"sqlite:///{house.folder / 'site.db'}").code == 0
-    expected = released(house, "similar_accounts")
-    assert in_csv(house.folder / "out" / "similar_accounts.csv") == expected
-    assert in_sqlite(house.folder / "site.db", "similar_accounts") == expected
+    assert in_csv(house.folder / "out" / "similar_accounts.csv") == as_csv(house, "similar_accounts")
+    assert in_sqlite(house, "similar_accounts") == released(house, "similar_accounts")
 
 
 def test_a_table_that_the_release_has_not_is_named(house: House) -> None:

@@ -107,7 +107,7 @@ def test_a_reason_names_words_that_both_texts_have_and_the_place_by_score(house:
     seen = 0
     for row in table(house)[::7]:
         said = row["reason"].split("; ")
-        named = [] if said[0].startswith(("same ", "number ", "seldom ")) else said[0].split(", ")
+        named = [] if said[0].startswith(("same ", "number ", "seldom ")) else list(filter(None, said[0].split(", ")))
         shared = set(words(ARTICLES[row["article"]]["text"])) & set(words(ARTICLES[row["similar"]]["text"]))
         assert set(named) <= shared, row
         one, other = ARTICLES[row["article"]], ARTICLES[row["similar"]]
@@ -165,7 +165,7 @@ def test_rules_hold_for_tables_and_questions(changed: House, options: list[str])
     own = ARTICLES[SEED]["account"]
     hits = changed.simrec("similar", SEED, *options, "--json").rows
     accounts = [hit["account"] for hit in hits]
-    others = {article["account"] for article in ARTICLES.values()} - {own}
+    others = {article["account"] for article in ARTICLES.values()} - {own, "Reposter"}  # who tells but old stories
     assert (own in accounts, len(set(accounts)), len(accounts) > 4) == (False, len(accounts), True)
     assert not options or set(accounts) == others
     newest = max(article["published_at"] for article in ARTICLES.values())

@@ -38,9 +38,9 @@ def _holds(folder: Path, release: Released, named: dict[str, Table]) -> bool:
     try:
         record = json.loads((folder / RECORD).read_bytes())
         sizes = {name: (folder / name).stat().st_size for name in named}
-    except (FileNotFoundError, ValueError):
-        return False
-    said = {name: facts["bytes"] for name, facts in record.pop("files").items()}
+        said = {name: facts["bytes"] for name, facts in record.pop("files").items()}
+    except (FileNotFoundError, ValueError, LookupError, TypeError, AttributeError):
+        return False  # there is none yet, or it is not ours: it is written
     return bool(record == release._asdict() and said == sizes)
 
 

@@ -2,7 +2,16 @@
 
 from simrec import runner, steps
 
-STEPS = [steps.ingest, steps.train, steps.embed, steps.index, steps.recommend, steps.evaluate, steps.publish]
+STEPS = [
+    steps.ingest,
+    steps.train,
+    steps.embed,
+    steps.index,
+    steps.recommend,
+    steps.evaluate,
+    steps.publish,
+    steps.export,
+]
 
 if __name__ == "__main__":
     runner.main(STEPS)

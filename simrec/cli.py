@@ -81,7 +81,7 @@ def _filters(command: Command) -> Command:
 @cli.command()
 @click.argument("paths", nargs=-1)
 @click.option("--field", "fields", multiple=True, metavar="NAME=COLUMN", help="Which column or key holds what.")
-@click.option("--format", type=click.Choice(["auto", "jsonl", "csv", "parquet", "folder"]), default="auto")
+@click.option("--format", type=click.Choice(["auto", "jsonl", "csv", "parquet", "feed", "folder"]), default="auto")
 @click.option("--body", type=click.Choice(["auto", "text", "html", "markdown"]), default="auto")
 @click.option("--delete", "deletions", type=Path, help="A file of article ids to delete, one a line.")
 @click.option("--sync", is_flag=True, help="Delete the articles that are in none of the sources.")
@@ -91,7 +91,7 @@ def ingest(
 ) -> None:
     """Bring articles in from PATHS, or from the configured sources.
 
-    PATHS are JSONL (also .gz, .bz2, .xz), CSV or Parquet files, or folders of text, Markdown and HTML files.
+    PATHS are JSONL, CSV, RSS or Atom (also .gz, .bz2, .xz) or Parquet files, or folders of text, Markdown and HTML.
     """
     from simrec.config import with_sources
 
@@ -112,6 +112,21 @@ _step_command("embed", "Encode the articles that have no vector yet.")
 _step_command("index", "Build the index of a new release and find the neighbours of every article.")
 _step_command("recommend", "Make the tables of similar articles and accounts of a new release.")
 _step_command("publish", "Publish the new release if it passes the gates.")
+
+
+@cli.command()
+@click.argument("target", metavar="[TARGET]", required=False)
+@click.option("--format", "form", type=click.Choice(["jsonl", "csv", "parquet"]), default="jsonl", help="Of the files.")
+@_step
+def export(target: str | None, form: str, workspace: Path, config_path: Path | None, verbose: bool) -> None:
+    """Write the current release's tables to TARGET, a folder or a database's URL, or to the configured sinks."""
+    from simrec.config import with_sink
+
+    config = _config(config_path, verbose)
+    config = with_sink(config, target, form) if target else config
+    if not config.sinks:
+        raise UsageError("nowhere to export to: name a folder or a database's URL, or configure [[sinks]]")
+    _run("export", Workspace.open(workspace), config)
 
 
 @cli.command()

@@ -19,6 +19,7 @@ Positive = Annotated[float, Meta(gt=0)]
 NotNegative = Annotated[float, Meta(ge=0)]
 
 
+SQLITE = "sqlite:///"  # begins the URL of a file
 STARTS = ("auto", "pretrained", "articles", "teacher")  # of training; anything else is an encoder's folder
 
 
@@ -41,12 +42,34 @@ class Fields(Section, frozen=True):
 
 
 class Source(Section, frozen=True):
-    """Where articles come from: a file, a glob or a folder of text, Markdown and HTML files."""
+    """Where articles come from: files (a path, a glob, a folder of texts) or a query to a database."""
 
-    path: str
-    format: Literal["auto", "jsonl", "csv", "parquet", "folder"] = "auto"
+    path: str = ""
+    format: Literal["auto", "jsonl", "csv", "parquet", "feed", "folder"] = "auto"
+    url: str = ""
+    query: str = ""
+    watermark: str = ""
     body: Literal["auto", "text", "html", "markdown"] = "auto"
     fields: Fields | None = None
+
+    def __post_init__(self) -> None:
+        if bool(self.path) == bool(self.url):
+            raise ValueError("a source has either a path or a url")
+        if bool(self.url) != bool(self.query) or (self.watermark and not self.url):
+            raise ValueError("url and query go together, and a watermark is a column of the query")
+
+
+class Sink(Section, frozen=True):
+    """Where tables of the current release are written to: files in a folder, or a database."""
+
+    path: str = ""
+    format: Literal["jsonl", "csv", "parquet"] = "jsonl"
+    url: str = ""
+    tables: tuple[str, ...] = ("similar_articles", "similar_accounts")
+
+    def __post_init__(self) -> None:
+        if bool(self.path) == bool(self.url):
+            raise ValueError("a sink has either a path or a url")
 
 
 class IngestConfig(Section, frozen=True):
@@ -187,6 +210,7 @@ class Config(Section, frozen=True):
     evaluate: EvaluateConfig = EvaluateConfig()
     engine: EngineConfig = EngineConfig()
     release: ReleaseConfig = ReleaseConfig()
+    sinks: tuple[Sink, ...] = ()
 
     def __post_init__(self) -> None:
         training = self.training
@@ -246,13 +270,25 @@ def with_sources(
     return override(config, ingest={"sync": options["sync"] or config.ingest.sync})
 
 
+def with_sink(config: Config, target: str, form: str) -> Config:
+    """Return the configuration with one sink, a folder or a database's URL, instead of those it has."""
+    place = {"url": target} if "://" in target or target.startswith("$") else {"path": target, "format": form}
+    return msgspec.structs.replace(config, sinks=(msgspec.convert(place, Sink),))
+
+
 def _resolve(config: Config, folder: Path) -> Config:
     def resolved(path: str) -> str:
         return str(folder / path) if path else ""
 
+    def at_home(place: Source | Sink) -> Any:
+        file = place.url.removeprefix(SQLITE)
+        url = place.url if file == place.url or not file else SQLITE + resolved(file)
+        return msgspec.structs.replace(place, path=resolved(place.path), url=url)
+
     config = msgspec.structs.replace(
         config,
-        sources=tuple(msgspec.structs.replace(source, path=resolved(source.path)) for source in config.sources),
+        sources=tuple(map(at_home, config.sources)),
+        sinks=tuple(map(at_home, config.sinks)),
         objectives=tuple(
             objective
             if objective.pairs == "articles"
@@ -291,7 +327,7 @@ def _keys(section: type[Struct]) -> Iterator[str]:
         if isinstance(field.type, type) and issubclass(field.type, Section):
             yield from _keys(field.type)
     if section is Config:
-        yield from _keys(Source)
+        yield from (*_keys(Source), *_keys(Sink))
 
 
 def _line_of(text: str, key: str) -> int | None:

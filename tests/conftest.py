@@ -5,13 +5,16 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+import uuid
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from tests import postgres
 
 # A busy machine is no bug, and CI has to try the same examples every time.
 settings.register_profile(
@@ -151,3 +154,21 @@ def house(published: House, tmp_path: Path) -> House:
 def empty_house(tmp_path: Path) -> Callable[[list[dict[str, Any]] | None], House]:
     """Make a house with articles and no workspace."""
     return lambda articles=None: new_house(tmp_path / "house", articles)
+
+
+@pytest.fixture(scope="session")
+def postgres_port() -> Iterator[int]:
+    """A running PostgreSQL; without one its tests are skipped, but in CI they fail."""
+    folder = postgres.binaries()
+    if folder is None:
+        (pytest.fail if "CI" in os.environ else pytest.skip)("there is no PostgreSQL on this machine")
+    with postgres.server(folder) as port:
+        yield port
+
+
+@pytest.fixture
+def database(postgres_port: int) -> postgres.Database:
+    """An empty PostgreSQL database."""
+    made = postgres.Database(postgres_port, f"test_{uuid.uuid4().hex}")
+    postgres.Database(postgres_port, "postgres").run(f"CREATE DATABASE {made.name}")
+    return made

@@ -19,8 +19,8 @@ from tests.conftest import ROOT, House, environment
 
 PACKAGE = ROOT / "simrec"
 MODULES = sorted(PACKAGE.rglob("*.py"))
-GROUND = ["errors", "config", "files", "log", "workspace", "terminal"]
-ROOMS = ["articles", "encoder", "index", "recommend", "release"]
+GROUND = ["errors", "config", "files", "log", "workspace", "terminal", "database"]
+ROOMS = ["articles", "encoder", "index", "recommend", "release", "sinks"]
 HEAVY = {
     "tensorflow": ["encoder/gradients.py"],
     "keras": [
@@ -40,7 +40,16 @@ HEAVY = {
     "faiss": ["index/search.py", "index/kinds.py", "index/all_pairs.py"],
     "sklearn": ["encoder/token_vectors.py", "evaluate/baselines.py"],
     "scipy": ["encoder/token_vectors.py", "recommend/accounts.py", "recommend/duplicates.py"],
-    "pyarrow": ["articles/readers.py", "encoder/lessons.py", "recommend/bulk.py", "recommend/changes.py"],
+    "pyarrow": [
+        "articles/readers.py",
+        "encoder/lessons.py",
+        "recommend/bulk.py",
+        "recommend/changes.py",
+        "sinks/tables.py",
+    ],
+    "sqlalchemy": ["database.py", "articles/queries.py", "sinks/sql.py"],
+    "psycopg": [],
+    "feedparser": ["articles/feeds.py"],
 }
 
 
@@ -118,7 +127,8 @@ try:
     main()
 except SystemExit:
     pass
-heavy = {{"tensorflow", "keras", "onnxruntime", "sklearn", "scipy", "faiss", "pyarrow", "numpy", "tokenizers"}}
+heavy = {{"tensorflow", "keras", "onnxruntime", "sklearn", "scipy", "faiss", "pyarrow", "numpy", "tokenizers",
+         "sqlalchemy"}}
 print("HEAVY", sorted(heavy & set(sys.modules)))
 """
 
@@ -146,7 +156,7 @@ def test_every_command_and_option_has_help_and_every_command_is_in_the_readme() 
 def test_default_toml_lists_every_key_with_its_default() -> None:
     listed = tomllib.loads((ROOT / "configs" / "default.toml").read_text())
     actual = json.loads(msgspec.json.encode(config.Config()))
-    del actual["sources"]
+    del actual["sources"], actual["sinks"]
     assert listed == actual, "configs/default.toml and simrec/config.py have to say the same"
 
 

@@ -5,6 +5,7 @@ import html
 import re
 import unicodedata
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from typing import Any
 
 from resiliparse.extract.html2text import extract_plain_text
@@ -58,8 +59,8 @@ def clean_date(value: Any) -> str:
 
     Takes dates, ISO 8601, RFC 2822 (feeds, mail) and seconds since 1970. Raises ValueError.
     """
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        value = _from_timestamp(value)
+    if isinstance(value, int | float | Decimal) and not isinstance(value, bool):
+        value = _from_timestamp(float(value))
     if isinstance(value, str):
         value = _parse_date(value.strip())
     if isinstance(value, datetime):

@@ -1,16 +1,21 @@
 """Ingest: the rows of all sources go into the store, all or nothing, and what is bad is named."""
 
+import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from simrec import log
+from simrec import __version__, files, log
+from simrec.articles import cleaning
 from simrec.articles.mapping import Mapping
-from simrec.articles.readers import Row, read
-from simrec.articles.store import Change, Reject, Store
+from simrec.articles.readers import Row, files_of, opening, read
+from simrec.articles.store import Change, Marks, Reject, Store
 from simrec.config import Config, Source
-from simrec.errors import GateError, UsageError
+from simrec.errors import GateError, UsageError, missing_extra
 
 SHOWN = 5
+FEW = 10  # bad rows in a pull of a few: no sign that the mapping is wrong
+FILES = "files"  # the mark of all of them
 MOST_NAMED = 10_000  # a file that is all wrong must not fill the memory with the same complaint
 
 
@@ -63,12 +68,19 @@ def ingest(store: Store, config: Config, now: str) -> Ingested:
     delete too many articles; and after the fact, with the good rows kept and nothing deleted by
     sync, if a file was damaged.
     """
-    result = Ingested()
+    result, checksum = Ingested(), _checksum(config)
     try:
         with store.transaction():
+            marks = Marks(store.marks(), {})
+            if checksum and marks.before.get(FILES) == checksum:
+                result.unchanged = store.count()
+                return result
             for source in config.sources:
-                _upsert_source(store, source, config, result)
-            _check_rejects(result, config.ingest.max_reject_share)
+                _upsert_source(store, source, config, result, marks)
+            _check_rejects(result, config)
+            if checksum and not (result.rejects.count or result.notes.count):  # else they are to be named again
+                marks.now[FILES] = checksum
+            store.replace_marks(marks.now)
             gone = _listed(config.ingest.deletions)
             if config.ingest.sync and not result.damaged:
                 gone += _absent(store, config.ingest.max_delete_share)
@@ -84,21 +96,51 @@ def ingest(store: Store, config: Config, now: str) -> Ingested:
     return result
 
 
-def _upsert_source(store: Store, source: Source, config: Config, result: Ingested) -> None:
+def _checksum(config: Config) -> str:
+    """Return what stands for all that files can bring in by this configuration; nothing where a database can too."""
+    if not config.sources or any(source.url for source in config.sources):
+        return ""
+    rules = [__version__, cleaning.VERSION, config.sources, config.fields, config.ingest]
+    digest = hashlib.sha256(repr(rules).encode())
+    digest.update("\n".join(_listed(config.ingest.deletions)).encode())
+    for path in (path for source in config.sources for path in files_of(source)):
+        with opening(path):
+            digest.update(f"\n{path} {files.sha256(path)}".encode())
+    return digest.hexdigest()
+
+
+def _rows(store: Store, source: Source, mapping: Mapping, sync: bool, marks: Marks) -> Iterator[Row]:
+    if not source.url:
+        return read(source, mapping.fields)
+    try:
+        from simrec.articles.queries import pull
+    except ModuleNotFoundError as error:
+        raise missing_extra("sql", "reading from a database") from error
+    return pull(source, mapping, marks, store.mark_present if sync else None)
+
+
+def _upsert_source(store: Store, source: Source, config: Config, result: Ingested, marks: Marks) -> None:
     mapping = Mapping(source.fields or config.fields, source.body, config.ingest)
     with log.progress("ingest", total=None, unit="rows") as bar:
-        for row in read(source, mapping.fields):
+        for row in _rows(store, source, mapping, config.ingest.sync, marks):
             result.read += 1
             result.files.setdefault(row.file)
             bar.update()
             try:
                 change = _upsert_row(store, row, mapping, result)
             except ValueError as problem:
-                result.rejects.add(row.file, row.line, str(problem))
+                reject = Reject(row.file, row.line, _named(row, mapping, str(problem)) if source.url else str(problem))
+                result.rejects.add(*reject)
                 if row.end:
-                    result.damaged.append(_place(Reject(row.file, row.line, str(problem))))
+                    result.damaged.append(_place(reject))
                 continue
             setattr(result, change, getattr(result, change) + 1)
+
+
+def _named(row: Row, mapping: Mapping, problem: str) -> str:
+    """Name a row of a query by its id: lines of queries are other ones every time."""
+    identity = row.record.get(mapping.fields.id)
+    return problem if identity is None or problem.startswith("id ") else f"id {str(identity)!r}: {problem}"
 
 
 def _upsert_row(store: Store, row: Row, mapping: Mapping, result: Ingested) -> Change:
@@ -120,8 +162,10 @@ def _upsert_row(store: Store, row: Row, mapping: Mapping, result: Ingested) -> C
     return change
 
 
-def _check_rejects(result: Ingested, most: float) -> None:
-    if result.rejects.count > most * result.read:
+def _check_rejects(result: Ingested, config: Config) -> None:
+    most = config.ingest.max_reject_share
+    few = FEW if any(source.watermark for source in config.sources) else 0
+    if result.rejects.count > max(most * result.read, few):
         raise GateError(
             f"{result.problems}\nthat is more than ingest.max_reject_share = {most:.0%}; no article was changed. "
             "Mend the rows or the field mapping; simrec rejects lists all of them"

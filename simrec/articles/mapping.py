@@ -4,8 +4,10 @@ import hashlib
 import json
 import unicodedata
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import cached_property
 from typing import Any
+from uuid import UUID
 
 from simrec.articles import cleaning
 from simrec.articles.article import Article
@@ -95,7 +97,7 @@ def _text(record: Record, name: str, what: str) -> str:
 
 
 def _plain(value: Any) -> str:
-    if isinstance(value, str | int | float) and not isinstance(value, bool):
+    if isinstance(value, str | int | float | Decimal | UUID) and not isinstance(value, bool):
         return str(value)
     raise ValueError(f"a {type(value).__name__} where text was expected")
 

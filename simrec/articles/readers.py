@@ -7,6 +7,7 @@ import json
 import lzma
 import zlib
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -33,6 +34,8 @@ class Row(NamedTuple):
 
 OPENERS: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 BODY_OF_SUFFIX = {".txt": "text", ".md": "markdown", ".markdown": "markdown", ".html": "html", ".htm": "html"}
+FORMATS = {".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl", ".csv": "csv", ".tsv": "csv"}
+FORMATS |= {".parquet": "parquet", ".rss": "feed", ".atom": "feed", ".xml": "feed"}
 DELIMITERS = ",;\t|"
 LONGEST_CSV_FIELD = 1 << 28
 
@@ -40,12 +43,28 @@ LONGEST_CSV_FIELD = 1 << 28
 def read(source: Source, fields: Fields) -> Iterator[Row]:
     """Yield the rows of every file of a source, in order of name.
 
-    Raises UsageError where nothing is found and ConfigError where a table lacks the id column; fields
-    with an empty id read a table that needs none.
+    Raises UsageError where nothing is found and ConfigError where a file cannot be opened or a table lacks
+    the id column; fields with an empty id read a table that needs none.
     """
     for path in _paths(source.path):
         kind = _format(path) if source.format == "auto" else source.format
-        yield from READERS[kind](path, fields)
+        with opening(path):
+            yield from READERS[kind](path, fields)
+
+
+@contextmanager
+def opening(path: Path) -> Iterator[None]:
+    """Turn a file that cannot be opened into a ConfigError that names it."""
+    try:
+        yield
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror}); nothing was changed") from error
+
+
+def files_of(source: Source) -> Iterator[Path]:
+    """Yield every file of a source, in order of name; UsageError where nothing is found."""
+    for path in _paths(source.path):
+        yield from _texts(path) if path.is_dir() else [path]
 
 
 def _paths(pattern: str) -> list[Path]:
@@ -64,11 +83,9 @@ def _format(path: Path) -> str:
         return "folder"
     suffixes = [suffix for suffix in path.suffixes if suffix.lower() not in OPENERS]
     suffix = suffixes[-1].lower() if suffixes else ""
-    formats = {".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl", ".csv": "csv", ".tsv": "csv"}
-    formats[".parquet"] = "parquet"
-    if suffix not in formats:
+    if suffix not in FORMATS:
         raise UsageError(f"{path}: cannot tell its format from its name; set format in the source")
-    return formats[suffix]
+    return FORMATS[suffix]
 
 
 def _open(path: Path) -> Any:
@@ -114,7 +131,7 @@ def _read_csv(path: Path, fields: Fields) -> Iterator[Row]:
     delimiter = max(DELIMITERS, key=header.count)
     columns = next(csv.reader([header], delimiter=delimiter), [])
     if columns:
-        _check_columns(path, columns, fields)
+        check_columns(f"{path}, line 1", columns, fields.id)
     table = csv.reader(lines, delimiter=delimiter)
     try:
         for cells in table:
@@ -140,10 +157,11 @@ def _csv_row(file: str, number: int, columns: list[str], cells: list[str]) -> Ro
     return Row(file, number, dict(zip(columns, cells, strict=True)))
 
 
-def _check_columns(path: Path, columns: Iterable[str], fields: Fields) -> None:
-    if fields.id and fields.id not in columns:
+def check_columns(where: str, columns: Iterable[str], id_column: str) -> None:
+    """Raise ConfigError if a table lacks the column that the id is taken from."""
+    if id_column and id_column not in columns:
         raise ConfigError(
-            f"{path}, line 1: no column '{fields.id}' to take the id from; the columns are "
+            f"{where}: no column '{id_column}' to take the id from; the columns are "
             f"{', '.join(columns)}; set id under [fields] to one of them"
         )
 
@@ -155,7 +173,7 @@ def _read_parquet(path: Path, fields: Fields) -> Iterator[Row]:
     number = 0
     try:
         with parquet.ParquetFile(path) as file:
-            _check_columns(path, file.schema_arrow.names, fields)
+            check_columns(f"{path}, line 1", file.schema_arrow.names, fields.id)
             for batch in file.iter_batches(batch_size=4096):
                 for record in batch.to_pylist():
                     number += 1
@@ -164,11 +182,26 @@ def _read_parquet(path: Path, fields: Fields) -> Iterator[Row]:
         yield Row(str(path), number + 1, problem=f"not Parquet from here on ({error})", end=True)
 
 
+def _read_feed(path: Path, _: Fields) -> Iterator[Row]:
+    from simrec.articles import feeds
+
+    lines: list[Any] = list(_lines(path))
+    cut = [lines.pop()] if lines and isinstance(lines[-1], Row) else []
+    records, damage = feeds.parse(b"".join(lines))
+    for number, record in enumerate(records, start=1):
+        yield Row(str(path), number, record)
+    if damage and not cut:
+        cut = [Row(str(path), len(records) + 1, problem=damage, end=True)]
+    yield from cut
+
+
 def _read_folder(folder: Path, _: Fields) -> Iterator[Row]:
-    for path in sorted(folder.rglob("*")):
-        kind = BODY_OF_SUFFIX.get(path.suffix.lower())
-        if kind and path.is_file():
-            yield _file_row(folder, path, kind)
+    for path in _texts(folder):
+        yield _file_row(folder, path, BODY_OF_SUFFIX[path.suffix.lower()])
+
+
+def _texts(folder: Path) -> Iterator[Path]:
+    return (path for path in sorted(folder.rglob("*")) if path.suffix.lower() in BODY_OF_SUFFIX and path.is_file())
 
 
 def _file_row(folder: Path, path: Path, kind: str) -> Row:
@@ -227,4 +260,4 @@ def _text_record(text: str) -> Record:
 
 
 FILE_READERS = {"text": _text_record, "markdown": _markdown_record, "html": _html_record}
-READERS = {"jsonl": _read_jsonl, "csv": _read_csv, "parquet": _read_parquet, "folder": _read_folder}
+READERS = {"jsonl": _read_jsonl, "csv": _read_csv, "parquet": _read_parquet, "feed": _read_feed, "folder": _read_folder}

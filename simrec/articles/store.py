@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -28,6 +28,8 @@ CREATE VIEW accounts AS
     FROM articles WHERE account IS NOT NULL GROUP BY account;
 PRAGMA user_version = 1;
 """
+# How far each source was read: the watermark of a query, the checksum of the files.
+MARKS = "CREATE TABLE IF NOT EXISTS marks (source TEXT PRIMARY KEY NOT NULL, mark TEXT NOT NULL) WITHOUT ROWID"
 LONGEST_TEXT = 1 << 30  # characters; SQLite counts them in 32 bits with a sign
 COLUMNS = "id, title, lead, account, published_at, url, lang, category, tags"
 Change = Literal["new", "changed", "unchanged"]
@@ -39,6 +41,13 @@ class Reject(NamedTuple):
     file: str
     line: int
     reason: str
+
+
+class Marks(NamedTuple):
+    """How far each source was read the last time, and now."""
+
+    before: dict[str, str]
+    now: dict[str, str]
 
 
 class ArticleRow(NamedTuple):
@@ -85,6 +94,7 @@ class Store:
         """Make everything inside happen or, on an exception, nothing of it."""
         self._db.execute("BEGIN IMMEDIATE")
         try:
+            self._db.execute(MARKS)
             self._db.execute("CREATE TEMP TABLE IF NOT EXISTS stale (text_key BLOB)")
             self._db.execute(
                 "CREATE TEMP TABLE IF NOT EXISTS seen (id TEXT PRIMARY KEY, file TEXT, line INTEGER) WITHOUT ROWID"
@@ -130,6 +140,19 @@ class Store:
         earlier = self._db.execute("SELECT line FROM seen WHERE id = ? AND file = ?", (article_id, file)).fetchone()
         self._db.execute("INSERT OR REPLACE INTO seen VALUES (?, ?, ?)", (article_id, file, line))
         return int(earlier[0]) if earlier else None
+
+    def mark_present(self, ids: Iterable[str]) -> None:
+        """Note ids that a source holds, though their articles were not met in this transaction."""
+        self._db.executemany("INSERT OR IGNORE INTO seen VALUES (?, '', 0)", ((identity,) for identity in ids))
+
+    def marks(self) -> dict[str, str]:
+        """Return how far each source was read in the last transaction that read any."""
+        return dict(self._db.execute("SELECT source, mark FROM marks"))
+
+    def replace_marks(self, marks: Mapping[str, str]) -> None:
+        """Keep how far each source was read, and forget the sources that were not."""
+        self._db.execute("DELETE FROM marks")
+        self._db.executemany("INSERT INTO marks VALUES (?, ?)", marks.items())
 
     def not_seen(self) -> list[str]:
         """Return the ids of the articles that were not met in this transaction, in order."""

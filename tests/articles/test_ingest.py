@@ -156,6 +156,35 @@ def test_upsert_touches_only_what_changed(fresh: House) -> None:
     assert found[ROWS[0]["id"]]["text"] == "Entirely new words."
 
 
+def test_files_that_did_not_change_are_not_read_again(fresh: House) -> None:
+    (fresh.folder / "folder").mkdir()
+    (fresh.folder / "folder" / "post.txt").write_text("Words of a file.")
+    write_jsonl(fresh.folder / "articles.jsonl", ROWS)
+    fresh.configure("[[sources]]\npath = 'folder'\n[ingest]\nsync = true\ndeletions = 'gone.txt'\n")
+    (fresh.folder / "gone.txt").write_text("")
+
+    def rows_read() -> int:
+        assert fresh.step("ingest").code == 0
+        return int(fresh.last_steps()["ingest"]["rows_in"])
+
+    assert [rows_read(), rows_read()] == [41, 0]
+    changes = {
+        "articles.jsonl": "".join(json.dumps(row) + "\n" for row in ROWS[1:]),
+        "folder/post.txt": "Other words of a file.",
+        "folder/new.txt": "Words of a new file.",
+        "gone.txt": "new.txt",
+    }
+    for name, content in changes.items():
+        (fresh.folder / name).write_text(content)
+        assert (name, rows_read() > 0, rows_read()) == (name, True, 0)
+    assert stored(fresh).keys() == {"post.txt", *(row["id"] for row in ROWS[1:])}
+    assert stored(fresh)["post.txt"]["text"] == "Other words of a file."
+    write_jsonl(fresh.folder / "other.jsonl", [{"id": ROWS[1]["id"], "text": "From another file."}])
+    assert ingest(fresh, fresh.folder / "other.jsonl").code == 0
+    assert rows_read() > 0, "what another source has brought in is not what these files hold"
+    assert stored(fresh)[ROWS[1]["id"]]["text"] != "From another file."
+
+
 def test_a_text_no_article_has_any_more_is_gone(fresh: House) -> None:
     twins = [{"id": "a", "text": "Shared words."}, {"id": "b", "text": "Shared words."}]
     ingest(fresh, write_jsonl(fresh.folder / "a.jsonl", twins))
@@ -332,6 +361,24 @@ def test_a_csv_row_with_missing_cells_is_named_by_its_line(fresh: House) -> None
 def test_a_wrong_ingest_is_one_sentence(fresh: House, arguments: list[str], code: int, says: str) -> None:
     ran = fresh.simrec("ingest", *arguments)
     assert (ran.code, says in ran.err, "Traceback" in ran.err) == (code, True, False), ran.err
+
+
+@pytest.mark.parametrize(
+    "sources", ["", "[[sources]]\nurl = 'sqlite:///news.db'\nquery = 'SELECT 1 AS id, 2 AS text'\n"]
+)
+def test_a_file_that_cannot_be_opened_is_named_and_nothing_changes(fresh: House, sources: str) -> None:
+    write_jsonl(fresh.folder / "articles.jsonl", ROWS)
+    with closing(sqlite3.connect(fresh.folder / "news.db")) as db:
+        db.execute("CREATE TABLE news (id)")
+    (fresh.folder / "part-1.jsonl").symlink_to("nowhere")
+    (fresh.folder / "part-2.jsonl").mkdir()
+    fresh.configure(f"{sources}[[sources]]\npath = 'part-1*.jsonl'\n")
+    ran = fresh.step("ingest")
+    assert (ran.code, "part-1.jsonl: cannot be read (No such file or directory)" in ran.err) == (3, True), ran.err
+    fresh.configure(f"{sources}[[sources]]\npath = 'part-2*.jsonl'\nformat = 'jsonl'\n")
+    ran = fresh.step("ingest")
+    assert (ran.code, "part-2.jsonl: cannot be read (Is a directory)" in ran.err) == (3, True), ran.err
+    assert not stored(fresh)
 
 
 def test_an_empty_file_is_an_empty_corpus(fresh: House) -> None:

@@ -439,7 +439,7 @@ def test_the_journal_says_what_every_step_cost(house: House) -> None:
     assert (last["job"], last["exit_code"], list(house.last_steps())) == (
         "nightly",
         0,
-        ["ingest", "embed", "index", "recommend", "evaluate", "publish"],
+        ["ingest", "embed", "index", "recommend", "evaluate", "publish", "export"],
     )
     for step in last["steps"]:
         assert {"state", "rows_in", "rows_out", "seconds", "cpu_seconds", "peak_mib", "what"} <= step.keys()
@@ -456,6 +456,7 @@ def test_half_a_line_in_the_journal_loses_no_other(house: House) -> None:
 def test_cron_hears_nothing_when_all_is_well(house: House, name: str) -> None:
     """Not even from TensorFlow, which speaks before it can be told not to."""
     house.write_articles([*house.articles, NEW])
+    house.configure('[[sinks]]\npath = "export"\n')
     ran = run(ROOT / "jobs" / f"{name}.py", "-c", house.folder / "config.toml", "-w", house.workspace)
     assert (ran.code, ran.out, ran.err) == (0, "", "")
     assert all(step["state"] == "done" for step in house.journal()[-1]["steps"]) or name == "housekeeping"

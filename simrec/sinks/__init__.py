@@ -1,0 +1,1 @@
+"""Where a release goes: its tables as files in a folder, or in a database."""

@@ -1,0 +1,75 @@
+"""The step after publishing: the tables of the current release go where a site takes them from."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from simrec import log
+from simrec.config import Config, Sink
+from simrec.errors import ConfigError, SimrecError, missing_extra
+from simrec.release import Release, published
+from simrec.steps.outcome import Outcome
+from simrec.workspace import Workspace
+
+if TYPE_CHECKING:
+    from simrec.sinks.tables import Table
+
+
+def export(workspace: Workspace, config: Config) -> Outcome:
+    """Write the tables of the current release to every sink that does not hold them yet.
+
+    Nothing is recomputed. A sink that cannot be written does not keep the others from it; the step
+    fails when all have been tried, and the next run tries again.
+    """
+    if not config.sinks:
+        return Outcome("no sinks are configured", skipped=True)
+    current = Release.current(workspace)
+    current.verify(only={f"{name}.parquet" for sink in config.sinks for name in sink.tables})
+    said: list[str] = []
+    problems: list[SimrecError] = []
+    for sink in config.sinks:
+        try:
+            said += filter(None, [_write(workspace, current, sink)])
+        except SimrecError as problem:
+            problems.append(problem)
+        except OSError as error:  # of a folder: the disk is full, or it may not be written
+            problems.append(ConfigError(f"{error.filename or sink.path}: {error.strerror}"))
+    if problems:
+        raise type(problems[0])("\n".join(map(str, problems)))
+    where = f"{len(config.sinks)} sinks hold {current.manifest.release_id}"
+    return Outcome("; ".join([where, *said]), len(config.sinks), len(said), skipped=not said)
+
+
+def _write(workspace: Workspace, current: Release, sink: Sink) -> str:
+    """Write one sink; return what was done in words, or nothing if there was nothing to do."""
+    from simrec.sinks import folders
+    from simrec.sinks.tables import Released, Table
+
+    tables = [Table.open(current.folder, name) for name in sink.tables]
+    released = Released(current.manifest.release_id, current.manifest.created_at)
+    if sink.path:
+        written = folders.write(Path(sink.path), sink.format, tables, released)
+        return f"{sink.path} written" if written else ""
+    try:
+        from simrec.sinks import sql
+    except ModuleNotFoundError as error:
+        raise missing_extra("sql", "writing to a database") from error
+
+    def earlier(release_id: str, name: str) -> "Table | None":
+        return _table_of(workspace, release_id, name)
+
+    changes = sql.write(sink.url, tables, released, log.now("seconds"), earlier)
+    return str(changes) if changes else ""
+
+
+def _table_of(workspace: Workspace, release_id: str, name: str) -> "Table | None":
+    """Open a table of a release that is kept and whole; None for one that was pruned, damaged or had no such table."""
+    from simrec.sinks.tables import Table
+
+    for kept in published(workspace):
+        if kept.manifest.release_id == release_id:  # never a path made of what a database says
+            try:
+                kept.verify(only=[f"{name}.parquet"])
+                return Table.open(kept.folder, name)
+            except (SimrecError, OSError):
+                return None
+    return None

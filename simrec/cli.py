@@ -248,7 +248,7 @@ def rejects(as_json: bool, workspace: Path) -> None:
 @cli.command()
 @_workspace
 def verify(workspace: Path) -> None:
-    """Read the current release whole and compare every file with its checksum."""
+    """Read the current release, and all that the next one is made from, and name what is damaged."""
     from simrec import steps
     from simrec.config import Config
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from simrec import files
+from simrec.errors import ReleaseError
 
 
 def set_up(verbose: bool) -> None:
@@ -85,16 +86,26 @@ def _cpu_seconds() -> float:
 
 
 def append_journal(path: Path, run: dict[str, Any]) -> None:
-    """Add one job run to the journal, as one line of JSON."""
-    files.append_line(path, json.dumps(run, ensure_ascii=False))
+    """Add one job run to the journal, as one line of sealed JSON."""
+    files.append_line(path, json.dumps(files.seal(run), ensure_ascii=False))
+
+
+def verify_journal(path: Path) -> None:
+    """Raise ReleaseError that names the first damaged line; one that a crash cut off is no damage."""
+    for number, line in enumerate(path.read_bytes().splitlines() if path.exists() else (), start=1):
+        try:
+            files.unseal(line)
+        except ValueError as error:
+            if line.endswith(b"}") or b'"seal": ' in line:
+                raise ReleaseError(f"{path}, line {number}: {error}; remove the line") from error
 
 
 def read_journal(path: Path) -> list[dict[str, Any]]:
-    """Return the runs in order; a line cut off by a crash or a full disk is passed over."""
+    """Return the runs in order; a line that is damaged or was cut off by a crash is passed over."""
     runs = []
     for line in path.read_bytes().splitlines() if path.exists() else ():
         try:
-            runs.append(json.loads(line))
+            runs.append(files.unseal(line))
         except ValueError:
             continue
     return runs

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from simrec import log
-from simrec.errors import ConfigError, SimrecError
+from simrec.articles.store import is_damage
+from simrec.errors import ConfigError, ReleaseError, SimrecError
 from simrec.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -119,6 +120,8 @@ def _as_simrec_error(error: BaseException) -> SimrecError | None:
         return error
     if isinstance(error, OSError) and error.errno in DISK:
         return ConfigError(f"{error.filename or 'the disk'}: {error.strerror}; nothing published was changed")
+    if isinstance(error, sqlite3.Error) and is_damage(error):
+        return ReleaseError(f"SQLite: {error}; simrec verify says which file is damaged")
     if isinstance(error, sqlite3.Error) and any(word in str(error).lower() for word in SQLITE_DISK):
         return ConfigError(f"SQLite: {error}; nothing published was changed")
     return None

@@ -50,7 +50,7 @@ def _last_run(runs: list[dict[str, Any]]) -> dict[str, Any]:
 
 def releases(workspace: Workspace) -> list[dict[str, Any]]:
     """Return the kept releases, newest first."""
-    current = release.current_id(workspace)
+    current = release.pointer(workspace)  # also a damaged one: this list is what mends it
     manifests = [kept.manifest for kept in release.published(workspace)]
     return [
         {

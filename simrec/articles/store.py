@@ -5,7 +5,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from simrec.articles.article import Account, Article
 from simrec.errors import ReleaseError
@@ -30,6 +30,7 @@ PRAGMA user_version = 1;
 """
 LONGEST_TEXT = 1 << 30  # characters; SQLite counts them in 32 bits with a sign
 COLUMNS = "id, title, lead, account, published_at, url, lang, category, tags"
+_MEND = "restore it, or remove it and ingest again"
 Change = Literal["new", "changed", "unchanged"]
 
 
@@ -74,11 +75,11 @@ class Store:
                 connection.execute("PRAGMA journal_mode = WAL")
                 if connection.execute("PRAGMA user_version").fetchone()[0] == 0:
                     connection.executescript(f"BEGIN;{SCHEMA}COMMIT;")
-            except sqlite3.OperationalError:
-                raise  # the disk, not the file
-            except sqlite3.DatabaseError as error:
-                raise ReleaseError(f"{path}: {error}; restore it, or remove it and ingest again") from error
-            yield cls(connection)
+                yield cls(connection)
+            except sqlite3.Error as error:
+                if not is_damage(error):
+                    raise  # the disk, not the file
+                raise ReleaseError(f"{path}: {error}; {_MEND}") from error
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -216,3 +217,29 @@ class Store:
         if None in found:
             raise KeyError(keys[found.index(None)])
         return found
+
+    def verify(self) -> None:
+        """Read everything; sqlite3.DatabaseError if it is damaged, or an article is not what its keys were made of."""
+        structure = self._db.execute("PRAGMA integrity_check(1)").fetchone()[0]
+        if structure != "ok":
+            raise sqlite3.DatabaseError(" ".join(structure.split()))
+        text = "(SELECT text FROM texts WHERE key = text_key)"
+        for row in self._db.execute(f"SELECT {COLUMNS}, row_key, text_key, {text} FROM articles"):
+            if not _is_whole(*row):
+                raise sqlite3.DatabaseError(f"article '{row[0]}' is not what was stored")
+
+
+def _is_whole(*row: Any) -> bool:
+    known = dict(zip(COLUMNS.split(", "), row, strict=False))
+    lead, tags = known.pop("lead"), known.pop("tags")
+    row_key, text_key, text = row[-3:]
+    try:
+        article = Article(**known, text=text, tags=tuple(json.loads(tags)))
+        return (article.lead, article.row_key, article.text_key) == (lead, row_key, text_key)
+    except (TypeError, ValueError):  # not even text any more
+        return False
+
+
+def is_damage(error: sqlite3.Error) -> bool:
+    """Tell whether SQLite complains of what stands in a file, and not of the disk, a lock or a statement."""
+    return type(error) is sqlite3.DatabaseError or "could not decode" in str(error).lower()

@@ -154,3 +154,10 @@ def reader(house: House, asking_for: str, whole: set[str]) -> Iterator[None]:
         assert asking.wait() == 0, "a question was not answered"
     assert int(told[0]) > 0
     assert set(told[1:]) <= whole
+
+
+def flip(path: Path, place: int) -> None:
+    """Flip a bit of one byte."""
+    content = bytearray(path.read_bytes())
+    content[place] ^= 1
+    path.write_bytes(content)

@@ -82,7 +82,9 @@ def _lines(path: Path) -> Iterator[bytes | Row]:
         try:
             for number, line in enumerate(file, start=1):  # noqa: B007  # read after the loop
                 yield line
-        except (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile) as error:
+        except (EOFError, zlib.error, lzma.LZMAError, OSError) as error:
+            if isinstance(error, OSError) and error.errno:  # the disk; gzip and bz2 say it without a number
+                raise
             yield Row(str(path), number + 1, problem=f"the file is damaged from here on ({error})", end=True)
 
 

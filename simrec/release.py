@@ -49,16 +49,24 @@ class Release:
 
     @classmethod
     def current(cls, workspace: Workspace) -> "Release":
-        """Open the release that CURRENT names; it is read once, so that a question meets one release."""
+        """Open the release that CURRENT names, so that a question meets one release.
+
+        One that is pruned between these two looks is no error: CURRENT names the next already.
+        """
         release_id = current_id(workspace)
         if release_id is None:
             raise ReleaseError(f"{workspace.root}: no release is published yet; run the nightly job")
-        if not workspace.release(release_id).exists():
-            raise ReleaseError(
-                f"{workspace.current}: names '{release_id}', which is not in {workspace.releases}; "
-                "simrec rollback RELEASE mends it, simrec releases lists them"
-            )
-        return cls.open(workspace.release(release_id))
+        try:
+            return cls.open(workspace.release(release_id))
+        except ReleaseError as error:
+            if current_id(workspace) != release_id:
+                return cls.current(workspace)
+            if not workspace.release(release_id).exists():
+                raise ReleaseError(
+                    f"{workspace.current}: names '{release_id}', which is not in {workspace.releases}; "
+                    "simrec releases lists what is, and simrec rollback RELEASE returns to it"
+                ) from error
+            raise
 
     def verify(self, only: Collection[str] | None = None) -> None:
         """Read every file, or only some; ReleaseError names the first whose bytes are not those that were published."""

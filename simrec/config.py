@@ -152,9 +152,12 @@ class EngineConfig(Section, frozen=True):
 
 
 class ReleaseConfig(Section, frozen=True):
-    """How many releases stay on disk."""
+    """How many releases stay on disk, what a new one has to be like, and when the current one is too old."""
 
     keep: Count = 5
+    min_coverage: Share = 0.9
+    max_shrink: Share = 0.5
+    max_age_hours: NotNegative = 0.0
 
 
 class Config(Section, frozen=True):

@@ -12,6 +12,7 @@ from simrec.errors import ReleaseError
 from simrec.workspace import Workspace
 
 MANIFEST = "manifest.json"
+REFUSAL = "refused.txt"  # in a staged release: why the gates refused it
 ID = re.compile("[0-9a-f]{16}")
 
 

@@ -160,6 +160,12 @@ class ReleaseConfig(Section, frozen=True):
     max_age_hours: NotNegative = 0.0
 
 
+class MonitorConfig(Section, frozen=True):
+    """Where a monitor finds how the jobs are doing."""
+
+    prometheus: str = ""
+
+
 class Config(Section, frozen=True):
     """The whole configuration; `Config()` holds every default."""
 
@@ -175,6 +181,7 @@ class Config(Section, frozen=True):
     evaluate: EvaluateConfig = EvaluateConfig()
     engine: EngineConfig = EngineConfig()
     release: ReleaseConfig = ReleaseConfig()
+    monitor: MonitorConfig = MonitorConfig()
 
     def __post_init__(self) -> None:
         training = self.training
@@ -247,6 +254,7 @@ def _resolve(config: Config, folder: Path) -> Config:
     return override(
         config,
         ingest={"deletions": resolved(config.ingest.deletions)},
+        monitor={"prometheus": resolved(config.monitor.prometheus)},
         training={"start": start if start in STARTS else resolved(start)},
         pretraining={"teacher": resolved(pretraining.teacher), "lessons": resolved(pretraining.lessons)},
     )

@@ -49,6 +49,18 @@ def run(job: str, steps: "Sequence[Step]", workspace: Workspace, config: "Config
             raise
         finally:
             _journal(workspace, {**record, **cost.so_far()})
+            _tell_monitor(workspace, config)
+
+
+def _tell_monitor(workspace: Workspace, config: "Config") -> None:
+    from simrec.monitor import write_metrics
+
+    path = Path(config.monitor.prometheus)
+    try:
+        if config.monitor.prometheus:
+            write_metrics(workspace, path)
+    except (OSError, sqlite3.Error, SimrecError) as error:  # nor must this hide what the run has to say
+        logger.warning("%s: not written (%s)", path, error)
 
 
 def _journal(workspace: Workspace, record: dict[str, Any]) -> None:

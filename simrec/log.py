@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +16,26 @@ from simrec import files
 from simrec.errors import ReleaseError
 
 
-def set_up(verbose: bool) -> None:
+class JsonLines(logging.Formatter):
+    """Each record as one line of JSON, for a collector of logs."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        known = {
+            "time": now(),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        return json.dumps(known, ensure_ascii=False)
+
+
+def set_up(verbose: bool, as_json: bool = False) -> None:
     """Log to stderr: what happens on a terminal or when asked to, only warnings under cron."""
     level = logging.INFO if verbose or sys.stderr.isatty() else logging.WARNING
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr, force=True)
     logging.getLogger("simrec").setLevel(level)
+    if as_json:
+        logging.getLogger().handlers[0].setFormatter(JsonLines())
 
 
 @contextmanager
@@ -57,9 +72,9 @@ def native_silence() -> Iterator[None]:
         os.close(nowhere)
 
 
-def now(precision: str = "microseconds") -> str:
-    """Return the time in UTC as ISO 8601; to the microsecond, things that are made one after another sort by it."""
-    return datetime.now(UTC).isoformat(timespec=precision).replace("+00:00", "Z")
+def now(precision: str = "microseconds", later: float = 0) -> str:
+    """Return the time in UTC as ISO 8601, or some seconds later; in microseconds, what is made in order sorts by it."""
+    return (datetime.now(UTC) + timedelta(seconds=later)).isoformat(timespec=precision).replace("+00:00", "Z")
 
 
 class Cost:

@@ -35,7 +35,8 @@ def write_metrics(workspace: Workspace, path: Path) -> None:
     """Write the text file, whole or not at all: the exporter reads whenever it likes."""
     lines: list[str] = []
     told: set[str] = set()
-    for sample in sorted((*_of_runs(workspace), *_of_articles(workspace), *_of_release(workspace))):
+    samples = (*_of_runs(workspace), *_of_articles(workspace), *_of_release(workspace))
+    for sample in sorted(samples, key=str):
         if sample.name not in told:
             told.add(sample.name)
             lines += [f"# HELP simrec_{sample.name} {sample.what}.", f"# TYPE simrec_{sample.name} gauge"]

@@ -82,6 +82,8 @@ _MEND = "simrec rollback returns to the release before"
 def _read_manifest(folder: Path) -> Manifest:
     try:
         return Manifest(**files.unseal((folder / MANIFEST).read_bytes()))
+    except PermissionError:
+        raise
     except (OSError, ValueError, TypeError) as error:
         raise ReleaseError(f"{folder / MANIFEST}: no readable release ({error}); {_MEND}") from error
 

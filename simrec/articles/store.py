@@ -1,6 +1,7 @@
 """The article store: one SQLite file that holds articles, texts, rejects and tombstones."""
 
 import json
+import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -67,12 +68,18 @@ class Store:
     @classmethod
     @contextmanager
     def open(cls, path: Path, create: bool = False) -> Iterator["Store"]:
-        """Open the store, with `create` for writing; ReleaseError where there is none or it is damaged."""
+        """Open the store, with `create` for writing; ReleaseError where there is none or it is damaged.
+
+        Where the disk is read-only nobody writes, and SQLite is told so, or it would ask for a place for its locks.
+        """
         if not (create or path.exists()):
             raise ReleaseError(f"{path}: no articles yet; simrec ingest brings them in")
-        with closing(sqlite3.connect(path, isolation_level=None, timeout=30)) as connection:
+        writable = create or os.access(path.parent, os.W_OK)
+        uri = f"{path.absolute().as_uri()}?{'' if writable else 'immutable=1'}"
+        with closing(sqlite3.connect(uri, uri=True, isolation_level=None, timeout=30)) as connection:
             try:
-                connection.execute("PRAGMA journal_mode = WAL")
+                if writable:
+                    connection.execute("PRAGMA journal_mode = WAL")
                 if connection.execute("PRAGMA user_version").fetchone()[0] == 0:
                     connection.executescript(f"BEGIN;{SCHEMA}COMMIT;")
                 yield cls(connection)
@@ -98,6 +105,10 @@ class Store:
             if self._db.in_transaction:  # a full disk may have ended it already
                 self._db.execute("ROLLBACK")
             raise
+
+    def knows(self, article_id: str) -> bool:
+        """Tell whether there is an article of that id."""
+        return self._db.execute("SELECT 1 FROM articles WHERE id = ?", (article_id,)).fetchone() is not None
 
     def holds(self, article_id: str, source_key: bytes) -> bool:
         """Tell whether the article came from just this record the last time, so that nothing is to be done."""

@@ -69,6 +69,8 @@ def check(folder: Path) -> Runtime:
     try:
         _compare(folder, (ONNX, TOKENIZER, CONFIG))
         config = json.loads((folder / CONFIG).read_bytes())
+    except PermissionError:
+        raise
     except (OSError, ValueError, KeyError) as error:
         raise ReleaseError(f"{folder}: no whole encoder ({error}); {_MEND}") from error
     if config.get("format") != FORMAT:
@@ -95,6 +97,8 @@ def _compare(folder: Path, names: Iterable[str]) -> None:
 def _manifest(folder: Path) -> dict[str, Any]:
     try:
         return files.unseal((folder / MANIFEST).read_bytes())
+    except PermissionError:
+        raise
     except (OSError, ValueError) as error:
         raise ReleaseError(f"{folder / MANIFEST}: no whole encoder ({error}); {_MEND}") from error
 
@@ -111,6 +115,8 @@ def read_card(folder: Path) -> dict[str, Any]:
     """Return how the encoder was made and what it scored; ReleaseError if that cannot be read."""
     try:
         card: dict[str, Any] = json.loads((folder / CARD).read_bytes())
+    except PermissionError:
+        raise
     except (OSError, ValueError) as error:
         raise ReleaseError(f"{folder / CARD}: not readable ({error}); {_MEND}") from error
     return card

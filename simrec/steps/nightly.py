@@ -171,7 +171,7 @@ def evaluate(workspace: Workspace, config: Config) -> Outcome:
 
 def publish(workspace: Workspace, config: Config) -> Outcome:
     """Check the gates, publish the staged release, and prune old ones."""
-    release_id = _release_id(workspace, config)
+    release_id = due_id(workspace, config)
     current = release.current_id(workspace)
     if release_id == current:
         return _nothing_to_do(workspace, None)
@@ -223,11 +223,12 @@ def _last(workspace: Workspace) -> "Candidate | None":
 
 def _stage(workspace: Workspace, config: Config) -> Path | None:
     """Return the staging folder of the release that is due, or None if it is published already."""
-    release_id = _release_id(workspace, config)
+    release_id = due_id(workspace, config)
     return None if workspace.release(release_id).exists() else workspace.staged(release_id)
 
 
-def _release_id(workspace: Workspace, config: Config) -> str:
+def due_id(workspace: Workspace, config: Config) -> str:
+    """Return the id of the release that the articles, the encoder and the configuration of now would make."""
     with Store.open(workspace.articles_db) as store:
         if not store.count():
             raise GateError(f"{workspace.root}: there are no articles, so there is nothing to release")

@@ -143,6 +143,17 @@ NAMES = ["a.jsonl", "a.csv", "a.parquet"]
 pages = st.lists(st.sampled_from(["<p>", "</div>", "<title>", "<!--", "&#0;", "---\n", "a: [", "# ", "\ufeff"]) | text)
 
 
+def test_a_parquet_value_that_python_cannot_hold_costs_that_value() -> None:
+    columns = {
+        "id": pyarrow.array([b"good", b"bad \xff", b"late"]).view(pyarrow.string()),
+        "text": pyarrow.array(["some words"] * 3),
+        "published_at": pyarrow.array([0, 0, 10**15], pyarrow.timestamp("s")),
+    }
+    out = io.BytesIO()
+    parquet.write_table(pyarrow.table(columns), out)
+    assert read("a.parquet", out.getvalue()) == {"good": "some words", "late": "some words"}
+
+
 @FILES
 @given(
     name=st.sampled_from(NAMES),
@@ -151,6 +162,8 @@ pages = st.lists(st.sampled_from(["<p>", "</div>", "<title>", "<!--", "&#0;", "-
     cut=st.integers(0, 200),
     flipped=st.integers(0, 200),
 )
+@example(name="a.csv", packer="", content=b"id\rtext", cut=0, flipped=0)
+@example(name="a.jsonl", packer=".bz2", content=b"{}", cut=0, flipped=0)
 def test_any_bytes(name: str, packer: str, content: bytes, cut: int, flipped: int) -> None:
     packed = bytearray(PACKERS[packer](content))
     if packer and flipped < len(packed):

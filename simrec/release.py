@@ -12,6 +12,7 @@ from simrec.errors import ReleaseError
 from simrec.workspace import Workspace
 
 MANIFEST = "manifest.json"
+FORMAT = 1  # of the files of a release
 REFUSAL = "refused.txt"  # in a staged release: why the gates refused it
 ID = re.compile("[0-9a-f]{16}")
 
@@ -29,6 +30,7 @@ class Manifest:
     files: dict[str, dict[str, Any]]
     lexical: dict[str, Any] = field(default_factory=dict)
     simrec: str = __version__
+    format: int = FORMAT
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,12 @@ _MEND = "simrec rollback returns to the release before"
 
 def _read_manifest(folder: Path) -> Manifest:
     try:
-        return Manifest(**files.unseal((folder / MANIFEST).read_bytes()))
+        manifest = files.unseal((folder / MANIFEST).read_bytes())
+        found = manifest.get("format", 1)
+        if found != FORMAT:
+            mend = "a newer simrec made it, use that" if found > FORMAT else "the nightly job makes it anew"
+            raise ReleaseError(f"{folder / MANIFEST}: a release of format {found}, this simrec reads {FORMAT}; {mend}")
+        return Manifest(**manifest)
     except PermissionError:
         raise
     except (OSError, ValueError, TypeError) as error:

@@ -29,6 +29,7 @@ CREATE VIEW accounts AS
     FROM articles WHERE account IS NOT NULL GROUP BY account;
 PRAGMA user_version = 1;
 """
+VERSION = 1
 LONGEST_TEXT = 1 << 30  # characters; SQLite counts them in 32 bits with a sign
 COLUMNS = "id, title, lead, account, published_at, url, lang, category, tags"
 _MEND = "restore it, or remove it and ingest again"
@@ -80,8 +81,11 @@ class Store:
             try:
                 if writable:
                     connection.execute("PRAGMA journal_mode = WAL")
-                if connection.execute("PRAGMA user_version").fetchone()[0] == 0:
+                version = connection.execute("PRAGMA user_version").fetchone()[0]
+                if version == 0:
                     connection.executescript(f"BEGIN;{SCHEMA}COMMIT;")
+                if version > VERSION:
+                    raise sqlite3.DatabaseError(f"version {version}, made by a newer simrec; this one reads {VERSION}")
                 yield cls(connection)
             except sqlite3.Error as error:
                 if not is_damage(error):

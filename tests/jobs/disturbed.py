@@ -1,5 +1,6 @@
 """A night that is disturbed: what is to be done in it, what it has to end in, and who asks meanwhile."""
 
+import json
 import os
 import shutil
 import signal
@@ -60,15 +61,15 @@ def copy(house: House, folder: Path) -> House:
 
 
 def contents(house: House) -> dict[str, str]:
-    """The checksum of every file of the current release; of the manifest without the moment it was made."""
+    """The checksum of every file of the current release; of the manifest all but when it was made and its seal."""
     folder = house.workspace / "releases" / house.current
-    lines = (folder / "manifest.json").read_text().splitlines()
-    dateless = "\n".join(line for line in lines if '"created_at"' not in line)
-    assert len(lines) == dateless.count("\n") + 2
+    manifest = json.loads((folder / "manifest.json").read_bytes())
+    dateless = {name: value for name, value in manifest.items() if name not in ("created_at", "seal")}
+    assert len(dateless) == len(manifest) - 2
     own = {
         path.name: sha256(path.read_bytes()).hexdigest() for path in folder.iterdir() if path.name != "manifest.json"
     }
-    return {**own, "manifest.json": sha256(dateless.encode()).hexdigest()}
+    return {**own, "manifest.json": json.dumps(dateless)}
 
 
 def ids(database: Path) -> list[str]:

@@ -143,8 +143,11 @@ class Store:
 
     def mark_seen(self, article_id: str, file: str, line: int) -> int | None:
         """Note where an id was met in this transaction; return its earlier line in the same file, if any."""
+        seen = (article_id, file, line)
+        if self._db.execute("INSERT OR IGNORE INTO seen VALUES (?, ?, ?)", seen).rowcount:
+            return None
         earlier = self._db.execute("SELECT line FROM seen WHERE id = ? AND file = ?", (article_id, file)).fetchone()
-        self._db.execute("INSERT OR REPLACE INTO seen VALUES (?, ?, ?)", (article_id, file, line))
+        self._db.execute("REPLACE INTO seen VALUES (?, ?, ?)", seen)
         return int(earlier[0]) if earlier else None
 
     def not_seen(self) -> list[str]:

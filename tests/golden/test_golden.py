@@ -64,6 +64,15 @@ def test_the_night_goes_on_with_it(golden: House) -> None:
     assert [row["id"] for row in golden.simrec("similar", SEED, "-n", 5, "--json").rows] == [i for i, _ in SIMILAR]
 
 
+def test_a_release_of_an_older_format_is_made_anew_by_the_night(golden: House) -> None:
+    path = golden.workspace / "releases" / golden.current / "manifest.json"
+    path.write_text(json.dumps(files.seal({**files.unseal(path.read_bytes()), "format": 0})))
+    ran = golden.simrec("similar", SEED)
+    assert (ran.code, "the nightly job makes it anew" in ran.err) == (5, True)
+    assert golden.job().code == 0
+    assert [row["id"] for row in golden.simrec("similar", SEED, "-n", 5, "--json").rows] == [i for i, _ in SIMILAR]
+
+
 @pytest.mark.parametrize("what", ["workspace", "release", "articles"])
 def test_what_a_newer_simrec_made_is_refused(golden: House, what: str) -> None:
     if what == "workspace":

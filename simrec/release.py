@@ -12,7 +12,7 @@ from simrec.errors import ReleaseError
 from simrec.workspace import Workspace
 
 MANIFEST = "manifest.json"
-FORMAT = 1  # of the files of a release
+FORMAT = 2  # of the files of a release; 1 knew no reasons and no near-duplicates
 REFUSAL = "refused.txt"  # in a staged release: why the gates refused it
 ID = re.compile("[0-9a-f]{16}")
 
@@ -29,8 +29,9 @@ class Manifest:
     index: dict[str, Any]
     files: dict[str, dict[str, Any]]
     lexical: dict[str, Any] = field(default_factory=dict)
+    rules: dict[str, Any] = field(default_factory=dict)
     simrec: str = __version__
-    format: int = FORMAT
+    format: int = 1
 
 
 @dataclass(frozen=True)
@@ -42,8 +43,12 @@ class Release:
 
     @classmethod
     def open(cls, folder: Path) -> "Release":
-        """Open a release; ReleaseError if a file is missing or not of the size its manifest says."""
+        """Open a release; ReleaseError if it is of another format, or a file is not of the size its manifest says."""
         manifest = _read_manifest(folder)
+        if manifest.format != FORMAT:
+            mend = "a newer simrec made it, use that" if manifest.format > FORMAT else "the nightly job makes it anew"
+            found = f"a release of format {manifest.format}, this simrec reads {FORMAT}"
+            raise ReleaseError(f"{folder / MANIFEST}: {found}; {mend}")
         for name, facts in manifest.files.items():
             path = folder / name
             if not path.is_file() or path.stat().st_size != facts["bytes"]:
@@ -83,12 +88,7 @@ _MEND = "simrec rollback returns to the release before"
 
 def _read_manifest(folder: Path) -> Manifest:
     try:
-        manifest = files.unseal((folder / MANIFEST).read_bytes())
-        found = manifest.get("format", 1)
-        if found != FORMAT:
-            mend = "a newer simrec made it, use that" if found > FORMAT else "the nightly job makes it anew"
-            raise ReleaseError(f"{folder / MANIFEST}: a release of format {found}, this simrec reads {FORMAT}; {mend}")
-        return Manifest(**manifest)
+        return Manifest(**files.unseal((folder / MANIFEST).read_bytes()))
     except PermissionError:
         raise
     except (OSError, ValueError, TypeError) as error:
@@ -123,7 +123,7 @@ def seal(folder: Path, **facts: Any) -> None:
     """Write the manifest of a staged release, with the size and checksum of every file in it."""
     names = sorted(path.name for path in folder.iterdir() if path.is_file() and path.name != MANIFEST)
     content = {name: {"bytes": (folder / name).stat().st_size, "sha256": files.sha256(folder / name)} for name in names}
-    manifest = Manifest(files=content, **facts)
+    manifest = Manifest(files=content, format=FORMAT, **facts)
     files.write_json(folder / MANIFEST, files.seal(asdict(manifest)))
 
 

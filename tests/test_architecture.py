@@ -39,8 +39,8 @@ HEAVY = {
     "onnxruntime": ["encoder/runtime.py"],
     "faiss": ["index/search.py", "index/kinds.py", "index/all_pairs.py"],
     "sklearn": ["encoder/token_vectors.py", "evaluate/baselines.py"],
-    "scipy": ["encoder/token_vectors.py", "recommend/accounts.py"],
-    "pyarrow": ["articles/readers.py", "encoder/lessons.py", "recommend/bulk.py"],
+    "scipy": ["encoder/token_vectors.py", "recommend/accounts.py", "recommend/duplicates.py"],
+    "pyarrow": ["articles/readers.py", "encoder/lessons.py", "recommend/bulk.py", "recommend/changes.py"],
 }
 
 

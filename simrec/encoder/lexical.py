@@ -4,7 +4,7 @@ import hashlib
 import re
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -13,14 +13,17 @@ import numpy as np
 from simrec.encoder import arrays
 from simrec.errors import ReleaseError
 
-FEATURES = 1 << 18  # a word is a number below this (feature hashing, Weinberger et al. 2009)
+NUMBERS = 1 << 24  # a word is a number below this (feature hashing, Weinberger et al. 2009),
+FEATURES = 1 << 18  # and how many texts have it is counted by the end of its number
 TERMS = 128  # of a text are kept, those of most weight
+KEY_TERMS = 48  # of them are looked at for what two texts share
 MOST_CHARS = 20_000  # of a text that are read
-_WEIGHT_BITS = 14
+BLOCK = 65_536
+_WEIGHT_BITS = 8
 _LARGEST = (1 << _WEIGHT_BITS) - 1
 WORD = re.compile(r"[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff]+|[^\W_]{2,}")
 WITHOUT_SPACES = "\u0e00"  # and above: scripts in which words are not cut by spaces; Korean has spaces
-FORMAT = 1
+FORMAT = 2
 MEND = "remove it, simrec embed makes it anew"
 
 
@@ -38,23 +41,31 @@ class Lexical:
         self.weight = weight
 
     @classmethod
-    def fit(cls, texts: Iterable[str], weight: float = 0.0) -> "Lexical":
-        """Count in how many of the texts each word stands."""
+    def fit(cls, texts: Iterable[str], weight: float = 0.0, see: Callable[[set[str]], None] | None = None) -> "Lexical":
+        """Count in how many of the texts each word stands; `see` is given the words of each."""
         counts, total = np.zeros(FEATURES, np.int64), 0
         for text in texts:
-            counts[list({_feature(word) for word in words(text)})] += 1
+            found = set(words(text))
+            counts[list({number(word) & (FEATURES - 1) for word in found})] += 1
             total += 1
+            if see:
+                see(found)
         idf = np.log(max(total, 2) / np.maximum(counts, 1)).astype(np.float32)
         return cls(idf, total, weight)
 
     @classmethod
     def open(cls, path: Path) -> "Lexical":
-        """Open a saved one; ReleaseError if it is not whole."""
+        """Open a saved one; ReleaseError if it is not whole, or of another format."""
         facts, idf = arrays.read(path, MEND, "facts", "idf")
         version, texts, weight = facts.tolist()
         if version != FORMAT:
             raise ReleaseError(f"{path}: word weights of format {version:.0f}, this simrec reads {FORMAT}; {MEND}")
         return cls(idf, int(texts), weight)
+
+    @staticmethod
+    def is_current(path: Path) -> bool:
+        """Tell whether there is a saved one of this format; one that is older has to be fitted anew."""
+        return path.exists() and int(arrays.read(path, MEND, "facts")[0][0]) == FORMAT
 
     def save(self, path: Path) -> None:
         """Write it as one file, whole or not at all."""
@@ -70,19 +81,16 @@ class Lexical:
         return f"tfidf-{hashlib.sha256(f'{FORMAT} {TERMS}'.encode() + self._idf.tobytes()).hexdigest()[:12]}"
 
     def terms(self, texts: Sequence[str]) -> np.ndarray:
-        """Return the terms of texts, uint32 [texts, TERMS]: word above, weight below; 0 where there are no more.
-
-        The weights of a text are those of a unit vector, to four places.
-        """
+        """Return the terms of texts, uint32 [texts, TERMS], heaviest first; 0 where there are no more."""
         found = np.zeros((len(texts), TERMS), np.uint32)
         for row, text in enumerate(texts):
-            counts = Counter(_feature(word) for word in words(text))
-            features = np.fromiter(counts, np.int64, len(counts))
-            weights = (1 + np.log(np.fromiter(counts.values(), np.float64, len(counts)))) * self._idf[features]
-            best = np.lexsort((features, -weights))[:TERMS]
+            counts = Counter(map(number, words(text)))
+            numbers = np.fromiter(counts, np.int64, len(counts))
+            weights = 1 + np.log(np.fromiter(counts.values(), np.float64, len(counts)))
+            weights *= self._idf[numbers & (FEATURES - 1)]
+            best = np.lexsort((numbers, -weights))[:TERMS]
             best = best[weights[best] > 0]
-            weights = weights[best] / (np.linalg.norm(weights[best]) or 1)
-            found[row, : len(best)] = pack(features[best], weights)
+            found[row, : len(best)] = pack(numbers[best], weights[best])
         return found
 
 
@@ -97,46 +105,90 @@ def words(text: str) -> Iterator[str]:
 
 
 @lru_cache(maxsize=1 << 18)
-def _feature(word: str) -> int:
-    return zlib.crc32(word.encode()) & (FEATURES - 1)
+def number(word: str) -> int:
+    """Return the number of a word."""
+    return zlib.crc32(word.encode()) & (NUMBERS - 1)
 
 
 class Terms:
-    """Compares the terms of one text with those of others."""
+    """The terms of many texts, to be compared with those of one.
 
-    def __init__(self) -> None:
-        self._weights = np.zeros(FEATURES, np.float32)
+    stored are uint32 [texts, TERMS], in memory or mapped.
+    """
 
-    def cosines(self, own: np.ndarray, others: np.ndarray) -> np.ndarray:
-        """Return the cosines, float32 [others] from 0 to 1, of terms [TERMS] to those of others [others, TERMS]."""
-        features, weights = unpack(own)
-        self._weights[features] = weights
-        features_of, weights_of = unpack(others)
-        cosines: np.ndarray = np.einsum("ot,ot->o", self._weights[features_of], weights_of)
-        self._weights[features] = 0
+    def __init__(self, stored: np.ndarray) -> None:
+        self._stored = stored
+        self._lengths = np.ones(len(stored), np.float32)
+        self._used = np.zeros(len(stored), np.int64)
+        for start in range(0, len(stored), BLOCK):
+            numbers, weights = unpack(stored[start : start + BLOCK])
+            self._lengths[start : start + BLOCK] = np.maximum(_lengths(weights), 1)
+            self._used[start : start + BLOCK] = (weights > 0).sum(axis=1)
+        self._weights = np.zeros(NUMBERS, np.float32)
+
+    def cosines(self, own: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """Return the cosines, float32 [rows] from 0 to 1, of a text's terms [TERMS] to those of rows."""
+        cosines: np.ndarray = self._shares(own, rows)[1].sum(axis=1)
         return cosines
 
-    def joint(self, cosines: np.ndarray, own: np.ndarray, others: np.ndarray, weight: float) -> np.ndarray:
-        """Return the joint scores, float32 [others], of pairs with the encoder's cosines [others].
+    def joint(self, cosines: np.ndarray, own: np.ndarray, rows: np.ndarray, weight: float) -> np.ndarray:
+        """Return the joint scores, float32 [rows], of pairs with the encoder's cosines [rows].
 
         A text is the vector (sqrt(1 - weight) encoder, sqrt(weight) words); its cosine to another is the
         weighted mean of both cosines. One without words is asked about by meaning alone.
         """
         if not own.any():
             return cosines
-        scores: np.ndarray = (1 - weight) * cosines + weight * self.cosines(own, others)
+        scores: np.ndarray = (1 - weight) * cosines + weight * self.cosines(own, rows)
         return scores
 
+    def shared(self, owns: np.ndarray, rows: np.ndarray, most: int) -> np.ndarray:
+        """Return the words that add most to the cosines of texts to some rows each, heaviest first.
 
-def pack(features: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Return terms, uint32, of features and the weights of a unit vector; a weight is never rounded to nothing."""
-    rounded = np.maximum(1, np.rint(weights * _LARGEST)).astype(np.uint32)
-    packed: np.ndarray = (features.astype(np.uint32) << np.uint32(_WEIGHT_BITS)) | rounded
+        owns are the terms of the texts [texts, TERMS], rows int [texts, n]; the numbers of words come as
+        uint32 [texts, n, most], 0 where no more are shared.
+        """
+        numbers = np.zeros((rows.size, KEY_TERMS), np.uint32)
+        shares = np.zeros((rows.size, KEY_TERMS), np.float32)
+        for text, own in enumerate(owns):
+            found, share = self._shares(own, rows[text], KEY_TERMS)
+            part = slice(text * rows.shape[1], (text + 1) * rows.shape[1]), slice(found.shape[1])
+            numbers[part], shares[part] = found, share
+        heaviest = np.zeros((rows.size, most), np.uint32)
+        pairs = np.arange(rows.size)
+        for place in range(most):
+            best = shares.argmax(axis=1)
+            heaviest[:, place] = np.where(shares[pairs, best] > 0, numbers[pairs, best], 0)
+            shares[pairs, best] = 0
+        return heaviest.reshape(*rows.shape, most)
+
+    def _shares(self, own: np.ndarray, rows: np.ndarray, most: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """Return the numbers of the heaviest words of rows, at most so many, and what each adds to the cosine."""
+        if not len(rows):
+            return np.zeros((0, 1), np.uint32), np.zeros((0, 1), np.float32)
+        own_numbers, own_weights = unpack(own[own > 0])
+        self._weights[own_numbers] = own_weights / (np.linalg.norm(own_weights) or 1)
+        numbers, weights = unpack(
+            self._stored[rows, : min(most or self._stored.shape[1], max(1, self._used[rows].max()))]
+        )
+        weights *= self._weights.take(numbers)
+        weights /= self._lengths[rows, None]
+        self._weights[own_numbers] = 0
+        return numbers, weights
+
+
+def pack(numbers: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Return terms, uint32: words' numbers above, below them their weights as parts of the largest, none of them 0."""
+    parts = np.maximum(1, np.rint(weights * (_LARGEST / weights.max(initial=1e-9)))).astype(np.uint32)
+    packed: np.ndarray = (numbers.astype(np.uint32) << np.uint32(_WEIGHT_BITS)) | parts
     return packed
 
 
 def unpack(terms: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return features and weights [..., TERMS], these again of length one: four places have moved them off it."""
-    weights = (terms & np.uint32(_LARGEST)).astype(np.float32)
-    lengths = np.sqrt(np.einsum("...t,...t->...", weights, weights))[..., None]
-    return terms >> np.uint32(_WEIGHT_BITS), weights / np.maximum(lengths, 1)
+    """Return the numbers of words, uint32, and their weights, float32, of vectors that are not of length one."""
+    return terms >> np.uint32(_WEIGHT_BITS), (terms & np.uint32(_LARGEST)).astype(np.float32)
+
+
+def _lengths(weights: np.ndarray) -> np.ndarray:
+    lengths: np.ndarray = np.sqrt(np.einsum("...t,...t->...", weights, weights))
+    return lengths

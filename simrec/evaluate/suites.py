@@ -135,9 +135,9 @@ def joint_scorer(scorer: Scorer, lexical: Lexical, weight: float) -> Scorer:
         return np.stack([known[text] for text in texts])
 
     def scores(left: Sequence[str], right: Sequence[str]) -> np.ndarray:
-        compare, others = Terms(), terms(right)
+        compare, all_right = Terms(terms(right)), np.arange(len(right))
         rows = zip(scorer(left, right), terms(left), strict=True)
-        return np.stack([compare.joint(cosines, own, others, weight) for cosines, own in rows])
+        return np.stack([compare.joint(cosines, own, all_right, weight) for cosines, own in rows])
 
     return scores
 

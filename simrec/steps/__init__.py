@@ -2,8 +2,9 @@
 
 from simrec.steps.embedding import embed
 from simrec.steps.housekeeping import compact, prune, verify
-from simrec.steps.nightly import evaluate, index, ingest, publish, recommend
+from simrec.steps.nightly import evaluate, index, ingest, publish
 from simrec.steps.outcome import Outcome, Step
+from simrec.steps.recommending import recommend
 from simrec.steps.training import compare, teach, train
 
 __all__ = [

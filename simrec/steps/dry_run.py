@@ -7,8 +7,8 @@ from simrec import log, release
 from simrec.articles.store import Store
 from simrec.config import Config
 from simrec.errors import ReleaseError
-from simrec.steps.nightly import due_id
 from simrec.steps.outcome import Step, encoder_id_of
+from simrec.steps.staging import release_id_of
 from simrec.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -85,4 +85,4 @@ def _texts_to_encode(workspace: Workspace, preview: "Preview") -> int:
 
 def _is_due(workspace: Workspace, config: Config) -> bool:
     current = release.current_id(workspace)
-    return current is None or due_id(workspace, config) not in {current, *release.held(workspace)}
+    return current is None or release_id_of(workspace, config) not in {current, *release.held(workspace)}

@@ -14,15 +14,16 @@ from simrec.workspace import Workspace
 
 def verify(workspace: Workspace, config: Config) -> Outcome:
     """Read the current release and all that the next one is made from; ReleaseError names everything damaged."""
-    from simrec.encoder import folder, shards
-    from simrec.encoder.lexical import Lexical
+    from simrec.encoder import arrays, folder, lexical, shards, vocabulary
 
     current = release.Release.current(workspace)
     checks: list[Callable[[], object]] = [current.verify, partial(release.held, workspace)]
     checks += [partial(_verify_articles, workspace), partial(log.verify_journal, workspace.journal)]
     checks += [partial(folder.verify, path) for path in sorted(workspace.encoders.glob("[!.]*/"))]
     checks += [partial(shards.verify, path) for path in sorted(workspace.embeddings("").glob("*/[!.]*.npz"))]
-    checks += [partial(Lexical.open, path) for path in sorted(workspace.lexicals.glob("[!.]*.npz"))]
+    weights, words = (sorted(workspace.lexicals.glob(f"[!.]*.{kind}")) for kind in ("npz", "words"))
+    checks += [partial(arrays.read, path, lexical.MEND, "facts", "idf") for path in weights]
+    checks += [partial(vocabulary.Vocabulary.open, path) for path in words]
     damage = list(filter(None, map(_damage, checks)))
     if damage:
         raise ReleaseError("\n".join(damage))
@@ -56,7 +57,7 @@ def prune(workspace: Workspace, config: Config) -> Outcome:
     unused = [folder for folder in folders if folder.name not in needed]
     for folder in unused:
         files.remove_folder(folder)
-    for path in workspace.lexicals.glob("*.npz"):
+    for path in workspace.lexicals.glob("*.*"):
         if path.stem not in needed:
             files.remove(path)
     sentence = f"{len(pruned)} old releases and {len(unused)} folders of unused encoders removed"

@@ -1,15 +1,15 @@
 """The steps of a night: what changed becomes a release."""
 
-import json
 import logging
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from simrec import files, log, release
 from simrec.articles.store import Store
 from simrec.config import Config
 from simrec.errors import GateError, ReleaseError
-from simrec.steps.outcome import Outcome, boundary_of, encoder_id_of, lexical_of, rules
+from simrec.steps.outcome import Outcome, boundary_of, encoder_id_of, lexical_of
+from simrec.steps.staging import gather, need, nothing_to_do, read_json, release_id_of, stage
 from simrec.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-GATHERED_ROWS = 65_536
 BASELINE_TEXTS = 10_000  # that TF-IDF learns its weights from
 
 
@@ -38,9 +37,9 @@ def ingest(workspace: Workspace, config: Config) -> Outcome:
 
 def index(workspace: Workspace, config: Config) -> Outcome:
     """Index all articles and find the neighbours of each, from the current release where little has changed."""
-    staged = _stage(workspace, config)
+    staged = stage(workspace, config)
     if staged is None or (staged / "graph.npy").exists():
-        return _nothing_to_do(workspace, staged)
+        return nothing_to_do(workspace, staged)
 
     from simrec.index import vectors
     from simrec.index.refresh import refresh
@@ -77,78 +76,15 @@ def _gather_vectors(workspace: Workspace, path: Path) -> list[str]:
     from simrec.encoder.folder import check
 
     encoder_id = encoder_id_of(workspace)
-    return _gather(workspace, encoder_id, path, check(workspace.encoder(encoder_id)).dim, "<f2")
-
-
-def _gather(workspace: Workspace, name: str, path: Path, width: int, dtype: str) -> list[str]:
-    """Write what a cache holds of all articles, in order of id; return the ids."""
-    from simrec.encoder.shards import Cache
-    from simrec.index import vectors
-
-    with Store.open(workspace.articles_db) as store:
-        rows = list(store.keys())
-    keys = [text_key for _, _, text_key in rows]
-    cache = Cache(workspace.embeddings(name))
-    missing = cache.missing(keys)
-    if missing:
-        raise ReleaseError(f"{len(missing):,} articles have no vector of {name}; run simrec embed first")
-    parts = (keys[start : start + GATHERED_ROWS] for start in range(0, len(keys), GATHERED_ROWS))
-    vectors.write(path, map(cache.gather, parts), (len(keys), width), dtype)
-    return [article_id for article_id, _, _ in rows]
-
-
-def recommend(workspace: Workspace, config: Config) -> Outcome:
-    """Turn neighbours into the tables of similar articles and similar accounts."""
-    staged = _stage(workspace, config)
-    if staged is None or (staged / "items.db").exists():
-        return _nothing_to_do(workspace, staged)
-    _need(staged / "graph.npy", "index")
-
-    import numpy as np
-
-    from simrec.encoder.lexical import TERMS
-    from simrec.index import neighbours, vectors
-    from simrec.recommend import bulk, tables
-    from simrec.recommend.accounts import similar_accounts
-    from simrec.recommend.joint import rescored
-
-    graph = neighbours.Graph.open(staged / "graph.npy")
-    with Store.open(workspace.articles_db) as store:
-        articles, accounts = list(store.rows()), store.accounts()
-    matrix = vectors.read_unit(staged / "vectors.npy")
-    most = config.recommend
-    lexical = lexical_of(workspace, config)
-    ranking, terms = graph, None
-    if lexical:
-        _gather(workspace, lexical.id, staged / "terms.npy", TERMS, "<u4")
-        lexical.save(staged / "lexical.npz")  # a question's own terms are made with it
-        terms = np.load(staged / "terms.npy", mmap_mode="r", allow_pickle=False)
-        ranking = rescored(graph, terms, lexical.weight, config.index.candidates, most.similar_articles)
-    owners, path = [article.account for article in articles], staged / "accounts.npy"
-    related = similar_accounts(matrix, terms, owners, config.index, most.similar_accounts, path)
-    ids = [article.id for article in articles]
-    bulk.write_pairs(staged / "similar_articles.parquet", "article", ids, ranking, most.similar_articles)
-    bulk.write_pairs(staged / "neighbours.parquet", "article", ids, graph, config.index.candidates)
-    names = [account.id for account in accounts]
-    bulk.write_pairs(staged / "similar_accounts.parquet", "account", names, related, most.similar_accounts)
-    tables.write_tables(
-        staged / "items.db",
-        articles,
-        neighbours.pairs(ranking, most.similar_articles),
-        accounts,
-        neighbours.pairs(related, most.similar_accounts),
-        (most.similar_articles, most.similar_accounts),
-    )
-    files.remove(path)
-    return Outcome(f"{len(ids):,} articles, {len(names):,} accounts", len(ids), len(ids) + len(names))
+    return gather(workspace, encoder_id, path, check(workspace.encoder(encoder_id)).dim, "<f2")
 
 
 def evaluate(workspace: Workspace, config: Config) -> Outcome:
     """Measure the staged release on articles held out from training, beside TF-IDF, and write its report."""
-    staged = _stage(workspace, config)
+    staged = stage(workspace, config)
     if staged is None or (staged / "report.json").exists():
-        return _nothing_to_do(workspace, staged)
-    _need(staged / "items.db", "recommend")
+        return nothing_to_do(workspace, staged)
+    need(staged / "items.db", "recommend")
 
     from simrec.encoder.runtime import Encoder
     from simrec.engine import local
@@ -164,30 +100,31 @@ def evaluate(workspace: Workspace, config: Config) -> Outcome:
     scorers = {"simrec": joint, "TF-IDF": baselines.TfIdf(texts).scores}
     scorers |= {"encoder alone": neural} if lexical else {}
     results = suites.run(sample, scorers)
-    report = {"index": _read_json(staged / "index.json"), "suites": suites.as_json(results)}
+    report = {"index": read_json(staged / "index.json"), "suites": suites.as_json(results)}
     files.write_json(staged / "report.json", report)
     return Outcome(suites.as_sentence(results), len(sample), len(results))
 
 
 def publish(workspace: Workspace, config: Config) -> Outcome:
     """Check the gates, publish the staged release, and prune old ones."""
-    release_id = due_id(workspace, config)
+    release_id = release_id_of(workspace, config)
     current = release.current_id(workspace)
     if release_id == current:
-        return _nothing_to_do(workspace, None)
+        return nothing_to_do(workspace, None)
     if release_id in release.held(workspace):
         why = f"{release_id} was rolled back and stays so until articles, encoder or configuration change"
         return Outcome(why, skipped=True)
     staged = workspace.staged(release_id)
     if not workspace.release(release_id).exists():
-        _need(staged / "report.json", "evaluate")
+        need(staged / "report.json", "evaluate")
         _judge(workspace, staged, config)
         with Store.open(workspace.articles_db) as store:
             counts = {"articles": store.count(), "accounts": store.count("accounts")}
         facts = {"release_id": release_id, "created_at": log.now(), "encoder_id": encoder_id_of(workspace), **counts}
         lexical = lexical_of(workspace, config)
         words = {"weight": lexical.weight, "candidates": config.index.candidates} if lexical else {}
-        release.seal(staged, index=_read_json(staged / "index.json"), lexical=words, **facts)
+        facts |= {name: read_json(staged / f"{name}.json") for name in ("index", "rules")}
+        release.seal(staged, lexical=words, **facts)
     release.publish(workspace, release_id)
     pruned = release.prune(workspace, config.release.keep)
     return Outcome(f"{release_id} is the current release" + (f"; {len(pruned)} old removed" if pruned else ""), 1, 1)
@@ -215,38 +152,7 @@ def _last(workspace: Workspace) -> "Candidate | None":
         return None
     try:
         last = release.Release.current(workspace)
-        return Candidate(_read_json(last.folder / "report.json"), last.manifest.articles)
+        return Candidate(read_json(last.folder / "report.json"), last.manifest.articles)
     except (ReleaseError, ValueError) as error:
         logger.warning("publish: not compared with the current release: %s", error)
         return None
-
-
-def _stage(workspace: Workspace, config: Config) -> Path | None:
-    """Return the staging folder of the release that is due, or None if it is published already."""
-    release_id = due_id(workspace, config)
-    return None if workspace.release(release_id).exists() else workspace.staged(release_id)
-
-
-def due_id(workspace: Workspace, config: Config) -> str:
-    """Return the id of the release that the articles, the encoder and the configuration of now would make."""
-    with Store.open(workspace.articles_db) as store:
-        if not store.count():
-            raise GateError(f"{workspace.root}: there are no articles, so there is nothing to release")
-        settings = f"{rules(config.index, config.recommend)} {release.FORMAT}"
-        lexical = lexical_of(workspace, config)
-        words = f" {lexical.id} {lexical.weight}" if lexical else ""
-        return release.derive_id(store.keys(), encoder_id_of(workspace) + words, settings)
-
-
-def _nothing_to_do(workspace: Workspace, staged: Path | None) -> Outcome:
-    where = "is published" if staged is None else "is done"
-    return Outcome(f"nothing changed since this {where}", skipped=True)
-
-
-def _need(path: Path, step: str) -> None:
-    if not path.exists():
-        raise ReleaseError(f"the articles of now have not been through '{step}' yet; run simrec {step} first")
-
-
-def _read_json(path: Path) -> Any:
-    return json.loads(path.read_bytes())

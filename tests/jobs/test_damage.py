@@ -79,6 +79,19 @@ def test_a_flipped_byte_is_found_and_named(whole: House, tmp_path: Path) -> None
     assert whole.simrec("verify").code == 0
 
 
+@pytest.mark.parametrize(
+    ("before", "after"), [(b"Lincoln", b"Lincoin"), (b"Union", b"Onion"), (b"Republican", b"republican")]
+)
+def test_an_article_that_is_not_what_came_in_is_named(house: House, before: bytes, after: bytes) -> None:
+    """SQLite has no checksums: the keys of an article know what it was."""
+    path = house.workspace / "articles.db"
+    content = path.read_bytes()
+    assert content.count(before) > 1
+    path.write_bytes(content.replace(before, after, 1))
+    ran = house.simrec("verify")
+    assert (ran.code, f"{path}: " in ran.err) == (5, True), ran.err
+
+
 @pytest.mark.parametrize("name", ["CURRENT", "FORMAT", "manifest.json"])
 @pytest.mark.parametrize("content", [b"", b"\xff\x00", b"../../etc\n", b"0123456789abcdef\n", b"[]", b"{}"])
 def test_what_every_question_opens_is_checked_by_every_question(house: House, name: str, content: bytes) -> None:

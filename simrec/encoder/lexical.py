@@ -126,55 +126,55 @@ class Terms:
             self._used[start : start + BLOCK] = (weights > 0).sum(axis=1)
         self._weights = np.zeros(NUMBERS, np.float32)
 
-    def cosines(self, own: np.ndarray, rows: np.ndarray) -> np.ndarray:
-        """Return the cosines, float32 [rows] from 0 to 1, of a text's terms [TERMS] to those of rows."""
-        cosines: np.ndarray = self._shares(own, rows)[1].sum(axis=1)
-        return cosines
+    def cosines(self, owns: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """Return the cosines, float32 [texts, n] from 0 to 1, of texts' terms [texts, TERMS] to rows [texts, n]."""
+        sums = np.zeros(rows.shape, np.float32)
+        for text, (_, shares) in enumerate(self._shares(owns, rows, self._used[rows].max(axis=1, initial=1))):
+            shares.sum(axis=1, out=sums[text])
+        sums /= self._lengths[rows]
+        return sums
 
-    def joint(self, cosines: np.ndarray, own: np.ndarray, rows: np.ndarray, weight: float) -> np.ndarray:
-        """Return the joint scores, float32 [rows], of pairs with the encoder's cosines [rows].
+    def joint(self, cosines: np.ndarray, owns: np.ndarray, rows: np.ndarray, weight: float) -> np.ndarray:
+        """Return the joint scores, float32 [texts, n], of texts and rows with the encoder's cosines [texts, n].
 
         A text is the vector (sqrt(1 - weight) encoder, sqrt(weight) words); its cosine to another is the
         weighted mean of both cosines. One without words is asked about by meaning alone.
         """
-        if not own.any():
-            return cosines
-        scores: np.ndarray = (1 - weight) * cosines + weight * self.cosines(own, rows)
+        scores: np.ndarray = (1 - weight) * cosines + weight * self.cosines(owns, rows)
+        wordless = np.flatnonzero(owns[:, 0] == 0)
+        scores[wordless] = cosines[wordless]
         return scores
 
     def shared(self, owns: np.ndarray, rows: np.ndarray, most: int) -> np.ndarray:
-        """Return the words that add most to the cosines of texts to some rows each, heaviest first.
+        """Return the words that add most to those cosines, heaviest first, as numbers uint32 [texts, n, most].
 
-        owns are the terms of the texts [texts, TERMS], rows int [texts, n]; the numbers of words come as
-        uint32 [texts, n, most], 0 where no more are shared.
+        They are 0 where no more are shared, and are looked for among the KEY_TERMS heaviest of rows.
         """
-        numbers = np.zeros((rows.size, KEY_TERMS), np.uint32)
-        shares = np.zeros((rows.size, KEY_TERMS), np.float32)
-        for text, own in enumerate(owns):
-            found, share = self._shares(own, rows[text], KEY_TERMS)
-            part = slice(text * rows.shape[1], (text + 1) * rows.shape[1]), slice(found.shape[1])
-            numbers[part], shares[part] = found, share
-        heaviest = np.zeros((rows.size, most), np.uint32)
-        pairs = np.arange(rows.size)
+        width = min(KEY_TERMS, self._stored.shape[1])
+        found = np.zeros((*rows.shape, width), np.uint32), np.zeros((*rows.shape, width), np.float32)
+        for text, both in enumerate(self._shares(owns, rows, np.full(len(rows), width))):
+            found[0][text], found[1][text] = both
+        numbers, shares = (one.reshape(-1, width) for one in found)
+        heaviest, pairs = np.zeros((len(numbers), most), np.uint32), np.arange(len(numbers))
         for place in range(most):
             best = shares.argmax(axis=1)
             heaviest[:, place] = np.where(shares[pairs, best] > 0, numbers[pairs, best], 0)
             shares[pairs, best] = 0
         return heaviest.reshape(*rows.shape, most)
 
-    def _shares(self, own: np.ndarray, rows: np.ndarray, most: int | None = None) -> tuple[np.ndarray, np.ndarray]:
-        """Return the numbers of the heaviest words of rows, at most so many, and what each adds to the cosine."""
-        if not len(rows):
-            return np.zeros((0, 1), np.uint32), np.zeros((0, 1), np.float32)
-        own_numbers, own_weights = unpack(own[own > 0])
-        self._weights[own_numbers] = own_weights / (np.linalg.norm(own_weights) or 1)
-        numbers, weights = unpack(
-            self._stored[rows, : min(most or self._stored.shape[1], max(1, self._used[rows].max()))]
-        )
-        weights *= self._weights.take(numbers)
-        weights /= self._lengths[rows, None]
-        self._weights[own_numbers] = 0
-        return numbers, weights
+    def _shares(
+        self, owns: np.ndarray, rows: np.ndarray, widths: np.ndarray
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yield, for each text, the words of its rows [n, width] and what each adds to their cosines' numerators."""
+        own_numbers, own_weights = unpack(owns)
+        own_weights /= np.maximum(_lengths(own_weights), 1)[:, None]
+        table = self._weights
+        for text, width in enumerate(widths.tolist()):
+            table[own_numbers[text]] = own_weights[text]
+            numbers, weights = unpack(self._stored[rows[text], :width])
+            weights *= table.take(numbers)
+            table[own_numbers[text]] = 0
+            yield numbers, weights
 
 
 def pack(numbers: np.ndarray, weights: np.ndarray) -> np.ndarray:

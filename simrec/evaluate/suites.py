@@ -135,9 +135,9 @@ def joint_scorer(scorer: Scorer, lexical: Lexical, weight: float) -> Scorer:
         return np.stack([known[text] for text in texts])
 
     def scores(left: Sequence[str], right: Sequence[str]) -> np.ndarray:
-        compare, all_right = Terms(terms(right)), np.arange(len(right))
-        rows = zip(scorer(left, right), terms(left), strict=True)
-        return np.stack([compare.joint(cosines, own, all_right, weight) for cosines, own in rows])
+        cosines = scorer(left, right)
+        all_right = np.broadcast_to(np.arange(len(right)), cosines.shape)
+        return Terms(terms(right)).joint(cosines, terms(left), all_right, weight)
 
     return scores
 

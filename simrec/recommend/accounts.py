@@ -38,12 +38,12 @@ def similar_accounts(
     if terms is None or not ids:
         return graph
     own = account_terms(terms, owners_of(ids, accounts), len(ids))
-    compare = Terms(own)
-    packed: list[np.ndarray] = []
-    for rows, cosines in graph.blocks(candidates):
-        for others, near in zip(rows, cosines, strict=True):
-            packed.append(ranked.pack(compare.joint(near, own[len(packed)], others, WORDS_SHARE), others))
-    return Graph(np.sort(np.stack(packed), axis=1)[:, :most])
+    compare, packed, start = Terms(own), [], 0
+    for others, near in graph.blocks(candidates):
+        scores = compare.joint(near, own[start : start + len(others)], others, WORDS_SHARE)
+        packed.append(np.sort(ranked.pack(scores, others), axis=1)[:, :most])
+        start += len(others)
+    return Graph(np.concatenate(packed))
 
 
 def account_terms(terms: np.ndarray, owners: np.ndarray, accounts: int) -> np.ndarray:

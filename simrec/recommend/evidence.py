@@ -80,7 +80,7 @@ def _compared(
 ) -> np.ndarray:
     """Return the best pairs of articles of two accounts, by comparing all of them."""
     cosines = (vectors[own] @ vectors[others].T).round(ranked.DECIMALS)
-    scores = np.stack([joint.scores(row, others, near) for row, near in zip(own.tolist(), cosines, strict=True)])
+    scores = joint.scores(own, np.broadcast_to(others, cosines.shape), cosines)
     best = np.argsort(-scores, axis=None, kind="stable")[:PAIRS]
     left, right = np.unravel_index(best, scores.shape)
     found = np.empty(len(best), PAIR)

@@ -32,9 +32,8 @@ class Explainer:
         scores = vectors[: len(own)] @ vectors[len(own) :].T
         if self._lexical:
             terms = self._lexical.terms([*own, *others])
-            compare, rows = Terms(terms), np.arange(len(own), len(terms))
-            weight = self._weight
-            scores = np.stack([compare.joint(near, terms[n], rows, weight) for n, near in enumerate(scores)])
+            rows = np.broadcast_to(np.arange(len(others)), scores.shape)
+            scores = Terms(terms[len(own) :]).joint(scores, terms[: len(own)], rows, self._weight)
         left, right = np.unravel_index(scores.argmax(), scores.shape)
         return Why(self._shared(question, hit), [own[left], others[right]], [])
 

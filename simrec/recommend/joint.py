@@ -25,16 +25,15 @@ class Joint:
         self.stored = terms
         self.terms = None if terms is None else Terms(terms)
 
-    def scores(self, own: int, rows: np.ndarray, cosines: np.ndarray) -> np.ndarray:
-        """Return the scores, float32 [rows], of a row's pairs with rows, whose cosines by the encoder are known."""
+    def scores(self, owns: np.ndarray, rows: np.ndarray, cosines: np.ndarray) -> np.ndarray:
+        """Return the scores, float32 [seeds, n], of seeds [seeds] and rows with the encoder's cosines [seeds, n]."""
         if self.terms is None or self.stored is None:
             return cosines
-        return self.terms.joint(cosines, self.stored[own], rows, self.weight)
+        return self.terms.joint(cosines, self.stored[owns], rows, self.weight)
 
-    def ranked(self, own: np.ndarray, rows: np.ndarray, cosines: np.ndarray) -> np.ndarray:
-        """Return packed candidates of several rows [seeds, candidates] in order of the joint score."""
-        scores = np.stack([self.scores(*pairs) for pairs in zip(own.tolist(), rows, cosines, strict=True)])
-        packed = ranked.pack(scores, rows)
+    def ranked(self, owns: np.ndarray, rows: np.ndarray, cosines: np.ndarray) -> np.ndarray:
+        """Return packed candidates of seeds [seeds, n] in order of the joint score."""
+        packed = ranked.pack(self.scores(owns, rows, cosines), rows)
         packed.sort(axis=1)
         return packed
 
@@ -55,7 +54,7 @@ def rescored(graph: Graph, joint: Joint, candidates: int, path: Path) -> tuple[G
         start = 0
         for rows, cosines in graph.blocks(candidates):
             own = np.arange(start, start + len(rows))
-            scores = np.stack([joint.scores(*one) for one in zip(own.tolist(), rows, cosines, strict=True)])
+            scores = joint.scores(own, rows, cosines)
             seed, place = np.nonzero(joint.duplicates(cosines, scores) & (rows >= 0))
             pairs.append(np.column_stack([own[seed], rows[seed, place]]))
             packed = ranked.pack(scores, rows)

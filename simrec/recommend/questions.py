@@ -148,11 +148,8 @@ class Questions:
         if asked.terms is None or self._terms is None:
             clipped: np.ndarray = np.clip(cosines, -1, 1)
             return clipped
-        compare, all_rows = Terms(self._terms[rows]), np.arange(len(rows))
-        weight = self._lexical["weight"]
-        return np.stack(
-            [compare.joint(near, own, all_rows, weight) for near, own in zip(cosines, asked.terms, strict=True)]
-        )
+        compare, all_rows = Terms(self._terms[rows]), np.broadcast_to(np.arange(len(rows)), cosines.shape)
+        return compare.joint(cosines, asked.terms, all_rows, self._lexical["weight"])
 
     def _known(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, list[str | None]]:
         """Return the stories, the accounts as numbers, and the dates of rows."""

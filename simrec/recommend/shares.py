@@ -37,7 +37,7 @@ def fair(rows: np.ndarray, values: np.ndarray, most: int, share: float) -> np.nd
     capacity = max(1, round(share * most))
     allowed = rows >= 0
     for _ in range(ROUNDS):
-        listed = allowed & (allowed.cumsum(axis=1) <= most)
+        listed = allowed & (allowed.cumsum(axis=1, dtype=np.int16) <= most)
         counts = np.bincount(rows[listed], minlength=len(rows))
         seed, column = np.nonzero(listed & (counts > capacity)[rows])
         if not len(seed):
@@ -50,9 +50,9 @@ def fair(rows: np.ndarray, values: np.ndarray, most: int, share: float) -> np.nd
         allowed[seed[over], column[over]] = False
     let_go = ~allowed & (rows >= 0)
     missing = most - allowed.sum(axis=1)[:, None]
-    allowed |= let_go & (let_go.cumsum(axis=1) <= missing)  # a full list goes before a fair one
+    allowed |= let_go & (let_go.cumsum(axis=1, dtype=np.int16) <= missing)  # a full list goes before a fair one
     columns = np.full((len(rows), most), -1)
-    places = allowed.cumsum(axis=1)
+    places = allowed.cumsum(axis=1, dtype=np.int16)
     seed, column = np.nonzero(allowed & (places <= most))
     columns[seed, places[seed, column] - 1] = column
     return columns

@@ -39,7 +39,7 @@ def oracle(house: House, query: np.ndarray, text: str, keep: list[int], n: int) 
     nearest = sorted(keep, key=lambda row: (-cosines[row], row))[: max(n, CANDIDATES)]
     lexical = Lexical.open(release(house) / "lexical.npz")
     terms = lexical.terms([text, *(speech_text(row) for row in nearest)])
-    scores = 0.7 * cosines[nearest] + 0.3 * Terms(terms[1:]).cosines(terms[0], np.arange(len(nearest)))
+    scores = 0.7 * cosines[nearest] + 0.3 * Terms(terms[1:]).cosines(terms[:1], np.arange(len(nearest))[None])[0]
     best = sorted(zip(nearest, scores, strict=True), key=lambda pair: (-round(float(pair[1]), 6), pair[0]))[:n]
     return [(IDS[row], float(score)) for row, score in best]
 

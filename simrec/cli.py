@@ -48,11 +48,14 @@ def _workspace(command: Command) -> Command:
 def _step(command: Command) -> Command:
     """Give a command the options of everything that writes to the workspace."""
     command = click.option("-v", "--verbose", is_flag=True, help="Say what happens even without a terminal.")(command)
-    command = click.option(
+    return _workspace(_configured(command))
+
+
+def _configured(command: Command) -> Command:
+    return click.option(
         "-c", "--config", "config_path", type=Path, envvar="SIMREC_CONFIG", show_envvar=True,
         help="The TOML configuration; without one every key has its default.",
     )(command)  # fmt: skip
-    return _workspace(command)
 
 
 def _json(command: Command) -> Command:
@@ -248,17 +251,26 @@ def show(article_id: str, as_json: bool, workspace: Path) -> None:
 
 
 @cli.command()
+@click.option("--line", is_flag=True, help="Print one line, for a monitor.")
 @_json
+@_configured
 @_workspace
-def status(as_json: bool, workspace: Path) -> None:
-    """Print what the workspace holds, which release answers, and how the last run ended."""
+def status(line: bool, as_json: bool, config_path: Path | None, workspace: Path) -> None:
+    """Print what the workspace holds, which release answers, what is pending, and how the last runs ended.
+
+    The exit code is 7 if the release is older than release.max_age_hours of the configuration.
+    """
     from simrec import status
 
-    facts = status.status(Workspace.open(workspace))
-    if as_json:
+    config, facts = _config(config_path, verbose=False), status.status(Workspace.open(workspace))
+    if line:
+        click.echo(terminal.plain(status.as_line(facts)))
+    elif as_json:
         terminal.print_json([facts])
     else:
-        terminal.print_fields(facts)
+        terminal.print_fields({name: value for name, value in facts.items() if name != "last_runs"})
+        _print(status.RUNS, facts["last_runs"], as_json)
+    status.check_age(facts, config.release.max_age_hours)
 
 
 @cli.command()
@@ -297,7 +309,7 @@ def rejects(as_json: bool, workspace: Path) -> None:
 @cli.command()
 @_workspace
 def verify(workspace: Path) -> None:
-    """Read the current release whole and compare every file with its checksum."""
+    """Read the current release, and all that the next one is made from, and name what is damaged."""
     from simrec import steps
     from simrec.config import Config
 

@@ -189,9 +189,18 @@ class EngineConfig(Section, frozen=True):
 
 
 class ReleaseConfig(Section, frozen=True):
-    """How many releases stay on disk."""
+    """How many releases stay on disk, what a new one has to be like, and when the current one is too old."""
 
     keep: Count = 5
+    min_coverage: Share = 0.9
+    max_shrink: Share = 0.5
+    max_age_hours: NotNegative = 0.0
+
+
+class MonitorConfig(Section, frozen=True):
+    """Where a monitor finds how the jobs are doing."""
+
+    prometheus: str = ""
 
 
 class Config(Section, frozen=True):
@@ -211,6 +220,7 @@ class Config(Section, frozen=True):
     engine: EngineConfig = EngineConfig()
     release: ReleaseConfig = ReleaseConfig()
     sinks: tuple[Sink, ...] = ()
+    monitor: MonitorConfig = MonitorConfig()
 
     def __post_init__(self) -> None:
         training = self.training
@@ -300,6 +310,7 @@ def _resolve(config: Config, folder: Path) -> Config:
     return override(
         config,
         ingest={"deletions": resolved(config.ingest.deletions)},
+        monitor={"prometheus": resolved(config.monitor.prometheus)},
         training={"start": start if start in STARTS else resolved(start)},
         pretraining={"teacher": resolved(pretraining.teacher), "lessons": resolved(pretraining.lessons)},
     )

@@ -13,7 +13,7 @@ from typing import Any
 from simrec.errors import LockedError
 
 TEMPORARY = ".tmp"
-BLOCK = 1 << 20
+SEAL = "seal"
 
 
 @contextmanager
@@ -47,12 +47,32 @@ def write_json(target: Path, content: Any) -> None:
     write(target, (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode())
 
 
+def seal(content: dict[str, Any]) -> dict[str, Any]:
+    """Return JSON content with the checksum of the rest as its last key."""
+    return {**content, SEAL: _digest(content)}
+
+
+def unseal(text: bytes) -> dict[str, Any]:
+    """Return what was sealed; ValueError if it is no JSON object or not what was sealed. Old content has no seal."""
+    content = json.loads(text)
+    if not isinstance(content, dict):
+        raise ValueError("no JSON object")
+    checksum = content.pop(SEAL, None)
+    if checksum not in (None, _digest(content)):
+        raise ValueError("damaged (checksum)")
+    return content
+
+
+def _digest(content: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
 def append_line(target: Path, line: str) -> None:
     """Append one line in a single write, so that no reader sees two lines mixed."""
     with target.open("a+b", buffering=0) as file:
         if file.seek(0, os.SEEK_END) and (file.seek(-1, os.SEEK_END), file.read(1))[1] != b"\n":
             line = f"\n{line}"  # a crash left half a line: it must not take this one with it
-        file.write(f"{line}\n".encode())
+        file.write(f"{line}\n".encode(errors="backslashreplace"))  # half a surrogate pair, as JSON writes it
         os.fsync(file.fileno())
 
 

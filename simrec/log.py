@@ -8,18 +8,34 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from simrec import files
+from simrec.errors import ReleaseError
 
 
-def set_up(verbose: bool) -> None:
+class JsonLines(logging.Formatter):
+    """Each record as one line of JSON, for a collector of logs."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        known = {
+            "time": now(),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        return json.dumps(known, ensure_ascii=False)
+
+
+def set_up(verbose: bool, as_json: bool = False) -> None:
     """Log to stderr: what happens on a terminal or when asked to, only warnings under cron."""
     level = logging.INFO if verbose or sys.stderr.isatty() else logging.WARNING
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr, force=True)
     logging.getLogger("simrec").setLevel(level)
+    if as_json:
+        logging.getLogger().handlers[0].setFormatter(JsonLines())
 
 
 @contextmanager
@@ -56,9 +72,9 @@ def native_silence() -> Iterator[None]:
         os.close(nowhere)
 
 
-def now(precision: str = "microseconds") -> str:
-    """Return the time in UTC as ISO 8601; to the microsecond, things that are made one after another sort by it."""
-    return datetime.now(UTC).isoformat(timespec=precision).replace("+00:00", "Z")
+def now(precision: str = "microseconds", later: float = 0) -> str:
+    """Return the time in UTC as ISO 8601, or some seconds later; in microseconds, what is made in order sorts by it."""
+    return (datetime.now(UTC) + timedelta(seconds=later)).isoformat(timespec=precision).replace("+00:00", "Z")
 
 
 class Cost:
@@ -85,16 +101,26 @@ def _cpu_seconds() -> float:
 
 
 def append_journal(path: Path, run: dict[str, Any]) -> None:
-    """Add one job run to the journal, as one line of JSON."""
-    files.append_line(path, json.dumps(run, ensure_ascii=False))
+    """Add one job run to the journal, as one line of sealed JSON."""
+    files.append_line(path, json.dumps(files.seal(run), ensure_ascii=False))
+
+
+def verify_journal(path: Path) -> None:
+    """Raise ReleaseError that names the first damaged line; one that a crash cut off is no damage."""
+    for number, line in enumerate(path.read_bytes().splitlines() if path.exists() else (), start=1):
+        try:
+            files.unseal(line)
+        except ValueError as error:
+            if line.endswith(b"}") or b'"seal": ' in line:
+                raise ReleaseError(f"{path}, line {number}: {error}; remove the line") from error
 
 
 def read_journal(path: Path) -> list[dict[str, Any]]:
-    """Return the runs in order; a line cut off by a crash or a full disk is passed over."""
+    """Return the runs in order; a line that is damaged or was cut off by a crash is passed over."""
     runs = []
     for line in path.read_bytes().splitlines() if path.exists() else ():
         try:
-            runs.append(json.loads(line))
+            runs.append(files.unseal(line))
         except ValueError:
             continue
     return runs

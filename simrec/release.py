@@ -1,7 +1,7 @@
 """Releases: stage, seal with a manifest, publish by one rename, roll back, prune."""
 
 import hashlib
-import json
+import re
 from collections.abc import Collection, Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -12,6 +12,9 @@ from simrec.errors import ReleaseError
 from simrec.workspace import Workspace
 
 MANIFEST = "manifest.json"
+FORMAT = 2  # of the files of a release; 1 knew no reasons and no near-duplicates
+REFUSAL = "refused.txt"  # in a staged release: why the gates refused it
+ID = re.compile("[0-9a-f]{16}")
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,7 @@ class Manifest:
     lexical: dict[str, Any] = field(default_factory=dict)
     rules: dict[str, Any] = field(default_factory=dict)
     simrec: str = __version__
+    format: int = 1
 
 
 @dataclass(frozen=True)
@@ -39,36 +43,56 @@ class Release:
 
     @classmethod
     def open(cls, folder: Path) -> "Release":
-        """Open a release; ReleaseError if a file is missing or not of the size its manifest says."""
+        """Open a release; ReleaseError if it is of another format, or a file is not of the size its manifest says."""
         manifest = _read_manifest(folder)
+        if manifest.format != FORMAT:
+            mend = "a newer simrec made it, use that" if manifest.format > FORMAT else "the nightly job makes it anew"
+            found = f"a release of format {manifest.format}, this simrec reads {FORMAT}"
+            raise ReleaseError(f"{folder / MANIFEST}: {found}; {mend}")
         for name, facts in manifest.files.items():
             path = folder / name
             if not path.is_file() or path.stat().st_size != facts["bytes"]:
-                raise ReleaseError(f"{path}: missing or cut short; simrec rollback returns to the release before")
+                raise ReleaseError(f"{path}: missing or cut short; {_MEND}")
         return cls(folder, manifest)
 
     @classmethod
     def current(cls, workspace: Workspace) -> "Release":
-        """Open the release that CURRENT names; it is read once, so that a question meets one release."""
+        """Open the release that CURRENT names, so that a question meets one release.
+
+        One that is pruned between these two looks is no error: CURRENT names the next already.
+        """
         release_id = current_id(workspace)
         if release_id is None:
             raise ReleaseError(f"{workspace.root}: no release is published yet; run the nightly job")
-        return cls.open(workspace.release(release_id))
+        try:
+            return cls.open(workspace.release(release_id))
+        except ReleaseError as error:
+            if current_id(workspace) != release_id:
+                return cls.current(workspace)
+            if not workspace.release(release_id).exists():
+                raise ReleaseError(
+                    f"{workspace.current}: names '{release_id}', which is not in {workspace.releases}; "
+                    "simrec releases lists what is, and simrec rollback RELEASE returns to it"
+                ) from error
+            raise
 
     def verify(self, only: Collection[str] | None = None) -> None:
         """Read every file, or only some; ReleaseError names the first whose bytes are not those that were published."""
         for name, facts in self.manifest.files.items():
             if (only is None or name in only) and files.sha256(self.folder / name) != facts["sha256"]:
-                raise ReleaseError(
-                    f"{self.folder / name}: damaged (checksum); simrec rollback returns to the release before"
-                )
+                raise ReleaseError(f"{self.folder / name}: damaged (checksum); {_MEND}")
+
+
+_MEND = "simrec rollback returns to the release before"
 
 
 def _read_manifest(folder: Path) -> Manifest:
     try:
-        return Manifest(**json.loads((folder / MANIFEST).read_bytes()))
+        return Manifest(**files.unseal((folder / MANIFEST).read_bytes()))
+    except PermissionError:
+        raise
     except (OSError, ValueError, TypeError) as error:
-        raise ReleaseError(f"{folder}: no readable release ({error})") from error
+        raise ReleaseError(f"{folder / MANIFEST}: no readable release ({error}); {_MEND}") from error
 
 
 def derive_id(keys: Iterable[tuple[str, bytes, bytes]], encoder_id: str, rules: str) -> str:
@@ -80,9 +104,17 @@ def derive_id(keys: Iterable[tuple[str, bytes, bytes]], encoder_id: str, rules: 
 
 
 def current_id(workspace: Workspace) -> str | None:
-    """Return the id of the published release, or None before the first."""
+    """Return the id of the published release, or None before the first; ReleaseError if CURRENT holds no id."""
+    name = pointer(workspace)
+    if name is not None and not ID.fullmatch(name):
+        raise ReleaseError(f"{workspace.current}: damaged, '{name}' is no release id; simrec rollback RELEASE mends it")
+    return name
+
+
+def pointer(workspace: Workspace) -> str | None:
+    """Return what stands in CURRENT, whatever it is, or None before the first release."""
     try:
-        return workspace.current.read_text(encoding="utf-8").strip()
+        return workspace.current.read_text(encoding="utf-8", errors="replace").strip()
     except FileNotFoundError:
         return None
 
@@ -91,8 +123,8 @@ def seal(folder: Path, **facts: Any) -> None:
     """Write the manifest of a staged release, with the size and checksum of every file in it."""
     names = sorted(path.name for path in folder.iterdir() if path.is_file() and path.name != MANIFEST)
     content = {name: {"bytes": (folder / name).stat().st_size, "sha256": files.sha256(folder / name)} for name in names}
-    manifest = Manifest(files=content, **facts)
-    files.write_json(folder / MANIFEST, asdict(manifest))
+    manifest = Manifest(files=content, format=FORMAT, **facts)
+    files.write_json(folder / MANIFEST, files.seal(asdict(manifest)))
 
 
 def publish(workspace: Workspace, release_id: str) -> None:
@@ -117,7 +149,7 @@ def roll_back(workspace: Workspace, release_id: str | None = None) -> Release:
         raise ReleaseError(f"no release '{release_id}'; simrec releases lists them")
     release = Release.open(workspace.release(release_id))
     release.verify()
-    left = current_id(workspace)
+    left = pointer(workspace)
     hold = (held(workspace) | ({left} if left else set())) - {release_id}
     files.write(workspace.held, "".join(f"{held_id}\n" for held_id in sorted(hold)).encode())
     _point_at(workspace, release_id)
@@ -126,7 +158,11 @@ def roll_back(workspace: Workspace, release_id: str | None = None) -> Release:
 
 def held(workspace: Workspace) -> set[str]:
     """Return the ids that were rolled back from: the next nightly run must not publish them again by itself."""
-    return set(workspace.held.read_text(encoding="utf-8").split()) if workspace.held.exists() else set()
+    ids = workspace.held.read_text(encoding="utf-8", errors="replace").split() if workspace.held.exists() else []
+    for name in ids:
+        if not ID.fullmatch(name):
+            raise ReleaseError(f"{workspace.held}: damaged, '{name}' is no release id; remove the line")
+    return set(ids)
 
 
 def _before(workspace: Workspace, known: list[str]) -> str:

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from simrec import log
-from simrec.errors import ConfigError, SimrecError
+from simrec.articles.store import is_damage
+from simrec.errors import ConfigError, ReleaseError, SimrecError
 from simrec.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 INTERRUPTED = 130
+CLOCK_TOLERANCE = 60  # seconds that a clock may be corrected by
 DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG, errno.EIO)
 SQLITE_DISK = ("full", "readonly", "unable to open", "disk i/o")
 
@@ -34,12 +36,13 @@ def run(job: str, steps: "Sequence[Step]", workspace: Workspace, config: "Config
     goes on from there.
     """
     with workspace.lock():
+        _check_clock(workspace)
         workspace.sweep()
         record: dict[str, Any] = {"job": job, "started_at": log.now("seconds"), "steps": []}
         cost = log.Cost()
         try:
             for step in steps:
-                record["steps"].append(_run_step(step, workspace, config))
+                _run_step(step, workspace, config, record["steps"])
             record["exit_code"] = 0
         except BaseException as error:
             known = _as_simrec_error(error)
@@ -48,6 +51,18 @@ def run(job: str, steps: "Sequence[Step]", workspace: Workspace, config: "Config
             raise
         finally:
             _journal(workspace, {**record, **cost.so_far()})
+            _tell_monitor(workspace, config)
+
+
+def _tell_monitor(workspace: Workspace, config: "Config") -> None:
+    from simrec.monitor import write_metrics
+
+    path = Path(config.monitor.prometheus)
+    try:
+        if config.monitor.prometheus:
+            write_metrics(workspace, path)
+    except (OSError, sqlite3.Error, SimrecError) as error:  # nor must this hide what the run has to say
+        logger.warning("%s: not written (%s)", path, error)
 
 
 def _journal(workspace: Workspace, record: dict[str, Any]) -> None:
@@ -57,19 +72,28 @@ def _journal(workspace: Workspace, record: dict[str, Any]) -> None:
         logger.warning("%s: not written (%s)", workspace.journal, error.strerror)
 
 
-def _run_step(step: "Step", workspace: Workspace, config: "Config") -> dict[str, Any]:
+def _check_clock(workspace: Workspace) -> None:
+    """Raise ConfigError if the clock was set back: releases and encoders of tonight would be older than the last."""
+    runs = log.read_journal(workspace.journal)
+    last, now = (runs[-1]["started_at"] if runs else ""), log.now("seconds", later=CLOCK_TOLERANCE)
+    if last > now:
+        raise ConfigError(
+            f"the clock says {log.now('seconds')}, and the last run here began at {last}: set the clock right, or, "
+            f"if it was wrong then, remove the last line of {workspace.journal}; nothing was changed"
+        )
+
+
+def _run_step(step: "Step", workspace: Workspace, config: "Config", done: list[dict[str, Any]]) -> None:
+    """Run a step, and add to `done` what it did and cost, also if it fails."""
     cost = log.Cost()
-    outcome = step(workspace, config)
-    spent = cost.so_far()
-    logger.info("%s: %s (%.1f s)", step.__name__, outcome.sentence, spent["seconds"])
-    return {
-        "step": step.__name__,
-        "state": "skipped" if outcome.skipped else "done",
-        "rows_in": outcome.rows_in,
-        "rows_out": outcome.rows_out,
-        "what": outcome.sentence,
-        **spent,
-    }
+    record: dict[str, Any] = {"step": step.__name__, "state": "failed"}
+    try:
+        outcome = step(workspace, config)
+        state = "skipped" if outcome.skipped else "done"
+        record |= {"state": state, "rows_in": outcome.rows_in, "rows_out": outcome.rows_out, "what": outcome.sentence}
+        logger.info("%s: %s (%.1f s)", step.__name__, outcome.sentence, cost.so_far()["seconds"])
+    finally:
+        done.append({**record, **cost.so_far()})
 
 
 @contextmanager
@@ -88,10 +112,10 @@ def exit_codes() -> Iterator[None]:
     except BaseException as error:
         known = _as_simrec_error(error)
         if known:
-            click.echo(f"simrec: {known}", err=True)
+            logger.error("simrec: %s", known)
             sys.exit(known.exit_code)
         if _interrupt(error):
-            click.echo("simrec: interrupted; the same command goes on where it was", err=True)
+            logger.error("simrec: interrupted; the same command goes on where it was")
             sys.exit(INTERRUPTED)
         raise  # a bug: Python's own traceback and exit code 1 say most
 
@@ -103,14 +127,27 @@ def main(steps: "Sequence[Step]") -> None:
     @click.option("-c", "--config", "config_path", type=Path, required=True, help="The TOML configuration.")
     @click.option("-w", "--workspace", type=Path, required=True, help="The folder of the workspace.")
     @click.option("-v", "--verbose", is_flag=True, help="Say what happens even without a terminal.")
-    def job(config_path: Path, workspace: Path, verbose: bool) -> None:
+    @click.option("--log-format", type=click.Choice(["text", "json"]), default="text", help="For people or machines.")
+    @click.option("--dry-run", is_flag=True, help="Only say what would be done, and about what it would cost.")
+    def job(config_path: Path, workspace: Path, verbose: bool, log_format: str, dry_run: bool) -> None:
         from simrec import config
+        from simrec.steps.dry_run import foretell
 
-        log.set_up(verbose)
-        run(Path(sys.argv[0]).stem, steps, Workspace.create(workspace), config.load(config_path))
+        log.set_up(verbose, as_json=log_format == "json")
+        loaded = config.load(config_path)
+        if dry_run:
+            click.echo("\n".join(foretell(steps, _as_it_is(workspace), loaded)))
+        else:
+            run(Path(sys.argv[0]).stem, steps, Workspace.create(workspace), loaded)
 
     with exit_codes():
         job.main(standalone_mode=False)
+
+
+def _as_it_is(root: Path) -> Workspace:
+    """Return the workspace without making it where there is none."""
+    workspace = Workspace(root)
+    return Workspace.open(root) if workspace.format.exists() else workspace
 
 
 def _as_simrec_error(error: BaseException) -> SimrecError | None:
@@ -119,6 +156,8 @@ def _as_simrec_error(error: BaseException) -> SimrecError | None:
         return error
     if isinstance(error, OSError) and error.errno in DISK:
         return ConfigError(f"{error.filename or 'the disk'}: {error.strerror}; nothing published was changed")
+    if isinstance(error, sqlite3.Error) and is_damage(error):
+        return ReleaseError(f"SQLite: {error}; simrec verify says which file is damaged")
     if isinstance(error, sqlite3.Error) and any(word in str(error).lower() for word in SQLITE_DISK):
         return ConfigError(f"SQLite: {error}; nothing published was changed")
     return None

@@ -1,21 +1,46 @@
 """What a workspace holds now, for people and monitors."""
 
 import json
+import math
 from datetime import UTC, datetime
 from typing import Any
 
 from simrec import log, release
 from simrec.articles.store import Store
+from simrec.errors import GateError
 from simrec.workspace import Workspace
 
 RELEASES = ["release", "created_at", "articles", "accounts", "encoder", "current"]
+RUNS = ["job", "started_at", "exit_code", "seconds", "cpu_seconds", "peak_mib", "error"]
+SHOWN = 5
 EVALUATION = ["suite", "measure", "questions", "simrec", "TF-IDF", "note"]
 
 
 def status(workspace: Workspace) -> dict[str, Any]:
-    """Return counts, the current release and its age, and the end of the last job run."""
+    """Return counts, the current release and its age, what is pending, and how the last runs ended."""
     runs = log.read_journal(workspace.journal)
-    return {"workspace": str(workspace.root), **_articles(workspace), **_current(workspace), **_last_run(runs)}
+    return {
+        "workspace": str(workspace.root),
+        **_articles(workspace),
+        **_current(workspace),
+        "pending": _pending(workspace, runs),
+        **_last_run(runs),
+        "last_runs": [{name: run.get(name, "") for name in RUNS} for run in runs[: -SHOWN - 1 : -1]],
+    }
+
+
+def as_line(facts: dict[str, Any]) -> str:
+    """Return the status as one line, for a monitor to show."""
+    age = f", {facts['age_hours']} hours old" if "age_hours" in facts else ""
+    pending = f"; {facts['pending']}" if facts["pending"] else ""
+    return f"release {facts['release']}{age}; last run {facts['last_run']}{pending}"
+
+
+def check_age(facts: dict[str, Any], most_hours: float) -> None:
+    """Raise GateError if the current release is older than so many hours, or there is none; 0 hours ask for nothing."""
+    if most_hours and not facts.get("age_hours", math.inf) <= most_hours:
+        age = f"{facts['age_hours']} hours old" if "age_hours" in facts else "not there yet"
+        raise GateError(f"the release is {age}, release.max_age_hours is {most_hours:g}; see the last runs")
 
 
 def _articles(workspace: Workspace) -> dict[str, Any]:
@@ -40,6 +65,22 @@ def _current(workspace: Workspace) -> dict[str, Any]:
     }
 
 
+def _pending(workspace: Workspace, runs: list[dict[str, Any]]) -> str:
+    """Say what the next run has to do, as far as the journal and the staging folder know."""
+    changed = 0
+    for run in reversed(runs):
+        steps = {step["step"]: step for step in run["steps"]}
+        if steps.get("publish", {}).get("state") == "done":
+            break
+        changed += steps.get("ingest", {}).get("rows_out", 0)
+    pending = [f"{changed:,} articles changed since the last release"] if changed else []
+    for staged in sorted(workspace.staged_releases()):
+        refusal = staged / release.REFUSAL
+        why = refusal.read_text(encoding="utf-8").strip() if refusal.exists() else "not finished"
+        pending.append(f"{staged.name} is staged: {why}")
+    return "; ".join(pending)
+
+
 def _last_run(runs: list[dict[str, Any]]) -> dict[str, Any]:
     if not runs:
         return {"last_run": "none yet"}
@@ -50,7 +91,7 @@ def _last_run(runs: list[dict[str, Any]]) -> dict[str, Any]:
 
 def releases(workspace: Workspace) -> list[dict[str, Any]]:
     """Return the kept releases, newest first."""
-    current = release.current_id(workspace)
+    current = release.pointer(workspace)  # also a damaged one: this list is what mends it
     manifests = [kept.manifest for kept in release.published(workspace)]
     return [
         {

@@ -32,9 +32,12 @@ class Workspace:
         workspace = cls(root)
         if not workspace.format.is_file():
             raise ReleaseError(f"{root}: no workspace here; simrec ingest creates one (see --workspace)")
-        found = workspace.format.read_text(encoding="utf-8").strip()
+        found = workspace.format.read_text(encoding="utf-8", errors="replace").strip()
         if found != FORMAT:
-            raise ReleaseError(f"{root}: this is a '{found}', and this simrec reads '{FORMAT}'")
+            raise ReleaseError(
+                f"{workspace.format}: this is a '{found}', and this simrec reads '{FORMAT}'; "
+                "use the newer simrec that made it, or, if the file is damaged, write that line into it"
+            )
         return workspace
 
     @classmethod

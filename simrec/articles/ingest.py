@@ -61,6 +61,50 @@ class Ingested:
         return "\n".join(lines + [f"... and {count - SHOWN:,} more (simrec rejects)"] * (count > SHOWN))
 
 
+@dataclass
+class Preview:
+    """What an ingest would see and do, in rows, and the keys of the texts that would come in."""
+
+    rows: int = 0
+    changed: int = 0
+    gone: int = 0
+    rejected: int = 0
+    texts: set[bytes] = field(default_factory=set)
+
+    def __str__(self) -> str:
+        return (
+            f"{self.rows:,} rows to read, {self.changed:,} new or changed, {self.gone:,} to be deleted by sync, "
+            f"{self.rejected:,} to be rejected"
+        )
+
+
+def preview(store: Store | None, config: Config) -> Preview:
+    """Read the configured sources and compare them with the store (None: there is none yet), changing nothing."""
+    result, known = Preview(), set[str]()
+    for source in config.sources:
+        mapping = Mapping(source.fields or config.fields, source.body, config.ingest)
+        for row in read(source, mapping.fields):
+            result.rows += 1
+            try:
+                _preview_row(store, row, mapping, result, known)
+            except ValueError:
+                result.rejected += 1
+    if store and config.ingest.sync:
+        result.gone = store.count() - len(known)
+    return result
+
+
+def _preview_row(store: Store | None, row: Row, mapping: Mapping, result: Preview, known: set[str]) -> None:
+    if row.problem:
+        raise ValueError(row.problem)
+    identity, source_key = mapping.article_id(row.record), mapping.source_key(row.record)
+    if store and store.knows(identity):
+        known.add(identity)
+    if not (store and store.holds(identity, source_key)):
+        result.texts.add(mapping.article(row.record)[0].text_key)
+        result.changed += 1
+
+
 def ingest(store: Store, config: Config, now: str) -> Ingested:
     """Bring the configured sources into the store, delete what is to be deleted, and record rejects.
 

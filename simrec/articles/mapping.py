@@ -44,7 +44,7 @@ class Mapping:
             raise ValueError(f"no id in '{name}'; the fields are {_names(record)}")
         if len(identity) > LONGEST_ID:
             raise ValueError(f"id of {len(identity):,} characters; at most {LONGEST_ID} are kept")
-        if any(unicodedata.category(character) in BREAKING for character in identity):
+        if not identity.isprintable() and any(unicodedata.category(character) in BREAKING for character in identity):
             raise ValueError(f"id {identity!r} holds a line break or a control character")
         return identity
 

@@ -99,7 +99,9 @@ def _lines(path: Path) -> Iterator[bytes | Row]:
         try:
             for number, line in enumerate(file, start=1):  # noqa: B007  # read after the loop
                 yield line
-        except (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile) as error:
+        except (EOFError, zlib.error, lzma.LZMAError, OSError) as error:
+            if isinstance(error, OSError) and error.errno:  # the disk; gzip and bz2 say it without a number
+                raise
             yield Row(str(path), number + 1, problem=f"the file is damaged from here on ({error})", end=True)
 
 
@@ -129,7 +131,11 @@ def _read_csv(path: Path, fields: Fields) -> Iterator[Row]:
     lines = _text_lines(path, damage)
     header = next(lines, "").lstrip("\ufeff")
     delimiter = max(DELIMITERS, key=header.count)
-    columns = next(csv.reader([header], delimiter=delimiter), [])
+    try:
+        columns = next(csv.reader([header], delimiter=delimiter), [])
+    except csv.Error as error:
+        yield Row(str(path), 1, problem=f"not CSV ({error})", end=True)
+        return
     if columns:
         check_columns(f"{path}, line 1", columns, fields.id)
     table = csv.reader(lines, delimiter=delimiter)
@@ -175,7 +181,7 @@ def _read_parquet(path: Path, fields: Fields) -> Iterator[Row]:
         with parquet.ParquetFile(path) as file:
             check_columns(f"{path}, line 1", file.schema_arrow.names, fields.id)
             for batch in file.iter_batches(batch_size=4096):
-                for record in batch.to_pylist():
+                for record in _records(batch):
                     number += 1
                     yield Row(str(path), number, record)
     except (pyarrow.ArrowException, OSError) as error:
@@ -193,6 +199,26 @@ def _read_feed(path: Path, _: Fields) -> Iterator[Row]:
     if damage and not cut:
         cut = [Row(str(path), len(records) + 1, problem=damage, end=True)]
     yield from cut
+
+
+def _records(batch: Any) -> list[Record]:
+    try:
+        records: list[Record] = batch.to_pylist()
+    except (ValueError, OverflowError):  # one value is enough: the others are read one by one
+        names = batch.schema.names
+        values = zip(*([_value(scalar) for scalar in column] for column in batch.columns), strict=True)
+        records = [dict(zip(names, row, strict=True)) for row in values]
+    return records
+
+
+def _value(scalar: Any) -> Any:
+    """Return what Python can hold of a value: bytes that are no UTF-8 as in a CSV file, a date beyond all as text."""
+    try:
+        return scalar.as_py()
+    except UnicodeDecodeError as error:
+        return error.object.decode("utf-8", "surrogateescape")
+    except (ValueError, OverflowError) as error:
+        return str(error)
 
 
 def _read_folder(folder: Path, _: Fields) -> Iterator[Row]:

@@ -1,11 +1,12 @@
 """The article store: one SQLite file that holds articles, texts, rejects and tombstones."""
 
 import json
+import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from simrec.articles.article import Account, Article
 from simrec.errors import ReleaseError
@@ -30,8 +31,10 @@ PRAGMA user_version = 1;
 """
 # How far each source was read: the watermark of a query, the checksum of the files.
 MARKS = "CREATE TABLE IF NOT EXISTS marks (source TEXT PRIMARY KEY NOT NULL, mark TEXT NOT NULL) WITHOUT ROWID"
+VERSION = 1
 LONGEST_TEXT = 1 << 30  # characters; SQLite counts them in 32 bits with a sign
 COLUMNS = "id, title, lead, account, published_at, url, lang, category, tags"
+_MEND = "restore it, or remove it and ingest again"
 Change = Literal["new", "changed", "unchanged"]
 
 
@@ -75,19 +78,28 @@ class Store:
     @classmethod
     @contextmanager
     def open(cls, path: Path, create: bool = False) -> Iterator["Store"]:
-        """Open the store, with `create` for writing; ReleaseError where there is none or it is damaged."""
+        """Open the store, with `create` for writing; ReleaseError where there is none or it is damaged.
+
+        Where the disk is read-only nobody writes, and SQLite is told so, or it would ask for a place for its locks.
+        """
         if not (create or path.exists()):
             raise ReleaseError(f"{path}: no articles yet; simrec ingest brings them in")
-        with closing(sqlite3.connect(path, isolation_level=None, timeout=30)) as connection:
+        writable = create or os.access(path.parent, os.W_OK)
+        uri = f"{path.absolute().as_uri()}?{'' if writable else 'immutable=1'}"
+        with closing(sqlite3.connect(uri, uri=True, isolation_level=None, timeout=30)) as connection:
             try:
-                connection.execute("PRAGMA journal_mode = WAL")
-                if connection.execute("PRAGMA user_version").fetchone()[0] == 0:
+                if writable:
+                    connection.execute("PRAGMA journal_mode = WAL")
+                version = connection.execute("PRAGMA user_version").fetchone()[0]
+                if version == 0:
                     connection.executescript(f"BEGIN;{SCHEMA}COMMIT;")
-            except sqlite3.OperationalError:
-                raise  # the disk, not the file
-            except sqlite3.DatabaseError as error:
-                raise ReleaseError(f"{path}: {error}; restore it, or remove it and ingest again") from error
-            yield cls(connection)
+                if version > VERSION:
+                    raise sqlite3.DatabaseError(f"version {version}, made by a newer simrec; this one reads {VERSION}")
+                yield cls(connection)
+            except sqlite3.Error as error:
+                if not is_damage(error):
+                    raise  # the disk, not the file
+                raise ReleaseError(f"{path}: {error}; {_MEND}") from error
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -107,6 +119,10 @@ class Store:
             if self._db.in_transaction:  # a full disk may have ended it already
                 self._db.execute("ROLLBACK")
             raise
+
+    def knows(self, article_id: str) -> bool:
+        """Tell whether there is an article of that id."""
+        return self._db.execute("SELECT 1 FROM articles WHERE id = ?", (article_id,)).fetchone() is not None
 
     def holds(self, article_id: str, source_key: bytes) -> bool:
         """Tell whether the article came from just this record the last time, so that nothing is to be done."""
@@ -137,8 +153,11 @@ class Store:
 
     def mark_seen(self, article_id: str, file: str, line: int) -> int | None:
         """Note where an id was met in this transaction; return its earlier line in the same file, if any."""
+        seen = (article_id, file, line)
+        if self._db.execute("INSERT OR IGNORE INTO seen VALUES (?, ?, ?)", seen).rowcount:
+            return None
         earlier = self._db.execute("SELECT line FROM seen WHERE id = ? AND file = ?", (article_id, file)).fetchone()
-        self._db.execute("INSERT OR REPLACE INTO seen VALUES (?, ?, ?)", (article_id, file, line))
+        self._db.execute("REPLACE INTO seen VALUES (?, ?, ?)", seen)
         return int(earlier[0]) if earlier else None
 
     def mark_present(self, ids: Iterable[str]) -> None:
@@ -239,3 +258,29 @@ class Store:
         if None in found:
             raise KeyError(keys[found.index(None)])
         return found
+
+    def verify(self) -> None:
+        """Read everything; sqlite3.DatabaseError if it is damaged, or an article is not what its keys were made of."""
+        structure = self._db.execute("PRAGMA integrity_check(1)").fetchone()[0]
+        if structure != "ok":
+            raise sqlite3.DatabaseError(" ".join(structure.split()))
+        text = "(SELECT text FROM texts WHERE key = text_key)"
+        for row in self._db.execute(f"SELECT {COLUMNS}, row_key, text_key, {text} FROM articles"):
+            if not _is_whole(*row):
+                raise sqlite3.DatabaseError(f"article '{row[0]}' is not what was stored")
+
+
+def _is_whole(*row: Any) -> bool:
+    known = dict(zip(COLUMNS.split(", "), row, strict=False))
+    lead, tags = known.pop("lead"), known.pop("tags")
+    row_key, text_key, text = row[-3:]
+    try:
+        article = Article(**known, text=text, tags=tuple(json.loads(tags)))
+        return (article.lead, article.row_key, article.text_key) == (lead, row_key, text_key)
+    except (TypeError, ValueError):  # not even text any more
+        return False
+
+
+def is_damage(error: sqlite3.Error) -> bool:
+    """Tell whether SQLite complains of what stands in a file, and not of the disk, a lock or a statement."""
+    return type(error) is sqlite3.DatabaseError or "could not decode" in str(error).lower()

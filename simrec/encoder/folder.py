@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -59,18 +60,17 @@ def finish(folder: Path, runtime: Runtime, card: dict[str, Any]) -> str:
     files.write_json(folder / CARD, card)
     present = [name for name in (ONNX, KERAS, TOKENIZER, CONFIG, CARD, PLOT) if (folder / name).exists()]
     checksums = {name: files.sha256(folder / name) for name in present}
-    files.write_json(folder / MANIFEST, {"encoder_id": identity, "files": checksums})
+    files.write_json(folder / MANIFEST, files.seal({"encoder_id": identity, "files": checksums}))
     return identity
 
 
 def check(folder: Path) -> Runtime:
     """Return what `config.json` says, or raise ReleaseError if a file it runs on is not what was trained."""
     try:
-        manifest = json.loads((folder / MANIFEST).read_bytes())
-        for name in (ONNX, TOKENIZER, CONFIG):
-            if files.sha256(folder / name) != manifest["files"][name]:
-                raise ReleaseError(f"{folder / name}: not the file that was trained (checksum); {_MEND}")
+        _compare(folder, (ONNX, TOKENIZER, CONFIG))
         config = json.loads((folder / CONFIG).read_bytes())
+    except PermissionError:
+        raise
     except (OSError, ValueError, KeyError) as error:
         raise ReleaseError(f"{folder}: no whole encoder ({error}); {_MEND}") from error
     if config.get("format") != FORMAT:
@@ -78,21 +78,45 @@ def check(folder: Path) -> Runtime:
     return Runtime(**config)
 
 
+def verify(folder: Path) -> None:
+    """Read an encoder that is in its place whole; ReleaseError names the file that is not what was trained."""
+    runtime, manifest = check(folder), _manifest(folder)
+    _compare(folder, manifest["files"])
+    identity = encoder_id(runtime.cell, [(folder / name).read_bytes() for name in (ONNX, TOKENIZER, CONFIG)])
+    if not identity == manifest["encoder_id"] == folder.name:
+        raise ReleaseError(f"{folder}: holds the encoder {identity}; {_MEND}")
+
+
+def _compare(folder: Path, names: Iterable[str]) -> None:
+    checksums = _manifest(folder)["files"]
+    for name in names:
+        if files.sha256(folder / name) != checksums[name]:
+            raise ReleaseError(f"{folder / name}: not the file that was trained (checksum); {_MEND}")
+
+
+def _manifest(folder: Path) -> dict[str, Any]:
+    try:
+        return files.unseal((folder / MANIFEST).read_bytes())
+    except PermissionError:
+        raise
+    except (OSError, ValueError) as error:
+        raise ReleaseError(f"{folder / MANIFEST}: no whole encoder ({error}); {_MEND}") from error
+
+
 _MEND = "restore the folder, or remove it and run simrec train"
 
 
 def read_id(folder: Path) -> str:
     """Return the id of the encoder in a folder, whatever the folder is called."""
-    try:
-        return str(json.loads((folder / MANIFEST).read_bytes())["encoder_id"])
-    except (OSError, ValueError, KeyError) as error:
-        raise ReleaseError(f"{folder}: no whole encoder ({error}); {_MEND}") from error
+    return str(_manifest(folder)["encoder_id"])
 
 
 def read_card(folder: Path) -> dict[str, Any]:
     """Return how the encoder was made and what it scored; ReleaseError if that cannot be read."""
     try:
         card: dict[str, Any] = json.loads((folder / CARD).read_bytes())
+    except PermissionError:
+        raise
     except (OSError, ValueError) as error:
         raise ReleaseError(f"{folder / CARD}: not readable ({error}); {_MEND}") from error
     return card
@@ -101,9 +125,9 @@ def read_card(folder: Path) -> dict[str, Any]:
 def amend_card(folder: Path, **more: Any) -> None:
     """Add to the card of a staged folder what is known only after it was made."""
     files.write_json(folder / CARD, {**read_card(folder), **more})
-    manifest = json.loads((folder / MANIFEST).read_bytes())
+    manifest = _manifest(folder)
     manifest["files"][CARD] = files.sha256(folder / CARD)
-    files.write_json(folder / MANIFEST, manifest)
+    files.write_json(folder / MANIFEST, files.seal(manifest))
 
 
 def newest(encoders: Path) -> str | None:

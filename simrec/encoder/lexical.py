@@ -2,7 +2,6 @@
 
 import hashlib
 import re
-import zipfile
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -11,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from simrec import files
+from simrec.encoder import arrays
 from simrec.errors import ReleaseError
 
 NUMBERS = 1 << 24  # a word is a number below this (feature hashing, Weinberger et al. 2009),
@@ -25,6 +24,7 @@ _LARGEST = (1 << _WEIGHT_BITS) - 1
 WORD = re.compile(r"[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff]+|[^\W_]{2,}")
 WITHOUT_SPACES = "\u0e00"  # and above: scripts in which words are not cut by spaces; Korean has spaces
 FORMAT = 2
+MEND = "remove it, simrec embed makes it anew"
 
 
 class Lexical:
@@ -55,22 +55,21 @@ class Lexical:
 
     @classmethod
     def open(cls, path: Path) -> "Lexical":
-        """Open a saved one; ReleaseError if it is not whole."""
-        try:
-            with np.load(path, allow_pickle=False) as stored:
-                version, texts, weight = stored["facts"].tolist()
-                if version != FORMAT:
-                    raise ValueError(f"format {version:.0f}")
-                return cls(stored["idf"], int(texts), weight)
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-            raise ReleaseError(
-                f"{path}: no whole word weights ({error}); remove it, simrec embed makes it anew"
-            ) from error
+        """Open a saved one; ReleaseError if it is not whole, or of another format."""
+        facts, idf = arrays.read(path, MEND, "facts", "idf")
+        version, texts, weight = facts.tolist()
+        if version != FORMAT:
+            raise ReleaseError(f"{path}: word weights of format {version:.0f}, this simrec reads {FORMAT}; {MEND}")
+        return cls(idf, int(texts), weight)
+
+    @staticmethod
+    def is_current(path: Path) -> bool:
+        """Tell whether there is a saved one of this format; one that is older has to be fitted anew."""
+        return path.exists() and int(arrays.read(path, MEND, "facts")[0][0]) == FORMAT
 
     def save(self, path: Path) -> None:
         """Write it as one file, whole or not at all."""
-        with files.atomic_path(path) as temporary, temporary.open("wb") as file:
-            np.savez(file, idf=self._idf, facts=np.array([FORMAT, self.texts, self.weight]))
+        arrays.write(path, idf=self._idf, facts=np.array([FORMAT, self.texts, self.weight]))
 
     def weighing(self, weight: float) -> "Lexical":
         """Return the same with another share in a score."""

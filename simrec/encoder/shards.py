@@ -1,16 +1,17 @@
 """The embedding cache: immutable shards of (key of the text, vector), named by the keys they hold."""
 
 import hashlib
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from simrec import files
+from simrec.encoder import arrays
 from simrec.errors import ReleaseError
 
 KEY = np.dtype("S16")  # all keys have 16 bytes, so that NumPy's trailing zeros are no ambiguity
+MEND = "remove it and run simrec embed"
 
 
 def shard_path(folder: Path, keys: Sequence[bytes]) -> Path:
@@ -25,8 +26,7 @@ def write_shard(folder: Path, keys: Sequence[bytes], vectors: np.ndarray) -> Pat
     """
     path = shard_path(folder, keys)
     kept = vectors.astype(np.float16) if vectors.dtype.kind == "f" else vectors
-    with files.atomic_path(path) as temporary, temporary.open("wb") as file:
-        np.savez(file, keys=np.array(keys, dtype=KEY), vectors=kept)
+    arrays.write(path, keys=np.array(keys, dtype=KEY), vectors=kept)
     return path
 
 
@@ -35,7 +35,7 @@ class Cache:
 
     def __init__(self, folder: Path) -> None:
         self._paths = sorted(path for path in folder.glob("*.npz") if not path.name.startswith("."))
-        keys = [_load(path, "keys") for path in self._paths]
+        keys = [arrays.read(path, MEND, "keys")[0] for path in self._paths]
         self._shard = np.repeat(np.arange(len(keys)), [len(part) for part in keys])
         self._row = np.concatenate([np.arange(len(part)) for part in keys] or [np.empty(0, dtype=int)])
         all_keys = np.concatenate([np.empty(0, dtype=KEY), *keys])
@@ -75,7 +75,7 @@ class Cache:
         vectors: np.ndarray = np.empty(0)
         for shard in np.unique(shards):
             here = np.flatnonzero(shards == shard)
-            stored = _load(self._paths[shard], "vectors")
+            (stored,) = arrays.read(self._paths[shard], MEND, "vectors")
             if not vectors.size:
                 vectors = np.empty((len(keys), stored.shape[1]), dtype=stored.dtype)
             vectors[here] = stored[rows[here]]
@@ -89,11 +89,9 @@ class Cache:
         return np.where(self._sorted[position] == keys, self._order[position], -1)
 
 
-def _load(path: Path, name: str) -> np.ndarray:
-    """Read one array of a shard; the file's own CRC catches a flipped byte."""
-    try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as shard:
-            array: np.ndarray = shard[name]
-            return array
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise ReleaseError(f"{path}: damaged ({error}); remove it and run simrec embed") from error
+def verify(path: Path) -> None:
+    """Read a shard whole; ReleaseError if it is damaged or holds other keys than its name says."""
+    keys, vectors = arrays.read(path, MEND, "keys", "vectors")
+    named = shard_path(path.parent, [bytes(key).ljust(KEY.itemsize, b"\0") for key in keys])
+    if named != path or len(vectors) != len(keys):
+        raise ReleaseError(f"{path}: damaged (not the keys of its name); {MEND}")

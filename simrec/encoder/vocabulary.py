@@ -6,6 +6,7 @@ from pathlib import Path
 
 from simrec import files
 from simrec.encoder.lexical import number, words
+from simrec.errors import ReleaseError
 
 MOST_WORDS = 2_000_000  # that are counted at once
 
@@ -37,12 +38,17 @@ class Vocabulary:
 
     @classmethod
     def open(cls, path: Path) -> "Vocabulary":
-        """Open a saved one; an empty one where there is no file."""
-        return cls(path.read_text(encoding="utf-8").split() if path.exists() else ())
+        """Open a saved one; an empty one where there is no file, ReleaseError if it is damaged."""
+        try:
+            return cls(files.unseal(path.read_bytes())["words"] if path.exists() else ())
+        except (ValueError, KeyError) as error:
+            raise ReleaseError(
+                f"{path}: damaged ({error}); remove it and its .npz, simrec embed makes them anew"
+            ) from error
 
     def save(self, path: Path) -> None:
-        """Write the words, one a line, in order."""
-        files.write(path, "\n".join(sorted(self._words.values())).encode())
+        """Write the words, in order."""
+        files.write_json(path, files.seal({"words": sorted(self._words.values())}))
 
     def __len__(self) -> int:
         return len(self._words)

@@ -53,7 +53,7 @@ def _weigh_words(workspace: Workspace, config: Config, keys: list[bytes]) -> Non
     path = workspace.lexical(encoder_id_of(workspace))
     if config.recommend.lexical_weight == 0 or not keys:
         return
-    if path.exists() and len(keys) <= OUTGROWN * Lexical.open(path).texts:
+    if Lexical.is_current(path) and len(keys) <= OUTGROWN * Lexical.open(path).texts:
         return
     workspace.lexicals.mkdir(exist_ok=True)
     encoder = Encoder(workspace.encoder(encoder_id_of(workspace)), local.worker_count(config.engine.workers))

@@ -1,20 +1,48 @@
 """The steps of a week: read the release whole, remove what is not needed any more."""
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
-from simrec import files, release
+from simrec import files, log, release
 from simrec.articles.store import Store
 from simrec.config import Config
+from simrec.errors import ReleaseError
 from simrec.steps.outcome import Outcome, encoder_id_of, lexical_of
 from simrec.workspace import Workspace
 
 
 def verify(workspace: Workspace, config: Config) -> Outcome:
-    """Read the current release whole and compare it with its checksums."""
+    """Read the current release and all that the next one is made from; ReleaseError names everything damaged."""
+    from simrec.encoder import arrays, folder, lexical, shards, vocabulary
+
     current = release.Release.current(workspace)
-    current.verify()
-    count = len(current.manifest.files)
-    return Outcome(f"{current.manifest.release_id}: {count} files are as they were published", count, count)
+    checks: list[Callable[[], object]] = [current.verify, partial(release.held, workspace)]
+    checks += [partial(_verify_articles, workspace), partial(log.verify_journal, workspace.journal)]
+    checks += [partial(folder.verify, path) for path in sorted(workspace.encoders.glob("[!.]*/"))]
+    checks += [partial(shards.verify, path) for path in sorted(workspace.embeddings("").glob("*/[!.]*.npz"))]
+    weights, words = (sorted(workspace.lexicals.glob(f"[!.]*.{kind}")) for kind in ("npz", "words"))
+    checks += [partial(arrays.read, path, lexical.MEND, "facts", "idf") for path in weights]
+    checks += [partial(vocabulary.Vocabulary.open, path) for path in words]
+    damage = list(filter(None, map(_damage, checks)))
+    if damage:
+        raise ReleaseError("\n".join(damage))
+    count, others = len(current.manifest.files), len(checks) - 1
+    sentence = f"{current.manifest.release_id}: {count} files are as they were published, and {others} beside it whole"
+    return Outcome(sentence, count + others, count + others)
+
+
+def _verify_articles(workspace: Workspace) -> None:
+    with Store.open(workspace.articles_db) as store:
+        store.verify()
+
+
+def _damage(check: Callable[[], object]) -> str:
+    try:
+        check()
+    except ReleaseError as error:
+        return str(error)
+    return ""
 
 
 def prune(workspace: Workspace, config: Config) -> Outcome:

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 from simrec import files, log, release
 from simrec.articles.store import Store
 from simrec.config import Config
-from simrec.errors import ReleaseError
+from simrec.errors import GateError, ReleaseError
 from simrec.steps.outcome import Outcome, boundary_of, encoder_id_of, lexical_of
 from simrec.steps.staging import gather, need, nothing_to_do, read_json, release_id_of, stage
 from simrec.workspace import Workspace
 
 if TYPE_CHECKING:
+    from simrec.evaluate.gates import Candidate
     from simrec.index.refresh import Before
 
 logger = logging.getLogger(__name__)
@@ -106,8 +107,6 @@ def evaluate(workspace: Workspace, config: Config) -> Outcome:
 
 def publish(workspace: Workspace, config: Config) -> Outcome:
     """Check the gates, publish the staged release, and prune old ones."""
-    from simrec.evaluate import gates
-
     release_id = release_id_of(workspace, config)
     current = release.current_id(workspace)
     if release_id == current:
@@ -118,8 +117,7 @@ def publish(workspace: Workspace, config: Config) -> Outcome:
     staged = workspace.staged(release_id)
     if not workspace.release(release_id).exists():
         need(staged / "report.json", "evaluate")
-        last = workspace.release(current or "") / "report.json"
-        gates.check(read_json(staged / "report.json"), read_json(last) if last.exists() else None, config)
+        _judge(workspace, staged, config)
         with Store.open(workspace.articles_db) as store:
             counts = {"articles": store.count(), "accounts": store.count("accounts")}
         facts = {"release_id": release_id, "created_at": log.now(), "encoder_id": encoder_id_of(workspace), **counts}
@@ -130,3 +128,31 @@ def publish(workspace: Workspace, config: Config) -> Outcome:
     release.publish(workspace, release_id)
     pruned = release.prune(workspace, config.release.keep)
     return Outcome(f"{release_id} is the current release" + (f"; {len(pruned)} old removed" if pruned else ""), 1, 1)
+
+
+def _judge(workspace: Workspace, staged: Path, config: Config) -> None:
+    """Let the gates look at a staged release; GateError if they refuse it, and the reason stays beside it in a file."""
+    from simrec.evaluate import gates
+
+    refusal = staged / release.REFUSAL
+    files.remove(refusal)  # what it was refused for may be allowed now
+    try:
+        gates.check(gates.Candidate.read(staged), _last(workspace), config)
+    except GateError as error:
+        files.write(refusal, f"{error}\n".encode())
+        raise
+
+
+def _last(workspace: Workspace) -> "Candidate | None":
+    """Return what the current release is compared by, or None if there is none or it cannot be read."""
+    from simrec.evaluate.gates import Candidate
+
+    current = release.current_id(workspace)
+    if current is None:
+        return None
+    try:
+        last = release.Release.current(workspace)
+        return Candidate(read_json(last.folder / "report.json"), last.manifest.articles)
+    except (ReleaseError, ValueError) as error:
+        logger.warning("publish: not compared with the current release: %s", error)
+        return None

@@ -25,7 +25,7 @@ def release_id_of(workspace: Workspace, config: Config) -> str:
     with Store.open(workspace.articles_db) as store:
         if not store.count():
             raise GateError(f"{workspace.root}: there are no articles, so there is nothing to release")
-        settings = rules(config.index, config.recommend, config.rules)
+        settings = f"{rules(config.index, config.recommend, config.rules)} {release.FORMAT}"
         lexical = lexical_of(workspace, config)
         words = f" {lexical.id} {lexical.weight}" if lexical else ""
         return release.derive_id(store.keys(), encoder_id_of(workspace) + words, settings)

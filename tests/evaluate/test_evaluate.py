@@ -86,18 +86,42 @@ def test_tfidf_survives_texts_without_words() -> None:
     assert TfIdf(["the", "...", ""]).scores(["the"], ["", "x"]).tolist() == [[0, 0]]
 
 
-def report(value: float, recall: float = 1.0) -> dict:
-    return {"index": {"recall": recall}, "suites": [{"suite": "s", "measure": "MRR", "values": {"simrec": value}}]}
+def candidate(value: float, recall: float = 1.0, articles: int = 100, **tables: float) -> gates.Candidate:
+    suites = [{"suite": "s", "measure": "MRR", "values": {"simrec": value}}]
+    return gates.Candidate({"index": {"recall": recall}, "suites": suites}, articles, **tables)
 
 
-def test_gates() -> None:
-    gates.check(report(0.1), None, Config())
-    gates.check(report(0.46), report(0.5), Config())
-    with pytest.raises(GateError, match="s MRR fell from 0.500 to 0.440, more than evaluate.max_quality_drop = 0.05"):
-        gates.check(report(0.44), report(0.5), Config())
-    with pytest.raises(GateError, match="97.0% of the true neighbours"):
-        gates.check(report(0.5, recall=0.97), None, Config())
-    gates.check(report(0.4), {"suites": [{"suite": "s", "measure": "MRR", "values": {}}]}, Config())
+NAN = float("nan")
+
+
+@pytest.mark.parametrize(
+    ("new", "why"),
+    [
+        (candidate(0.44), "s MRR fell from 0.500 to 0.440, more than evaluate.max_quality_drop = 0.05"),
+        (candidate(NAN), "s MRR of simrec is nan"),
+        (candidate(0.5, recall=0.97), "97.0% of the true neighbours, index.recall_target is 98.0%"),
+        (candidate(0.5, recall=NAN), "the index finds nan%"),
+        (candidate(0.5, articles=49), "49 articles are left of 100, release.max_shrink is 50%"),
+        (candidate(0.5, coverage=0.89), "89.0% of the articles have similar ones, release.min_coverage is 90.0%"),
+        (candidate(0.5, coverage=NAN), "nan% of the articles"),
+        (candidate(0.5, lowest=-0.2, highest=1.1), "a score of 1.1, which no cosine can be"),
+        (candidate(0.5, lowest=-1.1, highest=0.9), "a score of -1.1"),
+    ],
+)
+def test_gates_refuse(new: gates.Candidate, why: str) -> None:
+    with pytest.raises(GateError) as refused:
+        gates.check(new, candidate(0.5), Config())
+    assert str(refused.value).startswith("the release is refused and the old one stays: ")
+    assert why in str(refused.value)
+    assert ";" not in str(refused.value).replace("; if that is meant", ""), "one reason is enough"
+
+
+def test_gates_let_pass() -> None:
+    gates.check(candidate(0.1), None, Config())
+    gates.check(candidate(0.46, articles=50, coverage=0.9, lowest=-0.2, highest=1.0), candidate(0.5), Config())
+    gates.check(candidate(0.5, articles=1, coverage=0.0), None, Config())  # alone in the world
+    unmeasured = gates.Candidate({"suites": [{"suite": "s", "measure": "MRR", "values": {}}]}, 100)
+    gates.check(candidate(0.4), unmeasured, Config())
 
 
 def test_only_held_out_articles_ask_and_all_are_candidates() -> None:

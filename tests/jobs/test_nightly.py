@@ -390,7 +390,7 @@ def test_a_corpus_too_small_to_train_on(empty_house, articles, train_code, says)
 
 
 def test_one_article_without_account_is_a_release(house: House) -> None:
-    house.configure("[ingest]\nsync = true\nmax_delete_share = 1.0\n")
+    house.configure("[ingest]\nsync = true\nmax_delete_share = 1.0\n[release]\nmax_shrink = 1.0\n")
     house.write_articles([{"id": "only", "text": "The only words there are."}])
     ran = house.job()
     assert ran.code == 0, ran.err
@@ -404,7 +404,7 @@ def test_one_article_without_account_is_a_release(house: House) -> None:
 
 
 def test_all_articles_alike_are_ranked_by_id(house: House) -> None:
-    house.configure("[ingest]\nsync = true\nmax_delete_share = 1.0\n")
+    house.configure("[ingest]\nsync = true\nmax_delete_share = 1.0\n[release]\nmax_shrink = 1.0\n")
     house.write_articles([{"id": f"{n:02}", "text": "The same words.", "account": "a"} for n in range(30)])
     assert house.job().code == 0
     rows = house.simrec("similar", "05", "-n", 4, "--json").rows

@@ -1,0 +1,121 @@
+"""A flipped byte, in whatever file of a workspace, is found and named by `simrec verify`; SIMREC_LONG=1 flips many."""
+
+import random
+import shutil
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.conftest import House
+from tests.jobs import disturbed
+from tests.jobs.disturbed import LONG, flip
+
+
+@pytest.fixture(scope="module")
+def whole(undisturbed: House, tmp_path_factory: pytest.TempPathFactory) -> House:
+    """A house with everything a workspace can hold; who damages it mends it."""
+    house = disturbed.copy(undisturbed, tmp_path_factory.mktemp("whole") / "house")
+    assert house.simrec("rollback").code == house.simrec("rollback", undisturbed.current).code == 0
+    assert house.simrec("verify").code == 0
+    return house
+
+
+def artifacts(house: House) -> list[Path]:
+    """One file of each kind: all of the release and the encoder, one shard of vectors and one of words."""
+    current = house.workspace / "releases" / house.current
+    files = [path for path in sorted(house.workspace.rglob("*")) if path.is_file() and path.name != "LOCK"]
+    files = [path for path in files if path.parent == current or "releases" not in path.parts]
+    shards = {path.parent: path for path in files if "embeddings" in path.parts}
+    return [path for path in files if "embeddings" not in path.parts] + list(shards.values())
+
+
+def held(path: Path) -> Any:
+    """What a file holds that is not compared byte by byte.
+
+    Beside it, zip has dates, and SQLite free pages and counters; HELD is ids, of which another is as good.
+    """
+    if path.name == "HELD":
+        return [len(name) for name in path.read_text().split()]
+    if path.suffix == ".npz":
+        with np.load(path) as stored:
+            return [stored[name].tobytes() for name in stored]
+    if path.name == "articles.db":
+        with closing(sqlite3.connect(path)) as db:
+            return [db.execute(f"SELECT {what}").fetchall() for what in ("* FROM texts", f"{ARTICLE} FROM articles")]
+    return path.read_bytes().strip()
+
+
+ARTICLE = "id, title, lead, account, published_at, url, lang, category, tags, row_key, text_key"
+
+
+def test_a_flipped_byte_is_found_and_named(whole: House, tmp_path: Path) -> None:
+    files, chance = artifacts(whole), random.Random(5)
+    names = {path.name for path in files}
+    assert names > {
+        "FORMAT",
+        "CURRENT",
+        "HELD",
+        "articles.db",
+        "journal.jsonl",
+        "manifest.json",
+        "items.db",
+        "card.json",
+    }
+    assert {path.parent.name for path in files} > {"lexical"}
+    for path in files:
+        kept, size = shutil.copy(path, tmp_path / "kept"), path.stat().st_size
+        before = held(path)
+        for place in [0, size - 1, *chance.choices(range(size), k=30)] if LONG else [size // 2]:
+            flip(path, place)
+            ran = whole.simrec("verify")
+            assert "Traceback" not in ran.err, (path, place, ran.err)
+            if (ran.code, str(path) in ran.err) != (5, True):
+                assert (ran.code, held(path)) == (0, before), (path, place, ran.err)
+            shutil.copy(kept, path)
+    assert whole.simrec("verify").code == 0
+
+
+@pytest.mark.parametrize(
+    ("before", "after"), [(b"Lincoln", b"Lincoin"), (b"Union", b"Onion"), (b"Republican", b"republican")]
+)
+def test_an_article_that_is_not_what_came_in_is_named(house: House, before: bytes, after: bytes) -> None:
+    """SQLite has no checksums: the keys of an article know what it was."""
+    path = house.workspace / "articles.db"
+    content = path.read_bytes()
+    assert content.count(before) > 1
+    path.write_bytes(content.replace(before, after, 1))
+    ran = house.simrec("verify")
+    assert (ran.code, f"{path}: " in ran.err) == (5, True), ran.err
+
+
+@pytest.mark.parametrize("name", ["CURRENT", "FORMAT", "manifest.json"])
+@pytest.mark.parametrize("content", [b"", b"\xff\x00", b"../../etc\n", b"0123456789abcdef\n", b"[]", b"{}"])
+def test_what_every_question_opens_is_checked_by_every_question(house: House, name: str, content: bytes) -> None:
+    path = {"manifest.json": house.workspace / "releases" / house.current / name}.get(name, house.workspace / name)
+    path.write_bytes(content)
+    ran = house.simrec("similar", "1861-Lincoln-1/13")
+    assert (ran.code, ran.out, str(path) in ran.err, "Traceback" in ran.err) == (5, "", True, False), ran.err
+
+
+def test_a_damaged_pointer_is_mended_by_rollback(house: House) -> None:
+    release = house.current
+    (house.workspace / "CURRENT").write_bytes(b"\xff" * 17)
+    assert house.job().code == 5, "a night has no business guessing"
+    assert [row["release"] for row in house.simrec("releases", "--json").rows] == [release]
+    assert house.simrec("rollback", release).code == 0
+    assert house.simrec("similar", "1861-Lincoln-1/13").code == 0
+    assert house.job().code == 0
+
+
+@pytest.mark.parametrize("where", ["items.db", "articles.db"])
+def test_a_damaged_database_is_a_sentence_wherever_it_is_met(house: House, where: str) -> None:
+    path = next(house.workspace.rglob(where))
+    content = path.read_bytes()
+    path.write_bytes(content[:4096] + bytes(len(content) - 4096))
+    ran = house.simrec("show", "1861-Lincoln-1/13") if where == "items.db" else house.job()
+    assert (ran.code, "Traceback" in ran.err) == (5, False), ran.err
+    assert "malformed" in ran.err

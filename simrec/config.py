@@ -5,7 +5,7 @@ import re
 import tomllib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 from msgspec import Meta, Struct
@@ -18,6 +18,10 @@ Positive = Annotated[float, Meta(gt=0)]
 NotNegative = Annotated[float, Meta(ge=0)]
 
 
+Baseline = Literal[
+    "random", "recent in category", "TF-IDF", "LSA", "BM25", "untrained encoder", "pretrained encoder", "MiniLM"
+]
+BASELINES: tuple[str, ...] = get_args(Baseline)
 STARTS = ("auto", "pretrained", "articles", "teacher")  # of training; anything else is an encoder's folder
 
 
@@ -138,9 +142,11 @@ class RecommendConfig(Section, frozen=True):
 
 
 class EvaluateConfig(Section, frozen=True):
-    """How quality is measured, and how far it may fall."""
+    """How quality is measured, beside what, and how far it may fall."""
 
     sample: Annotated[int, Meta(ge=2)] = 1_000
+    baselines: tuple[Baseline, ...] = ("TF-IDF",)
+    judgements: tuple[str, ...] = ()
     max_quality_drop: Share = 0.05
 
 
@@ -244,6 +250,7 @@ def _resolve(config: Config, folder: Path) -> Config:
     return override(
         config,
         ingest={"deletions": resolved(config.ingest.deletions)},
+        evaluate={"judgements": tuple(map(resolved, config.evaluate.judgements))},
         training={"start": start if start in STARTS else resolved(start)},
         pretraining={"teacher": resolved(pretraining.teacher), "lessons": resolved(pretraining.lessons)},
     )

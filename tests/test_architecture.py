@@ -38,8 +38,15 @@ HEAVY = {
     "onnx": ["encoder/onnx_export.py"],
     "onnxruntime": ["encoder/runtime.py"],
     "faiss": ["index/search.py", "index/kinds.py", "index/all_pairs.py"],
+    "bm25s": ["evaluate/baselines.py"],
+    "ir_measures": ["evaluate/judgements.py"],
     "sklearn": ["encoder/token_vectors.py", "evaluate/baselines.py"],
-    "scipy": ["encoder/token_vectors.py", "recommend/accounts.py"],
+    "scipy": [
+        "encoder/token_vectors.py",
+        "evaluate/account_halves.py",
+        "evaluate/judgements.py",
+        "recommend/accounts.py",
+    ],
     "pyarrow": ["articles/readers.py", "encoder/lessons.py", "recommend/bulk.py"],
 }
 

@@ -62,3 +62,9 @@ def read_ids(path: Path) -> list[str]:
     """Return the ids of the articles of a release, in order of their rows."""
     with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True)) as db:
         return [article_id for (article_id,) in db.execute("SELECT id FROM articles ORDER BY row")]
+
+
+def read_accounts(path: Path) -> list[str | None]:
+    """Return the account of each article of a release, in order of their rows."""
+    with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True)) as db:
+        return [account for (account,) in db.execute("SELECT account FROM articles ORDER BY row")]

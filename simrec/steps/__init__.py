@@ -1,13 +1,14 @@
 """The steps of a job: each a verb that may be said again, and then does only what is missing."""
 
 from simrec.steps.embedding import embed
+from simrec.steps.evaluation import beside, evaluate
 from simrec.steps.housekeeping import compact, prune, verify
-from simrec.steps.nightly import evaluate, index, ingest, publish, recommend
+from simrec.steps.nightly import index, ingest, publish, recommend
 from simrec.steps.outcome import Outcome, Step
 from simrec.steps.training import compare, teach, train
 
 __all__ = [
-    "Outcome", "Step", "compact", "compare", "embed",
+    "Outcome", "Step", "beside", "compact", "compare", "embed",
     "evaluate", "index", "ingest", "prune", "publish", "recommend", "teach",
     "train", "verify",
 ]  # fmt: skip

@@ -47,7 +47,7 @@ def _weigh_words(workspace: Workspace, config: Config, keys: list[bytes]) -> Non
     from simrec.encoder.lexical import MOST_CHARS, Lexical
     from simrec.encoder.runtime import Encoder
     from simrec.engine import local
-    from simrec.evaluate import suites
+    from simrec.evaluate import scorers, suites
 
     path = workspace.lexical(encoder_id_of(workspace))
     if config.recommend.lexical_weight == 0 or not keys:
@@ -60,7 +60,7 @@ def _weigh_words(workspace: Workspace, config: Config, keys: list[bytes]) -> Non
         parts = (keys[start : start + GATHERED_TEXTS] for start in range(0, len(keys), GATHERED_TEXTS))
         lexical = Lexical.fit(encoded_text(*article) for part in parts for article in store.texts(part, MOST_CHARS))
         sample = suites.sample(store.sample(config.evaluate.sample), boundary_of(workspace, config))
-    weight = suites.best_weight(sample, suites.encoder_scorer(encoder.encode), lexical)
+    weight = suites.best_weight(sample, scorers.encoder_scorer(encoder.encode), lexical)
     lexical.weighing(weight).save(path)
     logger.info("embed: words have a share of %.1f in a score, as held-out articles ask for", weight)
 

@@ -1,15 +1,14 @@
 """The steps of a night: what changed becomes a release."""
 
-import json
 import logging
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from simrec import files, log, release
 from simrec.articles.store import Store
 from simrec.config import Config
-from simrec.errors import GateError, ReleaseError
-from simrec.steps.outcome import Outcome, boundary_of, encoder_id_of, lexical_of, rules
+from simrec.errors import ReleaseError
+from simrec.steps.outcome import Outcome, due, encoder_id_of, lexical_of, need, nothing_to_do, read_json, stage
 from simrec.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 GATHERED_ROWS = 65_536
-BASELINE_TEXTS = 10_000  # that TF-IDF learns its weights from
 
 
 def ingest(workspace: Workspace, config: Config) -> Outcome:
@@ -37,9 +35,9 @@ def ingest(workspace: Workspace, config: Config) -> Outcome:
 
 def index(workspace: Workspace, config: Config) -> Outcome:
     """Index all articles and find the neighbours of each, from the current release where little has changed."""
-    staged = _stage(workspace, config)
+    staged = stage(workspace, config)
     if staged is None or (staged / "graph.npy").exists():
-        return _nothing_to_do(workspace, staged)
+        return nothing_to_do(staged)
 
     from simrec.index import vectors
     from simrec.index.refresh import refresh
@@ -98,10 +96,10 @@ def _gather(workspace: Workspace, name: str, path: Path, width: int, dtype: str)
 
 def recommend(workspace: Workspace, config: Config) -> Outcome:
     """Turn neighbours into the tables of similar articles and similar accounts."""
-    staged = _stage(workspace, config)
+    staged = stage(workspace, config)
     if staged is None or (staged / "items.db").exists():
-        return _nothing_to_do(workspace, staged)
-    _need(staged / "graph.npy", "index")
+        return nothing_to_do(staged)
+    need(staged / "graph.npy", "index")
 
     import numpy as np
 
@@ -142,84 +140,28 @@ def recommend(workspace: Workspace, config: Config) -> Outcome:
     return Outcome(f"{len(ids):,} articles, {len(names):,} accounts", len(ids), len(ids) + len(names))
 
 
-def evaluate(workspace: Workspace, config: Config) -> Outcome:
-    """Measure the staged release on articles held out from training, beside TF-IDF, and write its report."""
-    staged = _stage(workspace, config)
-    if staged is None or (staged / "report.json").exists():
-        return _nothing_to_do(workspace, staged)
-    _need(staged / "items.db", "recommend")
-
-    from simrec.encoder.runtime import Encoder
-    from simrec.engine import local
-    from simrec.evaluate import baselines, suites
-
-    folder = workspace.encoder(encoder_id_of(workspace))
-    with Store.open(workspace.articles_db) as store:
-        sample = suites.sample(store.sample(config.evaluate.sample), boundary_of(workspace, config))
-        texts = [text for _, text in store.texts(store.text_keys(BASELINE_TEXTS))]
-    encoder = Encoder(folder, local.worker_count(config.engine.workers))
-    neural, lexical = suites.encoder_scorer(encoder.encode), lexical_of(workspace, config)
-    joint = suites.joint_scorer(neural, lexical, lexical.weight) if lexical else neural
-    scorers = {"simrec": joint, "TF-IDF": baselines.TfIdf(texts).scores}
-    scorers |= {"encoder alone": neural} if lexical else {}
-    results = suites.run(sample, scorers)
-    report = {"index": _read_json(staged / "index.json"), "suites": suites.as_json(results)}
-    files.write_json(staged / "report.json", report)
-    return Outcome(suites.as_sentence(results), len(sample), len(results))
-
-
 def publish(workspace: Workspace, config: Config) -> Outcome:
     """Check the gates, publish the staged release, and prune old ones."""
     from simrec.evaluate import gates
 
-    release_id = _release_id(workspace, config)
+    release_id = due(workspace, config)
     current = release.current_id(workspace)
     if release_id == current:
-        return _nothing_to_do(workspace, None)
+        return nothing_to_do(None)
     if release_id in release.held(workspace):
         why = f"{release_id} was rolled back and stays so until articles, encoder or configuration change"
         return Outcome(why, skipped=True)
     staged = workspace.staged(release_id)
     if not workspace.release(release_id).exists():
-        _need(staged / "report.json", "evaluate")
+        need(staged / "report.json", "evaluate")
         last = workspace.release(current or "") / "report.json"
-        gates.check(_read_json(staged / "report.json"), _read_json(last) if last.exists() else None, config)
+        gates.check(read_json(staged / "report.json"), read_json(last) if last.exists() else None, config)
         with Store.open(workspace.articles_db) as store:
             counts = {"articles": store.count(), "accounts": store.count("accounts")}
         facts = {"release_id": release_id, "created_at": log.now(), "encoder_id": encoder_id_of(workspace), **counts}
         lexical = lexical_of(workspace, config)
         words = {"weight": lexical.weight, "candidates": config.index.candidates} if lexical else {}
-        release.seal(staged, index=_read_json(staged / "index.json"), lexical=words, **facts)
+        release.seal(staged, index=read_json(staged / "index.json"), lexical=words, **facts)
     release.publish(workspace, release_id)
     pruned = release.prune(workspace, config.release.keep)
     return Outcome(f"{release_id} is the current release" + (f"; {len(pruned)} old removed" if pruned else ""), 1, 1)
-
-
-def _stage(workspace: Workspace, config: Config) -> Path | None:
-    """Return the staging folder of the release that is due, or None if it is published already."""
-    release_id = _release_id(workspace, config)
-    return None if workspace.release(release_id).exists() else workspace.staged(release_id)
-
-
-def _release_id(workspace: Workspace, config: Config) -> str:
-    with Store.open(workspace.articles_db) as store:
-        if not store.count():
-            raise GateError(f"{workspace.root}: there are no articles, so there is nothing to release")
-        settings = rules(config.index, config.recommend)
-        lexical = lexical_of(workspace, config)
-        words = f" {lexical.id} {lexical.weight}" if lexical else ""
-        return release.derive_id(store.keys(), encoder_id_of(workspace) + words, settings)
-
-
-def _nothing_to_do(workspace: Workspace, staged: Path | None) -> Outcome:
-    where = "is published" if staged is None else "is done"
-    return Outcome(f"nothing changed since this {where}", skipped=True)
-
-
-def _need(path: Path, step: str) -> None:
-    if not path.exists():
-        raise ReleaseError(f"the articles of now have not been through '{step}' yet; run simrec {step} first")
-
-
-def _read_json(path: Path) -> Any:
-    return json.loads(path.read_bytes())

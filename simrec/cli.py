@@ -245,6 +245,22 @@ def releases(as_json: bool, workspace: Path) -> None:
 
 
 @cli.command()
+@click.option("--html", type=Path, metavar="PATH", help="Write the page there, with how long the steps took.")
+@click.option("--compare", nargs=2, metavar="BEFORE AFTER", help="Print the figures of two releases side by side.")
+@_json
+@_workspace
+def report(html: Path | None, compare: tuple[str, str] | None, as_json: bool, workspace: Path) -> None:
+    """Print where the report page of the current release is, write it elsewhere, or compare two releases."""
+    from simrec import reports
+
+    opened = Workspace.open(workspace)
+    if compare:
+        _print(reports.COMPARISON, reports.compare(opened, *compare), as_json)
+    else:
+        click.echo(reports.write_page(opened, html) if html else reports.page(opened))
+
+
+@cli.command()
 @click.argument("release_id", metavar="[RELEASE]", required=False)
 @_workspace
 def rollback(release_id: str | None, workspace: Path) -> None:

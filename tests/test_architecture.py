@@ -40,14 +40,22 @@ HEAVY = {
     "faiss": ["index/search.py", "index/kinds.py", "index/all_pairs.py"],
     "bm25s": ["evaluate/baselines.py"],
     "ir_measures": ["evaluate/judgements.py"],
-    "sklearn": ["encoder/token_vectors.py", "evaluate/baselines.py"],
+    "sklearn": ["encoder/token_vectors.py", "evaluate/baselines.py", "evaluate/maps.py"],
     "scipy": [
         "encoder/token_vectors.py",
         "evaluate/account_halves.py",
         "evaluate/judgements.py",
+        "evaluate/lists.py",
         "recommend/accounts.py",
     ],
-    "pyarrow": ["articles/readers.py", "encoder/lessons.py", "recommend/bulk.py"],
+    "jinja2": ["evaluate/page.py"],
+    "pyarrow": [
+        "articles/readers.py",
+        "encoder/lessons.py",
+        "evaluate/facts.py",
+        "evaluate/lists.py",
+        "recommend/bulk.py",
+    ],
 }
 
 

@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 from simrec import files
 from simrec.articles.article import Account
@@ -60,11 +61,10 @@ def write_tables(
 
 def read_ids(path: Path) -> list[str]:
     """Return the ids of the articles of a release, in order of their rows."""
-    with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True)) as db:
-        return [article_id for (article_id,) in db.execute("SELECT id FROM articles ORDER BY row")]
+    return [str(article_id) for (article_id,) in read_articles(path, "id")]
 
 
-def read_accounts(path: Path) -> list[str | None]:
-    """Return the account of each article of a release, in order of their rows."""
+def read_articles(path: Path, columns: str, table: str = "articles") -> list[tuple[Any, ...]]:
+    """Return columns of the articles, or accounts, of a release, in order of their rows."""
     with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True)) as db:
-        return [account for (account,) in db.execute("SELECT account FROM articles ORDER BY row")]
+        return db.execute(f"SELECT {columns} FROM {table} ORDER BY row").fetchall()

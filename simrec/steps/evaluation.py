@@ -1,10 +1,12 @@
 """The step that measures: every suite, beside the baselines, on articles held out from training."""
 
+import json
+import logging
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from simrec import files, release
 from simrec.articles.article import encoded_text
@@ -16,21 +18,15 @@ from simrec.steps.training import teacher_room, training_room
 from simrec.workspace import Workspace
 
 if TYPE_CHECKING:
-    from simrec.encoder.lexical import Lexical
+    from simrec.evaluate.facts import Made
     from simrec.evaluate.scorers import Scorer
     from simrec.evaluate.suites import Result, Sampled
+
+logger = logging.getLogger(__name__)
 
 BASELINE_TEXTS = 10_000  # that TF-IDF and LSA learn from
 MOST_CHARS = 20_000  # of each
 MINILM_TOKENS = 256  # that all-MiniLM-L6-v2 reads of a text, as its users have it
-
-
-class Made(NamedTuple):
-    """What decides the scores of a release: its folder, its encoder's folder, and its word weights, if any."""
-
-    folder: Path
-    encoder: Path
-    lexical: "Lexical | None"
 
 
 def evaluate(workspace: Workspace, config: Config) -> Outcome:
@@ -40,12 +36,23 @@ def evaluate(workspace: Workspace, config: Config) -> Outcome:
         return nothing_to_do(staged)
     need(staged / "items.db", "recommend")
 
-    from simrec.evaluate import suites
+    from simrec.evaluate import facts, page, suites
+    from simrec.evaluate.facts import Made
 
     made = Made(staged, workspace.encoder(encoder_id_of(workspace)), lexical_of(workspace, config))
     results = _measure(workspace, config, made, {})
-    report = {"index": read_json(staged / "index.json"), "suites": [result.as_dict() for result in results]}
-    files.write_json(staged / "report.json", report)
+    described, maps = facts.gather(made, _before(workspace))
+    with Store.open(workspace.articles_db) as store:
+        rejected = facts.rejects(store.rejects())
+    report = {
+        "format": page.FORMAT, "release": staged.name, "encoder": _encoder(made),
+        "words": {"share": made.lexical.weight if made.lexical else 0.0},
+        "index": read_json(staged / "index.json"), "suites": [result.as_dict() for result in results],
+        **described, "rejects": rejected,
+    }  # fmt: skip
+    files.write(staged / "map.json", json.dumps(maps, ensure_ascii=False, separators=(",", ":")).encode())
+    files.write(staged / "report.html", page.render(report, maps).encode())
+    files.write_json(staged / "report.json", report)  # last: its being there says that the step is done
     return Outcome(suites.as_sentence(results), len(results), sum(bool(result.scored) for result in results))
 
 
@@ -65,15 +72,36 @@ def beside(
     return [result.as_dict() for result in _measure(workspace, config, current, others)]
 
 
-def _made(workspace: Workspace, published: release.Release) -> Made:
+def _before(workspace: Workspace) -> Path | None:
+    """Return the folder of the current release for the new one to be compared with, if its tables are whole."""
+    try:
+        current = release.Release.current(workspace)
+        current.verify(only=["items.db", "similar_articles.parquet"])
+    except ReleaseError as error:
+        logger.info("evaluate: stability is not measured: %s", error)
+        return None
+    return current.folder
+
+
+def _encoder(made: "Made") -> dict[str, Any]:
+    """Return what the encoder's card says of how it was made."""
+    from simrec.encoder.folder import read_card, read_id
+
+    card = read_card(made.encoder)
+    told = ("encoder", "start", "articles", "held_out", "history", "gradient_reach", "scores")
+    return {"id": read_id(made.encoder), "trained_here": "plan" in card, **{k: card[k] for k in told if k in card}}
+
+
+def _made(workspace: Workspace, published: release.Release) -> "Made":
     from simrec.encoder.lexical import Lexical
+    from simrec.evaluate.facts import Made
 
     stored = published.folder / "lexical.npz"
     words = Lexical.open(stored).weighing(published.manifest.lexical["weight"]) if published.manifest.lexical else None
     return Made(published.folder, workspace.encoder(published.manifest.encoder_id), words)
 
 
-def _measure(workspace: Workspace, config: Config, made: Made, others: "dict[str, Scorer]") -> "list[Result]":
+def _measure(workspace: Workspace, config: Config, made: "Made", others: "dict[str, Scorer]") -> "list[Result]":
     """Ask every suite of the release and of whatever stands beside it, on the same rows."""
     from simrec.evaluate import suites
 
@@ -87,7 +115,7 @@ def _measure(workspace: Workspace, config: Config, made: Made, others: "dict[str
     return results
 
 
-def _scorers(made: Made, config: Config) -> "dict[str, Scorer]":
+def _scorers(made: "Made", config: Config) -> "dict[str, Scorer]":
     """Return the scorer of a release, and that of its encoder alone where words have a share."""
     from simrec.encoder.runtime import Encoder
     from simrec.engine import local
@@ -100,7 +128,7 @@ def _scorers(made: Made, config: Config) -> "dict[str, Scorer]":
 
 
 @contextmanager
-def _baselines(store: Store, boundary: bytes, made: Made, config: Config) -> "Iterator[dict[str, Scorer]]":
+def _baselines(store: Store, boundary: bytes, made: "Made", config: Config) -> "Iterator[dict[str, Scorer]]":
     """Yield the baselines that the configuration names, in its order."""
     from simrec.encoder.begin import PRETRAINED
     from simrec.encoder.runtime import Encoder
@@ -134,19 +162,19 @@ def _write_untrained(encoder: Path, folder: Path, config: Config) -> None:
     write_untrained(encoder, folder, config.training.seed)
 
 
-def _accounts(made: Made) -> "Result":
+def _accounts(made: "Made") -> "Result":
     """Let halves of accounts find each other, by the vectors and words of the release."""
     import numpy as np
 
     from simrec.evaluate import account_halves
     from simrec.index import vectors
-    from simrec.recommend.tables import read_accounts, read_ids
+    from simrec.recommend.tables import read_articles
 
     matrix = vectors.read_unit(made.folder / "vectors.npy")
     words = made.folder / "terms.npy"
     terms = np.load(words, mmap_mode="r", allow_pickle=False) if made.lexical else None
-    items = made.folder / "items.db"
-    return account_halves.run(read_ids(items), read_accounts(items), matrix, terms)
+    listed = read_articles(made.folder / "items.db", "id, account")
+    return account_halves.run([row[0] for row in listed], [row[1] for row in listed], matrix, terms)
 
 
 def _ask(

@@ -9,6 +9,7 @@ from scipy import sparse
 from simrec.encoder.lexical import FEATURES, Terms, unpack
 from simrec.evaluate.metrics import reciprocal_ranks
 from simrec.evaluate.suites import FEWEST, OURS, Result
+from simrec.index.vectors import unit
 from simrec.recommend.accounts import WORDS_SHARE, account_terms, account_vectors
 
 FEWEST_ARTICLES, MOST_ARTICLES = 10, 200  # of an account
@@ -18,7 +19,7 @@ MOST_ACCOUNTS = 500
 def run(ids: Sequence[str], accounts: Sequence[str | None], vectors: np.ndarray, terms: np.ndarray | None) -> Result:
     """Let one half of each account's articles find the other half among those of all accounts.
 
-    ids, accounts, vectors [articles, dim] and terms [articles, TERMS] are those of the release, scored as
+    ids, accounts, vectors [articles, dim] and terms [articles, TERMS] are those stored in the release, scored as
     `simrec accounts` scores; beside them stand the plain mean of the embeddings and the sum of TF-IDF.
     """
     rows, owners = deal(ids, accounts)
@@ -26,11 +27,12 @@ def run(ids: Sequence[str], accounts: Sequence[str | None], vectors: np.ndarray,
     if count < FEWEST:
         why = f"only {count} accounts with at least {FEWEST_ARTICLES} articles, of {FEWEST} needed"
         return Result("split-half accounts", "MRR", count, skipped=why)
-    names, matrix = account_vectors(vectors[rows], owners)
+    own = unit(np.asarray(vectors[rows]))
+    names, matrix = account_vectors(own, owners)
     row_of = {owner: row for row, owner in enumerate(names)}
     owner_rows = np.array([row_of[owner] for owner in owners])
     near = matrix[:count] @ matrix[count:].T
-    means = _sums(sparse.csr_matrix(vectors[rows]), owner_rows, 2 * count)
+    means = _sums(sparse.csr_matrix(own), owner_rows, 2 * count)
     scores = {OURS: near, "mean of embeddings": (means[:count] @ means[count:].T).toarray()}
     if terms is not None:
         scores[OURS] = _joint(near, account_terms(terms[rows], owner_rows, 2 * count))

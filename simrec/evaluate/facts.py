@@ -21,11 +21,12 @@ from simrec.recommend.tables import read_articles, read_ids
 WORST, AT_RANDOM, SHOWN = 10, 10, 5  # sample seeds, and recommendations of each
 HUBS, REASONS, DUPLICATES = 10, 12, 20
 RANDOM_PAIRS = 2_000
-SIMILAR = "similar_articles.parquet"
+OF_AN_ACCOUNT = 200  # articles that say where an account lies on the map
+SIMILAR, ITEMS = "similar_articles.parquet", "items.db"
 OWN = ("article", "rank", "similar", "score")  # columns of that table; whatever else it has is said of a pair
 NAMED = re.compile(r"'[^']*'|\"[^\"]*\"|\d[\d,.]*")
 ADVICE = re.compile(r"\s*\([^()]*\)")
-TITLE_CHARS = 140
+SHOWN_COLUMNS = "id, trim(substr(coalesce(nullif(title, ''), lead), 1, 140)), account, substr(published_at, 1, 10), url"
 
 
 class Made(NamedTuple):
@@ -36,41 +37,39 @@ class Made(NamedTuple):
     lexical: Lexical | None
 
 
-class Listed(NamedTuple):
-    """What the release knows of an article, to show it."""
+class Labels(NamedTuple):
+    """What is known of an article that can be counted."""
 
     id: str
-    title: str
     account: str | None
     category: str | None
     lang: str | None
     published_at: str | None
-    url: str | None
 
 
 def gather(made: Made, before: Path | None) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the facts of a release in a folder, and the maps of it; `before` is the folder of the one before."""
-    columns = "id, coalesce(nullif(title, ''), lead), account, category, lang, published_at, url"
-    articles = [
-        Listed(row[0], row[1][:TITLE_CHARS].strip(), *row[2:])
-        for row in read_articles(made.folder / "items.db", columns)
-    ]
+    articles = [Labels(*row) for row in read_articles(made.folder / ITEMS, "id, account, category, lang, published_at")]
     ids = [article.id for article in articles]
     table = lists.read(made.folder / SIMILAR, ids)
     stored = np.load(made.folder / "vectors.npy", mmap_mode="r", allow_pickle=False)
     days = [article.published_at for article in articles]
     chance = np.random.default_rng(0)
     drawn = sorted(chance.choice(len(ids), min(len(ids), maps.MOST_POINTS), replace=False).tolist())
+    hubs = lists.hubs(table, len(ids), HUBS)
+    shown = _shown(made.folder, [row for row, _ in hubs])
     described = {
         "articles": _articles(articles),
         "lists": lists.facts(table, [article.account for article in articles], days),
         "scores": lists.score_histogram(table, _of_any_two(made, stored, chance)),
-        "hubs": [{**_shown(articles[row]), "lists": count} for row, count in lists.hubs(table, len(ids), HUBS)],
+        "hubs": [{**hub, "lists": count} for hub, (_, count) in zip(shown, hubs, strict=True)],
         "stability": _stability(table, ids, before),
-        "seeds": _seeds(made.folder / SIMILAR, articles, lists.worst(table, WORST), drawn),
+        "seeds": _seeds(made.folder, ids, lists.worst(table, WORST), drawn),
         "duplicates": _duplicates(made.folder / "duplicates.parquet"),
     }
-    return described, {"articles": _articles_map(articles, drawn, stored), "accounts": _accounts_map(articles, stored)}
+    drawn_titles = [title for _, title, *_ in read_articles(made.folder / ITEMS, SHOWN_COLUMNS, drawn)]
+    of_articles = _articles_map([articles[row] for row in drawn], drawn_titles, stored[drawn])
+    return described, {"articles": of_articles, "accounts": _accounts_map(articles, stored)}
 
 
 def rejects(rows: Iterable[Reject]) -> list[dict[str, Any]]:
@@ -89,7 +88,7 @@ def rejects(rows: Iterable[Reject]) -> list[dict[str, Any]]:
     return [{"reason": reason, **facts} for reason, facts in found[:REASONS]]
 
 
-def _articles(articles: Sequence[Listed]) -> dict[str, Any]:
+def _articles(articles: Sequence[Labels]) -> dict[str, Any]:
     """Return how many there are, and of what."""
     dated = sorted(article.published_at[:10] for article in articles if article.published_at)
     return {
@@ -125,7 +124,7 @@ def _stability(table: lists.Lists, ids: Sequence[str], before: Path | None) -> d
     """Return how much of the lists of the release before is still there."""
     if before is None or not (before / SIMILAR).exists():
         return {"skipped": "there is no release before this one to compare with"}
-    old_ids = read_ids(before / "items.db")
+    old_ids = read_ids(before / ITEMS)
     shares = lists.kept(table, ids, lists.read(before / SIMILAR, old_ids), old_ids)
     if not len(shares):
         return {"skipped": "no article is in this release and in the one before"}
@@ -135,25 +134,30 @@ def _stability(table: lists.Lists, ids: Sequence[str], before: Path | None) -> d
             "interval": [round(end, 4) for end in within], **facts}  # fmt: skip
 
 
-def _seeds(path: Path, articles: Sequence[Listed], worst: Sequence[int], drawn: Sequence[int]) -> list[dict[str, Any]]:
+def _seeds(folder: Path, ids: Sequence[str], worst: Sequence[int], drawn: Sequence[int]) -> list[dict[str, Any]]:
     """Return sample articles with what is recommended for them: those with the lowest scores, and some at random."""
     at_random = [row for row in np.random.default_rng(1).permutation(drawn).tolist() if row not in worst][:AT_RANDOM]
-    asked = [(row, "lowest scores") for row in worst] + [(row, "at random") for row in at_random]
-    by_id = {article.id: article for article in articles}
-    wanted = [articles[row].id for row, _ in asked]
+    asked = [*worst, *at_random]
+    filters = [("article", "in", [ids[row] for row in asked]), ("rank", "<=", SHOWN)]
+    pairs = parquet.read_table(folder / SIMILAR, filters=filters).sort_by("rank").to_pylist()
+    row_of = {pair["similar"]: -1 for pair in pairs}
+    row_of |= {article_id: row for row, article_id in enumerate(ids) if article_id in row_of}
     found: dict[str, list[dict[str, Any]]] = {}
-    table = parquet.read_table(path, filters=[("article", "in", wanted), ("rank", "<=", SHOWN)])
-    for pair in table.sort_by("rank").to_pylist():
+    for pair, shown in zip(pairs, _shown(folder, [row_of[pair["similar"]] for pair in pairs]), strict=True):
         more = {name: value for name, value in pair.items() if name not in OWN and value not in (None, "")}
-        shown = {**_shown(by_id[pair["similar"]]), "score": round(pair["score"], 3), **more}
-        found.setdefault(pair["article"], []).append(shown)
-    return [{**_shown(articles[row]), "why": why, "similar": found.get(articles[row].id, [])} for row, why in asked]
+        found.setdefault(pair["article"], []).append({**shown, "score": round(pair["score"], 3), **more})
+    why = ["lowest scores"] * len(worst) + ["at random"] * len(at_random)
+    return [
+        {**shown, "why": reason, "similar": found.get(shown["id"], [])}
+        for shown, reason in zip(_shown(folder, asked), why, strict=True)
+    ]
 
 
-def _shown(article: Listed) -> dict[str, Any]:
-    day = (article.published_at or "")[:10] or None
-    facts = {"id": article.id, "title": article.title, "account": article.account, "date": day, "url": article.url}
-    return {name: value for name, value in facts.items() if value is not None}
+def _shown(folder: Path, rows: Sequence[int]) -> list[dict[str, Any]]:
+    """Return what the page shows of some articles."""
+    names = ("id", "title", "account", "date", "url")
+    found = read_articles(folder / ITEMS, SHOWN_COLUMNS, rows)
+    return [{name: value for name, value in zip(names, row, strict=True) if value is not None} for row in found]
 
 
 def _duplicates(path: Path) -> dict[str, Any] | None:
@@ -167,22 +171,24 @@ def _duplicates(path: Path) -> dict[str, Any] | None:
     ]}  # fmt: skip
 
 
-def _articles_map(articles: Sequence[Listed], drawn: Sequence[int], stored: np.ndarray) -> dict[str, Any]:
+def _articles_map(drawn: Sequence[Labels], titles: Sequence[str], stored: np.ndarray) -> dict[str, Any]:
     """Return the map of the drawn articles, coloured by category where most have one, else by account."""
-    shown = [articles[row] for row in drawn]
-    by_category = sum(article.category is not None for article in shown) > len(shown) / 2
-    labels = [article.category if by_category else article.account for article in shown]
+    by_category = sum(article.category is not None for article in drawn) > len(drawn) / 2
+    labels = [article.category if by_category else article.account for article in drawn]
+    found = maps.articles_map(unit(np.asarray(stored)), labels, titles)
     of_what = "category" if by_category else "account"
-    rows = unit(np.asarray(stored[drawn])) if drawn else np.zeros((0, 1))
-    found = maps.articles_map(rows, range(len(drawn)), labels, [article.title for article in shown])
     return {"coloured_by": of_what if found["groups"] else None, **found}
 
 
-def _accounts_map(articles: Sequence[Listed], stored: np.ndarray) -> dict[str, Any]:
-    """Return the map of the largest accounts, by the mean of their articles less that of all accounts."""
+def _accounts_map(articles: Sequence[Labels], stored: np.ndarray) -> dict[str, Any]:
+    """Return the map of the largest accounts, by the mean of their first articles less that of all these accounts."""
     sizes = Counter(article.account for article in articles if article.account is not None)
-    largest = dict(sizes.most_common(maps.MOST_ACCOUNTS))
-    rows = [row for row, article in enumerate(articles) if article.account in largest]
+    largest, met = dict(sizes.most_common(maps.MOST_ACCOUNTS)), Counter[str | None]()
+    rows = []
+    for row, article in enumerate(articles):
+        if article.account in largest and met[article.account] < OF_AN_ACCOUNT:
+            met[article.account] += 1
+            rows.append(row)
     if len(largest) < maps.FEWEST_POINTS:
         return {"points": []}
     ids, matrix = account_vectors(unit(np.asarray(stored[rows])), [articles[row].account for row in rows])

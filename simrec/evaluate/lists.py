@@ -26,12 +26,20 @@ class Lists(NamedTuple):
 
 def read(path: Path, ids: Sequence[str]) -> Lists:
     """Read the table of similar articles; ids are those of the articles, in order of their rows."""
-    table = parquet.read_table(path, columns=["article", "rank", "similar", "score"])
-    table = table.filter(compute.less_equal(table["rank"], K))
+    columns = ["article", "rank", "similar", "score"]
+    table = parquet.read_table(path, columns=columns, filters=[("rank", "<=", K)])
     names = pyarrow.array(ids, pyarrow.string())
-    rows = (compute.index_in(table[column].cast(pyarrow.string()), names) for column in ("article", "similar"))
-    seeds, found = (np.asarray(row.to_numpy(), np.int64) for row in rows)
+    seeds, found = (_rows(table[column], names) for column in ("article", "similar"))
     return Lists(seeds, table["rank"].to_numpy(), found, table["score"].to_numpy())
+
+
+def _rows(column: Any, names: Any) -> np.ndarray:
+    """Return the row of each id, int32; ids stay coded as numbers, for there are many millions of them."""
+    coded = column.dictionary_encode().unify_dictionaries()
+    if not len(coded):
+        return np.zeros(0, np.int32)
+    row_of = compute.index_in(coded.chunk(0).dictionary, names).to_numpy().astype(np.int32)
+    return np.concatenate([row_of[chunk.indices.to_numpy()] for chunk in coded.chunks])
 
 
 def facts(lists: Lists, accounts: Sequence[str | None], days: Sequence[str | None]) -> dict[str, Any]:
@@ -101,7 +109,7 @@ def kept(lists: Lists, ids: Sequence[str], before: Lists, before_ids: Sequence[s
 
 
 def _pairs(seeds: np.ndarray, found: np.ndarray, articles: int) -> np.ndarray:
-    numbers: np.ndarray = seeds * articles + found
+    numbers: np.ndarray = seeds.astype(np.int64) * articles + found
     return numbers
 
 

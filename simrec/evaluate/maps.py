@@ -30,18 +30,18 @@ def layout(vectors: np.ndarray) -> np.ndarray:
     return unit
 
 
-def articles_map(vectors: np.ndarray, rows: Sequence[int], labels: Sequence[str | None], titles: Sequence[str]) -> Any:
+def articles_map(vectors: np.ndarray, labels: Sequence[str | None], titles: Sequence[str]) -> Any:
     """Return points (x, y, number of the group, title) and the names of the groups, the largest first.
 
-    vectors [articles, dim] are unit rows; rows are those drawn, labels and titles theirs. The last group has no
-    name: all labels that are too few to have a colour.
+    vectors [articles, dim] are unit rows, labels and titles theirs. The last group has no name: all labels that
+    are too few to have a colour.
     """
-    if len(rows) < FEWEST_POINTS:
+    if len(vectors) < FEWEST_POINTS:
         return {"groups": [], "points": []}
     named = [name for name, _ in sorted(Counter(filter(None, labels)).items(), key=lambda pair: (-pair[1], pair[0]))]
     groups = named[:GROUPS]
     number = {name: place for place, name in enumerate(groups)}
-    places = layout(vectors[rows]).round(4).tolist()
+    places = layout(vectors).round(4).tolist()
     points = [
         [x, y, number.get(label or "", len(groups)), title]
         for (x, y), label, title in zip(places, labels, titles, strict=True)

@@ -1,7 +1,7 @@
 """Writes the release's SQLite file: metadata and similar articles and accounts, for point look-ups."""
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -64,7 +64,10 @@ def read_ids(path: Path) -> list[str]:
     return [str(article_id) for (article_id,) in read_articles(path, "id")]
 
 
-def read_articles(path: Path, columns: str, table: str = "articles") -> list[tuple[Any, ...]]:
-    """Return columns of the articles, or accounts, of a release, in order of their rows."""
+def read_articles(path: Path, columns: str, rows: Sequence[int] | None = None) -> list[tuple[Any, ...]]:
+    """Return columns of the articles of a release, in order of their rows; or of some rows, as these are ordered."""
     with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True)) as db:
-        return db.execute(f"SELECT {columns} FROM {table} ORDER BY row").fetchall()
+        if rows is None:
+            return db.execute(f"SELECT {columns} FROM articles ORDER BY row").fetchall()
+        query = f"SELECT {columns} FROM articles WHERE row = ?"
+        return [db.execute(query, (row,)).fetchone() for row in rows]

@@ -167,12 +167,11 @@ def _accounts(made: "Made") -> "Result":
     import numpy as np
 
     from simrec.evaluate import account_halves
-    from simrec.index import vectors
     from simrec.recommend.tables import read_articles
 
-    matrix = vectors.read_unit(made.folder / "vectors.npy")
-    words = made.folder / "terms.npy"
-    terms = np.load(words, mmap_mode="r", allow_pickle=False) if made.lexical else None
+    names = ["vectors.npy", "terms.npy"] if made.lexical else ["vectors.npy"]
+    stored = [np.load(made.folder / name, mmap_mode="r", allow_pickle=False) for name in names]
+    matrix, terms = stored[0], stored[1] if made.lexical else None
     listed = read_articles(made.folder / "items.db", "id, account")
     return account_halves.run([row[0] for row in listed], [row[1] for row in listed], matrix, terms)
 

@@ -133,10 +133,10 @@ def test_maps_bring_together_what_is_alike_and_are_the_same_each_time() -> None:
 def test_a_map_has_a_colour_for_the_largest_groups_and_none_of_too_few_points() -> None:
     vectors, of = clusters()
     labels = [f"group {n}" if n else None for n in of]
-    found = maps.articles_map(vectors, range(80), labels, ["t"] * 80)
+    found = maps.articles_map(vectors, labels, ["t"] * 80)
     assert found["groups"] == ["group 1", "group 2", "group 3"]
     assert Counter(point[2] for point in found["points"]) == {0: 20, 1: 20, 2: 20, 3: 20}
-    assert maps.articles_map(vectors, range(4), labels[:4], ["t"] * 4) == {"groups": [], "points": []}
+    assert maps.articles_map(vectors[:4], labels[:4], ["t"] * 4) == {"groups": [], "points": []}
     accounts = maps.accounts_map([f"a{n}" for n in range(80)], vectors, list(range(80)))
     assert [point[3] for point in accounts["points"][:2]] == ["a79", "a78"]
     assert maps.accounts_map(["a"], vectors[:1], [1]) == {"points": []}

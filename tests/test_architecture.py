@@ -45,7 +45,6 @@ HEAVY = {
         "encoder/token_vectors.py",
         "evaluate/account_halves.py",
         "evaluate/judgements.py",
-        "evaluate/lists.py",
         "recommend/accounts.py",
     ],
     "jinja2": ["evaluate/page.py"],

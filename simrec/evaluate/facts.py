@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from textwrap import shorten
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -26,7 +27,8 @@ SIMILAR, ITEMS = "similar_articles.parquet", "items.db"
 OWN = ("article", "rank", "similar", "score")  # columns of that table; whatever else it has is said of a pair
 NAMED = re.compile(r"'[^']*'|\"[^\"]*\"|\d[\d,.]*")
 ADVICE = re.compile(r"\s*\([^()]*\)")
-SHOWN_COLUMNS = "id, trim(substr(coalesce(nullif(title, ''), lead), 1, 140)), account, substr(published_at, 1, 10), url"
+SHOWN_COLUMNS = "id, coalesce(nullif(title, ''), lead), account, substr(published_at, 1, 10), url"
+TITLE_CHARS = 140
 
 
 class Made(NamedTuple):
@@ -67,8 +69,8 @@ def gather(made: Made, before: Path | None) -> tuple[dict[str, Any], dict[str, A
         "seeds": _seeds(made.folder, ids, lists.worst(table, WORST), drawn),
         "duplicates": _duplicates(made.folder / "duplicates.parquet"),
     }
-    drawn_titles = [title for _, title, *_ in read_articles(made.folder / ITEMS, SHOWN_COLUMNS, drawn)]
-    of_articles = _articles_map([articles[row] for row in drawn], drawn_titles, stored[drawn])
+    titles = [article["title"] for article in _shown(made.folder, drawn)]
+    of_articles = _articles_map([articles[row] for row in drawn], titles, stored[drawn])
     return described, {"articles": of_articles, "accounts": _accounts_map(articles, stored)}
 
 
@@ -154,10 +156,13 @@ def _seeds(folder: Path, ids: Sequence[str], worst: Sequence[int], drawn: Sequen
 
 
 def _shown(folder: Path, rows: Sequence[int]) -> list[dict[str, Any]]:
-    """Return what the page shows of some articles."""
-    names = ("id", "title", "account", "date", "url")
-    found = read_articles(folder / ITEMS, SHOWN_COLUMNS, rows)
-    return [{name: value for name, value in zip(names, row, strict=True) if value is not None} for row in found]
+    """Return what the page shows of some articles: id, title or how the text begins, account, date and url if any."""
+    found = []
+    for article_id, title, account, day, url in read_articles(folder / ITEMS, SHOWN_COLUMNS, rows):
+        shown = {"id": article_id, "title": shorten(title, TITLE_CHARS, placeholder="…")}
+        more = {"account": account, "date": day, "url": url}
+        found.append(shown | {name: value for name, value in more.items() if value is not None})
+    return found
 
 
 def _duplicates(path: Path) -> dict[str, Any] | None:

@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow
 from pyarrow import compute, parquet
-from scipy.stats import skew
 
 K = 10  # places of a list that are looked at
 BINS = 40  # of a histogram of scores
@@ -55,7 +54,7 @@ def facts(lists: Lists, accounts: Sequence[str | None], days: Sequence[str | Non
     return {
         "k": K,
         "coverage": _rounded((occurrences > 0).mean()),
-        "hubness": _rounded(skew(occurrences)) if occurrences.any() and occurrences.std() > 0 else 0.0,
+        "hubness": _rounded(skewness(occurrences)),
         "most_recommended": int(occurrences.max(initial=0)),
         "never_recommended": int((occurrences == 0).sum()),
         "occurrences": {"edges": edges[:-1].tolist(), "articles": counts.tolist()},
@@ -63,6 +62,13 @@ def facts(lists: Lists, accounts: Sequence[str | None], days: Sequence[str | Non
         "accounts": _accounts(lists, accounts),
         "freshness": _freshness(lists, days),
     }
+
+
+def skewness(counts: np.ndarray) -> float:
+    """Return the third standardised moment: 0 for a symmetric spread, large where a few have most."""
+    centred = counts - counts.mean()
+    spread = float((centred**2).mean())
+    return float((centred**3).mean() / spread**1.5) if spread else 0.0
 
 
 def hubs(lists: Lists, articles: int, most: int) -> list[tuple[int, int]]:

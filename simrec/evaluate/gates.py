@@ -30,7 +30,7 @@ def _blind(report: Report) -> Iterator[str]:
     """Name the suites that the encoder answers as if it had not read the texts."""
     for suite in report["suites"]:
         value = suite["values"].get(ENCODER, suite["values"].get(OURS))
-        if suite["measure"] == "MRR" and value is not None and suite["candidates"] >= FEWEST_CANDIDATES:
+        if suite["measure"] == "MRR" and value is not None and suite.get("candidates", 0) >= FEWEST_CANDIDATES:
             chance = sum(1 / rank for rank in range(1, suite["candidates"] + 1)) / suite["candidates"]
             if value < BLIND * chance:
                 yield (

@@ -2,15 +2,21 @@
 
 import json
 import math
+from collections import Counter
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, ndcg_score
 
+from simrec.articles.article import held_out_below
+from simrec.articles.store import Store
+from simrec.encoder.begin import PRETRAINED
 from simrec.encoder.lexical import Lexical, words
+from simrec.encoder.runtime import Encoder
 from simrec.errors import ConfigError, GateError
-from simrec.evaluate import account_halves, baselines, judgements, suites
+from simrec.evaluate import account_halves, baselines, judgements, scorers, suites
 from simrec.evaluate.baselines import TfIdf
 from simrec.evaluate.scorers import Text
 from tests.conftest import House, speeches
@@ -157,6 +163,29 @@ def test_a_wrong_comparison_is_one_sentence(published: House, options: list[str]
     assert (ran.code, says in ran.err, "Traceback" in ran.err) == (code, True, False)
 
 
+def test_encoders_stand_beside_as_they_are(published: House) -> None:
+    names = "untrained encoder,pretrained encoder,LSA,recent in category"
+    rows = {row["suite"]: row for row in published.step("evaluate", "--beside", names, "--json").rows}
+    assert list(rows["split-half"]["values"]) == ["simrec", *names.split(",")]
+    encode = scorers.encoder_scorer(Encoder(PRETRAINED).encode)
+    with Store.open(published.workspace / "articles.db") as store:
+        sample = suites.sample(store.sample(100), held_out_below(0.1))
+    measured = {result.suite: result.values for result in suites.run(sample, {"pretrained encoder": encode})}
+    for suite in ("split-half", "same account"):
+        assert rows[suite]["values"]["pretrained encoder"] == pytest.approx(
+            measured[suite]["pretrained encoder"], abs=2e-3
+        )
+    found = rows["split-half"]["values"]
+    assert found["pretrained encoder"] > found["untrained encoder"] > found["recent in category"]
+    assert "recent in category" not in rows["same category"]["values"]
+
+
+@pytest.mark.skipif(find_spec("sentence_transformers") is not None, reason="the extra teacher is installed")
+def test_without_the_extra_minilm_is_a_sentence(published: House) -> None:
+    ran = published.step("evaluate", "--beside", "MiniLM")
+    assert (ran.code, "pip install 'simrec[teacher]'" in ran.err, "Traceback" in ran.err) == (3, True, False)
+
+
 def test_a_release_against_itself_does_not_differ(published: House) -> None:
     rows = published.step("evaluate", "--against", published.current, "--json").rows
     ahead = next(row for row in rows if row["suite"] == "split-half")["ahead_of"][published.current]
@@ -178,6 +207,7 @@ def test_halves_of_accounts_find_each_other_as_a_recount_says() -> None:
     assert (result.questions, set(result.scored)) == (30, {"simrec", "mean of embeddings"})
     rows, owners = account_halves.deal(ids, accounts)
     assert sorted(rows) == list(range(360)), "every article is dealt once"
+    assert set(Counter(owners).values()) == {6}, "halves are equal"
     names = sorted(set(owners))
     means = np.stack([vectors[rows[[owner == name for owner in owners]]].mean(axis=0) for name in names])
     for who, matrix in {"mean of embeddings": means, "simrec": means - means.mean(axis=0)}.items():

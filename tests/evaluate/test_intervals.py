@@ -8,7 +8,7 @@ from simrec.evaluate import intervals
 from simrec.evaluate.judgements import pearson, spearman
 from simrec.evaluate.metrics import mean
 
-SIMULATIONS = 400
+SIMULATIONS = 300
 
 
 def covered(draw, statistic, truth: float, questions: int) -> float:
@@ -36,7 +36,7 @@ def correlated(random: np.random.Generator, questions: int) -> np.ndarray:
     ],
 )
 def test_intervals_cover_what_they_say(draw, statistic, truth: float) -> None:
-    # 19 of 20, within what 400 simulations and the percentile method at 80 questions allow
+    # 19 of 20, within what 300 simulations and the percentile method at 80 questions allow
     assert 0.91 <= covered(draw, statistic, truth, 80) <= 0.985
 
 

@@ -74,11 +74,13 @@ def beside(
 
 def _before(workspace: Workspace) -> Path | None:
     """Return the folder of the current release for the new one to be compared with, if its tables are whole."""
+    if release.current_id(workspace) is None:
+        return None
     try:
         current = release.Release.current(workspace)
         current.verify(only=["items.db", "similar_articles.parquet"])
     except ReleaseError as error:
-        logger.info("evaluate: stability is not measured: %s", error)
+        logger.info("evaluate: without stability, since the current release cannot be read: %s", error)
         return None
     return current.folder
 

@@ -1,11 +1,11 @@
-"""Benchmark of quality: `python -m tests.benchmarks.quality DATA [SET ...]`.
+"""Benchmark of quality: `python -m tests.benchmarks.quality DATA [WHAT ...]`.
 
 DATA is a folder with the development sets as JSON lines under xz: bbc_articles, news_articles,
-openblogs_articles, techblog_articles; SET names some of them. Of each, articles drawn by a hash ask the suites of
-`simrec evaluate`, the encoder in the box against the baselines on the same rows. Nothing was trained on what
-asks: of the blogs only those that the encoder's model card keeps out; LSA learns from, and the share of words
-is chosen by, articles that do not ask. MiniLM needs the extra `teacher`, the mean of token embeddings
-the extra `train`.
+openblogs_articles, techblog_articles; WHAT names some of them, or speed; all without any. Of each set, articles drawn
+by a hash ask the suites of `simrec evaluate`, the encoder in the box against the baselines on the same rows. Nothing
+was trained on what asks: of the blogs only those that the encoder's model card keeps out; LSA learns from, and the
+share of words is chosen by, articles that do not ask. MiniLM needs the extra `teacher`, the mean of token
+embeddings the extra `train`.
 """
 
 import hashlib
@@ -28,25 +28,21 @@ from simrec.evaluate.scorers import Scorer, Text, encoder_scorer, joint_scorer
 from tests.benchmarks.encoder import cores, rows, sentence_transformer, unseen
 from tests.benchmarks.machine import print_machine
 
+COLUMNS = ("split-half MRR", "known-item MRR", "same category P@10", "same account P@10")
 SETS = ("bbc_articles", "openblogs_articles", "news_articles", "techblog_articles")
 ASKING, CANDIDATES = 500, 1_500
 LEARNED_FROM = 10_000  # other articles
 TIMED = 200
 
 
-def main(data: Path, names: list[str]) -> None:
-    """Print a table for every set."""
-    print_machine(f"python -m tests.benchmarks.quality DATA {' '.join(names)}".strip())
-    for name in names or SETS:
-        articles = drawn(data, name)
-        print(
-            f"\n{name}: {ASKING} of {CANDIDATES} articles ask, {len(articles) - CANDIDATES:,} others are learned from"
-        )
-        print("\n| | " + " | ".join(COLUMNS) + " |\n|---|" + "---|" * len(COLUMNS))
-        tables(articles)
-
-
-COLUMNS = ("split-half MRR", "known-item MRR", "same category P@10", "same account P@10", "articles per CPU second")
+def main(data: Path, what: list[str]) -> None:
+    """Print a table for every set, and one of speed."""
+    print_machine(f"python -m tests.benchmarks.quality DATA {' '.join(what)}".strip())
+    for name in what or (*SETS, "speed"):
+        if name == "speed":
+            speed([article.text for article in drawn(data, "news_articles")[:TIMED]])
+        else:
+            quality(name, drawn(data, name))
 
 
 def drawn(data: Path, name: str) -> list[suites.Sampled]:
@@ -60,47 +56,31 @@ def drawn(data: Path, name: str) -> list[suites.Sampled]:
     ]
 
 
-def tables(articles: list[suites.Sampled]) -> None:
+def quality(name: str, articles: list[suites.Sampled]) -> None:
     """Print one row for each scorer: values with their 95 % intervals, and * where simrec differs with p < .05."""
     sample, others = articles[:CANDIDATES], [article.encoded for article in articles[ASKING:][:LEARNED_FROM]]
-    scorers, readers = contestants(sample, others)
-    measured = {result.suite: result.as_dict() for result in suites.run(sample, scorers)}
-    texts = [article.text for article in sample[:TIMED]]
-    for who in scorers:
-        cells = [cell(measured[column.rpartition(" ")[0]], who) for column in COLUMNS[:-1]]
-        print(f"| {who} | {' | '.join(cells)} | {speed(readers[who], texts)} |", flush=True)
-
-
-def contestants(
-    sample: list[suites.Sampled], others: list[str]
-) -> tuple[dict[str, Scorer], dict[str, Callable[[list[str]], Any]]]:
-    """Return the scorers, and of each what reads a text."""
     encoder, lexical = Encoder(PRETRAINED, threads=cores()), Lexical.fit(others)
     neural = encoder_scorer(encoder.encode)
     chooses = [article._replace(held_out=not article.held_out) for article in sample]
     share = suites.best_weight(chooses, neural, lexical)
-    print(f"| words weigh {share} |" + " |" * len(COLUMNS))
-    tfidf, mean = baselines.TfIdf(others), token_mean(encoder)
-    readers: dict[str, Callable[[list[str]], Any]] = {
-        "simrec": lambda texts: (encoder.encode(texts), lexical.terms(texts)),
-        "encoder alone": encoder.encode,
-        "mean of its token embeddings": mean,
-        "TF-IDF": tfidf.rows,
-        "BM25": lambda texts: baselines.bm25([Text("")], [*map(Text, texts)]),
-        "LSA": tfidf.rows,
-    }
-    scorers = {
+    tfidf = baselines.TfIdf(others)
+    scorers: dict[str, Scorer] = {
         "simrec": joint_scorer(neural, lexical, share),
         "encoder alone": neural,
-        "mean of its token embeddings": encoder_scorer(mean),
+        "mean of its token embeddings": encoder_scorer(token_mean(encoder)),
         "TF-IDF": tfidf.scores,
         "BM25": baselines.bm25,
         "LSA": baselines.lsa(tfidf, others),
     }
     transformer = sentence_transformer()
     if transformer:
-        scorers["all-MiniLM-L6-v2"], readers["all-MiniLM-L6-v2"] = encoder_scorer(transformer), transformer
-    return scorers, readers
+        scorers["all-MiniLM-L6-v2"] = encoder_scorer(transformer)
+    measured = {result.suite: result.as_dict() for result in suites.run(sample, scorers)}
+    print(f"\n{name}: {ASKING} of {len(sample):,} articles ask, LSA learns from {len(others):,}, words weigh {share}\n")
+    print("| | " + " | ".join(COLUMNS) + " |\n|---|" + "---|" * len(COLUMNS))
+    for who in scorers:
+        cells = [cell(measured[column.rpartition(" ")[0]], who) for column in COLUMNS]
+        print(f"| {who} | {' | '.join(cells)} |", flush=True)
 
 
 def token_mean(encoder: Encoder) -> Callable[[list[str]], np.ndarray]:
@@ -126,12 +106,27 @@ def cell(result: dict[str, Any], who: str) -> str:
     return f"{result['values'][who]:.3f}{differs} ({low:.3f}–{high:.3f})"
 
 
-def speed(read: Callable[[list[str]], Any], texts: list[str]) -> str:
-    """Return how many texts are read in a second of CPU time, of all threads."""
-    read(texts[:20])
-    started = time.process_time()
-    read(texts)
-    return f"{len(texts) / (time.process_time() - started):,.0f}"
+def speed(texts: list[str]) -> None:
+    """Print how many news articles of up to 2,500 characters each reads in a second of one thread's CPU time."""
+    encoder, lexical, tfidf = Encoder(PRETRAINED), Lexical.fit(texts), baselines.TfIdf(texts)
+    readers: dict[str, Callable[[list[str]], Any]] = {
+        "simrec": lambda some: (encoder.encode(some), lexical.terms(some)),
+        "mean of its token embeddings": token_mean(encoder),
+        "TF-IDF": tfidf.rows,
+        "BM25": lambda some: baselines.bm25([Text("")], [*map(Text, some)]),
+    }
+    transformer = sentence_transformer()
+    if transformer:
+        import torch
+
+        torch.set_num_threads(1)
+        readers["all-MiniLM-L6-v2"] = transformer
+    print(f"\n| articles per CPU second of one thread, {len(texts)} news | |\n|---|---|")
+    for who, read in readers.items():
+        read(texts[:20])
+        started = time.process_time()
+        read(texts)
+        print(f"| {who} | {len(texts) / (time.process_time() - started):,.0f} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ embeddings the extra `train`.
 """
 
 import hashlib
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -85,6 +86,7 @@ def quality(name: str, articles: list[suites.Sampled]) -> None:
 
 def token_mean(encoder: Encoder) -> Callable[[list[str]], np.ndarray]:
     """Return what reads a text as the plain mean of the encoder's token embeddings."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     from simrec.encoder.onnx_export import read_weights
 
     config = EncoderConfig(**encoder.runtime.network)

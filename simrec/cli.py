@@ -1,6 +1,7 @@
 """A person's door: each command parses, opens, calls and prints."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,8 @@ from simrec.workspace import Workspace
 
 if TYPE_CHECKING:
     from simrec.config import Config
-    from simrec.recommend.recommender import Filters, Recommender
+    from simrec.recommend.hits import Filters, Hit
+    from simrec.recommend.recommender import Recommender
 
 Command = Callable[..., None]
 
@@ -174,37 +176,69 @@ def _baselines(named: str) -> list[str]:
 
 
 @cli.command()
-@click.argument("article_id", metavar="[ID]", required=False)
+@click.argument("ids", metavar="[ID]...", nargs=-1)
 @click.option("--text", help="Ask with a text instead of an article.")
 @click.option("--file", type=Path, help="Ask with the text of a file (text, Markdown or HTML).")
+@click.option("--history", type=Path, help="What to read next: a file of ids read, one a line, the last read last.")
+@click.option("--less-like", multiple=True, metavar="ID", help="With IDs: and little like this one.")
+@click.option("--no-rules", is_flag=True, help="In order of the score, with no ranking rules.")
+@click.option("--explain", is_flag=True, help="Say why: shared words, the closest passages, what rules did.")
 @_n
 @_filters
 @_json
 @_workspace
-def similar(article_id: str | None, text: str | None, file: Path | None, n: int, as_json: bool, **options: Any) -> None:
-    """Print the articles most similar to article ID, to a text or to a file."""
-    if [article_id, text, file].count(None) != 2:
-        raise click.UsageError("give one of ID, --text and --file")
-    recommender, filters = _recommender(options.pop("workspace")), _filter(**options)
-    if article_id is not None:
-        hits = recommender.similar(article_id, n, filters)
-    else:
-        hits = recommender.similar_to_text(_text_of(file) if file else text or "", n, filters)
+def similar(ids: tuple[str, ...], n: int, as_json: bool, explain: bool, workspace: Path, **options: Any) -> None:
+    """Print the articles most similar to article ID (to all, if there are several), to a text or to a file.
+
+    With --history they are what a reader may read next, with --account alone what followers of an account may like.
+    """
+    recommender = _recommender(workspace)
+    question = ids[0] if ids else _text_of(options["file"]) if options["file"] else options["text"] or ""
+    hits = _asked(recommender, ids, n, **options)
+    if explain:
+        hits = recommender.explained(hits, question, _texts_of(workspace))
     _print(["score", "id", "account", "date", "title"], hits, as_json)
+
+
+def _asked(recommender: "Recommender", ids: tuple[str, ...], n: int, **options: Any) -> "list[Hit]":
+    """Ask with whatever seeds the command line names."""
+    text, file, history, less_like = (options.pop(name) for name in ("text", "file", "history", "less_like"))
+    ruled = not options.pop("no_rules")
+    followed = None if ids or text or file or history else options.pop("account")
+    seeds = [ids, text is not None, file, history, followed]
+    if sum(map(bool, seeds)) != 1 or (less_like and not ids):
+        raise click.UsageError("give one of ID, --text, --file, --history and --account; --less-like goes with ID")
+    filters = _filter(**options)
+    if text is not None or file:
+        return recommender.similar_to_text(_text_of(file) if file else text, n, filters, ruled)
+    if history:
+        return recommender.next_to_read(_lines(history), n, filters, ruled)
+    if followed:
+        return recommender.for_followers(followed, n, filters, ruled)
+    if len(ids) == 1 and not less_like:
+        return recommender.similar(ids[0], n, filters, ruled)
+    return recommender.similar_to_all(ids, less_like, n, filters, ruled)
 
 
 @cli.command()
 @click.argument("account", metavar="[ACCOUNT]", required=False)
+@click.option("--text", help="The accounts that write about a text.")
+@click.option("--explain", is_flag=True, help="Name the articles that say so.")
 @_n
 @_json
 @_workspace
-def accounts(account: str | None, n: int, as_json: bool, workspace: Path) -> None:
-    """Print the accounts most similar to ACCOUNT, or the largest accounts."""
+def accounts(account: str | None, text: str | None, explain: bool, n: int, as_json: bool, workspace: Path) -> None:
+    """Print the accounts most similar to ACCOUNT, those that write about a text, or the largest."""
     recommender = _recommender(workspace)
-    if account is None:
+    if account is not None and text is not None:
+        raise click.UsageError("give ACCOUNT or --text, not both")
+    if account is None and text is None:
         _print(["id", "articles", "first", "last"], recommender.largest_accounts(n), as_json)
-    else:
-        _print(["score", "id", "articles", "first", "last"], recommender.accounts(account, n), as_json)
+        return
+    found = recommender.accounts(account, n) if account is not None else recommender.accounts_on(text or "", n)
+    if not explain:
+        found = [replace(hit, evidence=[]) for hit in found]
+    _print(["score", "id", "articles", "first", "last", "note"], found, as_json)
 
 
 @cli.command()
@@ -312,14 +346,20 @@ def _recommender(workspace: Path) -> "Recommender":
     opened = Workspace.open(workspace)
     release = Release.current(opened)
     encoder = opened.encoder(release.manifest.encoder_id)
-    return Recommender(release.folder, encoder, release.manifest.index, release.manifest.lexical)
+    manifest = release.manifest
+    facts = {"index": manifest.index, "lexical": manifest.lexical, "rules": manifest.rules}
+    return Recommender(release.folder, encoder, facts)
 
 
 def _filter(among: Path | None, **options: str | None) -> "Filters":
-    from simrec.recommend.recommender import Filters
+    from simrec.recommend.hits import Filters
 
-    ids = frozenset(filter(None, _text_of(among).splitlines())) if among else None
+    ids = frozenset(_lines(among)) if among else None
     return Filters(**options, among=ids)
+
+
+def _lines(path: Path) -> list[str]:
+    return [line for line in _text_of(path).splitlines() if line]
 
 
 def _text_of(path: Path) -> str:
@@ -331,9 +371,23 @@ def _text_of(path: Path) -> str:
         raise UsageError(f"{path}: cannot read a text from it: {error}") from error
 
 
+def _texts_of(workspace: Path) -> Callable[[str], str]:
+    """Return what finds the text of an article as it is now, empty if there is none."""
+    from simrec.articles.article import encoded_text
+    from simrec.articles.store import Store
+
+    def text_of(article_id: str) -> str:
+        with Store.open(Workspace.open(workspace).articles_db) as store:
+            found = store.text_of(article_id)
+        return encoded_text(*found[1:]) if found else ""
+
+    return text_of
+
+
 def _print(columns: list[str], found: list[Any], as_json: bool) -> None:
     rows = [row if isinstance(row, dict) else row.as_dict() for row in found]
     if as_json:
         terminal.print_json(rows)
-    else:
-        terminal.print_table(columns, [[terminal.cell(row, column) for column in columns] for row in rows])
+        return
+    cells = [[terminal.cell(row, column) for column in columns] for row in rows]
+    terminal.print_table(columns, cells, [terminal.because(row) for row in rows])

@@ -13,6 +13,7 @@ from msgspec import Meta, Struct
 from simrec.errors import ConfigError, UsageError
 
 Count = Annotated[int, Meta(ge=1)]
+NotNegativeCount = Annotated[int, Meta(ge=0)]
 Share = Annotated[float, Meta(ge=0, le=1)]
 Positive = Annotated[float, Meta(gt=0)]
 NotNegative = Annotated[float, Meta(ge=0)]
@@ -139,6 +140,19 @@ class RecommendConfig(Section, frozen=True):
     similar_articles: Count = 20
     similar_accounts: Count = 20
     lexical_weight: Annotated[float, Meta(ge=0, le=1)] | Literal["auto"] = "auto"
+    few_articles: NotNegativeCount = 3
+    rescored_beyond: NotNegative = 0.01
+
+
+class RulesConfig(Section, frozen=True):
+    """The ranking rules, in the order in which they are applied; with all off, the order is that of the score."""
+
+    collapse_duplicates: bool = True
+    freshness_half_life: NotNegative = 0.0
+    exclude_own_account: bool = False
+    account_cap: NotNegativeCount = 0
+    diversity: Annotated[float, Meta(ge=0, lt=1)] = 0.0
+    fair_share: NotNegative = 2.0
 
 
 class EvaluateConfig(Section, frozen=True):
@@ -175,6 +189,7 @@ class Config(Section, frozen=True):
     pretraining: PretrainingConfig = PretrainingConfig()
     index: IndexConfig = IndexConfig()
     recommend: RecommendConfig = RecommendConfig()
+    rules: RulesConfig = RulesConfig()
     evaluate: EvaluateConfig = EvaluateConfig()
     engine: EngineConfig = EngineConfig()
     release: ReleaseConfig = ReleaseConfig()
@@ -183,6 +198,11 @@ class Config(Section, frozen=True):
         training = self.training
         if training.title_share + training.halves_share + training.sections_share > 1:
             raise ValueError("training.title_share, halves_share and sections_share are more than 1 together")
+        if 0 < self.rules.fair_share < 1:
+            raise ValueError(
+                f"rules.fair_share is {self.rules.fair_share}: all lists together have as many places as articles "
+                "have a right to at 1; give 1 or more, or 0 for no limit"
+            )
         if self.recommend.similar_articles > self.index.candidates:
             raise ValueError(
                 f"recommend.similar_articles ({self.recommend.similar_articles}) is more than "

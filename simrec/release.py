@@ -26,6 +26,7 @@ class Manifest:
     index: dict[str, Any]
     files: dict[str, dict[str, Any]]
     lexical: dict[str, Any] = field(default_factory=dict)
+    rules: dict[str, Any] = field(default_factory=dict)
     simrec: str = __version__
 
 

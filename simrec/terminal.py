@@ -12,8 +12,11 @@ INVISIBLE = dict.fromkeys(map(ord, "\u00ad\u200b\u200c\u200d\u2060\ufeff"))
 SHORTEST_COLUMN = 12
 
 
-def print_table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    """Print aligned columns, but for empty ones; the last, and long others, are cut to the terminal's width."""
+def print_table(header: Sequence[str], rows: Sequence[Sequence[Any]], notes: Sequence[Sequence[str]] = ()) -> None:
+    """Print aligned columns, but for empty ones; the last, and long others, are cut to the terminal's width.
+
+    notes are lines to print below each row.
+    """
     cells = [[plain(cell) for cell in row] for row in (header, *rows)]
     used = [n for n in range(len(header)) if n == 0 or any(row[n] for row in cells[1:])]
     cells = [[row[n] for n in used] for row in cells]
@@ -21,11 +24,13 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     longest = max(SHORTEST_COLUMN, width // 3)
     columns = [min(longest, max(map(text_width, column))) for column in zip(*cells, strict=True)][:-1]
     last = max(SHORTEST_COLUMN, width - sum(columns) - 2 * len(columns))
-    for row in cells:
+    for row, below in zip(cells, [[], *(notes or [[]] * len(rows))], strict=True):
         fixed = [
             fit(cell, size).ljust(size - _extra(fit(cell, size))) for cell, size in zip(row, columns, strict=False)
         ]
         click.echo("  ".join([*fixed, fit(row[-1], last)]).rstrip())
+        for line in below:
+            click.echo(f"    {fit(plain(line), width - 4)}")
 
 
 def print_json(objects: Iterable[Any]) -> None:
@@ -48,8 +53,22 @@ def cell(row: dict[str, Any], column: str) -> Any:
         return row["title"] or row["lead"]
     if column in ("date", "first", "last"):
         return (row["published_at" if column == "date" else column] or "")[:10]
+    if column == "note":
+        return "few articles" if row["few"] else ""
     value = row[column]
     return f"{value:.3f}" if isinstance(value, float) else value
+
+
+def because(row: dict[str, Any]) -> list[str]:
+    """Return the lines that say why a hit is one, none where nobody asked."""
+    why, lines = row.get("why"), []
+    if why:
+        lines += [f"shares: {', '.join(why['words'])}"] if why["words"] else []
+        lines += [f"“{passage}”" for passage in why["passages"]]
+        lines += ["; ".join(why["notes"])] if why["notes"] else []
+    for pair in row.get("evidence", ()):
+        lines.append(" ~ ".join(filter(None, [pair["article"], pair["similar_article"]])) + f" ({pair['score']:.3f})")
+    return lines
 
 
 def plain(value: Any) -> str:

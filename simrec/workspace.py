@@ -70,6 +70,9 @@ class Workspace:
     def lexical(self, encoder_id: str) -> Path:
         return self.lexicals / f"{encoder_id}.npz"
 
+    def vocabulary(self, encoder_id: str) -> Path:
+        return self.lexicals / f"{encoder_id}.words"
+
     def embeddings(self, encoder_id: str) -> Path:
         return self.root / "embeddings" / encoder_id
 

@@ -36,6 +36,9 @@ candidates = 20
 [recommend]
 similar_articles = 10
 lexical_weight = 0
+[rules]
+collapse_duplicates = false
+fair_share = 0
 [evaluate]
 sample = 100
 [engine]

@@ -46,6 +46,7 @@ HEAVY = {
         "evaluate/account_halves.py",
         "evaluate/judgements.py",
         "recommend/accounts.py",
+        "recommend/duplicates.py",
     ],
     "jinja2": ["evaluate/page.py"],
     "pyarrow": [
@@ -54,6 +55,7 @@ HEAVY = {
         "evaluate/facts.py",
         "evaluate/lists.py",
         "recommend/bulk.py",
+        "recommend/changes.py",
     ],
 }
 

@@ -5,7 +5,7 @@ import re
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -14,14 +14,17 @@ import numpy as np
 from simrec import files
 from simrec.errors import ReleaseError
 
-FEATURES = 1 << 18  # a word is a number below this (feature hashing, Weinberger et al. 2009)
+NUMBERS = 1 << 24  # a word is a number below this (feature hashing, Weinberger et al. 2009),
+FEATURES = 1 << 18  # and how many texts have it is counted by the end of its number
 TERMS = 128  # of a text are kept, those of most weight
+KEY_TERMS = 48  # of them are looked at for what two texts share
 MOST_CHARS = 20_000  # of a text that are read
-_WEIGHT_BITS = 14
+BLOCK = 65_536
+_WEIGHT_BITS = 8
 _LARGEST = (1 << _WEIGHT_BITS) - 1
 WORD = re.compile(r"[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff]+|[^\W_]{2,}")
 WITHOUT_SPACES = "\u0e00"  # and above: scripts in which words are not cut by spaces; Korean has spaces
-FORMAT = 1
+FORMAT = 2
 
 
 class Lexical:
@@ -38,12 +41,15 @@ class Lexical:
         self.weight = weight
 
     @classmethod
-    def fit(cls, texts: Iterable[str], weight: float = 0.0) -> "Lexical":
-        """Count in how many of the texts each word stands."""
+    def fit(cls, texts: Iterable[str], weight: float = 0.0, see: Callable[[set[str]], None] | None = None) -> "Lexical":
+        """Count in how many of the texts each word stands; `see` is given the words of each."""
         counts, total = np.zeros(FEATURES, np.int64), 0
         for text in texts:
-            counts[list({_feature(word) for word in words(text)})] += 1
+            found = set(words(text))
+            counts[list({number(word) & (FEATURES - 1) for word in found})] += 1
             total += 1
+            if see:
+                see(found)
         idf = np.log(max(total, 2) / np.maximum(counts, 1)).astype(np.float32)
         return cls(idf, total, weight)
 
@@ -76,19 +82,16 @@ class Lexical:
         return f"tfidf-{hashlib.sha256(f'{FORMAT} {TERMS}'.encode() + self._idf.tobytes()).hexdigest()[:12]}"
 
     def terms(self, texts: Sequence[str]) -> np.ndarray:
-        """Return the terms of texts, uint32 [texts, TERMS]: word above, weight below; 0 where there are no more.
-
-        The weights of a text are those of a unit vector, to four places.
-        """
+        """Return the terms of texts, uint32 [texts, TERMS], heaviest first; 0 where there are no more."""
         found = np.zeros((len(texts), TERMS), np.uint32)
         for row, text in enumerate(texts):
-            counts = Counter(_feature(word) for word in words(text))
-            features = np.fromiter(counts, np.int64, len(counts))
-            weights = (1 + np.log(np.fromiter(counts.values(), np.float64, len(counts)))) * self._idf[features]
-            best = np.lexsort((features, -weights))[:TERMS]
+            counts = Counter(map(number, words(text)))
+            numbers = np.fromiter(counts, np.int64, len(counts))
+            weights = 1 + np.log(np.fromiter(counts.values(), np.float64, len(counts)))
+            weights *= self._idf[numbers & (FEATURES - 1)]
+            best = np.lexsort((numbers, -weights))[:TERMS]
             best = best[weights[best] > 0]
-            weights = weights[best] / (np.linalg.norm(weights[best]) or 1)
-            found[row, : len(best)] = pack(features[best], weights)
+            found[row, : len(best)] = pack(numbers[best], weights[best])
         return found
 
 
@@ -103,46 +106,90 @@ def words(text: str) -> Iterator[str]:
 
 
 @lru_cache(maxsize=1 << 18)
-def _feature(word: str) -> int:
-    return zlib.crc32(word.encode()) & (FEATURES - 1)
+def number(word: str) -> int:
+    """Return the number of a word."""
+    return zlib.crc32(word.encode()) & (NUMBERS - 1)
 
 
 class Terms:
-    """Compares the terms of one text with those of others."""
+    """The terms of many texts, to be compared with those of one.
 
-    def __init__(self) -> None:
-        self._weights = np.zeros(FEATURES, np.float32)
+    stored are uint32 [texts, TERMS], in memory or mapped.
+    """
 
-    def cosines(self, own: np.ndarray, others: np.ndarray) -> np.ndarray:
-        """Return the cosines, float32 [others] from 0 to 1, of terms [TERMS] to those of others [others, TERMS]."""
-        features, weights = unpack(own)
-        self._weights[features] = weights
-        features_of, weights_of = unpack(others)
-        cosines: np.ndarray = np.einsum("ot,ot->o", self._weights[features_of], weights_of)
-        self._weights[features] = 0
-        return cosines
+    def __init__(self, stored: np.ndarray) -> None:
+        self._stored = stored
+        self._lengths = np.ones(len(stored), np.float32)
+        self._used = np.zeros(len(stored), np.int64)
+        for start in range(0, len(stored), BLOCK):
+            numbers, weights = unpack(stored[start : start + BLOCK])
+            self._lengths[start : start + BLOCK] = np.maximum(_lengths(weights), 1)
+            self._used[start : start + BLOCK] = (weights > 0).sum(axis=1)
+        self._weights = np.zeros(NUMBERS, np.float32)
 
-    def joint(self, cosines: np.ndarray, own: np.ndarray, others: np.ndarray, weight: float) -> np.ndarray:
-        """Return the joint scores, float32 [others], of pairs with the encoder's cosines [others].
+    def cosines(self, owns: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """Return the cosines, float32 [texts, n] from 0 to 1, of texts' terms [texts, TERMS] to rows [texts, n]."""
+        sums = np.zeros(rows.shape, np.float32)
+        for text, (_, shares) in enumerate(self._shares(owns, rows, self._used[rows].max(axis=1, initial=1))):
+            shares.sum(axis=1, out=sums[text])
+        sums /= self._lengths[rows]
+        return sums
+
+    def joint(self, cosines: np.ndarray, owns: np.ndarray, rows: np.ndarray, weight: float) -> np.ndarray:
+        """Return the joint scores, float32 [texts, n], of texts and rows with the encoder's cosines [texts, n].
 
         A text is the vector (sqrt(1 - weight) encoder, sqrt(weight) words); its cosine to another is the
         weighted mean of both cosines. One without words is asked about by meaning alone.
         """
-        if not own.any():
-            return cosines
-        scores: np.ndarray = (1 - weight) * cosines + weight * self.cosines(own, others)
+        scores: np.ndarray = (1 - weight) * cosines + weight * self.cosines(owns, rows)
+        wordless = np.flatnonzero(owns[:, 0] == 0)
+        scores[wordless] = cosines[wordless]
         return scores
 
+    def shared(self, owns: np.ndarray, rows: np.ndarray, most: int) -> np.ndarray:
+        """Return the words that add most to those cosines, heaviest first, as numbers uint32 [texts, n, most].
 
-def pack(features: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Return terms, uint32, of features and the weights of a unit vector; a weight is never rounded to nothing."""
-    rounded = np.maximum(1, np.rint(weights * _LARGEST)).astype(np.uint32)
-    packed: np.ndarray = (features.astype(np.uint32) << np.uint32(_WEIGHT_BITS)) | rounded
+        They are 0 where no more are shared, and are looked for among the KEY_TERMS heaviest of rows.
+        """
+        width = min(KEY_TERMS, self._stored.shape[1])
+        found = np.zeros((*rows.shape, width), np.uint32), np.zeros((*rows.shape, width), np.float32)
+        for text, both in enumerate(self._shares(owns, rows, np.full(len(rows), width))):
+            found[0][text], found[1][text] = both
+        numbers, shares = (one.reshape(-1, width) for one in found)
+        heaviest, pairs = np.zeros((len(numbers), most), np.uint32), np.arange(len(numbers))
+        for place in range(most):
+            best = shares.argmax(axis=1)
+            heaviest[:, place] = np.where(shares[pairs, best] > 0, numbers[pairs, best], 0)
+            shares[pairs, best] = 0
+        return heaviest.reshape(*rows.shape, most)
+
+    def _shares(
+        self, owns: np.ndarray, rows: np.ndarray, widths: np.ndarray
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yield, for each text, the words of its rows [n, width] and what each adds to their cosines' numerators."""
+        own_numbers, own_weights = unpack(owns)
+        own_weights /= np.maximum(_lengths(own_weights), 1)[:, None]
+        table = self._weights
+        for text, width in enumerate(widths.tolist()):
+            table[own_numbers[text]] = own_weights[text]
+            numbers, weights = unpack(self._stored[rows[text], :width])
+            weights *= table.take(numbers)
+            table[own_numbers[text]] = 0
+            yield numbers, weights
+
+
+def pack(numbers: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Return terms, uint32: words' numbers above, below them their weights as parts of the largest, none of them 0."""
+    parts = np.maximum(1, np.rint(weights * (_LARGEST / weights.max(initial=1e-9)))).astype(np.uint32)
+    packed: np.ndarray = (numbers.astype(np.uint32) << np.uint32(_WEIGHT_BITS)) | parts
     return packed
 
 
 def unpack(terms: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return features and weights [..., TERMS], these again of length one: four places have moved them off it."""
-    weights = (terms & np.uint32(_LARGEST)).astype(np.float32)
-    lengths = np.sqrt(np.einsum("...t,...t->...", weights, weights))[..., None]
-    return terms >> np.uint32(_WEIGHT_BITS), weights / np.maximum(lengths, 1)
+    """Return the numbers of words, uint32, and their weights, float32, of vectors that are not of length one."""
+    return terms >> np.uint32(_WEIGHT_BITS), (terms & np.uint32(_LARGEST)).astype(np.float32)
+
+
+def _lengths(weights: np.ndarray) -> np.ndarray:
+    lengths: np.ndarray = np.sqrt(np.einsum("...t,...t->...", weights, weights))
+    return lengths

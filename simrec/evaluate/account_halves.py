@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import sparse
 
-from simrec.encoder.lexical import FEATURES, Terms, unpack
+from simrec.encoder.lexical import NUMBERS, Terms, unpack
 from simrec.evaluate.metrics import reciprocal_ranks
 from simrec.evaluate.suites import FEWEST, OURS, Result
 from simrec.index.vectors import unit
@@ -61,14 +61,15 @@ def deal(ids: Sequence[str], accounts: Sequence[str | None]) -> tuple[np.ndarray
 
 
 def _joint(near: np.ndarray, terms: np.ndarray) -> np.ndarray:
-    compare, count = Terms(), len(near)
-    return np.stack([compare.joint(near[row], terms[row], terms[count:], WORDS_SHARE) for row in range(count)])
+    others = np.broadcast_to(np.arange(len(near)), near.shape)
+    return Terms(terms[len(near) :]).joint(near, terms[: len(near)], others, WORDS_SHARE)
 
 
 def _matrix(terms: np.ndarray) -> sparse.csr_matrix:
-    features, weights = unpack(terms)
-    rows = np.repeat(np.arange(len(terms)), features.shape[1])
-    return sparse.csr_matrix((weights.ravel(), (rows, features.ravel())), (len(terms), FEATURES))
+    numbers, weights = unpack(terms)
+    weights /= np.maximum(np.linalg.norm(weights, axis=1, keepdims=True), 1)
+    rows = np.repeat(np.arange(len(terms)), numbers.shape[1])
+    return sparse.csr_matrix((weights.ravel(), (rows, numbers.ravel())), (len(terms), NUMBERS))
 
 
 def _sums(articles: sparse.csr_matrix, owners: np.ndarray, count: int) -> sparse.csr_matrix:

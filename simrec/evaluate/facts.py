@@ -114,12 +114,8 @@ def _of_any_two(made: Made, stored: np.ndarray, chance: np.random.Generator) -> 
     if made.lexical is None:
         return cosines
     terms = np.load(made.folder / "terms.npy", mmap_mode="r", allow_pickle=False)
-    compare = Terms()
-    joint = [
-        compare.joint(cosines[n : n + 1], terms[a], terms[b : b + 1], made.lexical.weight)
-        for n, (a, b) in enumerate(pairs)
-    ]
-    return np.concatenate(joint)
+    compare, each = Terms(terms[pairs[:, 1]]), np.arange(len(pairs))[:, None]
+    return compare.joint(cosines[:, None], terms[pairs[:, 0]], each, made.lexical.weight)[:, 0]
 
 
 def _stability(table: lists.Lists, ids: Sequence[str], before: Path | None) -> dict[str, Any]:

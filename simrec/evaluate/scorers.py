@@ -33,9 +33,9 @@ def joint_scorer(scorer: Scorer, lexical: Lexical, weight: float) -> Scorer:
     terms = _remembered(lexical.terms)
 
     def scores(left: Sequence[Text], right: Sequence[Text]) -> np.ndarray:
-        compare, others = Terms(), terms(right)
-        rows = zip(scorer(left, right), terms(left), strict=True)
-        return np.stack([compare.joint(cosines, own, others, weight) for cosines, own in rows])
+        cosines = scorer(left, right)
+        all_right = np.broadcast_to(np.arange(len(right)), cosines.shape)
+        return Terms(terms(right)).joint(cosines, terms(left), all_right, weight)
 
     return scores
 

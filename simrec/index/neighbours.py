@@ -40,6 +40,10 @@ class Graph:
     def width(self) -> int:
         return int(self.packed.shape[1])
 
+    def rows(self, k: int) -> np.ndarray:
+        """Return the first k neighbours of all rows, int64 [rows, k], -1 for none."""
+        return ranked.rows_of(np.asarray(self.packed[:, :k]))
+
     def blocks(self, k: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Yield neighbours (int64 rows, -1 for none, and float32 cosines, each [b, k]) of all rows in order."""
         for start in range(0, len(self.packed), PART):

@@ -137,8 +137,8 @@ class Index:
             best: np.ndarray = rank(query[None], found, self._vectors, k)[0]
             if (best != ranked.NONE).all():
                 return best
-        found_rows, scores = nearest(query, self._vectors, rows, k)
-        return ranked.pack(np.array(scores), np.array(found_rows, np.int64))
+        exact: np.ndarray = nearest(query[None], self._vectors, rows, k)[0]
+        return exact
 
     def _more(self, k: int) -> int:
         """Return how many rows to ask FAISS for, so that the k best of them are those of all."""

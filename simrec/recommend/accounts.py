@@ -8,10 +8,10 @@ import numpy as np
 from scipy import sparse
 
 from simrec.config import IndexConfig
-from simrec.encoder.lexical import FEATURES, pack, unpack
+from simrec.encoder.lexical import NUMBERS, Terms, pack, unpack
+from simrec.index import ranked
 from simrec.index.neighbours import Graph, build
 from simrec.index.search import Index
-from simrec.recommend.joint import rescored
 
 WORDS_SHARE = 0.8  # in the score of two accounts: of .2 to .8 the best on US news and on blogs, see docs/design.md
 ACCOUNT_TERMS = 512
@@ -37,8 +37,13 @@ def similar_accounts(
     graph = build(Index.build(matrix, config, candidates), matrix, candidates, path)
     if terms is None or not ids:
         return graph
-    own_terms = account_terms(terms, _owners(ids, accounts), len(ids))
-    return rescored(graph, own_terms, WORDS_SHARE, candidates, most)
+    own = account_terms(terms, owners_of(ids, accounts), len(ids))
+    compare, packed, start = Terms(own), [], 0
+    for others, near in graph.blocks(candidates):
+        scores = compare.joint(near, own[start : start + len(others)], others, WORDS_SHARE)
+        packed.append(np.sort(ranked.pack(scores, others), axis=1)[:, :most])
+        start += len(others)
+    return Graph(np.concatenate(packed))
 
 
 def account_terms(terms: np.ndarray, owners: np.ndarray, accounts: int) -> np.ndarray:
@@ -48,21 +53,22 @@ def account_terms(terms: np.ndarray, owners: np.ndarray, accounts: int) -> np.nd
     counts more than a word of one and less than all of them, times ln(accounts / accounts that use it).
     owners are the row of each article's account, -1 for none.
     """
-    sums = sparse.csr_matrix((accounts, FEATURES), dtype=np.float32)
+    sums = sparse.csr_matrix((accounts, NUMBERS), dtype=np.float32)
     for start in range(0, len(owners), GATHERED):
         owned = owners[start : start + GATHERED]
-        features, weights = unpack(np.asarray(terms[start : start + GATHERED])[owned >= 0])
-        of_account = np.repeat(owned[owned >= 0], features.shape[1])
-        part = sparse.coo_matrix((weights.ravel(), (of_account, features.ravel())), sums.shape)
+        numbers, weights = unpack(np.asarray(terms[start : start + GATHERED])[owned >= 0])
+        weights /= np.maximum(np.linalg.norm(weights, axis=1, keepdims=True), 1)
+        of_account = np.repeat(owned[owned >= 0], numbers.shape[1])
+        part = sparse.coo_matrix((weights.ravel(), (of_account, numbers.ravel())), sums.shape)
         sums = sums + part.tocsr()
     sums.eliminate_zeros()
-    idf = np.log(accounts / np.maximum(np.bincount(sums.indices, minlength=FEATURES), 1))
+    idf = np.log(accounts / np.maximum(np.bincount(sums.indices, minlength=NUMBERS), 1))
     weights = np.sqrt(sums.data) * idf[sums.indices]
     found = np.zeros((accounts, ACCOUNT_TERMS), np.uint32)
     for row, (begin, end) in enumerate(pairwise(sums.indptr)):
         best = begin + np.lexsort((sums.indices[begin:end], -weights[begin:end]))[:ACCOUNT_TERMS]
         best = best[weights[best] > 0]
-        found[row, : len(best)] = pack(sums.indices[best], weights[best] / (np.linalg.norm(weights[best]) or 1))
+        found[row, : len(best)] = pack(sums.indices[best], weights[best])
     return found
 
 
@@ -73,7 +79,7 @@ def account_vectors(vectors: np.ndarray, accounts: Sequence[str | None]) -> tupl
     nobody apart. Where that leaves nothing (a single account), it is the plain mean.
     """
     ids = sorted({account for account in accounts if account is not None})
-    owned = _owners(ids, accounts)
+    owned = owners_of(ids, accounts)
     sums = np.zeros((len(ids), vectors.shape[1]), dtype=np.float64)
     np.add.at(sums, owned[owned >= 0], vectors[owned >= 0])
     means = sums / np.maximum(np.bincount(owned[owned >= 0], minlength=len(ids)), 1)[:, None]
@@ -83,7 +89,7 @@ def account_vectors(vectors: np.ndarray, accounts: Sequence[str | None]) -> tupl
     return ids, (directions / np.linalg.norm(directions, axis=1, keepdims=True)).astype(np.float32)
 
 
-def _owners(ids: Sequence[str], accounts: Sequence[str | None]) -> np.ndarray:
+def owners_of(ids: Sequence[str], accounts: Sequence[str | None]) -> np.ndarray:
     """Return the row of each article's account, -1 for none."""
     row_of: dict[str | None, int] = {account: row for row, account in enumerate(ids)}
     return np.array([row_of.get(account, -1) for account in accounts], dtype=np.int64)

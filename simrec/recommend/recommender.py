@@ -1,147 +1,128 @@
 """The recommender: answers from a release's files, opening only what a question needs."""
 
 import difflib
-import re
 import sqlite3
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from simrec.articles.article import Account
 from simrec.articles.store import COLUMNS
-from simrec.errors import UnknownIdError, UsageError
+from simrec.errors import ReleaseError, UnknownIdError, UsageError
+from simrec.recommend.hits import NO_FILTERS, AccountHit, Evidence, Filters, Hit
 
 if TYPE_CHECKING:
-    import numpy as np
+    from simrec.recommend.questions import Asked, Questions
 
-    from simrec.index.search import Index
-
-FEW = 10_000  # rows that are looked through without opening FAISS
-DAY = re.compile(r"\d{4}(-\d{2}(-\d{2})?)?")
-
-
-@dataclass(frozen=True)
-class Hit:
-    """An article with its score: the cosine to what was asked, from -1 to 1, higher is better."""
-
-    id: str
-    score: float
-    title: str
-    lead: str
-    account: str | None
-    published_at: str | None
-    url: str | None
-    lang: str | None
-    category: str | None
-
-    def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
-
-
-@dataclass(frozen=True)
-class AccountHit:
-    """An account with its score, a cosine from -1 to 1."""
-
-    id: str
-    score: float
-    articles: int
-    first: str | None
-    last: str | None
-
-    def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
-
-
-@dataclass(frozen=True)
-class Filters:
-    """What a hit has to be: None asks for nothing; dates are days, months or years, both included; among are ids."""
-
-    account: str | None = None
-    category: str | None = None
-    lang: str | None = None
-    since: str | None = None
-    until: str | None = None
-    among: frozenset[str] | None = None
-
-    def __post_init__(self) -> None:
-        for day in (self.since, self.until):
-            if day is not None and not DAY.fullmatch(day):
-                raise UsageError(f"'{day}' is not a date; write it as 2024-05-31, 2024-05 or 2024")
-
-    def __bool__(self) -> bool:
-        return any(getattr(self, field.name) is not None for field in fields(self))
-
-    def where(self) -> tuple[str, list[str]]:
-        """Return an SQL condition, but for `among`, and its parameters."""
-        conditions = {
-            "account = ?": self.account,
-            "category = ?": self.category,
-            "lang = ?": self.lang,
-            f"substr(published_at, 1, {len(self.since or '')}) >= ?": self.since,
-            f"substr(published_at, 1, {len(self.until or '')}) <= ?": self.until,
-        }
-        asked = {condition: value for condition, value in conditions.items() if value is not None}
-        return " AND ".join(["true", *asked]), list(asked.values())
+TABLES_VERSION = 2
+WORD_BITS = 21
+REMEMBERED = 50  # articles of a history, or of an account, that are asked with
+FORGETS = 10  # articles later, an article of a history counts half
+TOLD_BY = 3  # articles of an account say whether it writes about a text
 
 
 class Recommender:
     """Similar articles and accounts of one release; never locks, never writes."""
 
-    def __init__(self, folder: Path, encoder: Path, index_facts: dict[str, Any], lexical: dict[str, Any]) -> None:
+    def __init__(self, folder: Path, encoder: Path, manifest: dict[str, dict[str, Any]]) -> None:
         """Open a release's folder; the encoder's folder is only opened to ask with a text.
 
-        lexical is the share of the words in a score and how many candidates are scored; empty if none.
+        manifest are the facts of its index, words and rules, and for the rules to be off, empty ones.
         """
         self._folder = folder
         self._encoder = encoder
-        self._index_facts = index_facts
-        self._lexical = lexical
+        self._manifest = manifest
         uri = f"{(folder / 'items.db').absolute().as_uri()}?mode=ro&immutable=1"
         self._db = sqlite3.connect(uri, uri=True)
+        (version,) = self._db.execute("PRAGMA user_version").fetchone()
+        if version != TABLES_VERSION:
+            raise ReleaseError(f"{folder}: its tables are of another simrec; the next nightly run makes new ones")
 
-    def similar(self, article_id: str, n: int, filters: Filters = Filters()) -> list[Hit]:
+    def similar(self, article_id: str, n: int, filters: Filters = NO_FILTERS, ruled: bool = True) -> list[Hit]:
         """Return the n articles most similar to one, best first, ties in order of id.
 
-        They come from the release's table; with filters, or beyond the table's length, from a search
-        among all that pass, so that a filter never shortens the answer. UnknownIdError.
+        They come from the release's table; with filters, without rules, or beyond the table's length,
+        from a search among all that pass, so that a filter never shortens the answer. UnknownIdError.
         """
         row = self._row("articles", article_id)
         (stored,) = self._db.execute("SELECT similar_articles FROM facts").fetchone()
-        if n > stored or filters:
-            asked = self._vectors()[row], (self._terms()[row] if self._lexical else None)
-            return self._hits(*self._nearest(*asked, n, filters, excluded=row))
+        if n > stored or filters or not ruled:
+            return self._answer(self._questions.like([row], [1.0]), [article_id], n, filters, {row}, ruled)
         found = self._db.execute(
-            "SELECT other, score FROM similar_articles WHERE row = ? AND rank <= ? ORDER BY rank", (row, n)
-        ).fetchall()
-        return self._hits([other for other, _ in found], [score for _, score in found])
+            "SELECT other, score, place, words FROM similar_articles WHERE row = ? AND rank <= ? ORDER BY rank",
+            (row, n),
+        )
+        return [self._hit(other, score, place, self._words(words)) for other, score, place, words in found.fetchall()]
 
-    def similar_to_text(self, text: str, n: int, filters: Filters = Filters()) -> list[Hit]:
+    def similar_to_all(
+        self, ids: Sequence[str], less_like: Sequence[str], n: int, filters: Filters = NO_FILTERS, ruled: bool = True
+    ) -> list[Hit]:
+        """Return the n articles most similar to all of some and least to others; none of these. UnknownIdError."""
+        likes, dislikes = ([self._row("articles", one) for one in some] for some in (ids, less_like))
+        weights = [*[1 / len(likes)] * len(likes), *[-0.5 / max(1, len(dislikes))] * len(dislikes)]
+        asked = self._questions.like([*likes, *dislikes], weights)
+        return self._answer(asked, [*ids, *less_like], n, filters, {*likes, *dislikes}, ruled)
+
+    def next_to_read(
+        self, history: Sequence[str], n: int, filters: Filters = NO_FILTERS, ruled: bool = True
+    ) -> list[Hit]:
+        """Return the n articles nearest to something in a history, which is in order of reading, oldest first.
+
+        Each is as near as to the nearest of the last REMEMBERED articles, and these count half for every
+        FORGETS that came after them. Nothing of the history is among them; ids that the release does not
+        hold any more are passed over. UnknownIdError if it holds none.
+        """
+        known = {one: row for one in dict.fromkeys(history) if (row := self._find("articles", one)) is not None}
+        if not known:
+            raise UnknownIdError(f"none of the {len(history):,} articles of the history is in the current release")
+        recent = list(dict.fromkeys(one for one in reversed(history) if one in known))[:REMEMBERED]
+        weights = [0.5 ** (ago / FORGETS) for ago in range(len(recent))]
+        asked = self._questions.like([known[one] for one in recent], weights, any_of=True)
+        return self._answer(asked, recent, n, filters, set(known.values()), ruled)
+
+    def for_followers(self, account: str, n: int, filters: Filters = NO_FILTERS, ruled: bool = True) -> list[Hit]:
+        """Return the n articles of others nearest to something an account published last. UnknownIdError."""
+        self._row("accounts", account)
+        query = "SELECT row, id FROM articles WHERE account = ? ORDER BY published_at DESC, row DESC"
+        own = self._db.execute(query, (account,)).fetchall()
+        recent = own[:REMEMBERED]
+        asked = self._questions.like([row for row, _ in recent], [1.0] * len(recent), any_of=True)
+        return self._answer(asked, [one for _, one in recent], n, filters, {row for row, _ in own}, ruled)
+
+    def similar_to_text(self, text: str, n: int, filters: Filters = NO_FILTERS, ruled: bool = True) -> list[Hit]:
         """Return the n articles most similar to a text, best first, ties in order of id."""
-        from simrec.articles.cleaning import clean_text
-        from simrec.encoder.runtime import Encoder
-
-        try:
-            cleaned = clean_text(text)
-        except ValueError as error:
-            raise UsageError(f"the text is {error}") from error
-        if not cleaned:
-            raise UsageError("the text is empty: there is nothing to be similar to")
-        vector = Encoder(self._encoder).encode([cleaned])[0]
-        if not self._lexical:
-            return self._hits(*self._nearest(vector, None, n, filters))
-        from simrec.encoder.lexical import Lexical
-
-        terms = Lexical.open(self._folder / "lexical.npz").terms([cleaned])[0]
-        return self._hits(*self._nearest(vector, terms, n, filters))
+        return self._answer(self._asked_with(text), [], n, filters, set(), ruled)
 
     def accounts(self, account: str, n: int) -> list[AccountHit]:
-        """Return the n accounts most similar to one, best first. UnknownIdError."""
+        """Return the n accounts most similar to one, best first, with the articles that say so. UnknownIdError."""
+        row = self._row("accounts", account)
         found = self._db.execute(
-            "SELECT a.id, s.score, a.articles, a.first, a.last FROM similar_accounts s JOIN accounts a "
-            "ON a.row = s.other WHERE s.row = ? AND s.rank <= ? ORDER BY s.rank",
-            (self._row("accounts", account), n),
-        )
-        return [AccountHit(*row) for row in found]
+            "SELECT a.row, a.id, s.score, a.articles, a.first, a.last, min(own.articles, a.articles) < few_articles "
+            "FROM similar_accounts s JOIN accounts a ON a.row = s.other JOIN accounts own ON own.row = s.row, facts "
+            "WHERE s.row = ? AND s.rank <= ? ORDER BY s.rank",
+            (row, n),
+        ).fetchall()
+        return [
+            AccountHit(one, score, articles, first, last, bool(few), self._evidence(row, other))
+            for other, one, score, articles, first, last, few in found
+        ]
+
+    def accounts_on(self, text: str, n: int) -> list[AccountHit]:
+        """Return the n accounts that write about a text: by the mean score of their TOLD_BY nearest articles.
+
+        An account with fewer near articles is taken to have others that are nothing like it (the sum over
+        articles of Balog, Azzopardi & de Rijke 2006).
+        """
+        hits = self.similar_to_text(text, 10 * n + REMEMBERED, ruled=False)
+        of_account: dict[str, list[Hit]] = {}
+        for hit in hits:
+            if hit.account is not None and len(of_account.setdefault(hit.account, [])) < TOLD_BY:
+                of_account[hit.account].append(hit)
+        scores = {account: sum(hit.score for hit in told) / TOLD_BY for account, told in of_account.items()}
+        best = sorted(scores, key=lambda account: (-scores[account], account))[:n]
+        return [self._account(account, scores[account], of_account[account]) for account in best]
 
     def largest_accounts(self, n: int) -> list[Account]:
         """Return the n accounts with most articles, ties in order of id."""
@@ -150,18 +131,75 @@ class Recommender:
         return [Account(*row) for row in rows]
 
     def show(self, article_id: str) -> dict[str, Any]:
-        """Return what the release knows of an article. UnknownIdError."""
+        """Return what the release knows of an article, and its near-duplicates. UnknownIdError."""
         row = self._row("articles", article_id)
         values = self._db.execute(f"SELECT {COLUMNS} FROM articles WHERE row = ?", (row,)).fetchone()
-        return dict(zip(COLUMNS.split(", "), values, strict=True))
+        query = (
+            "SELECT b.id FROM articles a JOIN articles b ON b.original = a.original "
+            "WHERE a.row = ? AND b.row <> a.row ORDER BY b.row"
+        )
+        duplicates = ", ".join(one for (one,) in self._db.execute(query, (row,)))
+        return {**dict(zip(COLUMNS.split(", "), values, strict=True)), "duplicates": duplicates}
+
+    def explained(self, hits: Sequence[Hit], question: str, text_of: Callable[[str], str]) -> list[Hit]:
+        """Return hits with what they share with the question, an article's id or, where that is none, a text.
+
+        text_of gives the text of an article, empty if it is gone.
+        """
+        from simrec.recommend.explain import Explainer, notes
+
+        lexical = self._manifest["lexical"]
+        words = self._folder / "lexical.npz" if lexical else None
+        explainer = Explainer(self._encoder, words, lexical.get("weight", 0))
+        explained = []
+        for rank, hit in enumerate(hits, start=1):
+            seed = hit.because or question
+            known = self.show(seed) if self._find("articles", seed) is not None else None
+            why = explainer.why(text_of(seed) if known else question, text_of(hit.id))
+            explained.append(replace(hit, why=replace(why, notes=notes(hit, rank, known))))
+        return explained
+
+    @cached_property
+    def _questions(self) -> "Questions":
+        from simrec.recommend.questions import Questions
+
+        return Questions(self._folder, self._db, self._manifest)
+
+    def _answer(
+        self, asked: "Asked", seeds: Sequence[str], n: int, filters: Filters, without: Iterable[int], ruled: bool
+    ) -> list[Hit]:
+        rules = self._questions.rules if ruled else self._questions.no_rules
+        found = self._questions.answer(asked, n, filters, set(without), rules)
+        several = len(seeds) > 1
+        return [self._hit(one.row, one.score, one.place, because=seeds[one.seed] if several else None) for one in found]
+
+    def _asked_with(self, text: str) -> "Asked":
+        import numpy as np
+
+        from simrec.articles.cleaning import clean_text
+        from simrec.encoder.runtime import Encoder
+        from simrec.recommend.questions import Asked
+
+        try:
+            cleaned = clean_text(text)
+        except ValueError as error:
+            raise UsageError(f"the text is {error}") from error
+        if not cleaned:
+            raise UsageError("the text is empty: there is nothing to be similar to")
+        vectors = Encoder(self._encoder).encode([cleaned])
+        return Asked(vectors, self._questions.terms([cleaned]), np.ones(1, np.float32))
+
+    def _find(self, table: str, identity: str) -> int | None:
+        found = self._db.execute(f"SELECT row FROM {table} WHERE id = ?", (identity,)).fetchone()
+        return int(found[0]) if found else None
 
     def _row(self, table: str, identity: str) -> int:
-        found = self._db.execute(f"SELECT row FROM {table} WHERE id = ?", (identity,)).fetchone()
-        if not found:
+        row = self._find(table, identity)
+        if row is None:
             near = self._near(table, identity)
             hint = f"; the nearest are {', '.join(map(repr, near))}" if near else ""
             raise UnknownIdError(f"no {table[:-1]} '{identity}' in the current release{hint}")
-        return int(found[0])
+        return row
 
     def _near(self, table: str, identity: str) -> list[str]:
         """Look among the ids that stand beside the unknown one in order: cheap for any number of articles."""
@@ -170,74 +208,31 @@ class Recommender:
         beside = [row[0] for query in (before, after) for row in self._db.execute(query, (identity,))]
         return difflib.get_close_matches(identity, beside, n=3)
 
-    def _vectors(self) -> "np.ndarray":
-        import numpy as np
-
-        vectors: np.ndarray = np.load(self._folder / "vectors.npy", mmap_mode="r", allow_pickle=False)
-        return vectors
-
-    def _terms(self) -> "np.ndarray":
-        import numpy as np
-
-        terms: np.ndarray = np.load(self._folder / "terms.npy", mmap_mode="r", allow_pickle=False)
-        return terms
-
-    def _nearest(
-        self, vector: "np.ndarray", terms: "np.ndarray | None", n: int, filters: Filters, excluded: int = -1
-    ) -> tuple[list[int], list[float]]:
-        """Search those that pass the filters, and rank the candidates by words as well where there are terms."""
-        if terms is None:
-            return self._candidates(vector, n, filters, excluded)
-        import numpy as np
-
-        from simrec.encoder.lexical import Terms
-        from simrec.index import ranked
-
-        found, cosines = self._candidates(vector, max(n, self._lexical["candidates"]), filters, excluded)
-        rows = np.array(found, np.int64)
-        scores = Terms().joint(np.array(cosines, np.float32), terms, self._terms()[rows], self._lexical["weight"])
-        return _unpacked(np.sort(ranked.pack(scores, rows))[:n])
-
-    def _candidates(
-        self, vector: "np.ndarray", n: int, filters: Filters, excluded: int
-    ) -> tuple[list[int], list[float]]:
-        """Return the nearest rows and their cosines: of few rows all are looked at, of more the index is asked."""
-        import numpy as np
-
-        from simrec.index.exact import nearest
-        from simrec.index.vectors import unit
-
-        if not filters and self._index_facts["kind"] != "exact":
-            found, cosines = _unpacked(self._index().search(unit(vector)[None], n + 1)[0])
-            kept = [place for place, row in enumerate(found) if row != excluded][:n]
-            return [found[place] for place in kept], [cosines[place] for place in kept]
-        condition, values = filters.where()
-        query = f"SELECT row FROM articles WHERE {condition}"
-        asked: list[tuple[str, ...]] = [()]
-        if filters.among is not None:
-            query, asked = f"{query} AND id = ?", [(one,) for one in filters.among]
-        passing = (row for one in asked for (row,) in self._db.execute(query, (*values, *one)))
-        rows = np.array(sorted(row for row in passing if row != excluded), dtype=np.int64)
-        if self._index_facts["kind"] == "exact" or len(rows) <= FEW:
-            return nearest(vector, self._vectors(), rows, n)
-        return _unpacked(self._index().search_among(vector, rows, n))
-
-    def _index(self) -> "Index":
-        from simrec.index.search import Index
-
-        return Index.open(self._folder / "index.faiss", self._index_facts, self._vectors())
-
-    def _hits(self, rows: list[int], scores: list[float]) -> list[Hit]:
+    def _hit(
+        self, row: int, score: float, place: int = 0, words: Sequence[str] = (), because: str | None = None
+    ) -> Hit:
         query = f"SELECT {COLUMNS} FROM articles WHERE row = ?"
-        hits = []
-        for row, score in zip(rows, scores, strict=True):
-            identity, *rest, _ = self._db.execute(query, (row,)).fetchone()
-            hits.append(Hit(identity, round(score, 6), *rest))
-        return hits
+        known = dict(zip(COLUMNS.split(", "), self._db.execute(query, (row,)).fetchone(), strict=True))
+        del known["tags"]
+        return Hit(**known, score=round(score, 6), place=place, words=list(words), because=because)
 
+    def _words(self, packed: int) -> list[str]:
+        """Return the words behind a number of the table, heaviest first."""
+        mask = (1 << WORD_BITS) - 1
+        numbers = (packed >> shift & mask for shift in range(0, 63, WORD_BITS))
+        query = "SELECT word FROM words WHERE number = ?"
+        return [self._db.execute(query, (number,)).fetchone()[0] for number in numbers if number]
 
-def _unpacked(packed: "np.ndarray") -> tuple[list[int], list[float]]:
-    from simrec.index import ranked
+    def _evidence(self, account: int, similar: int) -> list[Evidence]:
+        found = self._db.execute(
+            "SELECT a.id, b.id, e.score FROM evidence e JOIN articles a ON a.row = e.article "
+            "JOIN articles b ON b.row = e.other_article WHERE e.row = ? AND e.other = ? ORDER BY e.rank",
+            (account, similar),
+        )
+        return [Evidence(*row) for row in found]
 
-    packed = packed[packed != ranked.NONE]
-    return ranked.rows_of(packed).tolist(), ranked.cosines_of(packed).tolist()
+    def _account(self, account: str, score: float, told: Sequence[Hit]) -> AccountHit:
+        query = "SELECT articles, first, last, articles < few_articles FROM accounts, facts WHERE id = ?"
+        articles, first, last, few = self._db.execute(query, (account,)).fetchone()
+        found = [Evidence("", hit.id, hit.score) for hit in told]
+        return AccountHit(account, round(score, 6), articles, first, last, bool(few), found)

@@ -3,8 +3,9 @@
 from simrec.steps.embedding import embed
 from simrec.steps.evaluation import beside, evaluate
 from simrec.steps.housekeeping import compact, prune, verify
-from simrec.steps.nightly import index, ingest, publish, recommend
+from simrec.steps.nightly import index, ingest, publish
 from simrec.steps.outcome import Outcome, Step
+from simrec.steps.recommending import recommend
 from simrec.steps.training import compare, teach, train
 
 __all__ = [

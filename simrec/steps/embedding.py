@@ -46,6 +46,7 @@ def _weigh_words(workspace: Workspace, config: Config, keys: list[bytes]) -> Non
     """Fit the word weights, and choose their share in a score, where there are none or the corpus has outgrown them."""
     from simrec.encoder.lexical import MOST_CHARS, Lexical
     from simrec.encoder.runtime import Encoder
+    from simrec.encoder.vocabulary import Counting
     from simrec.engine import local
     from simrec.evaluate import scorers, suites
 
@@ -56,11 +57,14 @@ def _weigh_words(workspace: Workspace, config: Config, keys: list[bytes]) -> Non
         return
     workspace.lexicals.mkdir(exist_ok=True)
     encoder = Encoder(workspace.encoder(encoder_id_of(workspace)), local.worker_count(config.engine.workers))
+    counting = Counting()
     with Store.open(workspace.articles_db) as store:
         parts = (keys[start : start + GATHERED_TEXTS] for start in range(0, len(keys), GATHERED_TEXTS))
-        lexical = Lexical.fit(encoded_text(*article) for part in parts for article in store.texts(part, MOST_CHARS))
+        texts = (encoded_text(*article) for part in parts for article in store.texts(part, MOST_CHARS))
+        lexical = Lexical.fit(texts, see=counting.see)
         sample = suites.sample(store.sample(config.evaluate.sample), boundary_of(workspace, config))
     weight = suites.best_weight(sample, scorers.encoder_scorer(encoder.encode), lexical)
+    counting.vocabulary().save(workspace.vocabulary(encoder_id_of(workspace)))
     lexical.weighing(weight).save(path)
     logger.info("embed: words have a share of %.1f in a score, as held-out articles ask for", weight)
 

@@ -13,7 +13,8 @@ from simrec.articles.article import encoded_text
 from simrec.articles.store import Store
 from simrec.config import Config, override
 from simrec.errors import ReleaseError
-from simrec.steps.outcome import Outcome, boundary_of, encoder_id_of, lexical_of, need, nothing_to_do, read_json, stage
+from simrec.steps.outcome import Outcome, boundary_of, encoder_id_of, lexical_of
+from simrec.steps.staging import need, nothing_to_do, read_json, stage
 from simrec.steps.training import teacher_room, training_room
 from simrec.workspace import Workspace
 
@@ -33,7 +34,7 @@ def evaluate(workspace: Workspace, config: Config) -> Outcome:
     """Measure the staged release on articles held out from training, beside the baselines, and write its report."""
     staged = stage(workspace, config)
     if staged is None or (staged / "report.json").exists():
-        return nothing_to_do(staged)
+        return nothing_to_do(workspace, staged)
     need(staged / "items.db", "recommend")
 
     from simrec.evaluate import facts, page, suites

@@ -29,7 +29,7 @@ def prune(workspace: Workspace, config: Config) -> Outcome:
     unused = [folder for folder in folders if folder.name not in needed]
     for folder in unused:
         files.remove_folder(folder)
-    for path in workspace.lexicals.glob("*.npz"):
+    for path in workspace.lexicals.glob("*.*"):
         if path.stem not in needed:
             files.remove(path)
     sentence = f"{len(pruned)} old releases and {len(unused)} folders of unused encoders removed"

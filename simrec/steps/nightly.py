@@ -8,16 +8,14 @@ from simrec import files, log, release
 from simrec.articles.store import Store
 from simrec.config import Config
 from simrec.errors import ReleaseError
-from simrec.steps.outcome import Outcome, due, encoder_id_of, lexical_of, need, nothing_to_do, read_json, stage
+from simrec.steps.outcome import Outcome, encoder_id_of, lexical_of
+from simrec.steps.staging import gather, need, nothing_to_do, read_json, release_id_of, stage
 from simrec.workspace import Workspace
 
 if TYPE_CHECKING:
     from simrec.index.refresh import Before
 
 logger = logging.getLogger(__name__)
-
-GATHERED_ROWS = 65_536
-
 
 def ingest(workspace: Workspace, config: Config) -> Outcome:
     """Bring new and changed articles in from the sources, and take deleted ones out."""
@@ -37,7 +35,7 @@ def index(workspace: Workspace, config: Config) -> Outcome:
     """Index all articles and find the neighbours of each, from the current release where little has changed."""
     staged = stage(workspace, config)
     if staged is None or (staged / "graph.npy").exists():
-        return nothing_to_do(staged)
+        return nothing_to_do(workspace, staged)
 
     from simrec.index import vectors
     from simrec.index.refresh import refresh
@@ -74,80 +72,17 @@ def _gather_vectors(workspace: Workspace, path: Path) -> list[str]:
     from simrec.encoder.folder import check
 
     encoder_id = encoder_id_of(workspace)
-    return _gather(workspace, encoder_id, path, check(workspace.encoder(encoder_id)).dim, "<f2")
-
-
-def _gather(workspace: Workspace, name: str, path: Path, width: int, dtype: str) -> list[str]:
-    """Write what a cache holds of all articles, in order of id; return the ids."""
-    from simrec.encoder.shards import Cache
-    from simrec.index import vectors
-
-    with Store.open(workspace.articles_db) as store:
-        rows = list(store.keys())
-    keys = [text_key for _, _, text_key in rows]
-    cache = Cache(workspace.embeddings(name))
-    missing = cache.missing(keys)
-    if missing:
-        raise ReleaseError(f"{len(missing):,} articles have no vector of {name}; run simrec embed first")
-    parts = (keys[start : start + GATHERED_ROWS] for start in range(0, len(keys), GATHERED_ROWS))
-    vectors.write(path, map(cache.gather, parts), (len(keys), width), dtype)
-    return [article_id for article_id, _, _ in rows]
-
-
-def recommend(workspace: Workspace, config: Config) -> Outcome:
-    """Turn neighbours into the tables of similar articles and similar accounts."""
-    staged = stage(workspace, config)
-    if staged is None or (staged / "items.db").exists():
-        return nothing_to_do(staged)
-    need(staged / "graph.npy", "index")
-
-    import numpy as np
-
-    from simrec.encoder.lexical import TERMS
-    from simrec.index import neighbours, vectors
-    from simrec.recommend import bulk, tables
-    from simrec.recommend.accounts import similar_accounts
-    from simrec.recommend.joint import rescored
-
-    graph = neighbours.Graph.open(staged / "graph.npy")
-    with Store.open(workspace.articles_db) as store:
-        articles, accounts = list(store.rows()), store.accounts()
-    matrix = vectors.read_unit(staged / "vectors.npy")
-    most = config.recommend
-    lexical = lexical_of(workspace, config)
-    ranking, terms = graph, None
-    if lexical:
-        _gather(workspace, lexical.id, staged / "terms.npy", TERMS, "<u4")
-        lexical.save(staged / "lexical.npz")  # a question's own terms are made with it
-        terms = np.load(staged / "terms.npy", mmap_mode="r", allow_pickle=False)
-        ranking = rescored(graph, terms, lexical.weight, config.index.candidates, most.similar_articles)
-    owners, path = [article.account for article in articles], staged / "accounts.npy"
-    related = similar_accounts(matrix, terms, owners, config.index, most.similar_accounts, path)
-    ids = [article.id for article in articles]
-    bulk.write_pairs(staged / "similar_articles.parquet", "article", ids, ranking, most.similar_articles)
-    bulk.write_pairs(staged / "neighbours.parquet", "article", ids, graph, config.index.candidates)
-    names = [account.id for account in accounts]
-    bulk.write_pairs(staged / "similar_accounts.parquet", "account", names, related, most.similar_accounts)
-    tables.write_tables(
-        staged / "items.db",
-        articles,
-        neighbours.pairs(ranking, most.similar_articles),
-        accounts,
-        neighbours.pairs(related, most.similar_accounts),
-        (most.similar_articles, most.similar_accounts),
-    )
-    files.remove(path)
-    return Outcome(f"{len(ids):,} articles, {len(names):,} accounts", len(ids), len(ids) + len(names))
+    return gather(workspace, encoder_id, path, check(workspace.encoder(encoder_id)).dim, "<f2")
 
 
 def publish(workspace: Workspace, config: Config) -> Outcome:
     """Check the gates, publish the staged release, and prune old ones."""
     from simrec.evaluate import gates
 
-    release_id = due(workspace, config)
+    release_id = release_id_of(workspace, config)
     current = release.current_id(workspace)
     if release_id == current:
-        return nothing_to_do(None)
+        return nothing_to_do(workspace, None)
     if release_id in release.held(workspace):
         why = f"{release_id} was rolled back and stays so until articles, encoder or configuration change"
         return Outcome(why, skipped=True)
@@ -161,7 +96,8 @@ def publish(workspace: Workspace, config: Config) -> Outcome:
         facts = {"release_id": release_id, "created_at": log.now(), "encoder_id": encoder_id_of(workspace), **counts}
         lexical = lexical_of(workspace, config)
         words = {"weight": lexical.weight, "candidates": config.index.candidates} if lexical else {}
-        release.seal(staged, index=read_json(staged / "index.json"), lexical=words, **facts)
+        facts |= {name: read_json(staged / f"{name}.json") for name in ("index", "rules")}
+        release.seal(staged, lexical=words, **facts)
     release.publish(workspace, release_id)
     pruned = release.prune(workspace, config.release.keep)
     return Outcome(f"{release_id} is the current release" + (f"; {len(pruned)} old removed" if pruned else ""), 1, 1)

@@ -59,9 +59,10 @@ def simrec(texts: list[str], vectors: np.ndarray, owners: list[str]) -> np.ndarr
     ids, matrix = account_vectors(vectors, owners)
     row_of = {owner: row for row, owner in enumerate(ids)}
     terms = account_terms(Lexical.fit(texts).terms(texts), np.array([row_of[owner] for owner in owners]), len(ids))
-    half, compare = len(ids) // 2, Terms()
+    half = len(ids) // 2
     near = matrix[:half] @ matrix[half:].T
-    return np.stack([compare.joint(near[row], terms[row], terms[half:], WORDS_SHARE) for row in range(half)])
+    others = np.broadcast_to(np.arange(half), near.shape)
+    return Terms(terms[half:]).joint(near, terms[:half], others, WORDS_SHARE)
 
 
 def baselines(texts: list[str], vectors: np.ndarray, owners: list[str]) -> list[np.ndarray]:

@@ -173,12 +173,13 @@ def test_nearest_of_some_rows_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr("simrec.index.exact.BLOCK_ROWS", 64)
     matrix = clustered(700)
     rows = np.arange(0, 700, 3)
-    found, scores = nearest(3 * matrix[1], matrix.astype(np.float16), rows, 15)
+    (packed,) = nearest(3 * matrix[1:2], matrix.astype(np.float16), rows, 15)
+    found, scores = ranked.rows_of(packed).tolist(), ranked.cosines_of(packed).tolist()
     exact = on_disk.unit(matrix.astype(np.float16)) @ matrix[1]
     expected = sorted(rows.tolist(), key=lambda row: (-round(float(exact[row]), 6), row))[:15]
     assert found == expected
     assert scores == pytest.approx([exact[row] for row in expected], abs=1e-5)
-    assert nearest(matrix[0], matrix, rows[:0], 5) == ([], [])
+    assert nearest(matrix[:1], matrix, rows[:0], 5).shape == (1, 0)
 
 
 @pytest.mark.parametrize("kind", APPROXIMATE)
@@ -195,7 +196,10 @@ def test_a_filter_is_exact_or_nearly_and_never_shortens(
         found = index.search_among(matrix[asked], rows, 10)
         assert len(found) == 10
         assert set(ranked.rows_of(found)) <= set(rows.tolist())
-        hits.append(len(set(ranked.rows_of(found)) & set(nearest(matrix[asked], matrix, rows, 10)[0])) / 10)
+        hits.append(
+            len(set(ranked.rows_of(found)) & set(ranked.rows_of(nearest(matrix[asked][None], matrix, rows, 10)[0])))
+            / 10
+        )
     assert np.mean(hits) >= 0.95
     assert len(index.search_among(matrix[0], rows[:3], 10)) == 3
     assert len(index.search_among(matrix[0], rows[:0], 10)) == 0

@@ -39,7 +39,7 @@ def oracle(house: House, query: np.ndarray, text: str, keep: list[int], n: int) 
     nearest = sorted(keep, key=lambda row: (-cosines[row], row))[: max(n, CANDIDATES)]
     lexical = Lexical.open(release(house) / "lexical.npz")
     terms = lexical.terms([text, *(speech_text(row) for row in nearest)])
-    scores = 0.7 * cosines[nearest] + 0.3 * Terms().cosines(terms[0], terms[1:])
+    scores = 0.7 * cosines[nearest] + 0.3 * Terms(terms[1:]).cosines(terms[:1], np.arange(len(nearest))[None])[0]
     best = sorted(zip(nearest, scores, strict=True), key=lambda pair: (-round(float(pair[1]), 6), pair[0]))[:n]
     return [(IDS[row], float(score)) for row, score in best]
 
@@ -101,14 +101,14 @@ def test_auto_asks_held_out_articles_for_the_share(house: House, tmp_path: Path)
     shutil.rmtree(auto.workspace / "lexical")
     ran = auto.job()
     assert (ran.code, "as held-out articles ask for" in ran.err) == (0, True), ran.err
-    chosen = Lexical.open(next((auto.workspace / "lexical").iterdir())).weight
+    chosen = Lexical.open(next((auto.workspace / "lexical").glob("*.npz"))).weight
     assert Lexical.open(release(auto) / "lexical.npz").weight == chosen
 
 
 def test_what_words_weigh_stays_until_the_corpus_has_doubled(house: House, tmp_path: Path) -> None:
     shutil.copytree(house.folder, tmp_path / "house")
     grown = House(tmp_path / "house")
-    (weights,) = (grown.workspace / "lexical").iterdir()
+    (weights,) = (grown.workspace / "lexical").glob("*.npz")
     before = weights.read_bytes()
     grown.write_articles([*grown.articles, {"id": "new", "text": "Entirely other words, never said before."}])
     assert grown.job().code == 0
@@ -152,6 +152,7 @@ def account_oracle(house: House) -> dict[tuple[str, str], float]:
     means -= means.mean(axis=0)
     means /= np.linalg.norm(means, axis=1, keepdims=True)
     features, weights = unpack(np.load(release(house) / "terms.npy"))
+    weights /= np.maximum(np.linalg.norm(weights, axis=1, keepdims=True), 1)
     sums: dict[str, dict[int, float]] = {}
     for name, rows in of_name.items():
         sums[name] = {}

@@ -1,0 +1,89 @@
+"""Evidence: the pairs of articles that make two accounts similar."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from simrec.index import ranked
+from simrec.index.neighbours import Graph
+from simrec.recommend.joint import Joint
+from simrec.recommend.rules import NOBODY
+
+PAIRS = 3  # of articles are shown for a pair of accounts
+NEAREST = 40  # candidates of an article are looked through
+MOST_ARTICLES = 64  # of an account are compared where no candidates are
+
+
+def evidence(
+    related: np.ndarray, candidates: Graph, owners: np.ndarray, vectors: np.ndarray, joint: Joint
+) -> np.ndarray:
+    """Return the article pairs of highest score for pairs of accounts, at most PAIRS of each.
+
+    related are accounts int [accounts, most], -1 for none; owners the account of each article;
+    candidates are in order of the joint score. It comes as a structured array of account, similar
+    (accounts), article, other (rows) and score, in order of accounts and score. Where articles of two
+    accounts are no candidates of each other, the last MOST_ARTICLES of each are compared.
+    """
+    count = len(related)
+    account, place = np.nonzero(related >= 0)
+    wanted = np.sort(account * count + related[account, place])
+    found = np.concatenate([np.empty(0, PAIR), *_among_candidates(wanted, count, candidates, owners)])
+    found = _best(found, count)
+    missing = np.setdiff1d(wanted, found["account"] * count + found["similar"])
+    of_account = _articles(owners, count)
+    compared = [
+        _compared(one, other, of_account[one], of_account[other], vectors, joint)
+        for one, other in zip((missing // count).tolist(), (missing % count).tolist(), strict=True)
+    ]
+    return _best(np.concatenate([found, *compared]), count)
+
+
+PAIR = np.dtype([("account", "i8"), ("similar", "i8"), ("article", "i8"), ("other", "i8"), ("score", "f4")])
+
+
+def _among_candidates(wanted: np.ndarray, count: int, candidates: Graph, owners: np.ndarray) -> Iterator[np.ndarray]:
+    """Yield the wanted pairs of accounts whose articles are candidates of each other."""
+    start = 0
+    for rows, scores in candidates.blocks(NEAREST):
+        own = owners[start : start + len(rows)]
+        theirs = np.where(rows >= 0, owners[rows], NOBODY)
+        key = np.where((own[:, None] >= 0) & (theirs >= 0), own[:, None] * count + theirs, -1)
+        known = wanted[np.minimum(np.searchsorted(wanted, key), len(wanted) - 1)] == key if len(wanted) else key < -1
+        seed, place = np.nonzero(known & (key >= 0))
+        found = np.empty(len(seed), PAIR)
+        found["account"], found["similar"] = own[seed], theirs[seed, place]
+        found["article"], found["other"], found["score"] = seed + start, rows[seed, place], scores[seed, place]
+        yield _best(found, count)
+        start += len(rows)
+
+
+def _best(found: np.ndarray, count: int) -> np.ndarray:
+    """Return the PAIRS of highest score of each pair of accounts, ties by row."""
+    key = found["account"] * count + found["similar"]
+    order = np.lexsort((found["other"], found["article"], -found["score"], key))
+    found, key = found[order], key[order]
+    begins = np.flatnonzero(np.append(True, key[1:] != key[:-1])[: len(key)])
+    place = np.arange(len(key)) - np.repeat(begins, np.diff(np.append(begins, len(key))))
+    kept: np.ndarray = found[place < PAIRS]
+    return kept
+
+
+def _articles(owners: np.ndarray, count: int) -> list[np.ndarray]:
+    """Return the rows of each account's articles, the last MOST_ARTICLES of them."""
+    order = np.argsort(owners, kind="stable")
+    edges = np.searchsorted(owners[order], np.arange(count + 1))
+    return [order[begin:end][-MOST_ARTICLES:] for begin, end in zip(edges[:-1], edges[1:], strict=True)]
+
+
+def _compared(
+    account: int, similar: int, own: np.ndarray, others: np.ndarray, vectors: np.ndarray, joint: Joint
+) -> np.ndarray:
+    """Return the best pairs of articles of two accounts, by comparing all of them."""
+    cosines = (vectors[own] @ vectors[others].T).round(ranked.DECIMALS)
+    scores = joint.scores(own, np.broadcast_to(others, cosines.shape), cosines)
+    best = np.argsort(-scores, axis=None, kind="stable")[:PAIRS]
+    left, right = np.unravel_index(best, scores.shape)
+    found = np.empty(len(best), PAIR)
+    found["account"], found["similar"] = account, similar
+    found["article"], found["other"], found["score"] = own[left], others[right], scores[left, right].round(6)
+    return found

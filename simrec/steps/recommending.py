@@ -1,0 +1,163 @@
+"""The step that ranks: neighbours become the tables of a release."""
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from simrec import files, log, release
+from simrec.articles.article import Account, encoded_text
+from simrec.articles.store import ArticleRow, Store
+from simrec.config import Config
+from simrec.steps.outcome import Outcome, encoder_id_of, lexical_of
+from simrec.steps.staging import gather, need, nothing_to_do, read_json, stage
+from simrec.workspace import Workspace
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from simrec.index.neighbours import Graph
+    from simrec.recommend.joint import Joint
+    from simrec.recommend.reasons import Reasons
+    from simrec.recommend.shares import Lists
+
+SIMILAR_ARTICLES, SIMILAR_ACCOUNTS = "similar_articles.parquet", "similar_accounts.parquet"
+
+
+@dataclass(frozen=True)
+class Made:
+    """All that the tables of a release are written from; originals are the rows of those that were published first."""
+
+    articles: list[ArticleRow]
+    originals: "np.ndarray"
+    listed: "Lists"
+    reasons: "Reasons"
+    accounts: list[Account]
+    related: "Graph"
+    evidence: "np.ndarray"
+
+
+def recommend(workspace: Workspace, config: Config) -> Outcome:
+    """Turn neighbours into the tables of similar articles and similar accounts."""
+    staged = stage(workspace, config)
+    if staged is None or (staged / "items.db").exists():
+        return nothing_to_do(workspace, staged)
+    need(staged / "graph.npy", "index")
+    made = _made(workspace, config, staged)
+    changes = _write(staged, made, config, _before(workspace))
+    counts = len(made.articles), len(made.accounts)
+    twice = sum(row >= 0 and row != own for own, row in enumerate(made.originals.tolist()))
+    sentence = f"{counts[0]:,} articles, {twice:,} of them near-duplicates, {counts[1]:,} accounts"
+    return Outcome(sentence + changes, counts[0], sum(counts))
+
+
+def _made(workspace: Workspace, config: Config, staged: Path) -> Made:
+    """Rank everything; what is only needed on the way is removed again."""
+    from simrec.index import neighbours, vectors
+    from simrec.index.search import Index
+    from simrec.recommend.accounts import owners_of, similar_accounts
+    from simrec.recommend.duplicates import stories
+    from simrec.recommend.evidence import evidence
+    from simrec.recommend.joint import rescored
+    from simrec.recommend.lists import Ruling
+    from simrec.recommend.rules import Ages, Kinds
+
+    with Store.open(workspace.articles_db) as store:
+        articles, accounts = list(store.rows()), store.accounts()
+    published = [article.published_at for article in articles]
+    names, owners = [account.id for account in accounts], [article.account for article in articles]
+    matrix, joint = vectors.read_unit(staged / "vectors.npy"), _joint(workspace, config, staged)
+    index = Index.open(staged / "index.faiss", read_json(staged / "index.json"), matrix)
+    graph = neighbours.Graph.open(staged / "graph.npy")
+    scratch = staged / "joint.npy", staged / "accounts.npy"
+
+    candidates, pairs = rescored(graph, joint, config.index.candidates, scratch[0])
+    ages = Ages.of(published, log.now())
+    files.write_json(staged / "rules.json", {**msgspec.to_builtins(config.rules), **asdict(ages)})
+    owner_rows, originals = owners_of(names, owners), stories(pairs, published)
+    kinds = Kinds(originals, owner_rows, ages.freshness(published, config.rules.freshness_half_life))
+    listed = Ruling(candidates, kinds, config.rules, index, matrix).lists(config.recommend.similar_articles, joint)
+    most = config.recommend.similar_accounts
+    related = similar_accounts(matrix, joint.stored, owners, config.index, most, scratch[1])
+    found = evidence(related.rows(most), candidates, owner_rows, matrix, joint)
+    said = _reasons(workspace, joint, listed, articles)
+    for path in scratch:
+        files.remove(path)
+    return Made(articles, originals, listed, said, accounts, related, found)
+
+
+def _joint(workspace: Workspace, config: Config, staged: Path) -> "Joint":
+    """Return what scores pairs; the words that it scores by become part of the release."""
+    import numpy as np
+
+    from simrec.encoder.lexical import TERMS
+    from simrec.recommend.joint import Joint
+
+    lexical = lexical_of(workspace, config)
+    if lexical is None:
+        return Joint(None, 0)
+    gather(workspace, lexical.id, staged / "terms.npy", TERMS, "<u4")
+    lexical.save(staged / "lexical.npz")  # a question's own terms are made with it
+    return Joint(np.load(staged / "terms.npy", mmap_mode="r", allow_pickle=False), lexical.weight)
+
+
+def _reasons(workspace: Workspace, joint: "Joint", listed: "Lists", articles: list[ArticleRow]) -> "Reasons":
+    """Return the words that pairs share; new ones are kept for the next night."""
+    from simrec.encoder.lexical import MOST_CHARS
+    from simrec.encoder.vocabulary import Vocabulary
+    from simrec.recommend.reasons import reasons
+
+    path = workspace.vocabulary(encoder_id_of(workspace))
+    vocabulary = Vocabulary.open(path)
+    known = len(vocabulary)
+    with Store.open(workspace.articles_db) as store:
+
+        def texts(rows: list[int]) -> Iterator[str]:
+            for row in rows:
+                yield encoded_text(*store.texts([articles[row].text_key], MOST_CHARS)[0])
+
+        found = reasons(joint, listed.rows, vocabulary, texts)
+    if len(vocabulary) > known:
+        vocabulary.save(path)
+    return found
+
+
+def _before(workspace: Workspace) -> Path | None:
+    current = release.current_id(workspace)
+    return workspace.release(current) if current else None
+
+
+def _write(staged: Path, made: Made, config: Config, before: Path | None) -> str:
+    """Write all tables; return a clause that says how they differ from those before."""
+    from simrec.recommend import bulk
+    from simrec.recommend.tables import Tables
+
+    most = config.recommend
+    articles, accounts = staged / SIMILAR_ARTICLES, staged / SIMILAR_ACCOUNTS
+    bulk.write_similar_articles(articles, made.articles, made.listed, made.reasons)
+    bulk.write_similar_accounts(accounts, made.accounts, made.related, most.similar_accounts, most.few_articles)
+    bulk.write_duplicates(staged / "duplicates.parquet", made.articles, made.originals)
+    bulk.write_evidence(staged / "account_evidence.parquet", made.articles, made.accounts, made.evidence)
+    clause = _write_changes(staged, before, config) if before else ""
+    with Tables.write(staged / "items.db") as tables:
+        tables.articles(made.articles, made.originals)
+        tables.similar_articles(made.listed, made.reasons)
+        tables.accounts(made.accounts, made.related, most.similar_accounts, made.evidence)
+        tables.facts(most.similar_articles, most.similar_accounts, most.few_articles)
+    return clause
+
+
+def _write_changes(staged: Path, before: Path, config: Config) -> str:
+    from simrec.recommend.changes import write_changes
+
+    counts = {}
+    for name, what in ((SIMILAR_ARTICLES, "article"), (SIMILAR_ACCOUNTS, "account")):
+        if (before / name).exists():
+            path = staged / f"changes_{name}"
+            counts[what] = write_changes(before / name, staged / name, what, config.recommend.rescored_beyond, path)
+    if not counts:
+        return ""
+    files.write_json(staged / "changes.json", {"since": before.name, "rows": counts})
+    return f"; {counts['article']:,} rows differ from {before.name}"

@@ -1,0 +1,119 @@
+"""Benchmark of the ranking rules: `python -m tests.benchmarks.rules DATA`.
+
+DATA is a folder with bbc_articles, openblogs_articles, techblog_articles and news_articles as JSON lines under
+xz. For each set the lists of all articles are made with no rules, with each rule alone, and by default. Printed are
+same-category and same-account precision of the first ten, the share of lists that tell a story twice (or their
+article's own), the skewness of how many lists an article stands in, and the share of stories that stand in none. Of the BBC set, which
+says what its near-duplicates are, precision and recall are printed too.
+"""
+
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from simrec.articles.article import encoded_text
+from simrec.config import IndexConfig, RulesConfig
+from simrec.encoder.begin import PRETRAINED
+from simrec.encoder.lexical import Lexical
+from simrec.encoder.runtime import Encoder
+from simrec.index.neighbours import build
+from simrec.index.search import Index
+from simrec.index.vectors import unit
+from simrec.recommend.accounts import owners_of
+from simrec.recommend.duplicates import stories
+from simrec.recommend.joint import Joint, rescored
+from simrec.recommend.lists import Ruling
+from simrec.recommend.rules import NOBODY, Ages, Kinds
+from tests.benchmarks.encoder import cores, rows
+from tests.benchmarks.machine import print_machine
+
+SETS = ("bbc_articles", "openblogs_articles", "techblog_articles", "news_articles")
+MOST, CANDIDATES, WEIGHT = 20, 100, 0.7
+OFF = RulesConfig(collapse_duplicates=False, fair_share=0)
+RULES = {
+    "none": OFF,
+    "collapse_duplicates": RulesConfig(fair_share=0),
+    "freshness_half_life 365": RulesConfig(collapse_duplicates=False, fair_share=0, freshness_half_life=365),
+    "exclude_own_account": RulesConfig(collapse_duplicates=False, fair_share=0, exclude_own_account=True),
+    "account_cap 3": RulesConfig(collapse_duplicates=False, fair_share=0, account_cap=3),
+    "diversity 0.3": RulesConfig(collapse_duplicates=False, fair_share=0, diversity=0.3),
+    "fair_share 2": RulesConfig(collapse_duplicates=False),
+    "default": RulesConfig(),
+}
+
+
+def main(data: Path) -> None:
+    """Print a table for each set."""
+    print_machine("python -m tests.benchmarks.rules DATA")
+    for name in SETS:
+        articles = list(rows(data, name))
+        with tempfile.TemporaryDirectory() as folder:
+            measure(name, articles, Path(folder))
+
+
+def measure(name: str, articles: list[dict[str, Any]], folder: Path) -> None:
+    """Print what each rule does to one set."""
+    texts = [encoded_text(article.get("title") or "", article.get("text") or "") for article in articles]
+    vectors = unit(Encoder(PRETRAINED, threads=cores()).encode(texts).astype(np.float16))
+    index = Index.build(vectors, IndexConfig(), CANDIDATES)
+    joint = Joint(Lexical.fit(texts).terms(texts), WEIGHT)
+    graph = build(index, vectors, CANDIDATES, folder / "graph.npy")
+    candidates, pairs = rescored(graph, joint, CANDIDATES, folder / "joint.npy")
+    published = [article.get("published_at") for article in articles]
+    published = [date if isinstance(date, str) and date[:1] in "12" else None for date in published]
+    originals, ages = stories(pairs, published), Ages.of(published, "9999")
+    owners = [article.get("account") for article in articles]
+    accounts = owners_of(sorted({owner for owner in owners if owner}), owners)
+    print(f"\n**{name}**, {len(articles):,} articles; {duplicates(articles, originals)}\n")
+    print("| rules | category P@10 | account P@10 | lists that tell one twice | skewness | in no list |")
+    print("|---|---|---|---|---|---|")
+    for label, rules in RULES.items():
+        if rules.exclude_own_account and accounts.max(initial=0) < 1:
+            continue
+        kinds = Kinds(originals, accounts, ages.freshness(published, rules.freshness_half_life))
+        listed = Ruling(candidates, kinds, rules, index, vectors).lists(MOST, joint).rows
+        print(f"| {label} | {' | '.join(figures(articles, listed, originals))} |", flush=True)
+
+
+def figures(articles: list[dict[str, Any]], listed: np.ndarray, originals: np.ndarray) -> list[str]:
+    """Return the columns of one row."""
+    counts = np.bincount(listed[listed >= 0], minlength=len(listed))
+    skewness = float((((counts - counts.mean()) / counts.std()) ** 3).mean())
+    told = np.where(listed >= 0, originals[listed], NOBODY)
+    own = originals[:, None]
+    twice = [len(some := row[row != NOBODY]) > len(set(some.tolist())) for row in np.hstack([own, told])]
+    told_by = np.where(originals == NOBODY, np.arange(len(counts)), originals)
+    nowhere = np.bincount(told_by, counts)[np.unique(told_by)] == 0
+    labels = [same_label(articles, listed[:, :10], field) for field in ("category", "account")]
+    return [*labels, f"{np.mean(twice):.4f}", f"{skewness:.2f}", f"{nowhere.mean():.4f}"]
+
+
+def same_label(articles: list[dict[str, Any]], listed: np.ndarray, field: str) -> str:
+    """Return the share of the listed that have the label of their seed, of seeds whose label others have."""
+    names = sorted({str(article.get(field)) for article in articles if article.get(field)})
+    codes = owners_of(names, [article.get(field) and str(article[field]) for article in articles])
+    several = (codes >= 0) & (np.bincount(codes[codes >= 0], minlength=len(names))[codes] > 1)
+    if len(names) < 2 or not several.any():
+        return ""
+    same = (codes[listed] == codes[:, None]) & (listed >= 0)
+    return f"{same[several].sum() / (listed[several] >= 0).sum():.4f}"
+
+
+def duplicates(articles: list[dict[str, Any]], originals: np.ndarray) -> str:
+    """Say how many near-duplicates there are, and how right that is where the set knows them."""
+    found = (originals != NOBODY) & (originals != np.arange(len(originals)))
+    if "duplicate" not in articles[0]:
+        return f"{found.sum()} near-duplicates"
+    flagged = np.array([bool(article["duplicate"]) for article in articles])
+    right = (found & flagged).sum()
+    precision, recall = right / max(1, found.sum()), right / flagged.sum()
+    return f"{found.sum()} near-duplicates, precision {precision:.3f} and recall {recall:.3f} of those flagged"
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
+    main(Path(sys.argv[1]))

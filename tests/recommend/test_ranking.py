@@ -1,0 +1,329 @@
+"""What is published and answered by the rules, through the nightly job and the command line."""
+
+import datetime
+import itertools
+import json
+import shutil
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as parquet
+import pytest
+
+from simrec.encoder.lexical import words
+from simrec.index import ranked
+from tests.conftest import CONFIG, House, new_house, speeches
+
+SEED = "1861-Lincoln-1/13"
+RULES = "[rules]\ncollapse_duplicates = false\nfair_share = 0\n"
+WORDS = CONFIG.replace("lexical_weight = 0", "lexical_weight = 0.3")
+TABLE = 10
+
+
+def reposted() -> list[dict[str, Any]]:
+    """The speeches, three of them posted again: with another id, another sentence, another date."""
+    articles = speeches()
+    for number, again in ((13, "a"), (40, "b"), (41, "c")):
+        text = f"{articles[number]['text']} (Posted again.)"
+        articles.append({**articles[number], "id": f"again/{again}", "text": text, "account": "Reposter"})
+        articles[number]["published_at"] = "1901-01-01"
+        articles[-1]["published_at"] = "1902-02-02"
+    return articles
+
+
+ARTICLES = {article["id"]: article for article in reposted()}
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> House:
+    """A house with re-posted speeches, whose words have a share and whose rules are those by default."""
+    house = new_house(tmp_path_factory.mktemp("ranking"), reposted())
+    (house.folder / "config.toml").write_text(WORDS.replace(RULES, ""))
+    ran = house.job("retrain")
+    assert ran.code == 0, ran.err
+    return house
+
+
+@pytest.fixture
+def changed(house: House, tmp_path: Path) -> House:
+    """A copy, to be changed."""
+    shutil.copytree(house.folder, tmp_path / "house")
+    return House(tmp_path / "house")
+
+
+def folder(house: House) -> Path:
+    return house.workspace / "releases" / house.current
+
+
+def table(house: House, name: str = "similar_articles") -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = parquet.read_table(folder(house) / f"{name}.parquet").to_pylist()
+    return rows
+
+
+def lists(house: House) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for row in table(house):
+        found.setdefault(row["article"], []).append(row["similar"])
+    return found
+
+
+def night(house: House, rules: str) -> House:
+    (house.folder / "config.toml").write_text(WORDS.replace(RULES, f"[rules]\n{rules}\n"))
+    ran = house.job()
+    assert ran.code == 0, ran.err
+    return house
+
+
+def test_a_story_told_twice_is_listed_once_and_kept_as_a_duplicate(house: House) -> None:
+    originals = {row["article"]: row["original"] for row in table(house, "duplicates")}
+    again = {f"again/{letter}": list(ARTICLES)[number] for letter, number in (("a", 13), ("b", 40), ("c", 41))}
+    assert originals == again
+    for article, listed in lists(house).items():
+        told = [originals.get(one, one) for one in [article, *listed]]
+        assert len(set(told)) == len(told), article
+    with sqlite3.connect(folder(house) / "items.db") as db:
+        assert dict(db.execute("SELECT article, original FROM duplicates")) == originals
+    assert house.simrec("show", "again/a", "--json").rows[0]["duplicates"] == again["again/a"]
+    filtered = house.simrec("similar", again["again/a"], "--account", "Reposter", "--json").rows
+    assert {row["id"] for row in filtered} == {"again/b", "again/c"}
+    plain = house.simrec("similar", again["again/a"], "--no-rules", "-n", 1, "--json").rows
+    assert plain[0]["id"] == "again/a"
+
+
+def test_everybody_stands_somewhere_and_nobody_everywhere(house: House) -> None:
+    listed = lists(house)
+    counts = dict.fromkeys(ARTICLES, 0)
+    for one in itertools.chain.from_iterable(listed.values()):
+        counts[one] += 1
+    assert {len(one) for one in listed.values()} == {TABLE}
+    assert max(counts.values()) <= 2 * TABLE
+    originals = {row["article"] for row in table(house, "duplicates")}
+    assert [one for one, count in counts.items() if count == 0 and one not in originals] == []
+
+
+def test_a_reason_names_words_that_both_texts_have_and_the_place_by_score(house: House) -> None:
+    seen = 0
+    for row in table(house)[::7]:
+        said = row["reason"].split("; ")
+        named = [] if said[0].startswith(("same ", "number ", "seldom ")) else list(filter(None, said[0].split(", ")))
+        shared = set(words(ARTICLES[row["article"]]["text"])) & set(words(ARTICLES[row["similar"]]["text"]))
+        assert set(named) <= shared, row
+        one, other = ARTICLES[row["article"]], ARTICLES[row["similar"]]
+        assert ("same account" in said) == (one["account"] == other["account"])
+        assert ("same category" in said) == (one["category"] == other["category"])
+        seen += len(named) == 3
+    assert seen > 400
+    row = table(house)[0]
+    with sqlite3.connect(folder(house) / "items.db") as db:
+        query = "SELECT similar, place, words FROM similar WHERE article = ? AND rank = 1"
+        assert db.execute(query, (row["article"],)).fetchone() == (
+            row["similar"], row["place"], row["reason"].split("; ")[0],
+        )  # fmt: skip
+    hit = house.simrec("similar", row["article"], "-n", 1, "--json").rows[0]
+    assert (hit["id"], hit["place"], ", ".join(hit["words"])) == (
+        row["similar"], row["place"], row["reason"].split("; ")[0],
+    )  # fmt: skip
+
+
+def test_the_table_of_changes_turns_the_old_table_into_the_new_one(changed: House) -> None:
+    old = {(row["article"], row["similar"]): (row["rank"], row["score"]) for row in table(changed)}
+    since = changed.current
+    articles = changed.articles
+    articles[5]["text"] = f"{articles[6]['text']} And more of it, said on another day."
+    changed.write_articles([*articles[:20], *articles[22:], {"id": "new", "text": articles[0]["text"][:900]}])
+    assert changed.job().code == 0
+    assert json.loads((folder(changed) / "changes.json").read_text())["since"] == since
+    kinds = set()
+    for row in table(changed, "changes_similar_articles"):
+        pair = row["article"], row["similar"]
+        kinds.add(row["change"])
+        assert (pair in old) == (row["change"] != "added")
+        if row["change"] == "removed":
+            assert old.pop(pair) == (row["rank"], row["score"])
+        else:
+            assert old.get(pair) != (row["rank"], row["score"])
+            old[pair] = row["rank"], row["score"]
+    assert kinds == {"added", "removed", "changed"}
+    new = {(row["article"], row["similar"]): (row["rank"], row["score"]) for row in table(changed)}
+    assert {pair: rank for pair, (rank, _) in old.items()} == {pair: rank for pair, (rank, _) in new.items()}
+    assert all(abs(score - new[pair][1]) <= 0.01 for pair, (_, score) in old.items())
+
+
+def test_all_rules_off_is_the_order_of_the_score(changed: House) -> None:
+    night(changed, "collapse_duplicates = false\nfair_share = 0")
+    for _, rows in itertools.groupby(table(changed), key=lambda row: row["article"]):
+        scores = [row["score"] for row in rows]
+        assert scores == sorted(scores, reverse=True)
+    assert {row["rank"] - row["place"] for row in table(changed)} == {0}
+
+
+@pytest.mark.parametrize("options", [[], ["--since", "1000"]], ids=["from the table", "from a search"])
+def test_rules_hold_for_tables_and_questions(changed: House, options: list[str]) -> None:
+    night(changed, "fair_share = 0\naccount_cap = 1\nexclude_own_account = true\nfreshness_half_life = 3000")
+    own = ARTICLES[SEED]["account"]
+    hits = changed.simrec("similar", SEED, *options, "--json").rows
+    accounts = [hit["account"] for hit in hits]
+    others = {article["account"] for article in ARTICLES.values()} - {own, "Reposter"}  # who tells but old stories
+    assert (own in accounts, len(set(accounts)), len(accounts) > 4) == (False, len(accounts), True)
+    assert not options or set(accounts) == others
+    newest = max(article["published_at"] for article in ARTICLES.values())
+
+    def value(hit: dict[str, Any]) -> float:
+        age = datetime.date.fromisoformat(newest[:10]) - datetime.date.fromisoformat(hit["published_at"][:10])
+        return float(hit["score"] * 0.5 ** (age.days / 3000))
+
+    values = [value(hit) for hit in hits]
+    assert values == pytest.approx(sorted(values, reverse=True), abs=2e-6)
+    assert [hit["score"] for hit in hits] != sorted((hit["score"] for hit in hits), reverse=True)
+
+
+def test_rules_that_leave_nobody_leave_lists_empty_and_the_rest_whole(changed: House) -> None:
+    changed.write_articles([{**article, "account": "One"} for article in changed.articles])
+    night(changed, "exclude_own_account = true")
+    assert table(changed) == []
+    assert changed.simrec("similar", SEED).out.count("\n") == 1
+    assert changed.simrec("similar", SEED, "--no-rules", "--json").rows
+
+
+def joint_scores(house: House) -> tuple[list[str], np.ndarray]:
+    """The ids, and the joint scores of all pairs of articles, from the stored vectors and terms."""
+    from simrec.encoder.lexical import Terms
+
+    vectors = np.load(folder(house) / "vectors.npy").astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    terms = np.load(folder(house) / "terms.npy")
+    cosines = (vectors @ vectors.T).round(6)
+    rows = np.broadcast_to(np.arange(len(terms)), cosines.shape)
+    return sorted(ARTICLES), Terms(terms).joint(cosines, terms, rows, 0.3)
+
+
+def test_several_seeds_are_the_mean_of_their_scores_less_those_of_the_unlike(house: House) -> None:
+    ids, scores = joint_scores(house)
+    likes, unlike = [ids[3], ids[90]], ids[200]
+    a, b, c = (ids.index(one) for one in [*likes, unlike])
+    wanted = scores[[a, b]].mean(axis=0) - 0.5 * scores[c]
+    hits = house.simrec("similar", *likes, "--less-like", unlike, "-n", 15, "--no-rules", "--json").rows
+    assert [hit["score"] for hit in hits] == pytest.approx([wanted[ids.index(hit["id"])] for hit in hits], abs=3e-6)
+    assert [hit["score"] for hit in hits] == sorted((hit["score"] for hit in hits), reverse=True)
+    assert not {hit["id"] for hit in hits} & {*likes, unlike}
+    vectors = np.load(folder(house) / "vectors.npy").astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    near = vectors @ (vectors[a] / 2 + vectors[b] / 2 - vectors[c] / 2)
+    candidates = [row for row in np.argsort(-near, kind="stable")[:23] if row not in (a, b, c)][:20]
+    best = sorted(candidates, key=lambda row: -wanted[row])[:5]
+    assert [hit["id"] for hit in hits[:5]] == [ids[row] for row in best]
+
+
+def test_a_history_is_answered_by_what_is_nearest_to_any_of_it_and_not_read(house: House, tmp_path: Path) -> None:
+    ids, scores = joint_scores(house)
+    read = [ids[row] for row in (5, 120, 121, 250)]
+    (tmp_path / "read.txt").write_text("\n".join([read[0], "gone", *read[1:], ""]))
+    hits = house.simrec("similar", "--history", tmp_path / "read.txt", "-n", 12, "--no-rules", "--json").rows
+    assert not {hit["id"] for hit in hits} & set(read)
+    weight = {one: 0.5 ** (ago / 10) for ago, one in enumerate(reversed(read))}
+    values = []
+    for hit in hits:
+        pairs = {one: scores[ids.index(one), ids.index(hit["id"])] for one in read}
+        nearest = max(pairs, key=lambda one: weight[one] * pairs[one])  # noqa: B023
+        assert (hit["because"], hit["score"]) == (nearest, pytest.approx(pairs[nearest], abs=3e-6))
+        values.append(weight[nearest] * hit["score"])
+    assert values == pytest.approx(sorted(values, reverse=True), abs=3e-6)
+    (tmp_path / "read.txt").write_text("gone\n")
+    ran = house.simrec("similar", "--history", tmp_path / "read.txt")
+    assert (ran.code, "none of the 1 articles of the history" in ran.err) == (4, True)
+
+
+def test_followers_get_the_articles_of_others(house: House) -> None:
+    hits = house.simrec("similar", "--account", "Abraham Lincoln", "-n", 20, "--json").rows
+    own = {article["id"] for article in ARTICLES.values() if article["account"] == "Abraham Lincoln"}
+    assert (len(hits), {hit["id"] for hit in hits} & own) == (20, set())
+    assert {hit["because"] for hit in hits} <= own
+    ran = house.simrec("similar", "--account", "Abraham Lincon")
+    assert (ran.code, "the nearest are 'Abraham Lincoln'" in ran.err) == (4, True)
+
+
+def test_accounts_that_write_about_a_text_are_those_of_its_nearest_articles(house: House) -> None:
+    text = ARTICLES[SEED]["text"]
+    hits = house.simrec("similar", "--text", text, "-n", 100, "--no-rules", "--json").rows
+    told: dict[str, list[float]] = {}
+    for hit in hits:
+        told.setdefault(hit["account"], []).append(hit["score"])
+    expected = {account: sum(scores[:3]) / 3 for account, scores in told.items()}
+    best = sorted(expected, key=lambda account: -expected[account])[:5]
+    found = house.simrec("accounts", "--text", text, "-n", 5, "--explain", "--json").rows
+    assert [row["id"] for row in found] == best
+    assert [row["score"] for row in found] == pytest.approx([expected[account] for account in best], abs=2e-6)
+    assert found[0]["evidence"][0]["similar_article"] == hits[0]["id"]
+
+
+def test_the_evidence_of_accounts_are_the_pairs_of_highest_score(house: House) -> None:
+    ids, scores = joint_scores(house)
+    candidates = np.load(folder(house) / "graph.npy")[:, :20]
+    near = {(row, other) for row, others in enumerate(ranked.rows_of(candidates)) for other in others.tolist()}
+    rows_of: dict[str, list[int]] = {}
+    for row, one in enumerate(ids):
+        rows_of.setdefault(ARTICLES[one]["account"], []).append(row)
+    evidence = table(house, "account_evidence")
+    pairs = {(row["account"], row["similar"]) for row in table(house, "similar_accounts")}
+    assert {(row["account"], row["similar"]) for row in evidence} == pairs
+    for (account, similar), group in itertools.groupby(evidence, key=lambda row: (row["account"], row["similar"])):
+        found = [(ids.index(row["article"]), ids.index(row["similar_article"]), row["score"]) for row in group]
+        both = [(a, b) for a in rows_of[account] for b in rows_of[similar]]
+        known = [pair for pair in both if pair in near] or both
+        expected = sorted((float(scores[pair]) for pair in known), reverse=True)[:3]
+        assert [score for _, _, score in found] == pytest.approx(expected, abs=3e-6)
+        assert all(scores[a, b] == pytest.approx(score, abs=3e-6) for a, b, score in found)
+    shown = house.simrec("accounts", "Abraham Lincoln", "--explain").out
+    assert " ~ " in shown and " ~ " not in house.simrec("accounts", "Abraham Lincoln").out
+
+
+def test_accounts_of_few_articles_are_ranked_and_marked(changed: House) -> None:
+    articles = changed.articles
+    changed.write_articles([*articles, {"id": "guest", "text": articles[0]["text"][100:600], "account": "Guest"}])
+    assert changed.job().code == 0
+    marked = {row["similar"]: row["few"] for row in table(changed, "similar_accounts") if row["account"] != "Guest"}
+    assert marked.get("Guest", True) and not marked["Abraham Lincoln"]
+    assert all(row["few"] for row in table(changed, "similar_accounts") if row["account"] == "Guest")
+    assert "few articles" in changed.simrec("accounts", "Guest").out
+
+
+def test_explain_shows_shared_words_and_the_closest_passages(house: House) -> None:
+    rows = house.simrec("similar", SEED, "-n", 3, "--explain", "--json").rows
+    for row in rows:
+        left, right = row["why"]["passages"]
+        assert left in ARTICLES[SEED]["text"].replace("\n", " ") or left in ARTICLES[SEED]["text"]
+        assert right in ARTICLES[row["id"]]["text"].replace("\n", " ") or right in ARTICLES[row["id"]]["text"]
+        assert set(row["why"]["words"]) <= set(words(ARTICLES[SEED]["text"])) & set(words(ARTICLES[row["id"]]["text"]))
+    shown = house.simrec("similar", SEED, "-n", 3, "--explain").out
+    assert shown.count("shares: ") == 3 and shown.count("“") == 6
+    assert "shares: " in house.simrec("similar", "--text", ARTICLES[SEED]["text"], "-n", 2, "--explain").out
+
+
+@pytest.mark.parametrize(
+    "rules, says",
+    [
+        ("freshness_half_life = -1", "freshness_half_life"),
+        ("diversity = 1", "diversity"),
+        ("fair_share = 0.5", "fair_share is 0.5"),
+        ("account_cap = -2", "account_cap"),
+        ("account_caps = 2", "did you mean 'account_cap'"),
+    ],
+)
+def test_rules_that_contradict_themselves_are_refused(changed: House, rules: str, says: str) -> None:
+    before = changed.current
+    (changed.folder / "config.toml").write_text(WORDS.replace(RULES, f"[rules]\n{rules}\n"))
+    ran = changed.job()
+    assert (ran.code, says in ran.err, changed.current) == (3, True, before), ran.err
+
+
+def test_lists_are_filled_where_copies_take_all_candidates(changed: House) -> None:
+    copy = ARTICLES[SEED]
+    copies = [{**copy, "id": f"copy/{n:02}", "text": f"{copy['text']} Number {n}."} for n in range(40)]
+    changed.write_articles([*changed.articles, *copies])
+    assert changed.job().code == 0
+    listed = lists(changed)
+    told = {SEED, "again/a", *(one["id"] for one in copies)}
+    assert len(listed["copy/07"]) == TABLE and not told & set(listed["copy/07"])
+    assert {len(one) for one in listed.values()} == {TABLE}

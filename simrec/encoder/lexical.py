@@ -30,9 +30,9 @@ FORMAT = 2
 class Lexical:
     """TF-IDF with sublinear term frequency (Salton & Buckley 1988), its weights fixed when it was fitted.
 
-    idf is ln(texts / texts with the word), float32 [FEATURES]: a word that all texts have weighs
-    nothing, which serves for stop words of any language. `weight` is the share of the lexical cosine
-    in a score.
+    idf is the root of ln(texts / texts with the word), float32 [FEATURES]: in the product of two texts
+    it then counts once, as in BM25. A word that all texts have weighs nothing, which serves for stop
+    words of any language. `weight` is the share of the lexical cosine in a score.
     """
 
     def __init__(self, idf: np.ndarray, texts: int, weight: float) -> None:
@@ -50,7 +50,7 @@ class Lexical:
             total += 1
             if see:
                 see(found)
-        idf = np.log(max(total, 2) / np.maximum(counts, 1)).astype(np.float32)
+        idf = np.sqrt(np.log(max(total, 2) / np.maximum(counts, 1))).astype(np.float32)
         return cls(idf, total, weight)
 
     @classmethod

@@ -3,8 +3,8 @@
 DATA is a folder with bbc_articles, openblogs_articles, techblog_articles and news_articles as JSON lines under
 xz. For each set the lists of all articles are made with no rules, with each rule alone, and by default. Printed are
 same-category and same-account precision of the first ten, the share of lists that tell a story twice (or their
-article's own), the skewness of how many lists an article stands in, and the share of stories that stand in none. Of the BBC set, which
-says what its near-duplicates are, precision and recall are printed too.
+article's own), the skewness of how many lists an article stands in, and the share of stories that stand in none. Of
+the BBC set, which says what its near-duplicates are, precision and recall are printed too.
 """
 
 import sys

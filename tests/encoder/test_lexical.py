@@ -20,7 +20,10 @@ def oracle(left: str, right: str, texts: list[str]) -> float:
 
     def weigh(text: str) -> dict[str, float]:
         counts = Counter(words(text))
-        return {word: (1 + math.log(n)) * math.log(len(texts) / having.get(word, 1)) for word, n in counts.items()}
+        return {
+            word: (1 + math.log(n)) * math.sqrt(math.log(len(texts) / having.get(word, 1)))
+            for word, n in counts.items()
+        }
 
     a, b = weigh(left), weigh(right)
     norm = math.sqrt(sum(w * w for w in a.values()) * sum(w * w for w in b.values()))

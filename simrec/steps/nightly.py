@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+
 def ingest(workspace: Workspace, config: Config) -> Outcome:
     """Bring new and changed articles in from the sources, and take deleted ones out."""
     from simrec.articles import ingest as room

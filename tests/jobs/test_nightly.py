@@ -266,7 +266,8 @@ def test_a_night_of_changes_gives_the_tables_of_one_from_scratch(house: House) -
     house.configure("[ingest]\nsync = true\n")
     assert house.job().code == 0
     assert "2 new rows and 2 gone" in house.last_steps()["index"]["what"]
-    tables = ["similar_articles.parquet", "similar_accounts.parquet", "neighbours.parquet", "items.db"]
+    names = ("similar_articles", "similar_accounts", "duplicates", "account_evidence")
+    tables = [*(f"{name}.parquet" for name in names), "items.db"]
     followed = {name: (house.workspace / "releases" / house.current / name).read_bytes() for name in tables}
 
     shutil.rmtree(house.workspace / "releases")

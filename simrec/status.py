@@ -9,7 +9,7 @@ from simrec.articles.store import Store
 from simrec.workspace import Workspace
 
 RELEASES = ["release", "created_at", "articles", "accounts", "encoder", "current"]
-EVALUATION = ["suite", "measure", "questions", "scorer", "value", "interval", "simrec is ahead by", "p", "note"]
+EVALUATION = ["suite", "measure", "questions", "scorer", "value", "interval", "simrec is ahead by", "p", "remark"]
 
 
 def status(workspace: Workspace) -> dict[str, Any]:
@@ -89,5 +89,5 @@ def evaluation(suites: list[dict[str, Any]]) -> list[dict[str, Any]]:
             })  # fmt: skip
             first = {}
         if suite.get("skipped"):
-            rows.append({**dict.fromkeys(EVALUATION, ""), **first, "note": suite["skipped"]})
+            rows.append({**dict.fromkeys(EVALUATION, ""), **first, "remark": suite["skipped"]})
     return rows

@@ -20,10 +20,10 @@ from simrec.recommend.accounts import account_vectors
 from simrec.recommend.tables import read_articles, read_ids
 
 WORST, AT_RANDOM, SHOWN = 10, 10, 5  # sample seeds, and recommendations of each
-HUBS, REASONS, DUPLICATES = 10, 12, 20
+HUBS, REASONS, SHOWN_DUPLICATES = 10, 12, 20
 RANDOM_PAIRS = 2_000
 OF_AN_ACCOUNT = 200  # articles that say where an account lies on the map
-SIMILAR, ITEMS = "similar_articles.parquet", "items.db"
+SIMILAR, DUPLICATES, ITEMS = "similar_articles.parquet", "duplicates.parquet", "items.db"
 OWN = ("article", "rank", "similar", "score")  # columns of that table; whatever else it has is said of a pair
 NAMED = re.compile(r"'[^']*'|\"[^\"]*\"|\d[\d,.]*")
 ADVICE = re.compile(r"\s*\([^()]*\)")
@@ -67,7 +67,7 @@ def gather(made: Made, before: Path | None) -> tuple[dict[str, Any], dict[str, A
         "hubs": [{**hub, "lists": count} for hub, (_, count) in zip(shown, hubs, strict=True)],
         "stability": _stability(table, ids, before),
         "seeds": _seeds(made.folder, ids, lists.worst(table, WORST), drawn),
-        "duplicates": _duplicates(made.folder / "duplicates.parquet"),
+        "duplicates": _duplicates(made.folder, ids),
     }
     titles = [article["title"] for article in _shown(made.folder, drawn)]
     of_articles = _articles_map([articles[row] for row in drawn], titles, stored[drawn])
@@ -161,15 +161,20 @@ def _shown(folder: Path, rows: Sequence[int]) -> list[dict[str, Any]]:
     return found
 
 
-def _duplicates(path: Path) -> dict[str, Any] | None:
-    """Return how many rows the table of near-duplicates has, if the release has one, and the first of them."""
-    if not path.exists():
+def _duplicates(folder: Path, ids: Sequence[str]) -> dict[str, Any] | None:
+    """Return how many near-duplicates the release has, and titles of the first of them; None if it has no table."""
+    if not (folder / DUPLICATES).exists():
         return None
-    rows = parquet.read_table(path)
-    return {"rows": rows.num_rows, "columns": rows.column_names, "first": [
-        {name: round(value, 3) if isinstance(value, float) else str(value) for name, value in row.items()}
-        for row in rows.slice(0, DUPLICATES).to_pylist()
-    ]}  # fmt: skip
+    table = parquet.read_table(folder / DUPLICATES)
+    first = table.slice(0, SHOWN_DUPLICATES).to_pylist()
+    named = {name for row in first for name in row.values()}
+    rows = [row for row, article_id in enumerate(ids) if article_id in named]
+    title_of = {article["id"]: article["title"] for article in _shown(folder, rows)}
+    return {
+        "rows": table.num_rows,
+        "columns": table.column_names,
+        "first": [{column: title_of.get(value, str(value)) for column, value in row.items()} for row in first],
+    }
 
 
 def _articles_map(drawn: Sequence[Labels], titles: Sequence[str], stored: np.ndarray) -> dict[str, Any]:

@@ -91,6 +91,8 @@ def test_hostile_text_is_only_text(house: House) -> None:
     ran = house.job()
     assert ran.code == 0, ran.err
     seeds = report(house)
+    assert seeds["duplicates"]["rows"] >= 2, "their texts are all but the same"
+    assert EVIL[:100] in seeds["duplicates"]["first"][-1]["article"]
     seeds["seeds"][0] = {
         "id": "x",
         "title": EVIL,

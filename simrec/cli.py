@@ -160,15 +160,37 @@ def _cells(named: str) -> list[str]:
 
 
 @cli.command()
+@click.option("--beside", metavar="NAMES", default="", help="Baselines such as BM25,LSA,MiniLM; `all` but MiniLM.")
+@click.option("--against", metavar="RELEASE", default="", help="An older release to compare the current one with.")
+@click.option("--judgements", multiple=True, metavar="FILE", help="Graded pairs, links or TREC qrels to ask as well.")
 @_json
 @_step
-def evaluate(workspace: Path, config_path: Path | None, verbose: bool, as_json: bool) -> None:
-    """Measure the new release beside TF-IDF, and print the figures of the newest report."""
-    from simrec import status
+def evaluate(workspace: Path, config_path: Path | None, verbose: bool, as_json: bool, **asked: Any) -> None:
+    """Measure the new release, and print the newest report; with any of the options measure anew and keep nothing."""
+    from simrec import status, steps
 
     opened, config = Workspace.open(workspace), _config(config_path, verbose)
-    _run("evaluate", opened, config)
-    _print(status.EVALUATION, status.evaluation(opened), as_json)
+    if any(asked.values()):
+        suites = steps.beside(opened, config, _baselines(asked["beside"]), asked["judgements"], asked["against"])
+    else:
+        _run("evaluate", opened, config)
+        suites = status.suites(opened)
+    if as_json:
+        terminal.print_json(suites)
+    else:
+        _print(status.EVALUATION, status.evaluation(suites), as_json=False)
+
+
+def _baselines(named: str) -> list[str]:
+    from simrec.config import BASELINES
+
+    names = [name.strip() for name in named.split(",") if name.strip()]
+    if names == ["all"]:
+        return [name for name in BASELINES if name != "MiniLM"]
+    unknown = [name for name in names if name not in BASELINES]
+    if unknown:
+        raise click.UsageError(f"--beside {', '.join(unknown)}: the baselines are {', '.join(BASELINES)}")
+    return names
 
 
 @cli.command()
@@ -281,6 +303,22 @@ def releases(as_json: bool, workspace: Path) -> None:
     from simrec import status
 
     _print(status.RELEASES, status.releases(Workspace.open(workspace)), as_json)
+
+
+@cli.command()
+@click.option("--html", type=Path, metavar="PATH", help="Write the page there, with how long the steps took.")
+@click.option("--compare", nargs=2, metavar="BEFORE AFTER", help="Print the figures of two releases side by side.")
+@_json
+@_workspace
+def report(html: Path | None, compare: tuple[str, str] | None, as_json: bool, workspace: Path) -> None:
+    """Print where the report page of the current release is, write it elsewhere, or compare two releases."""
+    from simrec import reports
+
+    opened = Workspace.open(workspace)
+    if compare:
+        _print(reports.COMPARISON, reports.compare(opened, *compare), as_json)
+    else:
+        click.echo(reports.write_page(opened, html) if html else reports.page(opened))
 
 
 @cli.command()

@@ -5,7 +5,7 @@ import re
 import tomllib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 from msgspec import Meta, Struct
@@ -19,6 +19,10 @@ Positive = Annotated[float, Meta(gt=0)]
 NotNegative = Annotated[float, Meta(ge=0)]
 
 
+Baseline = Literal[
+    "random", "recent in category", "TF-IDF", "LSA", "BM25", "untrained encoder", "pretrained encoder", "MiniLM"
+]
+BASELINES: tuple[str, ...] = get_args(Baseline)
 SQLITE = "sqlite:///"  # begins the URL of a file
 STARTS = ("auto", "pretrained", "articles", "teacher")  # of training; anything else is an encoder's folder
 
@@ -175,9 +179,11 @@ class RulesConfig(Section, frozen=True):
 
 
 class EvaluateConfig(Section, frozen=True):
-    """How quality is measured, and how far it may fall."""
+    """How quality is measured, beside what, and how far it may fall."""
 
     sample: Annotated[int, Meta(ge=2)] = 1_000
+    baselines: tuple[Baseline, ...] = ("TF-IDF",)
+    judgements: tuple[str, ...] = ()
     max_quality_drop: Share = 0.05
 
 
@@ -311,6 +317,7 @@ def _resolve(config: Config, folder: Path) -> Config:
         config,
         ingest={"deletions": resolved(config.ingest.deletions)},
         monitor={"prometheus": resolved(config.monitor.prometheus)},
+        evaluate={"judgements": tuple(map(resolved, config.evaluate.judgements))},
         training={"start": start if start in STARTS else resolved(start)},
         pretraining={"teacher": resolved(pretraining.teacher), "lessons": resolved(pretraining.lessons)},
     )

@@ -13,7 +13,7 @@ from simrec.workspace import Workspace
 RELEASES = ["release", "created_at", "articles", "accounts", "encoder", "current"]
 RUNS = ["job", "started_at", "exit_code", "seconds", "cpu_seconds", "peak_mib", "error"]
 SHOWN = 5
-EVALUATION = ["suite", "measure", "questions", "simrec", "TF-IDF", "note"]
+EVALUATION = ["suite", "measure", "questions", "scorer", "value", "interval", "simrec is ahead by", "p", "remark"]
 
 
 def status(workspace: Workspace) -> dict[str, Any]:
@@ -106,11 +106,29 @@ def releases(workspace: Workspace) -> list[dict[str, Any]]:
     ]
 
 
-def evaluation(workspace: Workspace) -> list[dict[str, Any]]:
+def suites(workspace: Workspace) -> list[dict[str, Any]]:
     """Return the suites of the newest report: of the staged release if there is one, else of the current one."""
     found = sorted(workspace.staging.glob("*/report.json"))
     if not found:
         found = [release.Release.current(workspace).folder / "report.json"]
-    suites = json.loads(found[-1].read_bytes())["suites"]
-    blank = dict.fromkeys(EVALUATION, "")
-    return [{**blank, **suite, **suite.pop("values"), "note": suite.pop("skipped", "")} for suite in suites]
+    measured: list[dict[str, Any]] = json.loads(found[-1].read_bytes())["suites"]
+    return measured
+
+
+def evaluation(suites: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the suites as rows to print, one for each scorer; a suite is named in its first row only."""
+    rows = []
+    for suite in suites:
+        first = {"suite": suite["suite"], "measure": suite["measure"], "questions": suite["questions"]}
+        for who, value in suite["values"].items():
+            within, ahead = suite.get("intervals", {}).get(who), suite.get("ahead_of", {}).get(who)
+            rows.append({
+                **dict.fromkeys(EVALUATION, ""), **first, "scorer": who, "value": value,
+                "interval": f"{within[0]:.3f} to {within[1]:.3f}" if within else "",
+                "simrec is ahead by": "{value:+.3f} ({low:+.3f} to {high:+.3f})".format(**ahead) if ahead else "",
+                "p": f"{ahead['p']:.3f}" if ahead else "",
+            })  # fmt: skip
+            first = {}
+        if suite.get("skipped"):
+            rows.append({**dict.fromkeys(EVALUATION, ""), **first, "remark": suite["skipped"]})
+    return rows

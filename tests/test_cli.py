@@ -200,9 +200,17 @@ def test_status_and_releases_name_the_current_release(published: House) -> None:
 
 def test_evaluation_is_printed_beside_the_baseline(published: House) -> None:
     rows = {row["suite"]: row for row in published.step("evaluate", "--json").rows}
-    assert rows["split-half"]["simrec"] > 5 * 0.05  # 100 questions at random: MRR of about .05
-    assert 0 < rows["split-half"]["TF-IDF"] < 1
-    assert "only 0 held-out articles with a title" in rows["known-item"]["note"]
+    found = rows["split-half"]
+    assert found["values"]["simrec"] > 5 * 0.05  # 100 questions at random: MRR of about .05
+    assert 0 < found["values"]["TF-IDF"] < 1
+    low, high = found["intervals"]["simrec"]
+    assert low < found["values"]["simrec"] < high
+    lead = found["values"]["simrec"] - found["values"]["TF-IDF"]
+    assert found["ahead_of"]["TF-IDF"]["value"] == pytest.approx(lead, abs=2e-4)
+    assert "only 0 held-out articles with a title" in rows["known-item"]["skipped"]
+    table = published.step("evaluate").out
+    assert "simrec is ahead by" in table
+    assert f"{low:.3f} to {high:.3f}" in table
 
 
 def test_hostile_text_cannot_move_the_cursor(house: House) -> None:

@@ -234,11 +234,11 @@ class Store:
         query = "SELECT DISTINCT text_key FROM articles WHERE text_key >= ? ORDER BY text_key LIMIT ?"
         return [row[0] for row in self._db.execute(query, (start, most))]
 
-    def sample(self, most: int) -> list[tuple[bytes, str, str, str | None, str | None]]:
-        """Return (key, title, text, account, category) of the first different texts in order of the key."""
+    def sample(self, most: int) -> list[tuple[bytes, str, str, str | None, str | None, str | None, str]]:
+        """Return (key, title, text, account, category, published_at, tags) of the first texts in order of the key."""
         query = (
-            "SELECT t.key, t.title, t.text, min(a.account), min(a.category) FROM articles a JOIN texts t "
-            "ON t.key = a.text_key GROUP BY a.text_key ORDER BY a.text_key LIMIT ?"
+            "SELECT t.key, t.title, t.text, min(a.account), min(a.category), min(a.published_at), min(a.tags) "
+            "FROM articles a JOIN texts t ON t.key = a.text_key GROUP BY a.text_key ORDER BY a.text_key LIMIT ?"
         )
         return self._db.execute(query, (most,)).fetchall()
 

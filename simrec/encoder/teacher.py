@@ -24,13 +24,13 @@ def packaged() -> Path:
 class Teacher:
     """A sentence-transformers folder, never a name on a hub."""
 
-    def __init__(self, folder: Path) -> None:
-        """Open a folder; ConfigError if it is none."""
+    def __init__(self, folder: Path, longest: int = LONGEST) -> None:
+        """Open a folder, to read so many tokens of a text; ConfigError if it is none."""
         if not (folder / "modules.json").is_file():
             raise ConfigError(f"{folder}: no sentence-transformers folder (it has no modules.json)")
         self._folder = folder
         self._model = SentenceTransformer(str(folder), device="cpu", local_files_only=True)
-        self._model.max_seq_length = LONGEST
+        self._model.max_seq_length = longest
 
     @property
     def id(self) -> str:

@@ -1,18 +1,27 @@
-"""Baselines that every encoder has to be measured against."""
+"""Baselines that every encoder has to be measured against, on the same rows."""
 
+import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
+import bm25s
 import numpy as np
+from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.preprocessing import normalize
+
+from simrec.encoder.lexical import words
+from simrec.evaluate.scorers import RECENT, Scorer, Text, encoder_scorer
 
 WITHOUT_SPACES = re.compile(r"[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff]")
+LSA_DIM = 256
+
+logging.getLogger("bm25s").setLevel(logging.WARNING)  # it tells of every index it builds
 
 
 class TfIdf:
     """TF-IDF with sublinear term frequency (Salton & Buckley 1988), fitted on the corpus it is asked about."""
-
-    name = "TF-IDF"
 
     def __init__(self, texts: Sequence[str]) -> None:
         if _mostly_without_spaces(texts):  # words cannot be cut at spaces: pairs of characters do as well
@@ -21,10 +30,61 @@ class TfIdf:
             self._vectorizer = TfidfVectorizer(stop_words="english", sublinear_tf=True)
         self._vectorizer.fit([*texts, "placeholder"])  # a corpus of stop words alone is an error otherwise
 
-    def scores(self, left: Sequence[str], right: Sequence[str]) -> np.ndarray:
+    def scores(self, left: Sequence[Text], right: Sequence[Text]) -> np.ndarray:
         """Return cosines [left, right]; a text without a known word has cosine 0 to all."""
-        vectors = self._vectorizer.transform(left) @ self._vectorizer.transform(right).T
+        vectors = self.rows([text.text for text in left]) @ self.rows([text.text for text in right]).T
         return np.asarray(vectors.todense(), dtype=np.float32)
+
+    def rows(self, texts: Sequence[str]) -> Any:
+        """Return unit rows, sparse [texts, words]."""
+        return self._vectorizer.transform(texts)
+
+
+def lsa(tfidf: TfIdf, texts: Sequence[str]) -> Scorer:
+    """Return a scorer by latent semantic analysis (Deerwester et al. 1990), its axes learned from texts.
+
+    These have to be others than those that ask: a rare word that stands in both halves of a text is on
+    one axis because of that text, and would find it.
+    """
+    rows = tfidf.rows(texts)
+    axes = TruncatedSVD(max(1, min(LSA_DIM, min(rows.shape) - 1)), random_state=0).fit(rows)
+    return encoder_scorer(lambda asked: normalize(axes.transform(tfidf.rows(asked))))
+
+
+def bm25(left: Sequence[Text], right: Sequence[Text]) -> np.ndarray:
+    """Return Okapi BM25 (k1 1.5, b .75; Robertson & Zaragoza 2009) of questions for candidates, its corpus."""
+    index = bm25s.BM25(k1=1.5, b=0.75)
+    index.index([[*words(text.text)] or [""] for text in right], show_progress=False)
+    return np.stack([index.get_scores([*words(text.text)] or [" "]) for text in left])
+
+
+def chance(left: Sequence[Text], right: Sequence[Text]) -> np.ndarray:
+    """Return scores that know nothing."""
+    return np.random.default_rng(0).random((len(left), len(right)), dtype=np.float32)
+
+
+def recent(left: Sequence[Text], right: Sequence[Text]) -> np.ndarray:
+    """Return what a site without recommendations shows: the newest of the same category first, the others last."""
+    newer = np.argsort(np.argsort([text.published_at or "" for text in right], kind="stable"))
+    categories = np.array([text.category or "" for text in right])
+    own = np.array([text.category or "" for text in left])
+    return np.where((own[:, None] == categories) & (categories != ""), 1.0 + newer, 0.0)
+
+
+def simple(names: Iterable[str], corpus: Sequence[str], others: Sequence[str]) -> dict[str, Scorer]:
+    """Return the named baselines that need no encoder; `others` are texts of the corpus that do not ask.
+
+    TF-IDF knows how common a word is in the whole corpus, as it would in use, and as simrec does.
+    """
+    tfidf = TfIdf(corpus) if {"TF-IDF", "LSA"} & {*names} else None
+    made: dict[str, Callable[[], Scorer]] = {
+        "random": lambda: chance,
+        RECENT: lambda: recent,
+        "BM25": lambda: bm25,
+    }
+    if tfidf:
+        made |= {"TF-IDF": lambda: tfidf.scores, "LSA": lambda: lsa(tfidf, others)}
+    return {name: made[name]() for name in names if name in made}
 
 
 def _mostly_without_spaces(texts: Sequence[str]) -> bool:

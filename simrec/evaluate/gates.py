@@ -14,6 +14,10 @@ from simrec.errors import GateError
 
 ROUNDED = 1e-3  # a cosine may be beyond 1 by so much
 
+OURS, ENCODER = "simrec", "encoder alone"
+BLIND = 2  # times the MRR of chance; below it nothing was understood
+FEWEST_CANDIDATES = 100  # below which chance finds something too
+
 
 @dataclass(frozen=True)
 class Candidate:
@@ -40,7 +44,7 @@ class Candidate:
 
 def check(new: Candidate, last: Candidate | None, config: Config) -> None:
     """Raise GateError with every reason to refuse the release; `last` is the current one."""
-    reasons = [*_recall(new, config), *_tables(new, config), *_numbers(new)]
+    reasons = [*_recall(new, config), *_tables(new, config), *_numbers(new), *_blind(new)]
     if last:
         reasons += [*_size(new, last, config), *_quality(new, last, config)]
     if reasons:
@@ -78,12 +82,30 @@ def _size(new: Candidate, last: Candidate, config: Config) -> Iterator[str]:
         )
 
 
-def _quality(new: Candidate, last: Candidate, config: Config) -> Iterator[str]:
-    before = {(s["suite"], s["measure"]): s["values"].get("simrec") for s in last.report["suites"]}
+def _blind(new: Candidate) -> Iterator[str]:
+    """Name the suites that the encoder answers as if it had not read the texts."""
     for suite in new.report["suites"]:
-        value, old = suite["values"].get("simrec"), before.get((suite["suite"], suite["measure"]))
-        if value is not None and old is not None and value < old - config.evaluate.max_quality_drop:
-            yield (
-                f"{suite['suite']} {suite['measure']} fell from {old:.3f} to {value:.3f}, more than "
-                f"evaluate.max_quality_drop = {config.evaluate.max_quality_drop}"
-            )
+        value = suite["values"].get(ENCODER, suite["values"].get(OURS))
+        if suite["measure"] == "MRR" and value is not None and suite.get("candidates", 0) >= FEWEST_CANDIDATES:
+            chance = sum(1 / rank for rank in range(1, suite["candidates"] + 1)) / suite["candidates"]
+            if value < BLIND * chance:
+                yield (
+                    f"{suite['suite']} MRR of the encoder is {value:.3f}, and chance is {chance:.3f}: it is broken, "
+                    "or is not of these articles; train another one"
+                )
+
+
+def _quality(new: Candidate, last: Candidate, config: Config) -> Iterator[str]:
+    """Name the figures that fell: of the whole, and of the encoder, whose fall words can hide."""
+    before = {
+        (s["suite"], s["measure"], who): value for s in last.report["suites"] for who, value in s["values"].items()
+    }
+    for suite in new.report["suites"]:
+        for who, value in suite["values"].items():
+            old = before.get((suite["suite"], suite["measure"], who))
+            if who in (OURS, ENCODER) and old is not None and value < old - config.evaluate.max_quality_drop:
+                of_whom = "" if who == OURS else f" of the {who}"
+                yield (
+                    f"{suite['suite']} {suite['measure']}{of_whom} fell from {old:.3f} to {value:.3f}, more than "
+                    f"evaluate.max_quality_drop = {config.evaluate.max_quality_drop}"
+                )

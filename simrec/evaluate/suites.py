@@ -1,15 +1,18 @@
 """Suites: questions with known answers that a corpus holds itself, without anybody labelling it."""
 
+import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from simrec.encoder.lexical import Lexical, Terms
-from simrec.evaluate.metrics import precision, reciprocal_rank
+from simrec.articles.article import encoded_text
+from simrec.encoder.lexical import Lexical
+from simrec.evaluate import intervals, metrics
+from simrec.evaluate.scorers import RECENT, Scorer, Text, joint_scorer
 
 SHORTEST_TEXT = 80  # characters; half of less is no text to find
 FEWEST = 20  # questions below which a figure says nothing
@@ -18,8 +21,7 @@ K = 10
 WEIGHTS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)  # lexical shares that are tried
 WEIGHT = 0.5  # where nothing can be asked
 MIDDLE = re.compile(r"\s")
-
-Scorer = Callable[[Sequence[str], Sequence[str]], np.ndarray]
+OURS = "simrec"  # the scorer that the others stand beside
 
 
 class Sampled(NamedTuple):
@@ -30,22 +32,62 @@ class Sampled(NamedTuple):
     text: str
     account: str | None
     category: str | None
+    published_at: str | None = None
+    tags: tuple[str, ...] = ()
+
+    @property
+    def encoded(self) -> str:
+        return encoded_text(self.title, self.text)
+
+    def asks(self, text: str) -> Text:
+        return Text(text, self.category, self.published_at)
 
 
 @dataclass(frozen=True)
 class Result:
-    """What one suite measured for each scorer, or why it could not be measured."""
+    """What one suite measured for each scorer, question by question, or why it could not be measured."""
 
     suite: str
     measure: str
     questions: int
-    values: dict[str, float]
+    scored: dict[str, np.ndarray] = field(default_factory=dict)  # [questions, ...] of each scorer
     skipped: str = ""
+    candidates: int = 0
+    statistic: intervals.Statistic = metrics.mean
+
+    @property
+    def values(self) -> dict[str, float]:
+        return {who: float(self.statistic(scored[None])[0]) for who, scored in self.scored.items()}
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return what the report keeps, rounded to four places: values, intervals, and how far OURS is ahead."""
+        others = self.scored.keys() - {OURS} if OURS in self.scored else set()
+        compared = {
+            who: intervals.difference(self.scored[OURS], scored, self.statistic)
+            for who, scored in self.scored.items()
+            if who in others
+        }
+        within = {who: intervals.interval(scored, self.statistic) for who, scored in self.scored.items()}
+        return {
+            "suite": self.suite,
+            "measure": self.measure,
+            "questions": self.questions,
+            "candidates": self.candidates,
+            **({"skipped": self.skipped} if self.skipped else {}),
+            "values": {who: round(value, 4) for who, value in self.values.items()},
+            "intervals": {who: [round(end, 4) for end in ends] for who, ends in within.items()},
+            "ahead_of": {
+                who: {key: round(value, 4) for key, value in found._asdict().items()} for who, found in compared.items()
+            },
+        }
 
 
-def sample(rows: Iterable[tuple[bytes, str, str, str | None, str | None]], boundary: bytes) -> list[Sampled]:
-    """Return sampled articles from (key of the text, title, text, account, category); keys below the boundary ask."""
-    return [Sampled(key < boundary, title, text, account, category) for key, title, text, account, category in rows]
+def sample(rows: Iterable[tuple[Any, ...]], boundary: bytes) -> list[Sampled]:
+    """Return sampled articles from the store's rows; those whose key is below the boundary ask."""
+    return [
+        Sampled(key < boundary, title, text, account, category, day, tuple(json.loads(tags)))
+        for key, title, text, account, category, day, tags in rows
+    ]
 
 
 def run(sample: Sequence[Sampled], scorers: dict[str, Scorer]) -> list[Result]:
@@ -59,20 +101,21 @@ def run(sample: Sequence[Sampled], scorers: dict[str, Scorer]) -> list[Result]:
         _known_item(sample, scorers),
         _same_label(sample, scorers, "category"),
         _same_label(sample, scorers, "account"),
+        _shared_tag(sample, scorers),
     ]
 
 
 def _halves(sample: Sequence[Sampled], scorers: dict[str, Scorer]) -> Result:
     """Let the first half of each text find its second half among all second halves."""
     long = [article for article in sample if len(article.text) >= SHORTEST_TEXT]
-    pairs = [halves(article.text) for article in long]
+    pairs = [tuple(map(article.asks, halves(article.text))) for article in long]
     return _paired("split-half", _asking(long), pairs, scorers, f"texts of at least {SHORTEST_TEXT} characters")
 
 
 def _known_item(sample: Sequence[Sampled], scorers: dict[str, Scorer]) -> Result:
     """Let each title find its text among all texts, which are compared without their titles."""
     titled = [article for article in sample if article.title and article.text]
-    pairs = [(article.title, article.text) for article in titled]
+    pairs = [(article.asks(article.title), article.asks(article.text)) for article in titled]
     return _paired("known-item", _asking(titled), pairs, scorers, "articles with a title and a text")
 
 
@@ -80,29 +123,56 @@ def _asking(sample: Sequence[Sampled]) -> int:
     return sum(article.held_out for article in sample)
 
 
-def _paired(name: str, asking: int, pairs: list[tuple[str, str]], scorers: dict[str, Scorer], of_what: str) -> Result:
+def _paired(
+    name: str, asking: int, pairs: Sequence[tuple[Text, ...]], scorers: dict[str, Scorer], of_what: str
+) -> Result:
     """Let the first `asking` left texts find their right ones among all right ones."""
     if asking < FEWEST:
-        return Result(name, "MRR", asking, {}, f"only {asking} held-out {of_what}, of {FEWEST} needed")
+        return Result(name, "MRR", asking, skipped=f"only {asking} held-out {of_what}, of {FEWEST} needed")
     left, right = zip(*pairs, strict=True)
-    values = {who: reciprocal_rank(scores(left[:asking], right)) for who, scores in scorers.items()}
-    return Result(name, "MRR", asking, values)
+    scored = {who: metrics.reciprocal_ranks(scores(left[:asking], right)) for who, scores in scorers.items()}
+    return Result(name, "MRR", asking, scored, candidates=len(right))
 
 
 def _same_label(sample: Sequence[Sampled], scorers: dict[str, Scorer], field: str) -> Result:
     """Let each text find others of its label among all labelled texts."""
-    name, measure = f"same {field}", f"P@{K}"
     counts = Counter(getattr(article, field) for article in sample)
     del counts[None]
     labelled = [article for article in sample if counts[getattr(article, field)] >= FEWEST_OF_LABEL]
     labels = [getattr(article, field) for article in labelled]
-    texts = [article.text or article.title for article in labelled]
-    asking = _asking(labelled)
-    if asking < FEWEST or len(set(labels)) < 2:
-        why = f"only {asking} held-out articles share a {field} with others, of {len(set(labels))} different ones"
-        return Result(name, measure, asking, {}, why)
-    values = {who: precision(scores(texts[:asking], texts), labels, K) for who, scores in scorers.items()}
-    return Result(name, measure, asking, values)
+    asking, different = _asking(labelled), len(set(labels))
+    why = f"only {asking} held-out articles share a {field} with others, of {different} different ones"
+    told = {RECENT} if field == "category" else set()  # who is told the answer is not asked
+    scorers = {who: scores for who, scores in scorers.items() if who not in told}
+    enough = asking >= FEWEST and different > 1
+    return _relevant(f"same {field}", labelled, metrics.same(labels, asking), scorers, "" if enough else why)
+
+
+def _shared_tag(sample: Sequence[Sampled], scorers: dict[str, Scorer]) -> Result:
+    """Let each text find others that share a tag with it among all tagged texts."""
+    counts = Counter(tag for article in sample for tag in set(article.tags))
+    tagged = [article for article in sample if any(counts[tag] >= FEWEST_OF_LABEL for tag in article.tags)]
+    column = {tag: number for number, tag in enumerate(counts)}
+    marks = np.zeros((len(tagged), len(column)), np.float32)
+    for row, article in enumerate(tagged):
+        marks[row, [column[tag] for tag in article.tags]] = 1
+    asking = _asking(tagged)
+    relevant = marks[:asking] @ marks.T > 0
+    blind = asking < FEWEST or bool(relevant.all())
+    why = f"only {asking} held-out articles share a tag with others, of {len(counts)} different ones" if blind else ""
+    return _relevant("shared tag", tagged, relevant, scorers, why)
+
+
+def _relevant(
+    name: str, articles: Sequence[Sampled], relevant: np.ndarray, scorers: dict[str, Scorer], why_not: str
+) -> Result:
+    """Let the first articles find those relevant to them, bool [questions, articles]."""
+    measure, asking = f"P@{K}", len(relevant)
+    if why_not:
+        return Result(name, measure, asking, skipped=why_not)
+    texts = [article.asks(article.text or article.title) for article in articles]
+    scored = {who: metrics.precisions(scores(texts[:asking], texts), relevant, K) for who, scores in scorers.items()}
+    return Result(name, measure, asking, scored, candidates=len(texts))
 
 
 def halves(text: str) -> tuple[str, str]:
@@ -113,35 +183,6 @@ def halves(text: str) -> tuple[str, str]:
     return text[:cut], text[cut:].lstrip()
 
 
-def encoder_scorer(encode: Callable[[Sequence[str]], np.ndarray]) -> Scorer:
-    """Return a scorer by cosine of encoded texts, which encodes each text once for all suites."""
-    known: dict[str, np.ndarray] = {}
-
-    def vectors(texts: Sequence[str]) -> np.ndarray:
-        new = [text for text in dict.fromkeys(texts) if text not in known]
-        known.update(zip(new, encode(new) if new else (), strict=True))
-        return np.stack([known[text] for text in texts])
-
-    return lambda left, right: vectors(left) @ vectors(right).T
-
-
-def joint_scorer(scorer: Scorer, lexical: Lexical, weight: float) -> Scorer:
-    """Return a scorer whose score is the cosine of two vectors side by side, the lexical one with that share."""
-    known: dict[str, np.ndarray] = {}
-
-    def terms(texts: Sequence[str]) -> np.ndarray:
-        new = [text for text in dict.fromkeys(texts) if text not in known]
-        known.update(zip(new, lexical.terms(new), strict=True))
-        return np.stack([known[text] for text in texts])
-
-    def scores(left: Sequence[str], right: Sequence[str]) -> np.ndarray:
-        cosines = scorer(left, right)
-        all_right = np.broadcast_to(np.arange(len(right)), cosines.shape)
-        return Terms(terms(right)).joint(cosines, terms(left), all_right, weight)
-
-    return scores
-
-
 def best_weight(sample: Sequence[Sampled], scorer: Scorer, lexical: Lexical) -> float:
     """Return the lexical share with which held-out titles and halves find their texts best, nothing being labelled.
 
@@ -150,7 +191,7 @@ def best_weight(sample: Sequence[Sampled], scorer: Scorer, lexical: Lexical) -> 
     """
     scorers = {str(weight): joint_scorer(scorer, lexical, weight) for weight in WEIGHTS}
     results = [_halves(sample, scorers), _known_item(sample, scorers)]
-    measured = [result.values for result in results if result.values]
+    measured = [result.values for result in results if result.scored]
     if not measured:
         return WEIGHT
     means = [float(np.mean([values[who] for values in measured])) for who in scorers]
@@ -163,20 +204,6 @@ def as_sentence(results: Sequence[Result]) -> str:
     measured = (
         f"{result.suite} {result.measure} " + " ".join(f"{who} {value:.3f}" for who, value in result.values.items())
         for result in results
-        if result.values
+        if result.scored
     )
     return "; ".join(measured) or "the corpus is too small to measure anything"
-
-
-def as_json(results: Sequence[Result]) -> list[dict[str, Any]]:
-    """Return results as the report keeps them, values rounded to four places."""
-    return [
-        {
-            "suite": result.suite,
-            "measure": result.measure,
-            "questions": result.questions,
-            **({"skipped": result.skipped} if result.skipped else {}),
-            "values": {who: round(value, 4) for who, value in result.values.items()},
-        }
-        for result in results
-    ]

@@ -1,9 +1,10 @@
 """Writes the release's SQLite file: metadata and what is similar to what, for point look-ups."""
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -139,5 +140,13 @@ def _pair(evidence: np.ndarray) -> np.ndarray:
 
 def read_ids(path: Path) -> list[str]:
     """Return the ids of the articles of a release, in order of their rows."""
+    return [str(article_id) for (article_id,) in read_articles(path, "id")]
+
+
+def read_articles(path: Path, columns: str, rows: Sequence[int] | None = None) -> list[tuple[Any, ...]]:
+    """Return columns of the articles of a release, in order of their rows; or of some rows, as these are ordered."""
     with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True)) as db:
-        return [article_id for (article_id,) in db.execute("SELECT id FROM articles ORDER BY row")]
+        if rows is None:
+            return db.execute(f"SELECT {columns} FROM articles ORDER BY row").fetchall()
+        query = f"SELECT {columns} FROM articles WHERE row = ?"
+        return [db.execute(query, (row,)).fetchone() for row in rows]

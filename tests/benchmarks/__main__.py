@@ -78,7 +78,10 @@ def quality(workspace: Path, folder: Path) -> None:
     out = subprocess.run([*command, "--json"], check=True, capture_output=True, text=True, cwd=ROOT).stdout
     print("\n| suite | measure | questions | simrec | TF-IDF |\n|---|---|---|---|---|")
     for row in map(json.loads, out.splitlines()):
-        values = (f"{row['simrec']:.3f} | {row['TF-IDF']:.3f}") if row["simrec"] != "" else f"{row['note']} | "
+        found = row["values"]
+        values = (
+            f"{found['simrec']:.3f} | {found['TF-IDF']:.3f}" if "TF-IDF" in found else f"{row.get('skipped', '')} | "
+        )
         print(f"| {row['suite']} | {row['measure']} | {row['questions']} | {values} |")
 
 

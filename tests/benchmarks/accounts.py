@@ -16,7 +16,7 @@ from simrec.articles.article import encoded_text
 from simrec.encoder.begin import PRETRAINED
 from simrec.encoder.lexical import Lexical, Terms
 from simrec.encoder.runtime import Encoder
-from simrec.evaluate.metrics import reciprocal_rank
+from simrec.evaluate.metrics import reciprocal_ranks
 from simrec.recommend.accounts import WORDS_SHARE, account_terms, account_vectors
 from tests.benchmarks.encoder import cores, rows
 from tests.benchmarks.machine import print_machine
@@ -32,7 +32,7 @@ def main(data: Path) -> None:
         texts, owners = drawn(data, name)
         vectors = Encoder(PRETRAINED, threads=cores()).encode(texts)
         scored = [simrec(texts, vectors, owners), *baselines(texts, vectors, owners)]
-        measured = [reciprocal_rank(scores) for scores in scored]
+        measured = [reciprocal_ranks(scores).mean() for scores in scored]
         values = " | ".join(f"{value:.3f}" for value in measured)
         print(f"| {name} | {len(set(owners)) // 2} | {values} |", flush=True)
 

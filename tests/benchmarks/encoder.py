@@ -24,7 +24,7 @@ import numpy as np
 from simrec.encoder.begin import PRETRAINED
 from simrec.encoder.folder import newest
 from simrec.encoder.runtime import Encoder
-from simrec.evaluate.metrics import precision, reciprocal_rank
+from simrec.evaluate.metrics import precisions, reciprocal_ranks, same
 from tests.benchmarks.machine import ROOT, cpu_seconds, print_machine
 
 Rows = list[dict[str, Any]]
@@ -90,7 +90,10 @@ def article_sets(data: Path, encode: Encode) -> list[float]:
     bbc = rows(data, "bbc_articles")
     vectors = {id(one): encode([row["text"] for row in one]) for one in (blogs, bbc, news)}
     topics = [topic_precision(vectors[id(one)], one) for one in (blogs, bbc, news)]
-    titles = [reciprocal_rank(encode([row["title"] for row in one]) @ vectors[id(one)].T) for one in (blogs, news)]
+    titles = [
+        float(reciprocal_ranks(encode([row["title"] for row in one]) @ vectors[id(one)].T).mean())
+        for one in (blogs, news)
+    ]
     return topics + titles
 
 
@@ -103,7 +106,8 @@ def topic_precision(vectors: np.ndarray, articles: Rows) -> float:
     """Return P@10 among the articles that have a category."""
     kept = [n for n, row in enumerate(articles) if row.get("category")]
     found = vectors[kept]
-    return precision(found @ found.T, [articles[n]["category"] for n in kept], K)
+    labels = [articles[n]["category"] for n in kept]
+    return float(precisions(found @ found.T, same(labels, len(labels)), K).mean())
 
 
 def speed(data: Path) -> None:

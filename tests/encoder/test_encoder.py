@@ -11,7 +11,7 @@ from simrec.encoder import folder as encoder_folder
 from simrec.encoder.runtime import Encoder, _windows
 from simrec.encoder.token_vectors import token_vectors
 from simrec.encoder.tokenizer import token_ids, train_tokenizer
-from simrec.evaluate.metrics import reciprocal_rank
+from simrec.evaluate.metrics import reciprocal_ranks
 from simrec.evaluate.suites import halves
 from tests.conftest import House, speeches
 
@@ -104,7 +104,7 @@ def counts(articles: list[list[int]], size: int) -> np.ndarray:
 
 def mrr(left: np.ndarray, right: np.ndarray) -> float:
     unit = [side / np.linalg.norm(side, axis=1, keepdims=True) for side in (left, right)]
-    return reciprocal_rank(unit[0] @ unit[1].T)
+    return float(reciprocal_ranks(unit[0] @ unit[1].T).mean())
 
 
 def test_the_id_follows_the_content(tmp_path) -> None:

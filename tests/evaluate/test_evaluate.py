@@ -1,33 +1,42 @@
-"""Metrics and suites on data whose answer is known by construction."""
+"""Suites and gates on data whose answer is known by construction."""
+
+import re
+from typing import Any
 
 import numpy as np
 import pytest
 from sklearn.metrics import label_ranking_average_precision_score
+from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
+from tokenizers.pre_tokenizers import Whitespace
 
 from simrec.config import Config
+from simrec.encoder.begin import PRETRAINED
 from simrec.encoder.lexical import Lexical
+from simrec.encoder.runtime import Encoder
 from simrec.errors import GateError
 from simrec.evaluate import gates, suites
 from simrec.evaluate.baselines import TfIdf
-from simrec.evaluate.metrics import precision, reciprocal_rank
+from simrec.evaluate.metrics import precisions, reciprocal_ranks, same
+from simrec.evaluate.scorers import Text, encoder_scorer, joint_scorer
 from tests.conftest import speeches
 
 
 def test_reciprocal_rank_is_scikit_learns_with_one_right_answer() -> None:
     scores = np.random.default_rng(0).normal(size=(50, 50))
-    assert reciprocal_rank(scores) == pytest.approx(label_ranking_average_precision_score(np.eye(50), scores))
+    assert reciprocal_ranks(scores).mean() == pytest.approx(label_ranking_average_precision_score(np.eye(50), scores))
 
 
 def test_ties_earn_nothing() -> None:
-    assert reciprocal_rank(np.ones((10, 10))) == pytest.approx(0.1)
-    assert reciprocal_rank(np.eye(10)) == 1
+    assert reciprocal_ranks(np.ones((10, 10))).mean() == pytest.approx(0.1)
+    assert reciprocal_ranks(np.eye(10)).mean() == 1
 
 
 def test_precision_by_hand() -> None:
     scores = np.array([[1, 0.9, 0.1, 0.2], [0.9, 1, 0.3, 0.2], [0.1, 0.3, 1, 0.8], [0.2, 0.2, 0.8, 1]])
-    assert precision(scores, ["a", "a", "b", "b"], 1) == 1
-    assert precision(scores, ["a", "b", "b", "a"], 1) == 0
-    assert precision(scores, ["a", "a", "b", "b"], 3) == pytest.approx(1 / 3)
+    assert precisions(scores, same(["a", "a", "b", "b"], 4), 1).mean() == 1
+    assert precisions(scores, same(["a", "b", "b", "a"], 4), 1).mean() == 0
+    assert precisions(scores, same(["a", "a", "b", "b"], 4), 3).mean() == pytest.approx(1 / 3)
 
 
 def sample(count: int = 60) -> list[suites.Sampled]:
@@ -79,15 +88,16 @@ def test_halves_hold_the_whole_text(text: str) -> None:
 
 def test_tfidf_finds_chinese_halves() -> None:
     texts = [f"{a}和{b}的关系很复杂，{a}喜欢{b}。" for a in "猫狗鸟鱼马" for b in "水火木金土"]
-    assert reciprocal_rank(TfIdf(texts).scores(texts, texts)) == 1
+    asked = [Text(text) for text in texts]
+    assert reciprocal_ranks(TfIdf(texts).scores(asked, asked)).mean() == 1
 
 
 def test_tfidf_survives_texts_without_words() -> None:
-    assert TfIdf(["the", "...", ""]).scores(["the"], ["", "x"]).tolist() == [[0, 0]]
+    assert TfIdf(["the", "...", ""]).scores([Text("the")], [Text(""), Text("x")]).tolist() == [[0, 0]]
 
 
 def candidate(value: float, recall: float = 1.0, articles: int = 100, **tables: float) -> gates.Candidate:
-    suites = [{"suite": "s", "measure": "MRR", "values": {"simrec": value}}]
+    suites = [{"suite": "s", "measure": "MRR", "candidates": 20, "values": {"simrec": value}}]
     return gates.Candidate({"index": {"recall": recall}, "suites": suites}, articles, **tables)
 
 
@@ -129,7 +139,7 @@ def test_only_held_out_articles_ask_and_all_are_candidates() -> None:
 
     def scorer(left, right):
         shapes.append((len(left), len(right)))
-        assert left[0] in {
+        assert left[0].text in {
             text for article in asking for text in (article.title, article.text, *suites.halves(article.text))
         }
         return np.eye(len(left), len(right))
@@ -138,5 +148,88 @@ def test_only_held_out_articles_ask_and_all_are_candidates() -> None:
     asking = [article for article in mixed if article.held_out]
     results = suites.run(mixed, {"eye": scorer})
     assert set(shapes) == {(30, 90)}
-    assert {result.questions for result in results} == {30}
+    assert {result.questions for result in results if result.scored} == {30}
     assert results[0].values == {"eye": 1.0}
+
+
+def tagged(count: int) -> list[suites.Sampled]:
+    names = ("war", "peace", "money", "land")
+    return [one._replace(tags=(names[n % 4], names[n // 4 % 4])) for n, one in enumerate(sample(count))]
+
+
+def test_a_shared_tag_is_one_of_several() -> None:
+    articles = tagged(60)
+    place = {article.text: number for number, article in enumerate(articles)}
+
+    def by_tag(left: list[Text], right: list[Text]) -> np.ndarray:
+        tags = [[set(articles[place[one.text]].tags) for one in side] for side in (left, right)]
+        return np.array([[len(own & other) for other in tags[1]] for own in tags[0]])
+
+    result = suites._shared_tag(articles, {"by tag": by_tag, "blind": lambda a, b: np.zeros((len(a), len(b)))})
+    assert (result.measure, result.questions) == ("P@10", 60)
+    assert result.values["by tag"] == 1
+    shared = np.array([[bool(set(a.tags) & set(b.tags)) for b in articles if b is not a] for a in articles])
+    assert result.values["blind"] == pytest.approx(shared[:, :10].mean(), abs=1e-9)
+
+
+def test_who_is_told_the_category_is_not_asked_for_it() -> None:
+    results = suites.run(sample(100), {"recent in category": lambda a, b: np.zeros((len(a), len(b)))})
+    scored = {result.suite: set(result.scored) for result in results}
+    assert scored["same category"] == set()
+    assert scored["same account"] == {"recent in category"}
+
+
+@pytest.mark.parametrize("count", [0, 10])
+def test_a_handful_of_articles_is_no_error(count: int) -> None:
+    results = suites.run(sample(count), {"simrec": lambda a, b: np.zeros((len(a), len(b)))})
+    assert len(results) == 5
+    assert all(result.skipped and result.as_dict()["values"] == {} for result in results)
+
+
+# Broken encoders: each has to be refused, whatever the words beside it find.
+
+
+def measured(encode: Any) -> dict:
+    """The report of an encoder on a hundred speeches, beside words that have half the score."""
+    articles = [suites.Sampled(True, "", s["text"], s["account"], s["category"]) for s in speeches()[:120]]
+    neural = encoder_scorer(encode)
+    lexical = Lexical.fit([article.text for article in articles])
+    scorers = {"simrec": joint_scorer(neural, lexical, 0.5), "encoder alone": neural}
+    results = suites.run(articles, scorers)
+    return {"index": {"recall": 1.0}, "suites": [result.as_dict() for result in results]}
+
+
+@pytest.fixture(scope="module")
+def good() -> dict:
+    report = measured(Encoder(PRETRAINED).encode)
+    gates.check(report, None, Config())
+    gates.check(report, report, Config())
+    return report
+
+
+def shuffled(texts: list[str]) -> np.ndarray:
+    chance = np.random.default_rng(len(texts[0]))  # not the same order for both halves
+    return chance.permutation(Encoder(PRETRAINED).encode(texts))
+
+
+def all_equal(texts: list[str]) -> np.ndarray:
+    return np.tile(Encoder(PRETRAINED).encode(["the"]), (len(texts), 1))
+
+
+@pytest.mark.parametrize("broken", [shuffled, all_equal])
+def test_an_encoder_that_reads_nothing_is_refused_even_for_a_first_release(good: dict, broken: Any) -> None:
+    report = measured(broken)
+    with pytest.raises(GateError, match=r"split-half MRR of the encoder is 0\.\d+, and chance is 0\.045"):
+        gates.check(report, None, Config())
+    with pytest.raises(GateError, match="split-half MRR of the encoder alone fell from"):
+        gates.check(report, good, Config())
+
+
+def test_an_encoder_with_another_tokenizer_is_refused(good: dict) -> None:
+    encoder = Encoder(PRETRAINED)
+    words = sorted({word for speech in speeches() for word in re.findall(r"\w+|[^\w\s]+", speech["text"])})
+    other = Tokenizer(WordLevel({"[PAD]": 0, "[UNK]": 1} | {w: n for n, w in enumerate(words, 2)}, unk_token="[UNK]"))
+    other.pre_tokenizer = Whitespace()
+    encoder._tokenizer = other
+    with pytest.raises(GateError, match="split-half MRR of the encoder alone fell from"):
+        gates.check(measured(encoder.encode), good, Config())

@@ -1,0 +1,84 @@
+"""Halves of accounts: does an account find itself, when its articles are dealt into two."""
+
+import hashlib
+from collections.abc import Sequence
+
+import numpy as np
+from scipy import sparse
+
+from simrec.encoder.lexical import NUMBERS, Terms, unpack
+from simrec.evaluate.metrics import reciprocal_ranks
+from simrec.evaluate.suites import FEWEST, OURS, Result
+from simrec.index.vectors import unit
+from simrec.recommend.accounts import WORDS_SHARE, account_terms, account_vectors
+
+FEWEST_ARTICLES, MOST_ARTICLES = 10, 200  # of an account
+MOST_ACCOUNTS = 500
+
+
+def run(ids: Sequence[str], accounts: Sequence[str | None], vectors: np.ndarray, terms: np.ndarray | None) -> Result:
+    """Let one half of each account's articles find the other half among those of all accounts.
+
+    ids, accounts, vectors [articles, dim] and terms [articles, TERMS] are those stored in the release, scored as
+    `simrec accounts` scores; beside them stand the plain mean of the embeddings and the sum of TF-IDF.
+    """
+    rows, owners = deal(ids, accounts)
+    count = len(set(owners)) // 2
+    if count < FEWEST:
+        why = f"only {count} accounts with at least {FEWEST_ARTICLES} articles, of {FEWEST} needed"
+        return Result("split-half accounts", "MRR", count, skipped=why)
+    own = unit(np.asarray(vectors[rows]))
+    names, matrix = account_vectors(own, owners)
+    row_of = {owner: row for row, owner in enumerate(names)}
+    owner_rows = np.array([row_of[owner] for owner in owners])
+    near = matrix[:count] @ matrix[count:].T
+    means = _sums(sparse.csr_matrix(own), owner_rows, 2 * count)
+    scores = {OURS: near, "mean of embeddings": (means[:count] @ means[count:].T).toarray()}
+    if terms is not None:
+        scores[OURS] = _joint(near, account_terms(terms[rows], owner_rows, 2 * count))
+        words = _sums(_matrix(terms[rows]), owner_rows, 2 * count)
+        scores["TF-IDF"] = (words[:count] @ words[count:].T).toarray()
+    scored = {who: reciprocal_ranks(found) for who, found in scores.items()}
+    return Result("split-half accounts", "MRR", count, scored, candidates=count)
+
+
+def deal(ids: Sequence[str], accounts: Sequence[str | None]) -> tuple[np.ndarray, list[str]]:
+    """Return rows, and of each the half it belongs to: "0 name" or "1 name", so that first halves sort first.
+
+    Articles are dealt in the order of a hash of their ids, and accounts drawn by one of their names.
+    """
+    of_account: dict[str, list[int]] = {}
+    for row, account in enumerate(accounts):
+        if account is not None:
+            of_account.setdefault(account, []).append(row)
+    large = [account for account, rows in of_account.items() if len(rows) >= FEWEST_ARTICLES]
+    rows, owners = [], []
+    for account in sorted(large, key=_hash)[:MOST_ACCOUNTS]:
+        dealt = sorted(of_account[account], key=lambda row: _hash(ids[row]))[:MOST_ARTICLES]
+        rows += dealt
+        owners += [f"{place % 2} {account}" for place in range(len(dealt))]
+    return np.array(rows, np.int64), owners
+
+
+def _joint(near: np.ndarray, terms: np.ndarray) -> np.ndarray:
+    others = np.broadcast_to(np.arange(len(near)), near.shape)
+    return Terms(terms[len(near) :]).joint(near, terms[: len(near)], others, WORDS_SHARE)
+
+
+def _matrix(terms: np.ndarray) -> sparse.csr_matrix:
+    numbers, weights = unpack(terms)
+    weights /= np.maximum(np.linalg.norm(weights, axis=1, keepdims=True), 1)
+    rows = np.repeat(np.arange(len(terms)), numbers.shape[1])
+    return sparse.csr_matrix((weights.ravel(), (rows, numbers.ravel())), (len(terms), NUMBERS))
+
+
+def _sums(articles: sparse.csr_matrix, owners: np.ndarray, count: int) -> sparse.csr_matrix:
+    """Return the unit sum of each owner's rows."""
+    deals = sparse.csr_matrix((np.ones(len(owners)), (owners, np.arange(len(owners)))), (count, len(owners)))
+    sums = deals @ articles
+    lengths = np.sqrt(np.asarray(sums.multiply(sums).sum(axis=1)).ravel())
+    return sparse.diags(1 / np.maximum(lengths, 1e-9)) @ sums
+
+
+def _hash(name: str) -> bytes:
+    return hashlib.blake2b(name.encode(), digest_size=8).digest()

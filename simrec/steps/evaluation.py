@@ -1,0 +1,197 @@
+"""The step that measures: every suite, beside the baselines, on articles held out from training."""
+
+import json
+import logging
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from simrec import files, release
+from simrec.articles.article import encoded_text
+from simrec.articles.store import Store
+from simrec.config import Config, override
+from simrec.errors import ReleaseError
+from simrec.steps.outcome import Outcome, boundary_of, encoder_id_of, lexical_of
+from simrec.steps.staging import need, nothing_to_do, read_json, stage
+from simrec.steps.training import teacher_room, training_room
+from simrec.workspace import Workspace
+
+if TYPE_CHECKING:
+    from simrec.evaluate.facts import Made
+    from simrec.evaluate.scorers import Scorer
+    from simrec.evaluate.suites import Result, Sampled
+
+logger = logging.getLogger(__name__)
+
+BASELINE_TEXTS = 10_000  # that TF-IDF and LSA learn from
+MOST_CHARS = 20_000  # of each
+MINILM_TOKENS = 256  # that all-MiniLM-L6-v2 reads of a text, as its users have it
+
+
+def evaluate(workspace: Workspace, config: Config) -> Outcome:
+    """Measure the staged release on articles held out from training, beside the baselines, and write its report."""
+    staged = stage(workspace, config)
+    if staged is None or (staged / "report.json").exists():
+        return nothing_to_do(workspace, staged)
+    need(staged / "items.db", "recommend")
+
+    from simrec.evaluate import facts, page, suites
+    from simrec.evaluate.facts import Made
+
+    made = Made(staged, workspace.encoder(encoder_id_of(workspace)), lexical_of(workspace, config))
+    results = _measure(workspace, config, made, {})
+    described, maps = facts.gather(made, _before(workspace))
+    with Store.open(workspace.articles_db) as store:
+        rejected = facts.rejects(store.rejects())
+    report = {
+        "format": page.FORMAT, "release": staged.name, "encoder": _encoder(made),
+        "words": {"share": made.lexical.weight if made.lexical else 0.0},
+        "index": read_json(staged / "index.json"), "suites": [result.as_dict() for result in results],
+        **described, "rejects": rejected,
+    }  # fmt: skip
+    files.write(staged / "map.json", json.dumps(maps, ensure_ascii=False, separators=(",", ":")).encode())
+    files.write(staged / "report.html", page.render(report, maps).encode())
+    files.write_json(staged / "report.json", report)  # last: its being there says that the step is done
+    return Outcome(suites.as_sentence(results), len(results), sum(bool(result.scored) for result in results))
+
+
+def beside(
+    workspace: Workspace, config: Config, baselines: Sequence[str], judgements: Sequence[str], against: str
+) -> list[dict[str, Any]]:
+    """Return what the current release measures beside more baselines, judgements or an older release; keep nothing."""
+    more = {"baselines": tuple(baselines) or config.evaluate.baselines}
+    config = override(config, evaluate={**more, "judgements": (*config.evaluate.judgements, *judgements)})
+    current = _made(workspace, release.Release.current(workspace))
+    others = {}
+    if against:
+        known = {kept.manifest.release_id: kept for kept in release.published(workspace)}
+        if against not in known:
+            raise ReleaseError(f"no release '{against}'; simrec releases lists them")
+        others[against] = _scorers(_made(workspace, known[against]), config)["simrec"]
+    return [result.as_dict() for result in _measure(workspace, config, current, others)]
+
+
+def _before(workspace: Workspace) -> Path | None:
+    """Return the folder of the current release for the new one to be compared with, if its tables are whole."""
+    if release.current_id(workspace) is None:
+        return None
+    try:
+        current = release.Release.current(workspace)
+        current.verify(only=["items.db", "similar_articles.parquet"])
+    except ReleaseError as error:
+        logger.info("evaluate: without stability, since the current release cannot be read: %s", error)
+        return None
+    return current.folder
+
+
+def _encoder(made: "Made") -> dict[str, Any]:
+    """Return what the encoder's card says of how it was made."""
+    from simrec.encoder.folder import read_card, read_id
+
+    card = read_card(made.encoder)
+    told = ("encoder", "start", "articles", "held_out", "history", "gradient_reach", "scores")
+    return {"id": read_id(made.encoder), "trained_here": "plan" in card, **{k: card[k] for k in told if k in card}}
+
+
+def _made(workspace: Workspace, published: release.Release) -> "Made":
+    from simrec.encoder.lexical import Lexical
+    from simrec.evaluate.facts import Made
+
+    stored = published.folder / "lexical.npz"
+    words = Lexical.open(stored).weighing(published.manifest.lexical["weight"]) if published.manifest.lexical else None
+    return Made(published.folder, workspace.encoder(published.manifest.encoder_id), words)
+
+
+def _measure(workspace: Workspace, config: Config, made: "Made", others: "dict[str, Scorer]") -> "list[Result]":
+    """Ask every suite of the release and of whatever stands beside it, on the same rows."""
+    from simrec.evaluate import suites
+
+    boundary = boundary_of(workspace, config)
+    with Store.open(workspace.articles_db) as store, _baselines(store, boundary, made, config) as baselines:
+        sample = suites.sample(store.sample(config.evaluate.sample), boundary)
+        scorers = {**_scorers(made, config), **others, **baselines}
+        results = [*suites.run(sample, scorers), _accounts(made)]
+        for path in config.evaluate.judgements:
+            results += _ask(Path(path), store, sample, boundary, config, scorers)
+    return results
+
+
+def _scorers(made: "Made", config: Config) -> "dict[str, Scorer]":
+    """Return the scorer of a release, and that of its encoder alone where words have a share."""
+    from simrec.encoder.runtime import Encoder
+    from simrec.engine import local
+    from simrec.evaluate.scorers import encoder_scorer, joint_scorer
+
+    neural = encoder_scorer(Encoder(made.encoder, local.worker_count(config.engine.workers)).encode)
+    if made.lexical is None:
+        return {"simrec": neural}
+    return {"simrec": joint_scorer(neural, made.lexical, made.lexical.weight), "encoder alone": neural}
+
+
+@contextmanager
+def _baselines(store: Store, boundary: bytes, made: "Made", config: Config) -> "Iterator[dict[str, Scorer]]":
+    """Yield the baselines that the configuration names, in its order."""
+    from simrec.encoder.begin import PRETRAINED
+    from simrec.encoder.runtime import Encoder
+    from simrec.engine import local
+    from simrec.evaluate import baselines
+    from simrec.evaluate.scorers import encoder_scorer
+
+    names, threads = config.evaluate.baselines, local.worker_count(config.engine.workers)
+    corpus = _texts(store, b"") if {"TF-IDF", "LSA"} & {*names} else []
+    made_of = baselines.simple(names, corpus, _texts(store, boundary) if "LSA" in names else [])
+    with tempfile.TemporaryDirectory() as folder:
+        if "untrained encoder" in names:
+            _write_untrained(made.encoder, Path(folder), config)
+            made_of["untrained encoder"] = encoder_scorer(Encoder(Path(folder), threads).encode)
+        if "pretrained encoder" in names:
+            made_of["pretrained encoder"] = encoder_scorer(Encoder(PRETRAINED, threads).encode)
+        if "MiniLM" in names:
+            room = teacher_room()
+            made_of["MiniLM"] = encoder_scorer(room.Teacher(room.packaged(), MINILM_TOKENS).encode)
+        yield {name: made_of[name] for name in names}
+
+
+def _texts(store: Store, start: bytes) -> list[str]:
+    return [text for _, text in store.texts(store.text_keys(BASELINE_TEXTS, start), MOST_CHARS)]
+
+
+def _write_untrained(encoder: Path, folder: Path, config: Config) -> None:
+    training_room()  # first: its libraries are to be silent
+    from simrec.encoder.untrained import write_untrained
+
+    write_untrained(encoder, folder, config.training.seed)
+
+
+def _accounts(made: "Made") -> "Result":
+    """Let halves of accounts find each other, by the vectors and words of the release."""
+    import numpy as np
+
+    from simrec.evaluate import account_halves
+    from simrec.recommend.tables import read_articles
+
+    names = ["vectors.npy", "terms.npy"] if made.lexical else ["vectors.npy"]
+    stored = [np.load(made.folder / name, mmap_mode="r", allow_pickle=False) for name in names]
+    matrix, terms = stored[0], stored[1] if made.lexical else None
+    listed = read_articles(made.folder / "items.db", "id, account")
+    return account_halves.run([row[0] for row in listed], [row[1] for row in listed], matrix, terms)
+
+
+def _ask(
+    path: Path, store: Store, sample: "Sequence[Sampled]", boundary: bytes, config: Config, scorers: "dict[str, Scorer]"
+) -> "list[Result]":
+    """Ask what a file of judgements knows; links that an encoder may have been trained with are passed over."""
+    from simrec.evaluate import judgements
+
+    trained_with = {objective.pairs for objective in config.objectives}
+
+    def text_of(article_id: str) -> str | None:
+        found = store.text_of(article_id)
+        if found is None:
+            return None
+        key, *article = found
+        return "" if key >= boundary and str(path) in trained_with else encoded_text(*article)
+
+    return judgements.ask(path, sample, text_of, config.ingest.max_reject_share, scorers)

@@ -1,0 +1,234 @@
+"""Baselines against the textbook, judgements against scikit-learn, halves of accounts against a recount."""
+
+import json
+import math
+from collections import Counter
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.metrics import average_precision_score, ndcg_score
+
+from simrec.articles.article import held_out_below
+from simrec.articles.store import Store
+from simrec.encoder.begin import PRETRAINED
+from simrec.encoder.lexical import Lexical, words
+from simrec.encoder.runtime import Encoder
+from simrec.errors import ConfigError, GateError
+from simrec.evaluate import account_halves, baselines, judgements, scorers, suites
+from simrec.evaluate.baselines import TfIdf
+from simrec.evaluate.scorers import Text
+from tests.conftest import House, speeches
+
+TEXTS = [speech["text"] for speech in speeches()[:60]]
+ASKED = [Text(text) for text in TEXTS]
+
+
+def test_bm25_is_the_formula() -> None:
+    corpus = [[*words(text)] for text in TEXTS]
+    mean = np.mean([len(document) for document in corpus])
+    scores = baselines.bm25(ASKED[:5], ASKED)
+    for asks, row in zip(corpus[:5], scores, strict=True):
+        for document, score in zip(corpus, row, strict=True):
+            expected = 0.0
+            for word in asks:
+                holding, tf = sum(word in other for other in corpus), document.count(word)
+                idf = math.log(1 + (len(corpus) - holding + 0.5) / (holding + 0.5))
+                expected += idf * tf / (tf + 1.5 * (0.25 + 0.75 * len(document) / mean))
+            assert score == pytest.approx(expected, rel=1e-4, abs=1e-4)
+
+
+def test_bm25_of_texts_without_words_is_nothing() -> None:
+    assert not baselines.bm25([Text("..."), Text("")], [Text(""), Text("?"), ASKED[0]]).any()
+
+
+def test_lsa_knows_words_only_from_texts_that_do_not_ask() -> None:
+    """Two halves that share one rare word, which no text of the fit holds, have nothing in common."""
+    tfidf = TfIdf([*TEXTS, "xylophone"])
+    scorer = baselines.lsa(tfidf, TEXTS)
+    assert abs(scorer([Text("xylophone")], [Text("xylophone")])[0, 0]) < 1e-6
+    found = scorer(ASKED, ASKED)
+    assert (found.argmax(axis=1) == np.arange(60)).all()
+
+
+def test_recent_is_the_newest_of_the_category_first() -> None:
+    days = [("a", "2024-01-01"), ("a", "2024-03-01"), ("b", "2024-06-01"), (None, "2024-07-01"), ("a", None)]
+    candidates = [Text("", *day) for day in days]
+    scores = baselines.recent([Text("", "a"), Text("", None)], candidates)
+    assert np.argsort(-scores[0], kind="stable").tolist() == [1, 0, 4, 2, 3]
+    assert not scores[1].any()
+
+
+def test_chance_finds_what_chance_finds() -> None:
+    suite = suites.run([suites.Sampled(True, "", t, None, None) for t in TEXTS], {"random": baselines.chance})[0]
+    assert suite.values["random"] == pytest.approx(sum(1 / n for n in range(1, 61)) / 60, abs=0.05)
+
+
+def sampled() -> list[suites.Sampled]:
+    return [suites.Sampled(True, "", text, None, None) for text in TEXTS]
+
+
+def write_qrels(path: Path) -> dict[int, dict[int, int]]:
+    random = np.random.default_rng(0)
+    grades = {n: {int(m): int(random.integers(0, 3)) for m in random.integers(0, 60, 6) if m != n} for n in range(30)}
+    lines = [f"{n} 0 {m} {grade}" for n, judged in grades.items() for m, grade in judged.items()]
+    path.write_text("\n".join([*lines, "nobody 0 3 1"]))
+    return {n: judged for n, judged in grades.items() if any(judged.values())}
+
+
+def test_qrels_are_measured_as_scikit_learn_does(tmp_path: Path) -> None:
+    grades = write_qrels(tmp_path / "clicks.qrels")
+    scorer = TfIdf(TEXTS).scores
+
+    def text_of(article_id: str) -> str | None:
+        return TEXTS[int(article_id)] if article_id.isdigit() else None
+
+    results = judgements.ask(tmp_path / "clicks.qrels", sampled(), text_of, 0.1, {"TF-IDF": scorer})
+    assert [result.measure for result in results] == ["nDCG@10", "R@10", "MRR", "MAP"]
+    assert results[0].skipped == "1 ids of the file are no articles"
+    scores = scorer(ASKED, ASKED).astype(np.float64)
+    ndcg, ap, recall = [], [], []
+    for asks, judged in grades.items():
+        others = [n for n in range(60) if n != asks]
+        gains = np.array([judged.get(n, 0) for n in others])
+        best = np.lexsort((gains, -scores[asks, others]))  # of equal scores the better grade comes last
+        places = -np.argsort(best)
+        ndcg.append(ndcg_score([gains], [places], k=10))
+        ap.append(average_precision_score(gains > 0, places))
+        best = best[:10]
+        recall.append((gains[best] > 0).sum() / (gains > 0).sum())
+    values = {result.measure: result.values["TF-IDF"] for result in results}
+    assert values["nDCG@10"] == pytest.approx(np.mean(ndcg), abs=1e-3)
+    assert values["MAP"] == pytest.approx(np.mean(ap), abs=1e-3)
+    assert values["R@10"] == pytest.approx(np.mean(recall))
+
+
+def test_equal_scores_earn_nothing_from_judgements(tmp_path: Path) -> None:
+    write_qrels(tmp_path / "clicks.qrels")
+    blind = {"blind": lambda left, right: np.zeros((len(left), len(right)))}
+    results = judgements.ask(
+        tmp_path / "clicks.qrels", sampled(), lambda n: TEXTS[int(n)] if n.isdigit() else None, 0.1, blind
+    )
+    assert max(result.values["blind"] for result in results) < 0.1
+
+
+def test_a_judgement_that_is_none_is_named_with_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "bad.qrels"
+    for line in ("1 0 2", "1 0 2 x", "1 0 2 1 5"):
+        path.write_text(f"1 0 2 1\n{line}\n")
+        with pytest.raises(ConfigError, match="line 2: .* is no judgement; a line is topic 0 article grade"):
+            judgements.ask(path, [], lambda _: "text", 0.1, {})
+    (tmp_path / "odd.jsonl").write_text('{"texts": ["a", "b"]}\n')
+    with pytest.raises(ConfigError, match="judgements are a, b, score"):
+        judgements.ask(tmp_path / "odd.jsonl", [], lambda _: "text", 0.1, {})
+    (tmp_path / "links.jsonl").write_text('{"id_a": "1", "id_b": "2"}\n')
+    with pytest.raises(GateError, match="line 1: there is no article '1'"):
+        judgements.ask(tmp_path / "links.jsonl", [], lambda _: None, 0.1, {})
+    with pytest.raises(ConfigError, match="No such file"):
+        judgements.ask(tmp_path / "absent.qrels", [], lambda _: None, 0.1, {})
+
+
+def test_graded_pairs_and_links_through_the_command_line(published: House, tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    pairs = [(*random.integers(0, 60, 2), random.random()) for _ in range(40)]
+    rows = [{"a": TEXTS[a], "b": TEXTS[b], "score": grade} for a, b, grade in pairs]
+    (tmp_path / "graded.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    ids = [speech["id"] for speech in speeches()]
+    links = [{"id_a": ids[n], "id_b": ids[n + 1]} for n in range(50)]
+    (tmp_path / "clicks.jsonl").write_text("\n".join(map(json.dumps, links)))
+    files = [option for name in ("graded", "clicks") for option in ("--judgements", tmp_path / f"{name}.jsonl")]
+    before = (published.workspace / "journal.jsonl").read_bytes()
+    ran = published.step("evaluate", *files, "--beside", "TF-IDF,BM25,random", "--json")
+    assert ran.code == 0, ran.err
+    rows = {(row["suite"], row["measure"]): row for row in ran.rows}
+    assert rows["graded", "Spearman"]["questions"] == 40
+    assert set(rows["graded", "Spearman"]["values"]) == {"simrec", "TF-IDF", "BM25", "random"}
+    neighbours, chance = (rows["clicks", "nDCG@10"]["values"][who] for who in ("BM25", "random"))
+    assert neighbours > chance
+    assert rows["clicks", "MRR"]["candidates"] >= 100
+    assert (published.workspace / "journal.jsonl").read_bytes() == before, "it keeps nothing"
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "says"),
+    [
+        (["--beside", "BM26"], 2, "the baselines are random"),
+        (["--against", "../x"], 5, "no release '../x'"),
+        (["--judgements", "/nowhere.qrels"], 3, "/nowhere.qrels"),
+    ],
+)
+def test_a_wrong_comparison_is_one_sentence(published: House, options: list[str], code: int, says: str) -> None:
+    ran = published.step("evaluate", *options)
+    assert (ran.code, says in ran.err, "Traceback" in ran.err) == (code, True, False)
+
+
+def test_encoders_stand_beside_as_they_are(published: House) -> None:
+    names = "untrained encoder,pretrained encoder,LSA,recent in category"
+    rows = {row["suite"]: row for row in published.step("evaluate", "--beside", names, "--json").rows}
+    assert list(rows["split-half"]["values"]) == ["simrec", *names.split(",")]
+    encode = scorers.encoder_scorer(Encoder(PRETRAINED).encode)
+    with Store.open(published.workspace / "articles.db") as store:
+        sample = suites.sample(store.sample(100), held_out_below(0.1))
+    measured = {result.suite: result.values for result in suites.run(sample, {"pretrained encoder": encode})}
+    for suite in ("split-half", "same account"):
+        assert rows[suite]["values"]["pretrained encoder"] == pytest.approx(
+            measured[suite]["pretrained encoder"], abs=2e-3
+        )
+    found = rows["split-half"]["values"]
+    assert found["pretrained encoder"] > found["untrained encoder"] > found["recent in category"]
+    assert "recent in category" not in rows["same category"]["values"]
+
+
+@pytest.mark.skipif(find_spec("sentence_transformers") is not None, reason="the extra teacher is installed")
+def test_without_the_extra_minilm_is_a_sentence(published: House) -> None:
+    ran = published.step("evaluate", "--beside", "MiniLM")
+    assert (ran.code, "pip install 'simrec[teacher]'" in ran.err, "Traceback" in ran.err) == (3, True, False)
+
+
+def test_a_release_against_itself_does_not_differ(published: House) -> None:
+    rows = published.step("evaluate", "--against", published.current, "--json").rows
+    ahead = next(row for row in rows if row["suite"] == "split-half")["ahead_of"][published.current]
+    assert ahead == {"value": 0, "low": 0, "high": 0, "p": 1}
+
+
+def account_data(count: int) -> tuple[list[str], list[str], np.ndarray]:
+    random = np.random.default_rng(4)
+    subjects = random.normal(size=(count, 16))
+    accounts = [f"account {n % count:02d}" for n in range(count * 12)]
+    vectors = subjects[[n % count for n in range(count * 12)]] + random.normal(0, 1.5, (count * 12, 16))
+    unit = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+    return [f"id {n}" for n in range(count * 12)], accounts, unit
+
+
+def test_halves_of_accounts_find_each_other_as_a_recount_says() -> None:
+    ids, accounts, vectors = account_data(30)
+    result = account_halves.run(ids, accounts, vectors, None)
+    assert (result.questions, set(result.scored)) == (30, {"simrec", "mean of embeddings"})
+    rows, owners = account_halves.deal(ids, accounts)
+    assert sorted(rows) == list(range(360)), "every article is dealt once"
+    assert set(Counter(owners).values()) == {6}, "halves are equal"
+    names = sorted(set(owners))
+    means = np.stack([vectors[rows[[owner == name for owner in owners]]].mean(axis=0) for name in names])
+    for who, matrix in {"mean of embeddings": means, "simrec": means - means.mean(axis=0)}.items():
+        unit = matrix / np.linalg.norm(matrix, axis=1, keepdims=True)
+        scores = unit[:30] @ unit[30:].T
+        ranks = [(row >= row[n]).sum() for n, row in enumerate(scores)]
+        assert result.values[who] == pytest.approx(np.mean(1 / np.array(ranks)), abs=1e-6)
+
+
+def test_words_count_for_accounts_where_they_have_a_share() -> None:
+    ids, accounts, _ = account_data(30)
+    terms = Lexical.fit(TEXTS).terms([TEXTS[int(account[-2:])] for account in accounts])
+    blind = np.tile(np.eye(1, 16, dtype=np.float32), (len(ids), 1))
+    result = account_halves.run(ids, accounts, blind, terms)
+    assert result.values["TF-IDF"] == 1
+    assert result.values["simrec"] == 1
+    assert result.values["mean of embeddings"] == pytest.approx(1 / 30)
+
+
+def test_too_few_accounts_are_said() -> None:
+    ids, accounts, vectors = account_data(10)
+    result = account_halves.run(ids, accounts, vectors, None)
+    assert result.skipped == "only 10 accounts with at least 10 articles, of 20 needed"
+    assert account_halves.run(ids, [None] * len(ids), vectors, None).questions == 0

@@ -1,0 +1,142 @@
+"""Facts about the lists of a release, each against a count by hand."""
+
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pyarrow
+import pytest
+from pyarrow import parquet
+from scipy.stats import skew
+
+from simrec.articles.store import Reject
+from simrec.evaluate import facts, lists, maps
+
+IDS = [f"a{n}" for n in range(60)]
+ACCOUNTS = [f"account {n % 7}" if n % 10 else None for n in range(60)]
+DAYS = [f"2024-{1 + n % 12:02d}-03T10:00:00Z" if n % 5 else None for n in range(60)]
+
+
+def written(path: Path, seed: int, ids: list[str] = IDS) -> list[tuple[str, int, str, float]]:
+    """Write a table of similar articles drawn by chance, some lists short, and return its rows."""
+    random = np.random.default_rng(seed)
+    rows = []
+    for article in ids:
+        others = [other for other in ids if other != article]
+        found = random.choice(others, random.integers(1, 15), replace=False, p=_popular(len(others)))
+        scores = np.sort(random.random(len(found)))[::-1]
+        rows += [(article, place + 1, str(one), float(scores[place])) for place, one in enumerate(found)]
+    names = ("article", "rank", "similar", "score")
+    table = pyarrow.table({name: [row[n] for row in rows] for n, name in enumerate(names)})
+    parquet.write_table(table.append_column("reason", [["r"] * len(rows)]), path)
+    return rows
+
+
+def _popular(count: int) -> np.ndarray:
+    weights = 1 / np.arange(1, count + 1)
+    return weights / weights.sum()
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> tuple[lists.Lists, list[tuple[str, int, str, float]]]:
+    rows = [row for row in written(tmp_path / "similar.parquet", 0) if row[1] <= lists.K]
+    return lists.read(tmp_path / "similar.parquet", IDS), rows
+
+
+def test_facts_are_those_of_a_count_by_hand(table) -> None:
+    read, rows = table
+    found = lists.facts(read, ACCOUNTS, DAYS)
+    occurrences = Counter(row[2] for row in rows)
+    counts = np.array([occurrences[one] for one in IDS])
+    assert found["coverage"] == pytest.approx(len(occurrences) / 60, abs=1e-4)
+    assert found["never_recommended"] == 60 - len(occurrences)
+    assert found["most_recommended"] == max(occurrences.values())
+    assert found["hubness"] == pytest.approx(skew(counts), abs=1e-3)
+    assert found["novelty_bits"] == pytest.approx(
+        np.mean([np.log2(60 / occurrences[row[2]]) for row in rows]), abs=1e-3
+    )
+    assert sum(found["occurrences"]["articles"]) == 60
+    owner = dict(zip(IDS, ACCOUNTS, strict=True))
+    of_owned = [row for row in rows if owner[row[0]]]
+    same = sum(owner[row[0]] == owner[row[2]] for row in of_owned) / len(of_owned)
+    assert found["accounts"]["of_the_same_account"] == pytest.approx(same, abs=1e-4)
+    of_accounts = Counter(owner[row[2]] for row in rows if owner[row[2]])
+    places = max(of_accounts.values())
+    assert of_accounts[found["accounts"]["most_recommended"]] == places
+    assert found["accounts"]["its_share"] == pytest.approx(
+        places / sum(owner[row[2]] is not None for row in rows), abs=1e-4
+    )
+    assert found["freshness"]["first"] == "2024-01-03"
+
+
+def test_facts_that_cannot_be_are_none(table) -> None:
+    found = lists.facts(table[0], [None] * 60, [None] * 60)
+    assert found["accounts"] is None
+    assert found["freshness"] is None
+    none = lists.Lists(*(np.zeros(0, np.int64) for _ in range(4)))
+    empty = lists.facts(none, ["one"], ["not a date"])
+    assert (empty["coverage"], empty["hubness"], empty["accounts"], empty["freshness"]) == (0, 0, None, None)
+
+
+def test_equal_accounts_are_as_many_as_they_are(table) -> None:
+    assert lists._effective(np.array([5, 5, 5, 5, 0])) == pytest.approx(4)
+    assert lists._effective(np.array([97, 1, 1, 1])) < 1.3
+
+
+def test_worst_have_the_lowest_best_score_and_hubs_the_most_lists(table) -> None:
+    read, rows = table
+    first = {row[0]: row[3] for row in rows if row[1] == 1}
+    assert [IDS[row] for row in lists.worst(read, 5)] == sorted(IDS, key=lambda one: first[one])[:5]
+    occurrences = Counter(row[2] for row in rows)
+    assert [count for _, count in lists.hubs(read, 60, 5)] == [count for _, count in occurrences.most_common(5)]
+
+
+def test_what_is_kept_of_the_lists_before_is_counted_by_id(tmp_path: Path) -> None:
+    ids_before = [one for one in IDS if one not in ("a3", "a4")]
+    ids_now = [one for one in IDS if one not in ("a7", "a8", "a9")]
+    before = [row for row in written(tmp_path / "before", 1, ids_before) if row[1] <= lists.K]
+    now = {(row[0], row[2]) for row in written(tmp_path / "now", 1, ids_now) if row[1] <= lists.K}
+    shares = lists.kept(
+        lists.read(tmp_path / "now", ids_now), ids_now, lists.read(tmp_path / "before", ids_before), ids_before
+    )
+    both = [one for one in ids_before if one in ids_now]
+    own = [[(row[0], row[2]) in now for row in before if row[0] == one] for one in both]
+    assert shares == pytest.approx([np.mean(hits) for hits in own])
+    assert 0 < shares.mean() < 1
+
+
+def test_reasons_that_differ_in_names_and_numbers_are_one() -> None:
+    rows = [Reject("/x/a.jsonl", n, f"no 'id{n}' of {n} bytes (write {n})") for n in range(1, 4)]
+    rows += [Reject("/x/b.jsonl", 9, "not JSON")]
+    assert facts.rejects(rows) == [
+        {"reason": "no … of … bytes", "rows": 3, "first": "a.jsonl, line 1: no 'id1' of 1 bytes (write 1)"},
+        {"reason": "not JSON", "rows": 1, "first": "b.jsonl, line 9: not JSON"},
+    ]
+
+
+def clusters() -> tuple[np.ndarray, np.ndarray]:
+    random = np.random.default_rng(0)
+    of = np.repeat(np.arange(4), 20)
+    vectors = np.eye(4, 16)[of] * 3 + random.normal(0, 0.3, (80, 16))
+    return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32), of
+
+
+def test_maps_bring_together_what_is_alike_and_are_the_same_each_time() -> None:
+    vectors, of = clusters()
+    places = maps.layout(vectors)
+    apart = np.linalg.norm(places[:, None] - places, axis=2) + np.eye(80)
+    assert (of[apart.argmin(axis=1)] == of).mean() > 0.95
+    assert (places.min(), places.max()) == (0, 1)
+    assert np.array_equal(places, maps.layout(vectors))
+
+
+def test_a_map_has_a_colour_for_the_largest_groups_and_none_of_too_few_points() -> None:
+    vectors, of = clusters()
+    labels = [f"group {n}" if n else None for n in of]
+    found = maps.articles_map(vectors, labels, ["t"] * 80)
+    assert found["groups"] == ["group 1", "group 2", "group 3"]
+    assert Counter(point[2] for point in found["points"]) == {0: 20, 1: 20, 2: 20, 3: 20}
+    assert maps.articles_map(vectors[:4], labels[:4], ["t"] * 4) == {"groups": [], "points": []}
+    accounts = maps.accounts_map([f"a{n}" for n in range(80)], vectors, list(range(80)))
+    assert [point[3] for point in accounts["points"][:2]] == ["a79", "a78"]
+    assert maps.accounts_map(["a"], vectors[:1], [1]) == {"points": []}

@@ -1,0 +1,249 @@
+"""The report of a release: through the job and the command line, with hostile text, and in a real browser."""
+
+import json
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from simrec.evaluate import page
+from tests.conftest import House, speeches
+
+BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+EVIL = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'&{{ 7 * 7 }}"
+
+
+def release(house: House) -> Path:
+    return house.workspace / "releases" / house.current
+
+
+def report(house: House) -> dict[str, Any]:
+    return json.loads((release(house) / "report.json").read_bytes())
+
+
+class Page(HTMLParser):
+    """What a page holds: its tags with their attributes, and its text."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.feed(path.read_text())
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def test_a_release_has_a_page_that_says_what_its_json_says(published: House) -> None:
+    facts, shown = report(published), Page(release(published) / "report.html")
+    assert facts["articles"]["count"] == 400
+    assert "400 articles of 10 accounts" in shown.text
+    for suite in facts["suites"]:
+        assert f"{suite['suite'].capitalize()}, {suite['measure']}" in shown.text
+        for value in suite["values"].values():
+            assert f"{value:.3f}" in shown.text
+        if "skipped" in suite:
+            assert f"Not measured: {suite['skipped']}" in shown.text
+    for seed in facts["seeds"]:
+        assert all(f"{found['score']:.3f}" in shown.text for found in seed["similar"])
+    assert len(facts["seeds"]) == 20
+    assert sum(tag == "circle" and "data-t" in attrs for tag, attrs in shown.tags) == 400 + 10
+    assert (release(published) / "report.html").stat().st_size < 1_000_000
+
+
+def test_the_worst_seeds_are_the_worst_of_the_release(published: House) -> None:
+    seeds = [seed for seed in report(published)["seeds"] if seed["why"] == "lowest scores"]
+    stored = np.load(release(published) / "vectors.npy").astype(np.float64)
+    stored /= np.linalg.norm(stored, axis=1, keepdims=True)
+    scores = stored @ stored.T - 2 * np.eye(400)
+    worst = np.sort(scores.max(axis=1))[:10]
+    assert [seed["similar"][0]["score"] for seed in seeds] == pytest.approx(worst, abs=6e-4)
+    (asked,) = published.simrec("similar", seeds[0]["id"], "-n", 1, "--json").rows
+    assert asked["id"] == seeds[0]["similar"][0]["id"]
+
+
+def test_nothing_is_fetched_and_only_our_script_may_run(published: House) -> None:
+    shown = Page(release(published) / "report.html")
+    sources = [attrs[name] for _, attrs in shown.tags for name in ("src", "srcset", "data") if name in attrs]
+    assert sources == []
+    assert {"link", "iframe", "object", "embed", "img"}.isdisjoint(tag for tag, _ in shown.tags)
+    assert "@import" not in (release(published) / "report.html").read_text()
+    assert [tag for tag, _ in shown.tags].count("script") == 1
+    (policy,) = [attrs["content"] for _, attrs in shown.tags if attrs.get("http-equiv") == "Content-Security-Policy"]
+    assert policy.startswith("default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-")
+
+
+def test_hostile_text_is_only_text(house: House) -> None:
+    text = speeches()[0]["text"]
+    evil = [
+        {"id": f"{EVIL}{n}", "title": EVIL, "text": f"{text} {n}", "account": EVIL, "category": EVIL, "url": url}
+        for n, url in enumerate(["javascript:alert(3)", "https://example.org/?a=1&b='\"<x>", "data:text/html,x"])
+    ]
+    house.write_articles([*house.articles, *evil])
+    ran = house.job()
+    assert ran.code == 0, ran.err
+    seeds = report(house)
+    assert seeds["duplicates"]["rows"] >= 2, "their texts are all but the same"
+    assert EVIL[:100] in seeds["duplicates"]["first"][-1]["article"]
+    seeds["seeds"][0] = {
+        "id": "x",
+        "title": EVIL,
+        "account": EVIL,
+        "url": "JavaScript:alert(4)",
+        "why": EVIL,
+        "similar": [],
+    }
+    seeds["seeds"][1]["similar"][0]["reason"] = EVIL
+    seeds["duplicates"] = {"rows": 1, "columns": [EVIL], "first": [{EVIL: EVIL}]}
+    seeds["rejects"] = [{"reason": EVIL, "rows": 1, "first": EVIL}]
+    maps = json.loads((release(house) / "map.json").read_bytes())
+    content = page.render(seeds, maps, [{**house.journal()[-1], "job": EVIL}])
+    (house.folder / "evil.html").write_text(content)
+    shown = Page(house.folder / "evil.html")
+    assert [tag for tag, _ in shown.tags].count("script") == 1
+    assert "img" not in [tag for tag, _ in shown.tags]
+    assert not [name for _, attrs in shown.tags for name in attrs if name.startswith("on")]
+    links = [attrs["href"] for tag, attrs in shown.tags if tag == "a"]
+    assert all(link.startswith("https://") for link in links)
+    assert "{{ 7 * 7 }}" in shown.text
+    assert EVIL in shown.text
+
+
+def test_the_command_names_the_page_and_writes_one_that_knows_how_long(published: House, tmp_path: Path) -> None:
+    assert published.simrec("report").out.strip() == str(release(published) / "report.html")
+    ran = published.simrec("report", "--html", tmp_path / "page.html")
+    assert (ran.code, ran.out.strip()) == (0, str(tmp_path / "page.html"))
+    shown = Page(tmp_path / "page.html")
+    assert "How long it took" in shown.text
+    for step in published.journal()[0]["steps"]:
+        assert step["what"] in shown.text
+    assert "How long it took" not in Page(release(published) / "report.html").text
+    ran = published.simrec("report", "--html", tmp_path / "no" / "page.html")
+    assert (ran.code, "there is no folder" in ran.err) == (2, True)
+
+
+def test_a_comparison_of_releases_says_what_changed(house: House) -> None:
+    before = house.current
+    house.configure("[ingest]\nsync = true\n")
+    house.write_articles(house.articles[:-40])
+    assert house.job().code == 0
+    stability = report(house)["stability"]
+    assert (stability["before"], stability["measure"], stability["articles"]) == (before, "overlap@10", 360)
+    assert 0.5 < stability["value"] < 1
+    rows = {row["fact"]: row for row in house.simrec("report", "--compare", before, house.current, "--json").rows}
+    assert rows["articles"] == {"fact": "articles", "before": 400, "after": 360, "change": -40}
+    assert rows["encoder"]["change"] == ""
+    values = rows["split-half MRR, TF-IDF"]
+    assert values["change"] == pytest.approx(values["after"] - values["before"], abs=1e-4)
+    assert "split-half MRR, simrec" in house.simrec("report", "--compare", before, house.current).out
+    ran = house.simrec("report", "--compare", before, "../x")
+    assert (ran.code, "no release '../x'" in ran.err) == (5, True)
+    (release(house) / "report.html").unlink()
+    ran = house.simrec("report")
+    assert (ran.code, "missing or cut short" in ran.err) == (5, True)
+
+
+POOR = {
+    "ten articles": [{**speech, "category": "one"} for speech in speeches()[:10]],
+    "no titles, accounts, categories or dates": [{"id": s["id"], "text": s["text"]} for s in speeches()[:120]],
+    "one article": speeches()[:1],
+    "all of one category, titles alone": [
+        {"id": s["id"], "title": s["text"][:60], "category": "c", "account": "a"} for s in speeches()[:80]
+    ],
+}
+
+
+@pytest.mark.parametrize("name", POOR)
+def test_a_poor_corpus_has_a_report_that_says_what_is_missing(
+    name: str, empty_house: Callable[..., House], tmp_path: Path
+) -> None:
+    house = empty_house(POOR[name])
+    ran = house.job()  # with the encoder in the box: there is too little to train on
+    assert ran.code == 0, ran.err
+    facts, shown = report(house), Page(release(house) / "report.html")
+    skipped = [suite for suite in facts["suites"] if "skipped" in suite]
+    assert skipped
+    assert all(f"Not measured: {suite['skipped']}" in shown.text for suite in skipped)
+    assert len(facts["suites"]) == 6
+    assert "Traceback" not in ran.err
+    assert house.simrec("report", "--html", tmp_path / "page.html").code == 0
+
+
+def test_the_verdict_counts_what_is_clear() -> None:
+    def suite(low: float, high: float) -> dict[str, Any]:
+        return {"ahead_of": {"encoder alone": {"low": 1, "high": 1}, "BM25": {"low": low, "high": high}}}
+
+    ahead, level, behind = suite(0.1, 0.2), suite(-0.1, 0.2), suite(-0.3, -0.1)
+    assert page.verdict([ahead, level, behind])["headline"] == "Ahead of BM25 in 1 of 3 measures, behind in 1"
+    assert page.verdict([level, level])["headline"] == "Level with BM25 in all 2 measures"
+    assert page.verdict([level, behind])["headline"] == "Behind BM25 in 1 of 2 measures"
+    assert "Too few" in page.verdict([{"ahead_of": {}}])["headline"]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    if BROWSER is None:
+        pytest.skip("there is no Chromium here: the report was not looked at in a browser (apt-get install chromium)")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
+        yield opened
+        opened.close()
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_in_a_browser(published: House, browser: Any, width: int, scheme: str) -> None:
+    address = (release(published) / "report.html").absolute().as_uri()
+    sheet = browser.new_page(viewport={"width": width, "height": 850}, color_scheme=scheme)
+    said, asked = [], []
+    sheet.on("console", lambda message: said.append(message.text))
+    sheet.on("pageerror", lambda error: said.append(str(error)))
+    sheet.on("request", lambda request: asked.append(request.url))
+    sheet.goto(address)
+    assert asked == [address], "nothing is fetched"
+    assert sheet.evaluate("document.documentElement.scrollWidth") == width, "nothing sticks out"
+    paper, ink = (sheet.evaluate(f"getComputedStyle(document.body).{name}") for name in ("backgroundColor", "color"))
+    brightness = [sum(map(int, re.findall(r"\d+", colour)[:3])) for colour in (paper, ink)]
+    assert (brightness[0] > brightness[1]) == (scheme == "light")
+    sheet.emulate_media(media="print", color_scheme=scheme)
+    assert sheet.evaluate("getComputedStyle(document.body).color") == "rgb(0, 0, 0)", "paper is white"
+    sheet.emulate_media(media="screen", color_scheme=scheme)
+    note = sheet.locator("#note")
+    assert not note.is_visible()
+    point = sheet.locator(".map circle").first
+    point.dispatch_event("pointerover")
+    assert note.is_visible()
+    assert note.inner_text() == point.get_attribute("data-t")
+    box = note.bounding_box()
+    assert box["x"] >= 0
+    assert box["x"] + box["width"] <= width
+    sheet.locator(".map svg").first.dispatch_event("pointerleave")
+    assert not note.is_visible()
+    for name in ("h1", ".bar circle >> nth=0", ".plot >> nth=0"):
+        found = sheet.locator(name).bounding_box()
+        assert found["width"] > 0
+        assert found["height"] > 0
+    assert said == []
+    sheet.close()
+
+
+def test_the_pointer_itself_shows_a_title(published: House, browser: Any) -> None:
+    sheet = browser.new_page(viewport={"width": 1280, "height": 850})
+    sheet.goto((release(published) / "report.html").absolute().as_uri())
+    point = sheet.locator(".map circle").nth(17)
+    point.scroll_into_view_if_needed()
+    point.hover(force=True)
+    assert sheet.locator("#note").is_visible()
+    titles = {circle.get_attribute("data-t") for circle in sheet.locator(".map circle").all()}
+    assert sheet.locator("#note").inner_text() in titles
+    sheet.close()

@@ -189,18 +189,20 @@ def test_a_handful_of_articles_is_no_error(count: int) -> None:
 # Broken encoders: each has to be refused, whatever the words beside it find.
 
 
-def measured(encode: Any) -> dict:
+def measured(encode: Any) -> gates.Candidate:
     """The report of an encoder on a hundred speeches, beside words that have half the score."""
     articles = [suites.Sampled(True, "", s["text"], s["account"], s["category"]) for s in speeches()[:120]]
     neural = encoder_scorer(encode)
     lexical = Lexical.fit([article.text for article in articles])
     scorers = {"simrec": joint_scorer(neural, lexical, 0.5), "encoder alone": neural}
     results = suites.run(articles, scorers)
-    return {"index": {"recall": 1.0}, "suites": [result.as_dict() for result in results]}
+    return gates.Candidate(
+        {"index": {"recall": 1.0}, "suites": [result.as_dict() for result in results]}, len(articles)
+    )
 
 
 @pytest.fixture(scope="module")
-def good() -> dict:
+def good() -> gates.Candidate:
     report = measured(Encoder(PRETRAINED).encode)
     gates.check(report, None, Config())
     gates.check(report, report, Config())
@@ -217,7 +219,7 @@ def all_equal(texts: list[str]) -> np.ndarray:
 
 
 @pytest.mark.parametrize("broken", [shuffled, all_equal])
-def test_an_encoder_that_reads_nothing_is_refused_even_for_a_first_release(good: dict, broken: Any) -> None:
+def test_an_encoder_that_reads_nothing_is_refused_even_for_a_first_release(good: gates.Candidate, broken: Any) -> None:
     report = measured(broken)
     with pytest.raises(GateError, match=r"split-half MRR of the encoder is 0\.\d+, and chance is 0\.045"):
         gates.check(report, None, Config())
@@ -225,7 +227,7 @@ def test_an_encoder_that_reads_nothing_is_refused_even_for_a_first_release(good:
         gates.check(report, good, Config())
 
 
-def test_an_encoder_with_another_tokenizer_is_refused(good: dict) -> None:
+def test_an_encoder_with_another_tokenizer_is_refused(good: gates.Candidate) -> None:
     encoder = Encoder(PRETRAINED)
     words = sorted({word for speech in speeches() for word in re.findall(r"\w+|[^\w\s]+", speech["text"])})
     other = Tokenizer(WordLevel({"[PAD]": 0, "[UNK]": 1} | {w: n for n, w in enumerate(words, 2)}, unk_token="[UNK]"))

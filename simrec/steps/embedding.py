@@ -7,7 +7,7 @@ from simrec.articles.article import encoded_text
 from simrec.articles.store import Store
 from simrec.config import Config
 from simrec.errors import ReleaseError
-from simrec.steps.outcome import Outcome, boundary_of, encoder_id_of, lexical_of
+from simrec.steps.outcome import Outcome, boundary_of, encode_asked, encoder_id_of, lexical_of
 from simrec.workspace import Workspace
 
 logger = logging.getLogger(__name__)
@@ -45,26 +45,25 @@ def embed(workspace: Workspace, config: Config) -> Outcome:
 def _weigh_words(workspace: Workspace, config: Config, keys: list[bytes]) -> None:
     """Fit the word weights, and choose their share in a score, where there are none or the corpus has outgrown them."""
     from simrec.encoder.lexical import MOST_CHARS, Lexical
-    from simrec.encoder.runtime import Encoder
     from simrec.encoder.vocabulary import Counting
-    from simrec.engine import local
     from simrec.evaluate import scorers, suites
 
-    path = workspace.lexical(encoder_id_of(workspace))
+    encoder_id = encoder_id_of(workspace)
+    path = workspace.lexical(encoder_id)
     if config.recommend.lexical_weight == 0 or not keys:
         return
     if Lexical.is_current(path) and len(keys) <= OUTGROWN * Lexical.open(path).texts:
         return
     workspace.lexicals.mkdir(exist_ok=True)
-    encoder = Encoder(workspace.encoder(encoder_id_of(workspace)), local.worker_count(config.engine.workers))
     counting = Counting()
     with Store.open(workspace.articles_db) as store:
         parts = (keys[start : start + GATHERED_TEXTS] for start in range(0, len(keys), GATHERED_TEXTS))
         texts = (encoded_text(*article) for part in parts for article in store.texts(part, MOST_CHARS))
         lexical = Lexical.fit(texts, see=counting.see)
         sample = suites.sample(store.sample(config.evaluate.sample), boundary_of(workspace, config))
-    weight = suites.best_weight(sample, scorers.encoder_scorer(encoder.encode), lexical)
-    counting.vocabulary().save(workspace.vocabulary(encoder_id_of(workspace)))
+    neural = scorers.encoder_scorer(encode_asked(workspace, config, encoder_id))
+    weight = suites.best_weight(sample, neural, lexical)
+    counting.vocabulary().save(workspace.vocabulary(encoder_id))
     lexical.weighing(weight).save(path)
     logger.info("embed: words have a share of %.1f in a score, as held-out articles ask for", weight)
 

@@ -130,11 +130,11 @@ def main(steps: "Sequence[Step]") -> None:
     @click.option("--log-format", type=click.Choice(["text", "json"]), default="text", help="For people or machines.")
     @click.option("--dry-run", is_flag=True, help="Only say what would be done, and about what it would cost.")
     def job(config_path: Path, workspace: Path, verbose: bool, log_format: str, dry_run: bool) -> None:
-        from simrec import config
+        from simrec import config_file
         from simrec.steps.dry_run import foretell
 
         log.set_up(verbose, as_json=log_format == "json")
-        loaded = config.load(config_path)
+        loaded = config_file.load(config_path)
         if dry_run:
             click.echo("\n".join(foretell(steps, _as_it_is(workspace), loaded)))
         else:

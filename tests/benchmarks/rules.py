@@ -24,6 +24,7 @@ from simrec.encoder.runtime import Encoder
 from simrec.index.neighbours import build
 from simrec.index.search import Index
 from simrec.index.vectors import unit
+from simrec.log import now
 from simrec.recommend.accounts import owners_of
 from simrec.recommend.duplicates import stories
 from simrec.recommend.joint import Joint, rescored
@@ -65,7 +66,7 @@ def measure(name: str, articles: list[dict[str, Any]], folder: Path) -> None:
     graph = build(index, vectors, CANDIDATES, folder / "graph.npy")
     candidates, pairs = rescored(graph, joint, CANDIDATES, folder / "joint.npy")
     published = [dated(article.get("published_at")) for article in articles]
-    originals, ages = stories(pairs, published), Ages.of(published, "9999")
+    originals, ages = stories(pairs, published), Ages.of(published, now())
     owners = [article.get("account") for article in articles]
     accounts = owners_of(sorted({owner for owner in owners if owner}), owners)
     print(f"\n**{name}**, {len(articles):,} articles; {duplicates(articles, originals)}\n")

@@ -81,6 +81,18 @@ def test_a_worker_that_lives_on_takes_the_word_weights_of_tonight(articles_db: P
         terms_shard(Task(articles_db, True, tmp_path / "lexical.npz", tmp_path / "tfidf-other", KEYS))
 
 
+def test_a_shard_that_exists_is_left_as_it_is(articles_db: Path, tmp_path: Path) -> None:
+    ingest(articles_db)
+    lexical = Lexical.fit([article.text for article in ARTICLES])
+    lexical.save(tmp_path / "lexical.npz")
+    (tmp_path / lexical.id).mkdir()
+    task = Task(articles_db, True, tmp_path / "lexical.npz", tmp_path / lexical.id, KEYS)
+    assert terms_shard(task) == len(KEYS)
+    before = task.shard.stat().st_ino, task.shard.stat().st_mtime_ns
+    assert terms_shard(task) == len(KEYS)
+    assert (task.shard.stat().st_ino, task.shard.stat().st_mtime_ns) == before
+
+
 def test_two_that_write_one_file_at_once_are_not_in_each_others_way(tmp_path: Path) -> None:
     """As a task that runs twice does, on hosts that may give both processes the same number."""
     target = tmp_path / "shard"

@@ -21,7 +21,7 @@ demo: .venv/demo ## Related passages and presidents from 236 years of annual mes
 	@$(BIN)/python demo/tour.py $(DEMO)/workspace
 
 test: .venv/all lint ## Lint, check types and run all tests.
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 lint: .venv/all ## Check style, imports and types.
 	$(BIN)/ruff format --check .

@@ -355,10 +355,10 @@ def verify(workspace: Path) -> None:
 
 
 def _config(path: Path | None, verbose: bool) -> "Config":
-    from simrec import config
+    from simrec import config, config_file
 
     log.set_up(verbose)
-    return config.load(path) if path else config.Config()
+    return config_file.load(path) if path else config.Config()
 
 
 def _run(name: str, workspace: Workspace, config: "Config") -> None:

@@ -1,16 +1,13 @@
-"""Typed configuration from TOML: every key with its default and range."""
+"""Typed configuration: every key with its default and range."""
 
-import difflib
-import re
-import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 from msgspec import Meta, Struct
 
-from simrec.errors import ConfigError, UsageError
+from simrec.errors import UsageError
 
 Count = Annotated[int, Meta(ge=1)]
 NotNegativeCount = Annotated[int, Meta(ge=0)]
@@ -248,21 +245,6 @@ class Config(Section, frozen=True):
             )
 
 
-def load(path: Path) -> Config:
-    """Read a TOML file; paths in it are taken from the file's folder.
-
-    Raises ConfigError that names the file, the line and, for an unknown key, the nearest known one.
-    """
-    try:
-        text = path.read_text(encoding="utf-8")
-        config = msgspec.convert(tomllib.loads(text), Config)
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigError(f"{path}: {error}") from error
-    except msgspec.ValidationError as error:
-        raise ConfigError(_explain(path, text, str(error))) from error
-    return _resolve(config, path.resolve().parent)
-
-
 def override(config: Config, **sections: dict[str, Any]) -> Config:
     """Return the configuration with single keys of sections replaced: `override(c, ingest={"sync": True})`."""
     changed = {name: msgspec.structs.replace(getattr(config, name), **keys) for name, keys in sections.items()}
@@ -294,65 +276,3 @@ def with_sink(config: Config, target: str, form: str) -> Config:
     """Return the configuration with one sink, a folder or a database's URL, instead of those it has."""
     place = {"url": target} if "://" in target or target.startswith("$") else {"path": target, "format": form}
     return msgspec.structs.replace(config, sinks=(msgspec.convert(place, Sink),))
-
-
-def _resolve(config: Config, folder: Path) -> Config:
-    def resolved(path: str) -> str:
-        return str(folder / path) if path else ""
-
-    def at_home(place: Source | Sink) -> Any:
-        file = place.url.removeprefix(SQLITE)
-        url = place.url if file == place.url or not file else SQLITE + resolved(file)
-        return msgspec.structs.replace(place, path=resolved(place.path), url=url)
-
-    config = msgspec.structs.replace(
-        config,
-        sources=tuple(map(at_home, config.sources)),
-        sinks=tuple(map(at_home, config.sinks)),
-        objectives=tuple(
-            objective
-            if objective.pairs == "articles"
-            else msgspec.structs.replace(objective, pairs=resolved(objective.pairs))
-            for objective in config.objectives
-        ),
-    )
-    start, pretraining = config.training.start, config.pretraining
-    return override(
-        config,
-        ingest={"deletions": resolved(config.ingest.deletions)},
-        monitor={"prometheus": resolved(config.monitor.prometheus)},
-        evaluate={"judgements": tuple(map(resolved, config.evaluate.judgements))},
-        training={"start": start if start in STARTS else resolved(start)},
-        pretraining={"teacher": resolved(pretraining.teacher), "lessons": resolved(pretraining.lessons)},
-    )
-
-
-def _explain(path: Path, text: str, message: str) -> str:
-    what, _, where = message.partition(" - at ")
-    section = where.strip("`").removeprefix("$").strip(".")
-    unknown = re.search(r"unknown field `(.+)`", what)
-    if unknown:
-        key = unknown.group(1)
-        near = difflib.get_close_matches(key, set(_keys(Config)), n=1)
-        what = f"unknown key '{key}'" + (f" in [{section}]" if section else "")
-        what += f"; did you mean '{near[0]}'?" if near else "; configs/default.toml lists all keys"
-    else:
-        key = section.rpartition(".")[2]
-        what = f"{section}: {what}" if section else what
-    line = _line_of(text, key)
-    return f"{path}{f', line {line}' if line else ''}: {what}"
-
-
-def _keys(section: type[Struct]) -> Iterator[str]:
-    for field in msgspec.structs.fields(section):
-        yield field.name
-        if isinstance(field.type, type) and issubclass(field.type, Section):
-            yield from _keys(field.type)
-    if section is Config:
-        yield from (*_keys(Source), *_keys(Sink))
-
-
-def _line_of(text: str, key: str) -> int | None:
-    pattern = re.compile(rf"^\s*(\[+\s*)?([\w.]+\.)?{re.escape(key)}\s*[\]=]")
-    numbers = (n for n, line in enumerate(text.splitlines(), start=1) if pattern.match(line))
-    return next(numbers, None) if key else None

@@ -122,7 +122,7 @@ def exit_codes() -> Iterator[None]:
 
 def main(steps: "Sequence[Step]") -> None:
     """Run a job file's steps with the options every job has; the job is named as its file."""
-    from simrec import config
+    from simrec import config, config_file
     from simrec.steps.dry_run import foretell
 
     @click.command(help=f"Run the job: {', then '.join(step.__name__ for step in steps)}.")
@@ -136,7 +136,7 @@ def main(steps: "Sequence[Step]") -> None:
         config_path: Path, workspace: Path, verbose: bool, log_format: str, dry_run: bool, engine: str | None
     ) -> None:
         log.set_up(verbose, as_json=log_format == "json")
-        loaded = config.load(config_path)
+        loaded = config_file.load(config_path)
         if engine:
             loaded = config.override(loaded, engine={"kind": engine})
         if dry_run:

@@ -67,7 +67,7 @@ def because(row: dict[str, Any]) -> list[str]:
         lines += [f"“{passage}”" for passage in why["passages"]]
         lines += ["; ".join(why["notes"])] if why["notes"] else []
     for pair in row.get("evidence", ()):
-        lines.append(" ~ ".join(filter(None, [pair["article"], pair["similar_article"]])) + f" ({pair['score']:.3f})")
+        lines.append(f"{pair['score']:.3f}  {' ~ '.join(filter(None, [pair['article'], pair['similar_article']]))}")
     return lines
 
 

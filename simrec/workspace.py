@@ -79,6 +79,10 @@ class Workspace:
     def embeddings(self, encoder_id: str) -> Path:
         return self.root / "embeddings" / encoder_id
 
+    def asked(self, encoder_id: str) -> Path:
+        """Name the cache of the texts that suites ask with; housekeeping removes it, and it grows again."""
+        return self.embeddings(f"{encoder_id}-asked")
+
     def release(self, release_id: str) -> Path:
         return self.releases / release_id
 

@@ -13,13 +13,13 @@ import click
 import msgspec
 import pytest
 
-from simrec import config, errors
+from simrec import config, config_file, errors
 from simrec.cli import cli
 from tests.conftest import ROOT, House, environment
 
 PACKAGE = ROOT / "simrec"
 MODULES = sorted(PACKAGE.rglob("*.py"))
-GROUND = ["errors", "config", "files", "log", "workspace", "terminal", "database"]
+GROUND = ["errors", "config", "config_file", "files", "log", "workspace", "terminal", "database"]
 ROOMS = ["articles", "encoder", "index", "recommend", "release", "sinks"]
 HEAVY = {
     "tensorflow": ["encoder/gradients.py"],
@@ -174,7 +174,7 @@ def test_default_toml_lists_every_key_with_its_default() -> None:
 
 @pytest.mark.parametrize("path", sorted((ROOT / "configs").glob("*.toml")), ids=lambda path: path.name)
 def test_every_configuration_in_the_box_loads(path: Path) -> None:
-    config.load(path)
+    config_file.load(path)
 
 
 def test_exit_codes_are_those_of_the_readme() -> None:

@@ -79,8 +79,8 @@ def write_evidence(path: Path, articles: Sequence[ArticleRow], accounts: Sequenc
     """Write columns account, similar (account), article, similar_article, score."""
     names = pyarrow.array([account.id for account in accounts], pyarrow.string())
     ids = pyarrow.array([article.id for article in articles], pyarrow.string())
-    columns = [coded(found["account"], names), coded(found["similar"], names)]
-    columns += [coded(found["article"], ids), coded(found["other"], ids), pyarrow.array(found["score"])]
+    columns = [_used(found["account"], names), _used(found["similar"], names)]
+    columns += [_used(found["article"], ids), _used(found["other"], ids), pyarrow.array(found["score"])]
     fields = [(name, CODED) for name in ("account", "similar", "article", "similar_article")]
     write_table(path, pyarrow.schema([*fields, ("score", pyarrow.float32())]), iter([columns]))
 
@@ -89,13 +89,18 @@ def write_duplicates(path: Path, articles: Sequence[ArticleRow], originals: np.n
     """Write columns article, original: what is a near-duplicate of what was published first."""
     ids = pyarrow.array([article.id for article in articles], pyarrow.string())
     rows = np.flatnonzero((originals != NOBODY) & (originals != np.arange(len(originals))))
-    columns = [coded(rows, ids), coded(originals[rows], ids)]
+    columns = [_used(rows, ids), _used(originals[rows], ids)]
     write_table(path, pyarrow.schema([("article", CODED), ("original", CODED)]), iter([columns]))
 
 
 def coded(rows: np.ndarray, names: pyarrow.Array) -> pyarrow.DictionaryArray:
     """Return names by their rows."""
     return pyarrow.DictionaryArray.from_arrays(rows.astype(np.int32), names)
+
+
+def _used(rows: np.ndarray, names: pyarrow.Array) -> pyarrow.DictionaryArray:
+    """Return names by their rows, where most are not used."""
+    return names.take(pyarrow.array(rows)).dictionary_encode()
 
 
 class _Explained:

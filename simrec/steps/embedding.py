@@ -10,7 +10,7 @@ from simrec.articles.article import encoded_text
 from simrec.articles.store import Store
 from simrec.config import Config
 from simrec.errors import ReleaseError
-from simrec.steps.outcome import Outcome, boundary_of, encoder_id_of, lexical_of
+from simrec.steps.outcome import Outcome, boundary_of, encode_asked, encoder_id_of, lexical_of
 from simrec.workspace import Workspace
 
 logger = logging.getLogger(__name__)
@@ -49,7 +49,7 @@ def _fill(
     missing, engine = Cache(folder).missing(keys), engine_of(config.engine)
     shards = cut(missing, config.engine.shard_texts)
     threads = worker_count(config.engine.workers) if len(shards) == 1 and not engine.elsewhere else 1
-    if engine.elsewhere:
+    if missing and engine.elsewhere:
         with Store.open(workspace.articles_db) as store:
             store.settle()
     db, made_by, folder = (path.absolute() for path in (workspace.articles_db, made_by, folder))
@@ -60,8 +60,8 @@ def _fill(
     unseen = [task for task in tasks if not task.shard.exists()]
     if unseen:
         raise ReleaseError(
-            f"{unseen[0]}: written, and not here, nor are {len(unseen) - 1} of {len(tasks)} more; do all workers see "
-            "the disk that this machine sees?"
+            f"{len(unseen)} of {len(tasks)} shards were written and are not here, such as {unseen[0]}; do all workers "
+            "see the disk that this machine sees?"
         )
     return len(missing)
 
@@ -69,26 +69,25 @@ def _fill(
 def _weigh_words(workspace: Workspace, config: Config, keys: list[bytes]) -> None:
     """Fit the word weights, and choose their share in a score, where there are none or the corpus has outgrown them."""
     from simrec.encoder.lexical import MOST_CHARS, Lexical
-    from simrec.encoder.runtime import Encoder
     from simrec.encoder.vocabulary import Counting
-    from simrec.engine.local import worker_count
     from simrec.evaluate import scorers, suites
 
-    path = workspace.lexical(encoder_id_of(workspace))
+    encoder_id = encoder_id_of(workspace)
+    path = workspace.lexical(encoder_id)
     if config.recommend.lexical_weight == 0 or not keys:
         return
     if Lexical.is_current(path) and len(keys) <= OUTGROWN * Lexical.open(path).texts:
         return
     workspace.lexicals.mkdir(exist_ok=True)
-    encoder = Encoder(workspace.encoder(encoder_id_of(workspace)), worker_count(config.engine.workers))
     counting = Counting()
     with Store.open(workspace.articles_db) as store:
         parts = (keys[start : start + GATHERED_TEXTS] for start in range(0, len(keys), GATHERED_TEXTS))
         texts = (encoded_text(*article) for part in parts for article in store.texts(part, MOST_CHARS))
         lexical = Lexical.fit(texts, see=counting.see)
         sample = suites.sample(store.sample(config.evaluate.sample), boundary_of(workspace, config))
-    weight = suites.best_weight(sample, scorers.encoder_scorer(encoder.encode), lexical)
-    counting.vocabulary().save(workspace.vocabulary(encoder_id_of(workspace)))
+    neural = scorers.encoder_scorer(encode_asked(workspace, config, encoder_id))
+    weight = suites.best_weight(sample, neural, lexical)
+    counting.vocabulary().save(workspace.vocabulary(encoder_id))
     lexical.weighing(weight).save(path)
     logger.info("embed: words have a share of %.1f in a score, as held-out articles ask for", weight)
 

@@ -13,7 +13,7 @@ from simrec.articles.article import encoded_text
 from simrec.articles.store import Store
 from simrec.config import Config, override
 from simrec.errors import ReleaseError
-from simrec.steps.outcome import Outcome, boundary_of, encoder_id_of, lexical_of
+from simrec.steps.outcome import Outcome, boundary_of, encode_asked, encoder_id_of, lexical_of
 from simrec.steps.staging import need, nothing_to_do, read_json, stage
 from simrec.steps.training import teacher_room, training_room
 from simrec.workspace import Workspace
@@ -39,9 +39,11 @@ def evaluate(workspace: Workspace, config: Config) -> Outcome:
 
     from simrec.evaluate import facts, page, suites
     from simrec.evaluate.facts import Made
+    from simrec.evaluate.scorers import encoder_scorer
 
     made = Made(staged, workspace.encoder(encoder_id_of(workspace)), lexical_of(workspace, config))
-    results = _measure(workspace, config, made, {})
+    neural = encoder_scorer(encode_asked(workspace, config, encoder_id_of(workspace)))
+    results = _measure(workspace, config, made, _scorers(made, neural))
     described, maps = facts.gather(made, _before(workspace))
     with Store.open(workspace.articles_db) as store:
         rejected = facts.rejects(store.rejects())
@@ -64,13 +66,14 @@ def beside(
     more = {"baselines": tuple(baselines) or config.evaluate.baselines}
     config = override(config, evaluate={**more, "judgements": (*config.evaluate.judgements, *judgements)})
     current = _made(workspace, release.Release.current(workspace))
-    others = {}
+    scorers = _scorers(current, _neural(current, config))
     if against:
         known = {kept.manifest.release_id: kept for kept in release.published(workspace)}
         if against not in known:
             raise ReleaseError(f"no release '{against}'; simrec releases lists them")
-        others[against] = _scorers(_made(workspace, known[against]), config)["simrec"]
-    return [result.as_dict() for result in _measure(workspace, config, current, others)]
+        other = _made(workspace, known[against])
+        scorers[against] = _scorers(other, _neural(other, config))["simrec"]
+    return [result.as_dict() for result in _measure(workspace, config, current, scorers)]
 
 
 def _before(workspace: Workspace) -> Path | None:
@@ -104,27 +107,33 @@ def _made(workspace: Workspace, published: release.Release) -> "Made":
     return Made(published.folder, workspace.encoder(published.manifest.encoder_id), words)
 
 
-def _measure(workspace: Workspace, config: Config, made: "Made", others: "dict[str, Scorer]") -> "list[Result]":
+def _measure(workspace: Workspace, config: Config, made: "Made", ours: "dict[str, Scorer]") -> "list[Result]":
     """Ask every suite of the release and of whatever stands beside it, on the same rows."""
     from simrec.evaluate import suites
 
     boundary = boundary_of(workspace, config)
     with Store.open(workspace.articles_db) as store, _baselines(store, boundary, made, config) as baselines:
         sample = suites.sample(store.sample(config.evaluate.sample), boundary)
-        scorers = {**_scorers(made, config), **others, **baselines}
+        scorers = {**ours, **baselines}
         results = [*suites.run(sample, scorers), _accounts(made)]
         for path in config.evaluate.judgements:
             results += _ask(Path(path), store, sample, boundary, config, scorers)
     return results
 
 
-def _scorers(made: "Made", config: Config) -> "dict[str, Scorer]":
-    """Return the scorer of a release, and that of its encoder alone where words have a share."""
+def _neural(made: "Made", config: Config) -> "Scorer":
+    """Return the scorer of a release's encoder, which keeps nothing."""
     from simrec.encoder.runtime import Encoder
     from simrec.engine import local
-    from simrec.evaluate.scorers import encoder_scorer, joint_scorer
+    from simrec.evaluate.scorers import encoder_scorer
 
-    neural = encoder_scorer(Encoder(made.encoder, local.worker_count(config.engine.workers)).encode)
+    return encoder_scorer(Encoder(made.encoder, local.worker_count(config.engine.workers)).encode)
+
+
+def _scorers(made: "Made", neural: "Scorer") -> "dict[str, Scorer]":
+    """Return the scorer of a release, and that of its encoder alone where words have a share."""
+    from simrec.evaluate.scorers import joint_scorer
+
     if made.lexical is None:
         return {"simrec": neural}
     return {"simrec": joint_scorer(neural, made.lexical, made.lexical.weight), "encoder alone": neural}

@@ -1,7 +1,7 @@
 """What a step is and says, and what several steps ask of a workspace."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,10 @@ from simrec.errors import ReleaseError
 from simrec.workspace import Workspace
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from simrec.encoder.lexical import Lexical
+    from simrec.encoder.remembered import Encode
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,19 @@ def boundary_of(workspace: Workspace, config: Config) -> bytes:
 
     card = read_card(workspace.encoder(encoder_id_of(workspace)))
     return held_out_below(card["training"]["held_out"] if "plan" in card else config.training.held_out)
+
+
+def encode_asked(workspace: Workspace, config: Config, encoder_id: str) -> "Encode":
+    """Return what encodes the texts that suites ask with; those of earlier nights are not encoded again."""
+    from simrec.encoder.remembered import remembered
+
+    def encode(texts: Sequence[str]) -> "np.ndarray":
+        from simrec.encoder.runtime import Encoder
+        from simrec.engine import local
+
+        return Encoder(workspace.encoder(encoder_id), local.worker_count(config.engine.workers)).encode(texts)
+
+    return remembered(encode, workspace.asked(encoder_id))
 
 
 def lexical_of(workspace: Workspace, config: Config) -> "Lexical | None":

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 import pytest
 
-from simrec.config import load
+from simrec.config_file import load
 from simrec.errors import ConfigError
 from tests import postgres
 from tests.articles.test_ingest import ROWS, stored, write_jsonl

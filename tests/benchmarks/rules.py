@@ -105,9 +105,9 @@ def same_label(articles: list[dict[str, Any]], listed: np.ndarray, field: str) -
 def duplicates(articles: list[dict[str, Any]], originals: np.ndarray) -> str:
     """Say how many near-duplicates there are, and how right that is where the set knows them."""
     found = (originals != NOBODY) & (originals != np.arange(len(originals)))
-    if "duplicate" not in articles[0]:
+    if not any("duplicate" in article for article in articles):
         return f"{found.sum()} near-duplicates"
-    flagged = np.array([bool(article["duplicate"]) for article in articles])
+    flagged = np.array([bool(article.get("duplicate")) for article in articles])
     right = (found & flagged).sum()
     precision, recall = right / max(1, found.sum()), right / flagged.sum()
     return f"{found.sum()} near-duplicates, precision {precision:.3f} and recall {recall:.3f} of those flagged"

@@ -13,6 +13,7 @@ from pyarrow import parquet
 from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import TfidfVectorizer
 
+from simrec import files
 from simrec.articles.article import held_out_below
 from simrec.articles.store import Store
 from simrec.encoder import folder as encoder_folder
@@ -359,9 +360,9 @@ def test_an_encoder_of_another_format_is_refused_with_the_mend(house: House) -> 
     config = json.loads(path.read_text())
     path.write_text(json.dumps({**config, "format": 99}))
     manifest = path.with_name("manifest.json")
-    content = json.loads(manifest.read_text())
-    content["files"]["config.json"] = __import__("simrec.files").files.sha256(path)
-    manifest.write_text(json.dumps(content))
+    content = files.unseal(manifest.read_bytes())
+    content["files"]["config.json"] = files.sha256(path)
+    manifest.write_text(json.dumps(files.seal(content)))
     ran = house.simrec("similar", "--text", "the price of wheat")
     assert (ran.code, "format 99, this simrec reads 2" in ran.err, "simrec train" in ran.err) == (5, True, True), (
         ran.err

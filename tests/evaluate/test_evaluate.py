@@ -1,6 +1,8 @@
 """Suites and gates on data whose answer is known by construction."""
 
+import json
 import re
+import shutil
 from typing import Any
 
 import numpy as np
@@ -19,7 +21,7 @@ from simrec.evaluate import gates, suites
 from simrec.evaluate.baselines import TfIdf
 from simrec.evaluate.metrics import precisions, reciprocal_ranks, same
 from simrec.evaluate.scorers import Text, encoder_scorer, joint_scorer
-from tests.conftest import speeches
+from tests.conftest import House, speeches
 
 
 def test_reciprocal_rank_is_scikit_learns_with_one_right_answer() -> None:
@@ -235,3 +237,22 @@ def test_an_encoder_with_another_tokenizer_is_refused(good: gates.Candidate) -> 
     encoder._tokenizer = other
     with pytest.raises(GateError, match="split-half MRR of the encoder alone fell from"):
         gates.check(measured(encoder.encode), good, Config())
+
+
+def test_suites_encode_only_what_is_new_and_measure_the_same(house: House) -> None:
+    (asked,) = (house.workspace / "embeddings").glob("*-asked")
+    before = set(asked.iterdir())
+    articles = house.articles
+    changed = [{**article, "text": f"{article['text']} Once more."} for article in articles[:40]]
+    house.write_articles([*changed, *articles[40:]])
+    assert house.job().code == 0
+    new = [len(np.load(path)["keys"]) for path in set(asked.iterdir()) - before]
+    assert 0 < sum(new) <= 3 * 40, "the text and the halves of each that is in the sample"
+    report = house.workspace / "releases" / house.current / "report.json"
+    suites = json.loads(report.read_text())["suites"]
+    shutil.rmtree(asked)
+    shutil.rmtree(report.parent)
+    (house.workspace / "CURRENT").unlink()
+    assert house.job().code == 0
+    assert json.loads(report.read_text())["suites"] == suites
+    assert len(list(asked.iterdir())) >= 1

@@ -86,7 +86,7 @@ def test_a_release_of_an_older_format_is_refused_until_the_night_has_made_it_ane
     assert (ran.code, "the nightly job makes it anew" in ran.err) == (5, True)
     ran = older.job()
     assert (ran.code, older.last_steps()["ingest"]["rows_out"], older.last_steps()["embed"]["rows_out"]) == (0, 0, 0)
-    assert similar(older) == SIMILAR
+    assert {one for one, _ in similar(older)} == {one for one, _ in SIMILAR}  # by other weights of words
     assert older.simrec("verify").code == 0
     ran = older.simrec("rollback")
     assert (ran.code, "a release of format 1, this simrec reads 2" in ran.err) == (5, True)

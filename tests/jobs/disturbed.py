@@ -39,7 +39,7 @@ FULL = "raise OSError(28, 'No space left on device', str(arguments[0]))"
 
 def busy_night(house: House) -> None:
     """Let there be something to do for every step: articles changed, new and gone, and words to be weighed."""
-    more = "[ingest]\nsync = true\n[release]\nkeep = 2\n"
+    more = '[ingest]\nsync = true\n[release]\nkeep = 2\n[[sinks]]\npath = "out"\n'
     (house.folder / "config.toml").write_text(CONFIG.replace("lexical_weight = 0", "lexical_weight = 0.5") + more)
     changed = [{**one, "text": one["text"] + " Again."} if n % 3 == 0 else one for n, one in enumerate(house.articles)]
     house.write_articles([*changed[:-1], {**speeches()[7], "id": "new", "title": "A new one"}])

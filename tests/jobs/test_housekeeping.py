@@ -6,7 +6,9 @@ from tests.conftest import House, speeches
 
 
 def shards(house: House) -> list[np.lib.npyio.NpzFile]:
-    return [np.load(path) for path in sorted((house.workspace / "embeddings").glob("*/*.npz"))]
+    """The shards of articles; what suites asked with stands apart, and goes with every housekeeping."""
+    paths = sorted((house.workspace / "embeddings").glob("*/*.npz"))
+    return [np.load(path) for path in paths if not path.parent.name.endswith("-asked")]
 
 
 def contents(house: House) -> dict[bytes, bytes]:
@@ -27,6 +29,7 @@ def test_compacting_keeps_the_vectors_in_use_and_no_others(house: House) -> None
     before = contents(house)
     assert (len(shards(house)), len(before)) == (10, 403)
     assert house.job("housekeeping").code == 0
+    assert not list((house.workspace / "embeddings").glob("*-asked"))
     after = contents(house)
     assert (len(shards(house)), len(after)) == (7, 400)
     assert after.items() <= before.items()

@@ -464,7 +464,10 @@ def test_cron_hears_nothing_when_all_is_well(house: House, name: str) -> None:
 
 def test_interrupted_from_the_keyboard(house: House) -> None:
     interrupt = "lambda *a: (os.kill(os.getpid(), signal.SIGINT), time.sleep(60))"  # it may arrive a little later
-    ran = house.job(before=f"import simrec.steps as s, signal, time; s.embed = {interrupt}")
+    heard = (
+        "signal.signal(signal.SIGINT, signal.default_int_handler)"  # a shell that works in the background ignores it
+    )
+    ran = house.job(before=f"import simrec.steps as s, signal, time; {heard}; s.embed = {interrupt}")
     assert (ran.code, "interrupted" in ran.err) == (130, True)
     assert house.journal()[-1]["exit_code"] == 130
 

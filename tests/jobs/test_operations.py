@@ -137,7 +137,7 @@ def test_the_log_as_json(house: House) -> None:
     house.write_articles([*house.articles, NEW, {"id": "bad"}])
     records = [json.loads(line) for line in job(house, "nightly", "-v", "--log-format", "json").err.splitlines()]
     assert [record["message"].partition(":")[0] for record in records if record["level"] == "info"] == [
-        "ingest", "embed", "index", "recommend", "evaluate", "publish",
+        "ingest", "embed", "index", "recommend", "evaluate", "publish", "export",
     ]  # fmt: skip
     assert [record["level"] for record in records].count("warning") == 1
     house.write_articles([])

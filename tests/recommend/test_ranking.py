@@ -179,11 +179,18 @@ def test_rules_hold_for_tables_and_questions(changed: House, options: list[str])
     assert [hit["score"] for hit in hits] != sorted((hit["score"] for hit in hits), reverse=True)
 
 
-def test_rules_that_leave_nobody_leave_lists_empty_and_the_rest_whole(changed: House) -> None:
+def test_rules_that_leave_nobody_are_refused_by_the_gate(changed: House) -> None:
+    before, asked = changed.current, changed.simrec("similar", SEED).out
     changed.write_articles([{**article, "account": "One"} for article in changed.articles])
-    night(changed, "exclude_own_account = true")
-    assert table(changed) == []
-    assert changed.simrec("similar", SEED).out.count("\n") == 1
+    (changed.folder / "config.toml").write_text(WORDS.replace(RULES, "[rules]\nexclude_own_account = true\n"))
+    ran = changed.job()
+    assert (ran.code, "0.0% of the articles have similar ones" in ran.err) == (7, True), ran.err
+    assert (changed.current, changed.simrec("similar", SEED).out) == (before, asked)
+    (changed.folder / "config.toml").write_text(
+        WORDS.replace(RULES, "[rules]\nexclude_own_account = true\n") + "[release]\nmin_coverage = 0\n"
+    )
+    assert changed.job().code == 0
+    assert (table(changed), changed.simrec("similar", SEED).out.count("\n")) == ([], 1)
     assert changed.simrec("similar", SEED, "--no-rules", "--json").rows
 
 

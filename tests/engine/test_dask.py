@@ -148,8 +148,9 @@ def copy(house: House, folder: Path) -> House:
 
 
 def shards(house: House) -> dict[str, bytes]:
-    folder = house.workspace / "embeddings"
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    """What the tasks wrote, by path; the questions of the suites are encoded by the job itself."""
+    folders = [folder for folder in (house.workspace / "embeddings").glob("*") if not folder.name.endswith("-asked")]
+    return {f"{path.parent.name}/{path.name}": path.read_bytes() for folder in folders for path in folder.glob("[!.]*")}
 
 
 def refusal(ran: Ran) -> str:

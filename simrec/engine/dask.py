@@ -1,5 +1,6 @@
 """The engine of many machines: Dask distributed schedules the tasks, whose files are on a disk that all of them see."""
 
+import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -58,6 +59,8 @@ class Dask:
     @contextmanager
     def _connected(self) -> Iterator[Client]:
         """Yield a client of a cluster with workers that are as they should be, while there is a scheduler."""
+        for name in ("distributed", "distributed.client"):  # tracebacks of what is one sentence here
+            logging.getLogger(name).setLevel(logging.CRITICAL)
         try:
             client = Client(self.scheduler, timeout=CONNECT_SECONDS, name="simrec")
         except (OSError, ValueError) as error:

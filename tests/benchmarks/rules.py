@@ -1,4 +1,4 @@
-"""Benchmark of the ranking rules: `python -m tests.benchmarks.rules DATA`.
+"""Benchmark of the ranking rules: `python -m tests.benchmarks.rules DATA [SET ...]`.
 
 DATA is a folder with bbc_articles, openblogs_articles, techblog_articles and news_articles as JSON lines under
 xz. For each set the lists of all articles are made with no rules, with each rule alone, and by default. Printed are
@@ -9,12 +9,14 @@ the BBC set, which says what its near-duplicates are, precision and recall are p
 
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from simrec.articles.article import encoded_text
+from simrec.articles.cleaning import clean_date
 from simrec.config import IndexConfig, RulesConfig
 from simrec.encoder.begin import PRETRAINED
 from simrec.encoder.lexical import Lexical
@@ -45,10 +47,10 @@ RULES = {
 }
 
 
-def main(data: Path) -> None:
+def main(data: Path, names: Sequence[str]) -> None:
     """Print a table for each set."""
     print_machine("python -m tests.benchmarks.rules DATA")
-    for name in SETS:
+    for name in names or SETS:
         articles = list(rows(data, name))
         with tempfile.TemporaryDirectory() as folder:
             measure(name, articles, Path(folder))
@@ -62,8 +64,7 @@ def measure(name: str, articles: list[dict[str, Any]], folder: Path) -> None:
     joint = Joint(Lexical.fit(texts).terms(texts), WEIGHT)
     graph = build(index, vectors, CANDIDATES, folder / "graph.npy")
     candidates, pairs = rescored(graph, joint, CANDIDATES, folder / "joint.npy")
-    published = [article.get("published_at") for article in articles]
-    published = [date if isinstance(date, str) and date[:1] in "12" else None for date in published]
+    published = [dated(article.get("published_at")) for article in articles]
     originals, ages = stories(pairs, published), Ages.of(published, "9999")
     owners = [article.get("account") for article in articles]
     accounts = owners_of(sorted({owner for owner in owners if owner}), owners)
@@ -76,6 +77,14 @@ def measure(name: str, articles: list[dict[str, Any]], folder: Path) -> None:
         kinds = Kinds(originals, accounts, ages.freshness(published, rules.freshness_half_life))
         listed = Ruling(candidates, kinds, rules, index, vectors).lists(MOST, joint).rows
         print(f"| {label} | {' | '.join(figures(articles, listed, originals))} |", flush=True)
+
+
+def dated(value: Any) -> str | None:
+    """Return a date as it is taken in, None where there is none."""
+    try:
+        return clean_date(value)
+    except ValueError:
+        return None
 
 
 def figures(articles: list[dict[str, Any]], listed: np.ndarray, originals: np.ndarray) -> list[str]:
@@ -114,6 +123,6 @@ def duplicates(articles: list[dict[str, Any]], originals: np.ndarray) -> str:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2:
+    if len(sys.argv) < 2:
         sys.exit(__doc__)
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), sys.argv[2:])

@@ -9,6 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simrec.config import RulesConfig
+from simrec.index import ranked
+from simrec.index.neighbours import Graph
 from simrec.recommend.rules import NOBODY, Ages, Candidates, Kinds, applied, diverse
 from simrec.recommend.shares import Lists, fair, rescue
 
@@ -128,9 +130,6 @@ def test_what_stands_nowhere_gets_a_last_place_and_takes_nobody_s_only_one() -> 
     rows = np.array([[1, 2], [0, 2], [0, 1], [0, 1], [3, 0]], np.int32)
     listed = Lists(rows.copy(), np.full((5, 2), 0.5, np.float32), np.full((5, 2), 1, np.uint16))
     kinds = Kinds(np.full(5, NOBODY), np.full(5, NOBODY), np.ones(5, np.float32))
-    from simrec.index import ranked
-    from simrec.index.neighbours import Graph
-
     near = np.array([[1, 2, 3], [0, 2, 3], [0, 1, 3], [0, 1, 4], [3, 0, 1]])
     graph = Graph(ranked.pack(np.full((5, 3), 0.25, np.float32), near))
     assert rescue(listed, graph, kinds, RulesConfig()) == 1
@@ -141,6 +140,15 @@ def test_what_stands_nowhere_gets_a_last_place_and_takes_nobody_s_only_one() -> 
     listed = Lists(rows.copy(), np.full((5, 2), 0.5, np.float32), np.full((5, 2), 1, np.uint16))
     assert rescue(listed, graph, forbidden, RulesConfig(exclude_own_account=True)) == 1
     assert listed.rows[0].tolist() == [1, 4]
+
+
+def test_the_only_place_of_somebody_is_not_given_away() -> None:
+    rows = np.array([[1, 3], [0, 2], [1, 0], [2, 0], [1, 0]], np.int32)  # 3 stands in the first list only, 4 in none
+    listed = Lists(rows, np.full((5, 2), 0.5, np.float32), np.full((5, 2), 1, np.uint16))
+    kinds = Kinds(np.full(5, NOBODY), np.full(5, NOBODY), np.ones(5, np.float32))
+    near = np.array([[1, 3], [0, 2], [1, 0], [2, 0], [0, 1]])
+    assert rescue(listed, Graph(ranked.pack(np.full((5, 2), 0.25, np.float32), near)), kinds, RulesConfig()) == 1
+    assert listed.rows[:2].tolist() == [[1, 3], [0, 4]]
 
 
 def test_age_halves_and_neither_the_undated_nor_the_future_are_punished_or_praised() -> None:

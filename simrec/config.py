@@ -19,9 +19,9 @@ NotNegative = Annotated[float, Meta(ge=0)]
 Baseline = Literal[
     "random", "recent in category", "TF-IDF", "LSA", "BM25", "untrained encoder", "pretrained encoder", "MiniLM"
 ]
+BASELINES: tuple[str, ...] = get_args(Baseline)
 EngineKind = Literal["local", "dask"]
 ENGINES: tuple[str, ...] = get_args(EngineKind)
-BASELINES: tuple[str, ...] = get_args(Baseline)
 SQLITE = "sqlite:///"  # begins the URL of a file
 STARTS = ("auto", "pretrained", "articles", "teacher")  # of training; anything else is an encoder's folder
 

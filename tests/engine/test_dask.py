@@ -266,7 +266,7 @@ def test_tasks_that_fail_are_named_and_the_others_are_done(fresh: House, alone: 
 
 
 def test_a_task_that_workers_die_of_is_named(fresh: House, alone: House, tmp_path: Path) -> None:
-    """So is what waited on a worker that died: Dask does not tell it apart, which is why more deaths are allowed."""
+    """So is what waited on a worker that died, or was just written: Dask does not tell it apart, hence `ALLOWED`."""
     due = {Path(name).name for name in shards(alone) if not name.startswith("tfidf")}
     deadly = min(due)
     dies = f"if task.shard.name == {deadly!r}: os._exit(1)"
@@ -276,7 +276,9 @@ def test_a_task_that_workers_die_of_is_named(fresh: House, alone: House, tmp_pat
     assert (ran.code, "every worker that tried died of it" in refusal(ran)) == (3, True)
     named = {name for name in due if name in refusal(ran)}
     assert deadly in named
-    assert {Path(name).name for name in shards(fresh)} == due - named != set()
+    written = {Path(name).name for name in shards(fresh)}
+    assert deadly not in written
+    assert set() != due - named <= written
 
 
 def test_no_worker_is_left(fresh: House, tmp_path: Path) -> None:

@@ -20,6 +20,8 @@ Baseline = Literal[
     "random", "recent in category", "TF-IDF", "LSA", "BM25", "untrained encoder", "pretrained encoder", "MiniLM"
 ]
 BASELINES: tuple[str, ...] = get_args(Baseline)
+EngineKind = Literal["local", "dask"]
+ENGINES: tuple[str, ...] = get_args(EngineKind)
 SQLITE = "sqlite:///"  # begins the URL of a file
 STARTS = ("auto", "pretrained", "articles", "teacher")  # of training; anything else is an encoder's folder
 
@@ -185,8 +187,10 @@ class EvaluateConfig(Section, frozen=True):
 
 
 class EngineConfig(Section, frozen=True):
-    """Where tasks run; 0 workers are one for each core."""
+    """Where tasks run; 0 workers are one for each core of this machine."""
 
+    kind: EngineKind = "local"
+    scheduler: str = ""
     workers: Annotated[int, Meta(ge=0)] = 0
     shard_texts: Count = 4096
 

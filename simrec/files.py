@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import shutil
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -23,8 +24,7 @@ def atomic_path(target: Path) -> Iterator[Path]:
     The order is write, fsync, rename, fsync of the folder: after a crash the target is the old file
     or the new one, whole (Pillai et al., OSDI 2014).
     """
-    temporary = target.with_name(f".{target.name}.{os.getpid()}{TEMPORARY}")
-    temporary.unlink(missing_ok=True)  # of a killed process that had this one's number
+    temporary = _beside(target)
     try:
         yield temporary
         sync(temporary)
@@ -34,6 +34,11 @@ def atomic_path(target: Path) -> Iterator[Path]:
             temporary.unlink()
         raise
     sync(target.parent)
+
+
+def _beside(target: Path) -> Path:
+    """Return a name that no other process has, on no other host either: two may write the same shard at once."""
+    return target.with_name(f".{target.name}.{uuid.uuid4().hex}{TEMPORARY}")
 
 
 def write(target: Path, content: bytes) -> None:
@@ -98,8 +103,7 @@ def move_folder(staged: Path, final: Path) -> None:
 def copy_folder(source: Path, final: Path) -> None:
     """Copy a folder to where there is none yet, whole or not at all."""
     if not final.exists():
-        staged = final.with_name(f".{final.name}.{os.getpid()}{TEMPORARY}")
-        shutil.rmtree(staged, ignore_errors=True)
+        staged = _beside(final)
         shutil.copytree(source, staged)
         move_folder(staged, final)
 
@@ -127,7 +131,7 @@ def remove(path: Path) -> None:
 def remove_folder(folder: Path) -> None:
     """Remove a folder; it is renamed first, so that nobody opens one that is half gone."""
     if folder.exists():
-        doomed = folder.with_name(f".{folder.name}.{os.getpid()}{TEMPORARY}")
+        doomed = _beside(folder)
         folder.rename(doomed)
         shutil.rmtree(doomed)
 

@@ -122,6 +122,8 @@ def exit_codes() -> Iterator[None]:
 
 def main(steps: "Sequence[Step]") -> None:
     """Run a job file's steps with the options every job has; the job is named as its file."""
+    from simrec import config, config_file
+    from simrec.steps.dry_run import foretell
 
     @click.command(help=f"Run the job: {', then '.join(step.__name__ for step in steps)}.")
     @click.option("-c", "--config", "config_path", type=Path, required=True, help="The TOML configuration.")
@@ -129,12 +131,14 @@ def main(steps: "Sequence[Step]") -> None:
     @click.option("-v", "--verbose", is_flag=True, help="Say what happens even without a terminal.")
     @click.option("--log-format", type=click.Choice(["text", "json"]), default="text", help="For people or machines.")
     @click.option("--dry-run", is_flag=True, help="Only say what would be done, and about what it would cost.")
-    def job(config_path: Path, workspace: Path, verbose: bool, log_format: str, dry_run: bool) -> None:
-        from simrec import config_file
-        from simrec.steps.dry_run import foretell
-
+    @click.option("--engine", type=click.Choice(config.ENGINES), help="Where tasks run, instead of engine.kind.")
+    def job(
+        config_path: Path, workspace: Path, verbose: bool, log_format: str, dry_run: bool, engine: str | None
+    ) -> None:
         log.set_up(verbose, as_json=log_format == "json")
         loaded = config_file.load(config_path)
+        if engine:
+            loaded = config.override(loaded, engine={"kind": engine})
         if dry_run:
             click.echo("\n".join(foretell(steps, _as_it_is(workspace), loaded)))
         else:

@@ -38,6 +38,7 @@ HEAVY = {
     "onnx": ["encoder/onnx_export.py"],
     "onnxruntime": ["encoder/runtime.py"],
     "faiss": ["index/search.py", "index/kinds.py", "index/all_pairs.py"],
+    "distributed": ["engine/dask.py"],
     "bm25s": ["evaluate/baselines.py"],
     "ir_measures": ["evaluate/judgements.py"],
     "sklearn": ["encoder/token_vectors.py", "evaluate/baselines.py", "evaluate/maps.py"],

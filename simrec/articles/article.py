@@ -30,7 +30,7 @@ class Article:
     @property
     def text_key(self) -> bytes:
         """16 bytes that stand for the text that is encoded: equal texts share a vector."""
-        return _digest([self.title, self.text])
+        return text_key(self.title, self.text)
 
     @property
     def row_key(self) -> bytes:
@@ -49,6 +49,11 @@ class Account:
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
+
+
+def text_key(title: str, text: str) -> bytes:
+    """Return the 16 bytes that stand for a text."""
+    return _digest([title, text])
 
 
 def _digest(fields: object) -> bytes:

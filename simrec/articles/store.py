@@ -8,8 +8,8 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from simrec.articles.article import Account, Article
-from simrec.errors import ReleaseError
+from simrec.articles.article import Account, Article, text_key
+from simrec.errors import LockedError, ReleaseError
 
 # Texts stand apart from articles: a nightly run reads every article row but only the few texts
 # that have no vector yet, and equal texts are kept once.
@@ -77,16 +77,17 @@ class Store:
 
     @classmethod
     @contextmanager
-    def open(cls, path: Path, create: bool = False) -> Iterator["Store"]:
+    def open(cls, path: Path, create: bool = False, settled: bool = False, seconds: float = 30) -> Iterator["Store"]:
         """Open the store, with `create` for writing; ReleaseError where there is none or it is damaged.
 
-        Where the disk is read-only nobody writes, and SQLite is told so, or it would ask for a place for its locks.
+        Where the disk is read-only, or the store is settled, nobody writes, and SQLite is told so: on the one it
+        would find no place for its locks, and those of a WAL are not seen by other hosts. Locks are waited for so long.
         """
         if not (create or path.exists()):
             raise ReleaseError(f"{path}: no articles yet; simrec ingest brings them in")
-        writable = create or os.access(path.parent, os.W_OK)
+        writable = create or (os.access(path.parent, os.W_OK) and not settled)
         uri = f"{path.absolute().as_uri()}?{'' if writable else 'immutable=1'}"
-        with closing(sqlite3.connect(uri, uri=True, isolation_level=None, timeout=30)) as connection:
+        with closing(sqlite3.connect(uri, uri=True, isolation_level=None, timeout=seconds)) as connection:
             try:
                 if writable:
                     connection.execute("PRAGMA journal_mode = WAL")
@@ -119,6 +120,12 @@ class Store:
             if self._db.in_transaction:  # a full disk may have ended it already
                 self._db.execute("ROLLBACK")
             raise
+
+    def settle(self) -> None:
+        """Bring everything into the one file, for readers on other hosts; LockedError if somebody is in the way."""
+        busy = self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+        if busy:
+            raise LockedError("articles.db: another process has been reading it for long; run again when it has ended")
 
     def knows(self, article_id: str) -> bool:
         """Tell whether there is an article of that id."""
@@ -251,13 +258,18 @@ class Store:
     def texts(self, keys: Sequence[bytes], most_chars: int = LONGEST_TEXT) -> list[tuple[str, str]]:
         """Return (title, text) for each key, in the order of the keys; KeyError for an unknown one.
 
-        Of a text at most so many characters: thousands of texts of megabytes do not fit into memory.
+        Of a text at most so many characters: thousands of texts of megabytes do not fit into memory. Each is what
+        its key was made of, or the store is damaged, or changed under a reader that took it for settled.
         """
-        query = "SELECT title, substr(text, 1, ?) FROM texts WHERE key = ?"
-        found = [self._db.execute(query, (most_chars, key)).fetchone() for key in keys]
-        if None in found:
-            raise KeyError(keys[found.index(None)])
-        return found
+        texts = []
+        for key in keys:
+            found = self._db.execute("SELECT title, text FROM texts WHERE key = ?", (key,)).fetchone()
+            if found is None:
+                raise KeyError(key)
+            if not _is_text_of(key, *found):
+                raise sqlite3.DatabaseError(f"the text of key {key.hex()} is another")
+            texts.append((found[0], found[1][:most_chars]))
+        return texts
 
     def verify(self) -> None:
         """Read everything; sqlite3.DatabaseError if it is damaged, or an article is not what its keys were made of."""
@@ -277,6 +289,13 @@ def _is_whole(*row: Any) -> bool:
     try:
         article = Article(**known, text=text, tags=tuple(json.loads(tags)))
         return (article.lead, article.row_key, article.text_key) == (lead, row_key, text_key)
+    except (TypeError, ValueError):  # not even text any more
+        return False
+
+
+def _is_text_of(key: bytes, title: str, text: str) -> bool:
+    try:
+        return text_key(title, text) == key
     except (TypeError, ValueError):  # not even text any more
         return False
 

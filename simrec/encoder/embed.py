@@ -9,16 +9,34 @@ from simrec.articles.store import Store
 from simrec.encoder import shards
 from simrec.encoder.lexical import MOST_CHARS, Lexical
 from simrec.encoder.runtime import Encoder
+from simrec.errors import ReleaseError
 
 
-class EmbedTask(NamedTuple):
-    """Where to read and write, and the keys of the texts of one shard."""
+class Task(NamedTuple):
+    """Where to read and write, and the keys of the texts of one shard.
+
+    made_by is an encoder's folder or the file of the word weights. A settled store is read from other hosts.
+    """
 
     articles_db: Path
-    encoder: Path
+    settled: bool
+    made_by: Path
     shards: Path
     keys: list[bytes]
-    threads: int
+    threads: int = 1
+
+    def __str__(self) -> str:
+        return str(self.shard)
+
+    @property
+    def shard(self) -> Path:
+        """Return the file that is there when the task is done."""
+        return shards.shard_path(self.shards, self.keys)
+
+    def articles(self, most_chars: int) -> list[tuple[str, str]]:
+        """Return (title, text) for each key, in order, of a text at most so many characters."""
+        with Store.open(self.articles_db, settled=self.settled) as store:
+            return store.texts(self.keys, most_chars)
 
 
 def cut(keys: list[bytes], size: int) -> list[list[bytes]]:
@@ -26,33 +44,21 @@ def cut(keys: list[bytes], size: int) -> list[list[bytes]]:
     return [keys[start : start + size] for start in range(0, len(keys), size)]
 
 
-def embed_shard(task: EmbedTask) -> int:
+def embed_shard(task: Task) -> int:
     """Encode the texts of one shard and write it; return how many. A shard that exists is left as it is."""
-    if not shards.shard_path(task.shards, task.keys).exists():
-        encoder = _encoder(task.encoder, task.threads)
-        with Store.open(task.articles_db) as store:
-            articles = store.texts(task.keys, encoder.most_chars)
+    if not task.shard.exists():
+        encoder = _encoder(task.made_by, task.threads)
+        articles = task.articles(encoder.most_chars)
         texts, titles = [encoded_text(*article) for article in articles], [title for title, _ in articles]
         shards.write_shard(task.shards, task.keys, encoder.encode(texts, titles))
     return len(task.keys)
 
 
-class TermsTask(NamedTuple):
-    """Where to read and write, and the keys of the texts of one shard of terms."""
-
-    articles_db: Path
-    lexical: Path
-    shards: Path
-    keys: list[bytes]
-
-
-def terms_shard(task: TermsTask) -> int:
+def terms_shard(task: Task) -> int:
     """Write the terms of one shard; return of how many texts. A shard that exists is left as it is."""
-    if not shards.shard_path(task.shards, task.keys).exists():
-        with Store.open(task.articles_db) as store:
-            articles = store.texts(task.keys, MOST_CHARS)
-        texts = [encoded_text(*article) for article in articles]
-        shards.write_shard(task.shards, task.keys, _lexical(task.lexical).terms(texts))
+    if not task.shard.exists():
+        texts = [encoded_text(*article) for article in task.articles(MOST_CHARS)]
+        shards.write_shard(task.shards, task.keys, _lexical(task.made_by, task.shards.name).terms(texts))
     return len(task.keys)
 
 
@@ -61,6 +67,9 @@ def _encoder(folder: Path, threads: int) -> Encoder:
     return Encoder(folder, threads)
 
 
-@lru_cache(maxsize=1)
-def _lexical(folder: Path) -> Lexical:
-    return Lexical.open(folder)
+@lru_cache(maxsize=1)  # by the id as well: the file is replaced when the corpus has outgrown it, and workers live on
+def _lexical(path: Path, identity: str) -> Lexical:
+    lexical = Lexical.open(path)
+    if lexical.id != identity:
+        raise ReleaseError(f"{path}: holds {lexical.id}, where {identity} was expected; is it the same workspace?")
+    return lexical

@@ -13,22 +13,30 @@ def worker_count(configured: int) -> int:
     return configured or len(os.sched_getaffinity(0))
 
 
-def run(task: Callable[[Any], Any], arguments: Sequence[Any], workers: int) -> Iterator[Any]:
-    """Yield `task(argument)` for every argument, as they finish; the first failure cancels the rest.
+class Local:
+    """A pool of processes of one thread each."""
 
-    A task is a top-level function that reads files, writes one file and returns counts. Processes
-    are spawned, since a forked child of a process that used OpenMP hangs.
-    """
-    if min(workers, len(arguments)) <= 1:
-        yield from map(task, arguments)
-        return
-    with ProcessPoolExecutor(min(workers, len(arguments)), get_context("spawn"), _start_worker) as pool:
-        futures = [pool.submit(task, argument) for argument in arguments]
-        try:
-            for future in as_completed(futures):
-                yield future.result()
-        finally:
-            pool.shutdown(cancel_futures=True)
+    elsewhere = False
+
+    def __init__(self, workers: int) -> None:
+        self.workers = worker_count(workers)
+
+    def run(self, task: Callable[[Any], Any], arguments: Sequence[Any]) -> Iterator[Any]:
+        """Yield `task(argument)` for every argument, as they finish; the first failure cancels the rest.
+
+        Processes are spawned, since a forked child of a process that used OpenMP hangs.
+        """
+        workers = min(self.workers, len(arguments))
+        if workers <= 1:
+            yield from map(task, arguments)
+            return
+        with ProcessPoolExecutor(workers, get_context("spawn"), _start_worker) as pool:
+            futures = [pool.submit(task, argument) for argument in arguments]
+            try:
+                for future in as_completed(futures):
+                    yield future.result()
+            finally:
+                pool.shutdown(cancel_futures=True)
 
 
 def _start_worker() -> None:

@@ -1,6 +1,9 @@
 """The step that encodes: texts become vectors and terms, and both stay in the cache."""
 
 import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 from simrec import files, log
 from simrec.articles.article import encoded_text
@@ -18,28 +21,49 @@ OUTGROWN = 2  # times the texts that the word weights were fitted on
 
 def embed(workspace: Workspace, config: Config) -> Outcome:
     """Encode the texts that have no vector yet by the newest encoder."""
-    from simrec.encoder import embed as room
-    from simrec.encoder.shards import Cache
-    from simrec.engine import local
+    from simrec.encoder.embed import embed_shard, terms_shard
 
     encoder_id = _encoder_to_use(workspace)
-    folder = workspace.embeddings(encoder_id)
-    folder.mkdir(exist_ok=True)
     with Store.open(workspace.articles_db) as store:
         keys = store.text_keys()
-    missing = Cache(folder).missing(keys)
-    workers = local.worker_count(config.engine.workers)
-    shards = room.cut(missing, config.engine.shard_texts)
-    threads = workers if len(shards) == 1 else 1
-    where = workspace.articles_db, workspace.encoder(encoder_id), folder
-    tasks = [room.EmbedTask(*where, shard, threads) for shard in shards]
-    with log.progress("embed", total=len(missing)) as bar:
-        for encoded in local.run(room.embed_shard, tasks, workers):
-            bar.update(encoded)
+    missing = _fill(workspace, config, embed_shard, workspace.encoder(encoder_id), encoder_id, keys)
     _weigh_words(workspace, config, keys)
-    termless = _write_terms(workspace, config, keys)
-    sentence = f"{len(missing):,} texts encoded by {encoder_id}, {len(keys) - len(missing):,} were in the cache"
-    return Outcome(sentence, len(keys), len(missing), skipped=not (missing or termless))
+    lexical, termless = lexical_of(workspace, config), 0
+    if lexical:
+        termless = _fill(workspace, config, terms_shard, workspace.lexical(encoder_id), lexical.id, keys)
+    sentence = f"{missing:,} texts encoded by {encoder_id}, {len(keys) - missing:,} were in the cache"
+    return Outcome(sentence, len(keys), missing, skipped=not (missing or termless))
+
+
+def _fill(
+    workspace: Workspace, config: Config, work: Callable[[Any], int], made_by: Path, name: str, keys: list[bytes]
+) -> int:
+    """Write the shards of a cache for the keys that it does not hold; return how many those were."""
+    from simrec.encoder.embed import Task, cut
+    from simrec.encoder.shards import Cache
+    from simrec.engine.engine import engine_of
+    from simrec.engine.local import worker_count
+
+    folder = workspace.embeddings(name)
+    folder.mkdir(exist_ok=True)
+    missing, engine = Cache(folder).missing(keys), engine_of(config.engine)
+    shards = cut(missing, config.engine.shard_texts)
+    threads = worker_count(config.engine.workers) if len(shards) == 1 and not engine.elsewhere else 1
+    if missing and engine.elsewhere:
+        with Store.open(workspace.articles_db) as store:
+            store.settle()
+    db, made_by, folder = (path.absolute() for path in (workspace.articles_db, made_by, folder))
+    tasks = [Task(db, engine.elsewhere, made_by, folder, shard, threads) for shard in shards]
+    with log.progress(work.__name__.removesuffix("_shard"), total=len(missing)) as bar:
+        for written in engine.run(work, tasks):
+            bar.update(written)
+    unseen = [task for task in tasks if not task.shard.exists()]
+    if unseen:
+        raise ReleaseError(
+            f"{len(unseen)} of {len(tasks)} shards were written and are not here, such as {unseen[0]}; do all workers "
+            "see the disk that this machine sees?"
+        )
+    return len(missing)
 
 
 def _weigh_words(workspace: Workspace, config: Config, keys: list[bytes]) -> None:
@@ -66,26 +90,6 @@ def _weigh_words(workspace: Workspace, config: Config, keys: list[bytes]) -> Non
     counting.vocabulary().save(workspace.vocabulary(encoder_id))
     lexical.weighing(weight).save(path)
     logger.info("embed: words have a share of %.1f in a score, as held-out articles ask for", weight)
-
-
-def _write_terms(workspace: Workspace, config: Config, keys: list[bytes]) -> int:
-    """Write the terms of the texts that have none yet; return of how many."""
-    from simrec.encoder import embed as room
-    from simrec.encoder.shards import Cache
-    from simrec.engine import local
-
-    lexical = lexical_of(workspace, config)
-    if lexical is None:
-        return 0
-    folder = workspace.embeddings(lexical.id)
-    folder.mkdir(exist_ok=True)
-    missing = Cache(folder).missing(keys)
-    where = workspace.articles_db, workspace.lexical(encoder_id_of(workspace)), folder
-    tasks = [room.TermsTask(*where, shard) for shard in room.cut(missing, config.engine.shard_texts)]
-    with log.progress("words", total=len(missing)) as bar:
-        for done in local.run(room.terms_shard, tasks, local.worker_count(config.engine.workers)):
-            bar.update(done)
-    return len(missing)
 
 
 def _encoder_to_use(workspace: Workspace) -> str:

@@ -1,0 +1,103 @@
+"""What tasks on several hosts rest on: the texts of their keys, from one file, and names that nobody else has."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from simrec import files
+from simrec.articles.article import Article
+from simrec.articles.store import Store
+from simrec.encoder.embed import Task, terms_shard
+from simrec.encoder.lexical import Lexical
+from simrec.encoder.shards import Cache
+from simrec.errors import LockedError, ReleaseError
+from tests.conftest import speeches
+
+ARTICLES = [Article(id=speech["id"], text=speech["text"]) for speech in speeches()[:8]]
+KEYS = [article.text_key for article in ARTICLES]
+
+
+@pytest.fixture
+def articles_db(tmp_path: Path) -> Path:
+    path = tmp_path / "articles.db"
+    with Store.open(path, create=True):
+        pass
+    return path
+
+
+def ingest(path: Path) -> None:
+    with Store.open(path, create=True) as store, store.transaction():
+        for article in ARTICLES:
+            store.upsert(article, b"")
+
+
+def test_a_settled_store_is_one_file_for_readers_without_locks(articles_db: Path) -> None:
+    with closing(sqlite3.connect(articles_db)) as reader:  # while it is open SQLite keeps what is new beside the file
+        reader.execute("SELECT count(*) FROM articles").fetchone()
+        ingest(articles_db)
+        assert Path(f"{articles_db}-wal").stat().st_size > 0
+        with Store.open(articles_db) as store:
+            store.settle()
+        with Store.open(articles_db, settled=True) as store:
+            assert store.texts(KEYS, 50) == [("", article.text[:50]) for article in ARTICLES]
+    beside = sorted(articles_db.parent.iterdir())
+    with Store.open(articles_db, settled=True) as store:
+        store.texts(KEYS)
+        assert sorted(articles_db.parent.iterdir()) == beside == [articles_db], "a lock that no other host would see"
+
+
+def test_a_store_that_is_being_read_for_long_cannot_be_settled(articles_db: Path) -> None:
+    with closing(sqlite3.connect(articles_db, isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM articles").fetchone()
+        ingest(articles_db)
+        with Store.open(articles_db, seconds=0.1) as store, pytest.raises(LockedError, match="has been reading it"):
+            store.settle()
+
+
+def test_the_text_of_another_key_is_never_encoded(articles_db: Path) -> None:
+    ingest(articles_db)
+    with closing(sqlite3.connect(articles_db)) as db, db:
+        db.execute("UPDATE texts SET text = text || 'x' WHERE key = ?", (KEYS[3],))
+    with (
+        pytest.raises(ReleaseError, match=f"the text of key {KEYS[3].hex()} is another"),
+        Store.open(articles_db) as it,
+    ):
+        it.texts(KEYS, 10)
+
+
+def test_a_worker_that_lives_on_takes_the_word_weights_of_tonight(articles_db: Path, tmp_path: Path) -> None:
+    ingest(articles_db)
+    texts = [article.text for article in ARTICLES]
+    for some in (texts[:4], texts):  # the second night they are fitted anew, and replace the file
+        lexical = Lexical.fit(some)
+        lexical.save(tmp_path / "lexical.npz")
+        (tmp_path / lexical.id).mkdir()
+        terms_shard(Task(articles_db, True, tmp_path / "lexical.npz", tmp_path / lexical.id, KEYS))
+        assert (Cache(tmp_path / lexical.id).gather(KEYS) == lexical.terms(texts)).all()
+    with pytest.raises(ReleaseError, match=f"holds {lexical.id}, where tfidf-other was expected"):
+        terms_shard(Task(articles_db, True, tmp_path / "lexical.npz", tmp_path / "tfidf-other", KEYS))
+
+
+def test_a_shard_that_exists_is_left_as_it_is(articles_db: Path, tmp_path: Path) -> None:
+    ingest(articles_db)
+    lexical = Lexical.fit([article.text for article in ARTICLES])
+    lexical.save(tmp_path / "lexical.npz")
+    (tmp_path / lexical.id).mkdir()
+    task = Task(articles_db, True, tmp_path / "lexical.npz", tmp_path / lexical.id, KEYS)
+    assert terms_shard(task) == len(KEYS)
+    before = task.shard.stat().st_ino, task.shard.stat().st_mtime_ns
+    assert terms_shard(task) == len(KEYS)
+    assert (task.shard.stat().st_ino, task.shard.stat().st_mtime_ns) == before
+
+
+def test_two_that_write_one_file_at_once_are_not_in_each_others_way(tmp_path: Path) -> None:
+    """As a task that runs twice does, on hosts that may give both processes the same number."""
+    target = tmp_path / "shard"
+    with files.atomic_path(target) as first, files.atomic_path(target) as second:
+        first.write_text("the same bytes")
+        second.write_text("the same bytes")
+    assert [path.name for path in tmp_path.iterdir()] == ["shard"]
+    assert target.read_text() == "the same bytes"

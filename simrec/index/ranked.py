@@ -47,7 +47,7 @@ def first(owned: np.ndarray, k: int) -> np.ndarray:
     """Return, in order, the k first neighbours of each owner; one that is there twice counts once."""
     owned = np.sort(owned)  # np.unique hashes first, which is slower here
     owned = owned[np.append(True, owned[1:] != owned[:-1])] if len(owned) else owned
-    kept: np.ndarray = owned[_place(owned >> _OWN) < k]
+    kept: np.ndarray = owned[place_among_equals(owned >> _OWN) < k]
     return kept
 
 
@@ -62,11 +62,11 @@ def table(owned: np.ndarray, count: int, k: int) -> np.ndarray:
     """Return ordered neighbours, at most k of each of `count` owners, as packed rows [count, k] that end with NONE."""
     own = owners(owned)
     found = np.full((count, k), NONE)
-    found[own, _place(own)] = owned & ((np.uint64(1) << _OWN) - np.uint64(1))
+    found[own, place_among_equals(own)] = owned & ((np.uint64(1) << _OWN) - np.uint64(1))
     return found
 
 
-def _place(own: np.ndarray) -> np.ndarray:
+def place_among_equals(own: np.ndarray) -> np.ndarray:
     """Return the place, from 0, of each number among its equals, which stand together."""
     starts = np.flatnonzero(np.append(True, own[1:] != own[:-1])) if len(own) else np.empty(0, np.int64)
     counts = np.diff(np.append(starts, len(own)))

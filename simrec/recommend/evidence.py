@@ -62,9 +62,7 @@ def _best(found: np.ndarray, count: int) -> np.ndarray:
     key = found["account"] * count + found["similar"]
     order = np.lexsort((found["other"], found["article"], -found["score"], key))
     found, key = found[order], key[order]
-    begins = np.flatnonzero(np.append(True, key[1:] != key[:-1])[: len(key)])
-    place = np.arange(len(key)) - np.repeat(begins, np.diff(np.append(begins, len(key))))
-    kept: np.ndarray = found[place < PAIRS]
+    kept: np.ndarray = found[ranked.place_among_equals(key) < PAIRS]
     return kept
 
 

@@ -10,7 +10,7 @@ from simrec.index import ranked
 from simrec.index.neighbours import Graph
 from simrec.index.search import Index
 from simrec.recommend.joint import Joint
-from simrec.recommend.rules import NOBODY, Candidates, Kinds, applied, diverse
+from simrec.recommend.rules import NOBODY, Candidates, Kinds, aged, applied, diverse
 from simrec.recommend.shares import Lists, fair, rescue
 
 BLOCK = 2_048
@@ -36,7 +36,7 @@ class Ruling:
         listed = Lists(rows.astype(np.int32), scores, places.astype(np.uint16))
         if not self._rules.fair_share:
             return listed
-        values = np.where(scores > 0, scores * self._kinds.freshness[rows], scores)
+        values = aged(scores, self._kinds.freshness[rows])
         columns = fair(listed.rows, values, most, self._rules.fair_share)
         taken = (np.take_along_axis(column, np.maximum(columns, 0), axis=1) for column in vars(listed).values())
         listed = Lists(*taken)

@@ -11,13 +11,11 @@ from typing import TYPE_CHECKING, Any
 from simrec.articles.article import Account
 from simrec.articles.store import COLUMNS
 from simrec.errors import ReleaseError, UnknownIdError, UsageError
-from simrec.recommend.hits import NO_FILTERS, AccountHit, Evidence, Filters, Hit
+from simrec.recommend.hits import NO_FILTERS, TABLES_VERSION, WORD_BITS, AccountHit, Evidence, Filters, Hit
 
 if TYPE_CHECKING:
     from simrec.recommend.questions import Asked, Questions
 
-TABLES_VERSION = 2
-WORD_BITS = 21
 REMEMBERED = 50  # articles of a history, or of an account, that are asked with
 FORGETS = 10  # articles later, an article of a history counts half
 TOLD_BY = 3  # articles of an account say whether it writes about a text

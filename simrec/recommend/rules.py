@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from simrec.config import RulesConfig
+from simrec.index import ranked
 
 NOBODY = -1  # the story of an article that has no duplicates, the account of one without
 
@@ -41,8 +42,7 @@ class Candidates:
     @property
     def values(self) -> np.ndarray:
         """What the rules rank by: a score that is aged; one below zero stays what it is."""
-        values: np.ndarray = np.where(self.scores > 0, self.scores * self.freshness, self.scores)
-        return values
+        return aged(self.scores, self.freshness)
 
     @classmethod
     def of(cls, rows: np.ndarray, scores: np.ndarray, kinds: Kinds) -> "Candidates":
@@ -55,6 +55,12 @@ class Candidates:
         found = {name: np.take_along_axis(column, np.maximum(order, 0), axis=1) for name, column in vars(self).items()}
         found["rows"] = np.where(order >= 0, found["rows"], -1)
         return Candidates(**found)
+
+
+def aged(scores: np.ndarray, freshness: np.ndarray) -> np.ndarray:
+    """Return what age leaves of scores; one below zero stays what it is."""
+    values: np.ndarray = np.where(scores > 0, scores * freshness, scores)
+    return values
 
 
 def applied(found: Candidates, stories: np.ndarray, accounts: np.ndarray, most: int, rules: RulesConfig) -> Candidates:
@@ -73,10 +79,10 @@ def applied(found: Candidates, stories: np.ndarray, accounts: np.ndarray, most: 
         allowed &= (found.accounts != accounts[:, None]) | (found.accounts == NOBODY)
     if rules.account_cap:
         allowed &= _at_most(rules.account_cap, found.accounts, allowed)
-    return found.taken(_first_columns(allowed, most))
+    return found.taken(first_columns(allowed, most))
 
 
-def _first_columns(allowed: np.ndarray, most: int) -> np.ndarray:
+def first_columns(allowed: np.ndarray, most: int) -> np.ndarray:
     """Return the columns of the first `most` that are allowed in each row, -1 where there are no more."""
     columns = np.full((len(allowed), most), -1)
     row, column = np.nonzero(allowed)
@@ -92,9 +98,7 @@ def _at_most(most: int, kinds: np.ndarray, allowed: np.ndarray) -> np.ndarray:
     kind = kinds[row, column]
     order = np.lexsort((column, kind, row))
     row, column, kind = row[order], column[order], kind[order]
-    begins = np.flatnonzero(np.append(True, (row[1:] != row[:-1]) | (kind[1:] != kind[:-1]))[: len(row)])
-    counts = np.diff(np.append(begins, len(row)))
-    place = np.arange(len(row)) - np.repeat(begins, counts)
+    place = ranked.place_among_equals(row * (kinds.max(initial=0) + 1) + kind)
     kept[row[place >= most], column[place >= most]] = False
     return kept
 

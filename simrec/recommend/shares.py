@@ -7,7 +7,7 @@ import numpy as np
 from simrec.config import RulesConfig
 from simrec.index import ranked
 from simrec.index.neighbours import Graph
-from simrec.recommend.rules import NOBODY, Kinds
+from simrec.recommend.rules import NOBODY, Kinds, first_columns
 
 ROUNDS = 50
 ASKED = 30  # of its own candidates, an article that stands nowhere asks for a place
@@ -44,18 +44,12 @@ def fair(rows: np.ndarray, values: np.ndarray, most: int, share: float) -> np.nd
             break
         wanted = rows[seed, column]
         order = np.lexsort((seed, -values[seed, column], wanted))
-        begins = np.flatnonzero(np.append(True, wanted[order][1:] != wanted[order][:-1]))
-        place = np.arange(len(order)) - np.repeat(begins, np.diff(np.append(begins, len(order))))
-        over = order[place >= capacity]
+        over = order[ranked.place_among_equals(wanted[order]) >= capacity]
         allowed[seed[over], column[over]] = False
     let_go = ~allowed & (rows >= 0)
     missing = most - allowed.sum(axis=1)[:, None]
     allowed |= let_go & (let_go.cumsum(axis=1, dtype=np.int16) <= missing)  # a full list goes before a fair one
-    columns = np.full((len(rows), most), -1)
-    places = allowed.cumsum(axis=1, dtype=np.int16)
-    seed, column = np.nonzero(allowed & (places <= most))
-    columns[seed, places[seed, column] - 1] = column
-    return columns
+    return first_columns(allowed, most)
 
 
 def rescue(listed: Lists, candidates: Graph, kinds: Kinds, rules: RulesConfig) -> int:

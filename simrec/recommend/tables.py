@@ -11,13 +11,13 @@ import numpy as np
 from simrec import files
 from simrec.articles.article import Account
 from simrec.articles.store import ArticleRow
+from simrec.index import ranked
 from simrec.index.neighbours import Graph, pairs
+from simrec.recommend.hits import TABLES_VERSION, WORD_BITS
 from simrec.recommend.reasons import WORDS, Reasons
 from simrec.recommend.rules import NOBODY
 from simrec.recommend.shares import Lists
 
-VERSION = 2
-WORD_BITS = 21  # of each of the WORDS that stand in one number
 BLOCK = 16_384
 
 MASK = (1 << WORD_BITS) - 1
@@ -33,7 +33,7 @@ def _word(place: int) -> str:
 # Rows, not ids, and numbers, not words, stand in the similar tables: they are most of the file. The view
 # `similar` brings ids and words back.
 SCHEMA = f"""
-PRAGMA user_version = {VERSION};
+PRAGMA user_version = {TABLES_VERSION};
 CREATE TABLE articles (
     row INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, title TEXT NOT NULL, lead TEXT NOT NULL, account TEXT,
     published_at TEXT, url TEXT, lang TEXT, category TEXT, tags TEXT NOT NULL, original INTEGER
@@ -120,7 +120,7 @@ class Tables:
         listed = ((row, a.id, a.articles, a.first, a.last) for row, a in enumerate(accounts))
         self._db.executemany("INSERT INTO accounts VALUES (?,?,?,?,?)", listed)
         self._db.executemany("INSERT INTO similar_accounts VALUES (?,?,?,?)", pairs(related, most))
-        ranks = np.arange(len(evidence)) - np.searchsorted(_pair(evidence), _pair(evidence)) + 1
+        ranks = ranked.place_among_equals(_pair(evidence)) + 1
         columns = (evidence[name].tolist() for name in ("account", "similar"))
         others = (evidence[name].tolist() for name in ("article", "other"))
         rows = zip(

@@ -197,6 +197,19 @@ def test_parts_of_another_plan_are_not_used(fresh: House, alone: House) -> None:
                 release.rename(fresh.folder / release.name)
 
 
+def test_parts_that_outlived_their_step_are_not_published(fresh: House, alone: House) -> None:
+    """Killed when the last file of a step was written and its parts were not removed yet, at one step and the next."""
+    for last in ("graph.npy", "items.db"):
+        ran = fresh.job(before=f"{SMALL}\nimport simrec.stages as s; s.Stages.end = lambda self: os._exit(9)")
+        assert ran.code == 9
+        (staged,) = (fresh.workspace / "staging").iterdir()
+        assert {last, "parts"} <= {path.name for path in staged.iterdir()}
+    ran = fresh.job(before=SMALL)
+    assert ran.code == 0, ran.err
+    assert released(fresh) == released(alone)
+    assert not (fresh.workspace / "releases" / fresh.current / "parts").exists()
+
+
 def test_a_worker_with_a_full_disk_is_a_sentence_and_nothing_is_lost(
     fresh: House, alone: House, tmp_path: Path
 ) -> None:

@@ -1,11 +1,12 @@
-"""Benchmark of the cluster: `python -m tests.benchmarks.cluster [ROWS]`, a million by default.
+"""Benchmark of the cluster: `python -m tests.benchmarks.cluster [--vectors FILE.npy] [ROWS]`, a million by default.
 
-Vectors drawn in clusters go through every stage of the index step on a scheduler and two workers, which are killed
+The embeddings of a file, with noise where they are too few, or vectors drawn in clusters, go through every stage of the index step on a scheduler and two workers, which are killed
 where they use more than 3 GB; rows are cut into two groups. Printed are the CPU seconds and the peak memory of every
 process, and the recall of the graph beside that of one index over all rows. Then a tenth of the rows go through it
 twice, on one process here and on the cluster: whether the files are equal, and the ratio of CPU seconds.
 """
 
+import argparse
 import hashlib
 import json
 import resource
@@ -30,10 +31,15 @@ ROWS, WORKERS, MEMORY = 1_000_000, 2, "3GB"
 CONFIG = IndexConfig(kind="ivf_pq", recall_target=0.95)
 
 
-def main(count: int) -> None:
+def main() -> None:
     """Print both tables."""
-    print_machine(f"python -m tests.benchmarks.cluster {count}")
-    vectors = drawn(None, count)
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--vectors", type=Path)
+    parser.add_argument("rows", nargs="?", type=int, default=ROWS)
+    asked = parser.parse_args()
+    print_machine(f"python -m tests.benchmarks.cluster {' '.join(sys.argv[1:])}")
+    source, count = np.load(asked.vectors, mmap_mode="r") if asked.vectors else None, asked.rows
+    vectors = drawn(source, count)
     with (
         tempfile.TemporaryDirectory() as name,
         LocalCluster(n_workers=WORKERS, threads_per_worker=1, memory_limit=MEMORY, dashboard_address=None) as cluster,
@@ -101,4 +107,4 @@ def peak() -> int:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if sys.argv[1:] else ROWS)
+    main()

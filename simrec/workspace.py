@@ -73,6 +73,9 @@ class Workspace:
     def lexical(self, encoder_id: str) -> Path:
         return self.lexicals / f"{encoder_id}.npz"
 
+    def tfidf(self, encoder_id: str) -> Path:
+        return self.lexicals / f"{encoder_id}.tfidf.npz"
+
     def vocabulary(self, encoder_id: str) -> Path:
         return self.lexicals / f"{encoder_id}.words"
 

@@ -37,7 +37,7 @@ def similar_accounts(
     graph = build(Index.build(matrix, config, candidates), matrix, candidates, path)
     if terms is None or not ids:
         return graph
-    own = account_terms(terms, owners_of(ids, accounts), len(ids))
+    own = account_terms(account_words(terms, owners_of(ids, accounts), len(ids)))
     compare, packed, start = Terms(own), [], 0
     for others, near in graph.blocks(candidates):
         scores = compare.joint(near, own[start : start + len(others)], others, WORDS_SHARE)
@@ -46,11 +46,9 @@ def similar_accounts(
     return Graph(np.concatenate(packed))
 
 
-def account_terms(terms: np.ndarray, owners: np.ndarray, accounts: int) -> np.ndarray:
-    """Return the words that tell accounts apart, uint32 [accounts, ACCOUNT_TERMS], from those of articles.
+def account_words(terms: np.ndarray, owners: np.ndarray, accounts: int) -> sparse.csr_matrix:
+    """Return the sums of the unit words of accounts' articles, sparse [accounts, NUMBERS].
 
-    A word weighs the root of its weights over the account's articles, so that a word of many articles
-    counts more than a word of one and less than all of them, times ln(accounts / accounts that use it).
     owners are the row of each article's account, -1 for none.
     """
     sums = sparse.csr_matrix((accounts, NUMBERS), dtype=np.float32)
@@ -62,8 +60,18 @@ def account_terms(terms: np.ndarray, owners: np.ndarray, accounts: int) -> np.nd
         part = sparse.coo_matrix((weights.ravel(), (of_account, numbers.ravel())), sums.shape)
         sums = sums + part.tocsr()
     sums.eliminate_zeros()
-    idf = np.log(accounts / np.maximum(np.bincount(sums.indices, minlength=NUMBERS), 1))
-    weights = np.sqrt(sums.data) * idf[sums.indices]
+    return sums
+
+
+def account_terms(sums: sparse.csr_matrix) -> np.ndarray:
+    """Return the words that tell accounts apart, uint32 [accounts, ACCOUNT_TERMS], from the sums of their words.
+
+    A word weighs the root of its weights over the account's articles, so that a word of many articles
+    counts more than a word of one and less than all of them, times ln(accounts / accounts that use it).
+    """
+    accounts = sums.shape[0]
+    idf = np.log(accounts / np.bincount(sums.indices, minlength=1)[sums.indices])
+    weights = np.sqrt(sums.data) * idf
     found = np.zeros((accounts, ACCOUNT_TERMS), np.uint32)
     for row, (begin, end) in enumerate(pairwise(sums.indptr)):
         best = begin + np.lexsort((sums.indices[begin:end], -weights[begin:end]))[:ACCOUNT_TERMS]

@@ -10,13 +10,12 @@ from simrec.articles.article import encoded_text
 from simrec.articles.store import Store
 from simrec.config import Config
 from simrec.errors import ReleaseError
-from simrec.steps.outcome import Outcome, boundary_of, encode_asked, encoder_id_of, lexical_of
+from simrec.steps.outcome import OUTGROWN, Outcome, boundary_of, encode_asked, encoder_id_of, lexical_of
 from simrec.workspace import Workspace
 
 logger = logging.getLogger(__name__)
 
 GATHERED_TEXTS = 1_024
-OUTGROWN = 2  # times the texts that the word weights were fitted on
 
 
 def embed(workspace: Workspace, config: Config) -> Outcome:

@@ -15,14 +15,17 @@ from simrec.workspace import Workspace
 def verify(workspace: Workspace, config: Config) -> Outcome:
     """Read the current release and all that the next one is made from; ReleaseError names everything damaged."""
     from simrec.encoder import arrays, folder, lexical, shards, vocabulary
+    from simrec.evaluate.baselines import TfIdf
 
     current = release.Release.current(workspace)
     checks: list[Callable[[], object]] = [current.verify, partial(release.held, workspace)]
     checks += [partial(_verify_articles, workspace), partial(log.verify_journal, workspace.journal)]
     checks += [partial(folder.verify, path) for path in sorted(workspace.encoders.glob("[!.]*/"))]
     checks += [partial(shards.verify, path) for path in sorted(workspace.embeddings("").glob("*/[!.]*.npz"))]
-    weights, words = (sorted(workspace.lexicals.glob(f"[!.]*.{kind}")) for kind in ("npz", "words"))
+    stored, words, tfidf = (sorted(workspace.lexicals.glob(f"[!.]*.{kind}")) for kind in ("npz", "words", "tfidf.npz"))
+    weights = [path for path in stored if path not in tfidf]
     checks += [partial(arrays.read, path, lexical.MEND, "facts", "idf") for path in weights]
+    checks += [partial(TfIdf.open, path) for path in tfidf]
     checks += [partial(vocabulary.Vocabulary.open, path) for path in words]
     damage = list(filter(None, map(_damage, checks)))
     if damage:
@@ -58,7 +61,7 @@ def prune(workspace: Workspace, config: Config) -> Outcome:
     for folder in unused:
         files.remove_folder(folder)
     for path in workspace.lexicals.glob("*.*"):
-        if path.stem not in needed:
+        if path.name.partition(".")[0] not in needed:
             files.remove(path)
     sentence = f"{len(pruned)} old releases and {len(unused)} folders of unused encoders removed"
     return Outcome(sentence, len(pruned) + len(unused), skipped=not (pruned or unused))

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from simrec.encoder.remembered import Encode
 
 
+OUTGROWN = 2  # times the articles that word weights, and TF-IDF beside them, were fitted on
+
+
 @dataclass(frozen=True)
 class Outcome:
     """What a step did, for the journal: a sentence, rows in and out, and whether there was nothing to do."""

@@ -43,9 +43,39 @@ def test_bm25_of_texts_without_words_is_nothing() -> None:
     assert not baselines.bm25([Text("..."), Text("")], [Text(""), Text("?"), ASKED[0]]).any()
 
 
+@pytest.mark.parametrize(
+    "texts", [TEXTS, [f"{a}和{b}的关系很复杂\n{a}喜欢{b}。" for a in "猫狗鸟鱼马" for b in "水火木金土"]]
+)
+def test_a_kept_tfidf_scores_to_the_bit_as_it_did(texts: list[str], tmp_path: Path) -> None:
+    asked = [Text(text) for text in [*texts, "a word that none has: xylophone 琴", ""]]
+    fitted = TfIdf.fit(texts, 60)
+    fitted.save(tmp_path / "kept.npz")
+    kept = TfIdf.open(tmp_path / "kept.npz")
+    assert kept.articles == 60
+    assert np.array_equal(kept.scores(asked, asked), fitted.scores(asked, asked))
+    kept.save(tmp_path / "again.npz")
+    assert (tmp_path / "again.npz").read_bytes() == (tmp_path / "kept.npz").read_bytes()
+
+
+def test_tfidf_is_fitted_once_until_the_corpus_has_doubled(house: House) -> None:
+    (kept,) = (house.workspace / "lexical").glob("*.tfidf.npz")
+    before, articles = kept.read_bytes(), house.articles
+    more = [{**article, "id": f"more {article['id']}", "text": f"{article['text']} Xylophone."} for article in articles]
+    house.write_articles([*articles, *more])
+    assert house.job().code == 0
+    assert kept.read_bytes() == before, "twice as many are not more than twice as many"
+    house.write_articles([*articles, *more, {**articles[0], "id": "one more"}])
+    assert house.job().code == 0
+    assert kept.read_bytes() != before
+    assert TfIdf.open(kept).articles == 801
+    kept.write_bytes(before[: len(before) // 2])
+    ran = house.step("evaluate", "--beside", "TF-IDF")
+    assert (ran.code, f"{kept}: damaged" in ran.err, "Traceback" in ran.err) == (5, True, False)
+
+
 def test_lsa_knows_words_only_from_texts_that_do_not_ask() -> None:
     """Two halves that share one rare word, which no text of the fit holds, have nothing in common."""
-    tfidf = TfIdf([*TEXTS, "xylophone"])
+    tfidf = TfIdf.fit([*TEXTS, "xylophone"])
     scorer = baselines.lsa(tfidf, TEXTS)
     assert abs(scorer([Text("xylophone")], [Text("xylophone")])[0, 0]) < 1e-6
     found = scorer(ASKED, ASKED)
@@ -79,7 +109,7 @@ def write_qrels(path: Path) -> dict[int, dict[int, int]]:
 
 def test_qrels_are_measured_as_scikit_learn_does(tmp_path: Path) -> None:
     grades = write_qrels(tmp_path / "clicks.qrels")
-    scorer = TfIdf(TEXTS).scores
+    scorer = TfIdf.fit(TEXTS).scores
 
     def text_of(article_id: str) -> str | None:
         return TEXTS[int(article_id)] if article_id.isdigit() else None

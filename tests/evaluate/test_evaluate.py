@@ -71,13 +71,15 @@ def test_what_cannot_be_measured_is_said() -> None:
     results = suites.run(sample(5), {"none": lambda left, right: np.eye(len(left))})
     assert all(result.values == {} and result.skipped for result in results)
     one = [article._replace(category="same") for article in sample()]
-    (result,) = (r for r in suites.run(one, {"any": TfIdf([a.text for a in one]).scores}) if r.suite == "same category")
+    (result,) = (
+        r for r in suites.run(one, {"any": TfIdf.fit([a.text for a in one]).scores}) if r.suite == "same category"
+    )
     assert "of 1 different ones" in result.skipped
 
 
 def test_articles_without_a_label_are_not_asked_about() -> None:
     mixed = [article._replace(category=None) if n % 2 else article for n, article in enumerate(sample(200))]
-    results = suites.run(mixed, {"TF-IDF": TfIdf([article.text for article in mixed]).scores})
+    results = suites.run(mixed, {"TF-IDF": TfIdf.fit([article.text for article in mixed]).scores})
     assert {result.suite: result.questions for result in results}["same category"] == 100
 
 
@@ -91,11 +93,11 @@ def test_halves_hold_the_whole_text(text: str) -> None:
 def test_tfidf_finds_chinese_halves() -> None:
     texts = [f"{a}和{b}的关系很复杂，{a}喜欢{b}。" for a in "猫狗鸟鱼马" for b in "水火木金土"]
     asked = [Text(text) for text in texts]
-    assert reciprocal_ranks(TfIdf(texts).scores(asked, asked)).mean() == 1
+    assert reciprocal_ranks(TfIdf.fit(texts).scores(asked, asked)).mean() == 1
 
 
 def test_tfidf_survives_texts_without_words() -> None:
-    assert TfIdf(["the", "...", ""]).scores([Text("the")], [Text(""), Text("x")]).tolist() == [[0, 0]]
+    assert TfIdf.fit(["the", "...", ""]).scores([Text("the")], [Text(""), Text("x")]).tolist() == [[0, 0]]
 
 
 def candidate(value: float, recall: float = 1.0, articles: int = 100, **tables: float) -> gates.Candidate:

@@ -177,6 +177,32 @@ def test_a_poor_corpus_has_a_report_that_says_what_is_missing(
     assert house.simrec("report", "--html", tmp_path / "page.html").code == 0
 
 
+def test_the_map_of_a_night_that_changed_little_is_that_of_the_night_before(house: House) -> None:
+    def points() -> dict[str, list[float]]:
+        maps = json.loads((release(house) / "map.json").read_bytes())
+        assert len(maps["articles"]["points"]) == 400
+        places = dict(zip(maps["articles"]["marks"], (point[:2] for point in maps["articles"]["points"]), strict=True))
+        return (
+            places
+            | {point[3]: point[:2] for point in maps["accounts"]["points"]}
+            | {"added": maps["articles"]["added"]}
+        )
+
+    before, articles = points(), house.articles
+    seeds = [seed["id"] for seed in report(house)["seeds"] if seed["why"] == "at random"]
+    house.write_articles([{**articles[0], "text": "Peace and trade."}, *articles[1:]])
+    assert house.job().code == 0
+    now = points()
+    assert (before["added"], now["added"]) == (0, 1)
+    kept = before.keys() & now.keys() - {"added"}
+    assert len(kept) == 399 + 10
+    assert all(before[mark] == now[mark] for mark in kept)
+    assert len(set(seeds) & {seed["id"] for seed in report(house)["seeds"]}) >= 9, "and so are the samples"
+    house.write_articles([{**one, "text": f"{one['text']} {n}"} for n, one in enumerate(articles)])
+    assert house.job().code == 0
+    assert points()["added"] == 0, "where most is new, it is laid out anew"
+
+
 def test_the_verdict_counts_what_is_clear() -> None:
     def suite(low: float, high: float) -> dict[str, Any]:
         return {"ahead_of": {"encoder alone": {"low": 1, "high": 1}, "BM25": {"low": low, "high": high}}}

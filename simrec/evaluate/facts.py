@@ -66,7 +66,7 @@ def gather(made: Made, before: Path | None) -> tuple[dict[str, Any], dict[str, A
         "scores": lists.score_histogram(table, _of_any_two(made, stored, np.random.default_rng(0))),
         "hubs": [{**hub, "lists": count} for hub, (_, count) in zip(shown, hubs, strict=True)],
         "stability": _stability(table, ids, before),
-        "seeds": _seeds(made.folder, ids, lists.worst(table, WORST), drawn),
+        "seeds": _seeds(made.folder, ids, lists.worst(table, WORST, _again(made.folder, ids)), drawn),
         "duplicates": _duplicates(made.folder, ids),
     }
     titles = [article["title"] for article in _shown(made.folder, drawn)]
@@ -162,6 +162,14 @@ def _shown(folder: Path, rows: Sequence[int]) -> list[dict[str, Any]]:
         more = {"account": account, "date": day, "url": url}
         found.append(shown | {name: value for name, value in more.items() if value is not None})
     return found
+
+
+def _again(folder: Path, ids: Sequence[str]) -> list[int]:
+    """Return the rows of the articles that tell again what another one told."""
+    if not (folder / DUPLICATES).exists():
+        return []
+    told = {*parquet.read_table(folder / DUPLICATES, columns=["article"])["article"].to_pylist()}
+    return [row for row, article_id in enumerate(ids) if article_id in told]
 
 
 def _duplicates(folder: Path, ids: Sequence[str]) -> dict[str, Any] | None:

@@ -143,11 +143,13 @@ def _same_label(sample: Sequence[Sampled], scorers: dict[str, Scorer], field: st
     rows = [row for row, article in enumerate(sample) if counts[getattr(article, field)] >= FEWEST_OF_LABEL]
     labels = [getattr(sample[row], field) for row in rows]
     asking, different = sum(sample[row].held_out for row in rows), len(set(labels))
-    why = f"only {asking} held-out articles share a {field} with others, of {different} different ones"
     told = {RECENT} if field == "category" else set()  # who is told the answer is not asked
     scorers = {who: scores for who, scores in scorers.items() if who not in told}
-    if asking < FEWEST or different < 2:
+    if asking < FEWEST:
+        why = f"only {asking} held-out articles whose {field} others have as well, of {FEWEST} needed"
         return Result(f"same {field}", PRECISION, asking, skipped=why)
+    if different == 1:
+        return Result(f"same {field}", PRECISION, asking, skipped=f"all articles that have one are of one {field}")
     return _relevant(f"same {field}", sample, rows, metrics.same(labels, asking), scorers)
 
 
@@ -161,9 +163,11 @@ def _shared_tag(sample: Sequence[Sampled], scorers: dict[str, Scorer]) -> Result
         marks[place, [column[tag] for tag in sample[row].tags]] = 1
     asking = sum(sample[row].held_out for row in rows)
     relevant = marks[:asking] @ marks.T > 0
-    if asking < FEWEST or relevant.all():
-        why = f"only {asking} held-out articles share a tag with others, of {len(counts)} different ones"
+    if asking < FEWEST:
+        why = f"only {asking} held-out articles whose tags others have as well, of {FEWEST} needed"
         return Result("shared tag", PRECISION, asking, skipped=why)
+    if relevant.all():
+        return Result("shared tag", PRECISION, asking, skipped="all articles that have tags share one")
     return _relevant("shared tag", sample, rows, relevant, scorers)
 
 

@@ -5,6 +5,7 @@ import logging
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -68,13 +69,14 @@ def beside(
     more = {"baselines": tuple(baselines) or config.evaluate.baselines}
     config = override(config, evaluate={**more, "judgements": (*config.evaluate.judgements, *judgements)})
     current = _made(workspace, release.Release.current(workspace))
-    scorers = _scorers(current, _neural(current, config))
+    neural = cache(partial(_neural, workspace, config))  # two releases may be of one encoder
+    scorers = _scorers(current, neural(current.encoder.name))
     if against:
         known = {kept.manifest.release_id: kept for kept in release.published(workspace)}
         if against not in known:
             raise ReleaseError(f"no release '{against}'; simrec releases lists them")
         other = _made(workspace, known[against])
-        scorers[against] = _scorers(other, _neural(other, config))["simrec"]
+        scorers[against] = _scorers(other, neural(other.encoder.name))["simrec"]
     return [result.as_dict() for result in _measure(workspace, config, current, scorers)]
 
 
@@ -125,13 +127,11 @@ def _measure(workspace: Workspace, config: Config, made: "Made", ours: "dict[str
     return results
 
 
-def _neural(made: "Made", config: Config) -> "Scorer":
-    """Return the scorer of a release's encoder, which keeps nothing."""
-    from simrec.encoder.runtime import Encoder
-    from simrec.engine import local
+def _neural(workspace: Workspace, config: Config, encoder_id: str) -> "Scorer":
+    """Return the scorer of an encoder of the workspace; it remembers what nights have encoded, and keeps nothing."""
     from simrec.evaluate.scorers import encoder_scorer
 
-    return encoder_scorer(Encoder(made.encoder, local.worker_count(config.engine.workers)).encode)
+    return encoder_scorer(encode_asked(workspace, config, encoder_id, keep=False))
 
 
 def _scorers(made: "Made", neural: "Scorer") -> "dict[str, Scorer]":
@@ -153,7 +153,7 @@ def _keep_tfidf(workspace: Workspace, config: Config) -> None:
     with Store.open(workspace.articles_db) as store:
         count = store.count()
         if not path.exists() or count > OUTGROWN * TfIdf.open(path).articles:
-            workspace.lexicals.mkdir(exist_ok=True)
+            workspace.baselines.mkdir(exist_ok=True)
             TfIdf.fit(_texts(store, b""), count).save(path)
 
 
@@ -161,6 +161,7 @@ def _keep_tfidf(workspace: Workspace, config: Config) -> None:
 def _baselines(workspace: Workspace, store: Store, made: "Made", config: Config) -> "Iterator[dict[str, Scorer]]":
     """Yield the baselines that the configuration names, in its order."""
     from simrec.encoder.begin import PRETRAINED
+    from simrec.encoder.folder import read_id
     from simrec.encoder.runtime import Encoder
     from simrec.engine import local
     from simrec.evaluate import baselines
@@ -177,7 +178,11 @@ def _baselines(workspace: Workspace, store: Store, made: "Made", config: Config)
             _write_untrained(made.encoder, Path(folder), config)
             made_of["untrained encoder"] = encoder_scorer(Encoder(Path(folder), threads).encode)
         if "pretrained encoder" in names:
-            made_of["pretrained encoder"] = encoder_scorer(Encoder(PRETRAINED, threads).encode)
+            own = read_id(PRETRAINED)
+            known = workspace.encoder(own).exists()
+            made_of["pretrained encoder"] = (
+                _neural(workspace, config, own) if known else encoder_scorer(Encoder(PRETRAINED, threads).encode)
+            )
         if "MiniLM" in names:
             room = teacher_room()
             made_of["MiniLM"] = encoder_scorer(room.Teacher(room.packaged(), MINILM_TOKENS).encode)

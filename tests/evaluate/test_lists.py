@@ -87,7 +87,10 @@ def test_equal_accounts_are_as_many_as_they_are(table) -> None:
 def test_worst_have_the_lowest_best_score_and_hubs_the_most_lists(table) -> None:
     read, rows = table
     first = {row[0]: row[3] for row in rows if row[1] == 1}
-    assert [IDS[row] for row in lists.worst(read, 5)] == sorted(IDS, key=lambda one: first[one])[:5]
+    worst = sorted(IDS, key=lambda one: first[one])
+    assert [IDS[row] for row in lists.worst(read, 5)] == worst[:5]
+    told = [IDS.index(one) for one in worst[1:3]]
+    assert [IDS[row] for row in lists.worst(read, 5, told)] == [worst[0], *worst[3:7]]
     occurrences = Counter(row[2] for row in rows)
     assert [count for _, count in lists.hubs(read, 60, 5)] == [count for _, count in occurrences.most_common(5)]
 

@@ -95,7 +95,9 @@ def test_less_recall_is_less_effort() -> None:
 
 @pytest.mark.parametrize("kind", APPROXIMATE)
 def test_a_curve_goes_from_the_least_effort_past_the_chosen_one(kind: str) -> None:
-    facts = Index.build(clustered(6_000, clusters=2), IndexConfig(kind=kind, recall_target=0.95), 10).facts
+    matrix = clustered(6_000, clusters=2)
+    index = Index.build(matrix, IndexConfig(kind=kind, recall_target=0.95), 10)
+    facts, found = index.facts, index.search(matrix[:300], 10)
     efforts, compared, recalls = ([point[name] for point in facts.curve] for name in ("effort", "compared", "recall"))
     doubled = [effort for effort in efforts if effort != facts.effort or effort == efforts[0]]
     assert efforts[0] == (16 if kind == "hnsw" else 1)
@@ -105,6 +107,8 @@ def test_a_curve_goes_from_the_least_effort_past_the_chosen_one(kind: str) -> No
     assert 0 < compared[0] < compared[-1] <= 1
     assert np.diff(recalls).min() > -0.01
     assert [point["recall"] for point in facts.curve if point["effort"] == facts.effort] == [facts.recall]
+    judged = index.judged(10)
+    assert np.array_equal(judged.search(matrix[:300], 10), found), "it searches with the effort that was chosen"
 
 
 def test_the_curve_of_lists_is_what_a_recount_finds() -> None:

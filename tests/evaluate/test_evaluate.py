@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -84,6 +85,22 @@ def test_articles_without_a_label_are_not_asked_about() -> None:
     mixed = [article._replace(category=None) if n % 2 else article for n, article in enumerate(sample(200))]
     results = suites.run(mixed, {"TF-IDF": TfIdf.fit([article.text for article in mixed]).scores})
     assert {result.suite: result.questions for result in results}["same category"] == 100
+
+
+def test_labels_are_asked_about_as_if_there_were_no_other_articles() -> None:
+    articles = [one._replace(held_out=n % 2 == 0) for n, one in enumerate(sample(150))]
+    articles = [one._replace(category=None) if n % 3 == 0 else one for n, one in enumerate(articles)]
+    articles = [one._replace(account=None) if n % 5 == 0 else one for n, one in enumerate(articles)]
+    scores = TfIdf.fit([one.text for one in articles]).scores
+    results = {result.suite: result for result in suites.run(articles, {"TF-IDF": scores})}
+    for field in ("category", "account"):
+        counts = Counter(getattr(one, field) for one in articles)
+        some = [one for one in articles if getattr(one, field) and counts[getattr(one, field)] > 1]
+        some.sort(key=lambda one: not one.held_out)
+        asking, texts = sum(one.held_out for one in some), [Text(one.text) for one in some]
+        expected = precisions(scores(texts[:asking], texts), same([getattr(one, field) for one in some], asking), 10)
+        assert (results[f"same {field}"].questions, results[f"same {field}"].candidates) == (asking, len(some))
+        assert np.array_equal(results[f"same {field}"].scored["TF-IDF"], expected)
 
 
 @pytest.mark.parametrize("text", ["abc def", "word " * 50, "没有空格的中文文本" * 20, "a" * 100])

@@ -159,6 +159,10 @@ def test_a_judgement_that_is_none_is_named_with_its_line(tmp_path: Path) -> None
         judgements.ask(tmp_path / "absent.qrels", [], lambda _: None, 0.1, {})
 
 
+def held(house: House) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in house.workspace.rglob("*") if path.is_file()}
+
+
 def test_graded_pairs_and_links_through_the_command_line(published: House, tmp_path: Path) -> None:
     random = np.random.default_rng(0)
     pairs = [(*random.integers(0, 60, 2), random.random()) for _ in range(40)]
@@ -168,7 +172,7 @@ def test_graded_pairs_and_links_through_the_command_line(published: House, tmp_p
     links = [{"id_a": ids[n], "id_b": ids[n + 1]} for n in range(50)]
     (tmp_path / "clicks.jsonl").write_text("\n".join(map(json.dumps, links)))
     files = [option for name in ("graded", "clicks") for option in ("--judgements", tmp_path / f"{name}.jsonl")]
-    before = (published.workspace / "journal.jsonl").read_bytes()
+    before = held(published)
     ran = published.step("evaluate", *files, "--beside", "TF-IDF,BM25,random", "--json")
     assert ran.code == 0, ran.err
     rows = {(row["suite"], row["measure"]): row for row in ran.rows}
@@ -177,7 +181,7 @@ def test_graded_pairs_and_links_through_the_command_line(published: House, tmp_p
     neighbours, chance = (rows["clicks", "nDCG@10"]["values"][who] for who in ("BM25", "random"))
     assert neighbours > chance
     assert rows["clicks", "MRR"]["candidates"] >= 100
-    assert (published.workspace / "journal.jsonl").read_bytes() == before, "it keeps nothing"
+    assert held(published) == before, "it keeps nothing"
 
 
 @pytest.mark.parametrize(
@@ -217,17 +221,14 @@ def test_without_the_extra_minilm_is_a_sentence(published: House) -> None:
 
 
 def test_what_is_asked_by_hand_is_what_the_report_says_and_nothing_is_kept(published: House) -> None:
-    def held() -> dict[Path, bytes]:
-        return {path: path.read_bytes() for path in published.workspace.rglob("*") if path.is_file()}
-
     report = json.loads((published.workspace / "releases" / published.current / "report.json").read_bytes())
-    before = held()
+    before = held(published)
     asked = published.step("evaluate", "--beside", "TF-IDF", "--json")
     assert asked.rows == report["suites"]
     shown = published.step("evaluate", "--beside", "TF-IDF,LSA")
     for suite in report["suites"]:
         assert suite.get("skipped", "") in shown.out, "why something was not measured is said whole"
-    assert held() == before
+    assert held(published) == before
 
 
 def test_a_release_against_itself_does_not_differ(published: House) -> None:

@@ -56,7 +56,7 @@ def ask_all(index: Index, folder: Path, width: int, stages: Stages, memory_mib: 
     facts, order = index.facts, stages.folder / "order.npy"
     if not order.exists():
         write(order, [index.list_order()[None]], (1, facts.rows), "<i8")
-    size = group_rows(facts.dim, memory_mib)
+    size = facts.rows if facts.kind == "hnsw" else group_rows(facts.dim, memory_mib)  # its links go everywhere
     groups = [(start, min(start + size, facts.rows)) for start in range(0, facts.rows, size)]
     parts = [(start, min(start + PART, facts.rows)) for start in range(0, facts.rows, PART)]
     tasks = [

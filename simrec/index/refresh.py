@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from threadpoolctl import threadpool_limits
+
 from simrec import files
 from simrec.config import IndexConfig
 from simrec.index import kinds, learning, neighbours
@@ -39,7 +41,8 @@ def refresh(
     ids are those of the rows, in order. A run that was killed goes on where it was.
     """
     changed = _little_changed(before, ids, staged, config) if before else None
-    index = _index(staged, before, changed, config, k, stages)
+    with threadpool_limits(1):  # or sums, and with them what was tuned, could differ from machine to machine
+        index = _index(staged, before, changed, config, k, stages)
     if before and changed and _same_rules(before, index.facts):
         update(before.folder / GRAPH, staged / VECTORS, changed, config.candidates, staged / GRAPH, stages)
         how = f"{len(changed.new):,} new rows and {int((changed.place < 0).sum()):,} gone"

@@ -115,10 +115,9 @@ def account_terms(sums: sparse.csr_matrix) -> np.ndarray:
     A word weighs the root of its weights over the account's articles, so that a word of many articles
     counts more than a word of one and less than all of them, times ln(accounts / accounts that use it).
     """
-    accounts = sums.shape[0]
-    idf = np.log(accounts / np.bincount(sums.indices, minlength=1)[sums.indices])
-    weights = np.sqrt(sums.data) * idf
-    found = np.zeros((accounts, ACCOUNT_TERMS), np.uint32)
+    _, word, used_by = np.unique(sums.indices, return_inverse=True, return_counts=True)
+    weights = np.sqrt(sums.data) * np.log(sums.shape[0] / used_by)[word]
+    found = np.zeros((sums.shape[0], ACCOUNT_TERMS), np.uint32)
     for row, (begin, end) in enumerate(pairwise(sums.indptr)):
         best = begin + np.lexsort((sums.indices[begin:end], -weights[begin:end]))[:ACCOUNT_TERMS]
         best = best[weights[best] > 0]
@@ -141,7 +140,9 @@ def centred_means(vectors: np.ndarray, owners: np.ndarray, accounts: int) -> np.
     sums = np.zeros((accounts, vectors.shape[1]), dtype=np.float64)
     for start in range(0, len(owners), GATHERED):
         owned = owners[start : start + GATHERED]
-        np.add.at(sums, owned[owned >= 0], rows_of(vectors[start : start + GATHERED][owned >= 0]))
+        own = np.flatnonzero(owned >= 0)
+        ones = sparse.csr_matrix((np.ones(len(own)), (owned[own], np.arange(len(own)))), (accounts, len(own)))
+        sums += ones @ rows_of(vectors[start : start + GATHERED][own]).astype(np.float64)
     means = sums / np.maximum(np.bincount(owners[owners >= 0], minlength=accounts), 1)[:, None]
     centred = means - means.mean(axis=0) if accounts > 1 else means
     lengths = np.linalg.norm(centred, axis=1, keepdims=True)

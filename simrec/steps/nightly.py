@@ -8,6 +8,7 @@ from simrec import files, log, release
 from simrec.articles.store import Store
 from simrec.config import Config
 from simrec.errors import GateError, ReleaseError
+from simrec.stages import PARTS
 from simrec.steps.outcome import Outcome, encoder_id_of, lexical_of
 from simrec.steps.staging import gather, need, nothing_to_do, read_json, release_id_of, stage, stages
 from simrec.workspace import Workspace
@@ -102,6 +103,7 @@ def publish(workspace: Workspace, config: Config) -> Outcome:
         lexical = lexical_of(workspace, config)
         words = {"weight": lexical.weight, "candidates": config.index.candidates} if lexical else {}
         facts |= {name: read_json(staged / f"{name}.json") for name in ("index", "rules")}
+        files.remove_folder(staged / PARTS)  # a step may have been killed when all but this was done
         release.seal(staged, lexical=words, **facts)
     release.publish(workspace, release_id)
     pruned = release.prune(workspace, config.release.keep)

@@ -105,16 +105,17 @@ def test_a_night_of_change_is_the_same_on_a_cluster(alone: House, tmp_path: Path
     here, there = copy(alone, tmp_path / "here"), copy(alone, tmp_path / "there")
     for house in (here, there):
         articles = house.articles
-        articles[3]["text"] += " It was said again."
-        house.write_articles([*articles[:200], *articles[202:]])
-        assert house.step("ingest", "--sync").code == 0
+        for article in (articles[3], articles[150], articles[300]):
+            article["text"] += " It was said again."
+        house.write_articles([*articles, {**articles[7], "id": "new", "text": articles[7]["text"][:400]}])
+        assert house.step("ingest").code == 0
     assert here.job(before=SMALL).code == 0
     with cluster(tmp_path / "cluster") as workers:
         path = there.folder / "config.toml"
         path.write_text(path.read_text().replace("workers = 1", f'kind = "dask"\nscheduler = "{workers.address}"'))
         ran = there.job(before=SMALL)
         assert ran.code == 0, ran.err
-    assert "1 new rows and 3 gone" in there.last_steps()["index"]["what"]
+    assert "4 new rows and 3 gone" in there.last_steps()["index"]["what"]
     assert Counter(path.parent.name for _, path in workers.started)["neighbours"] == PARTS
     assert released(here) == released(there)
 
@@ -194,6 +195,19 @@ def test_parts_of_another_plan_are_not_used(fresh: House, alone: House) -> None:
             (fresh.workspace / "CURRENT").unlink()
             for release in (fresh.workspace / "releases").iterdir():
                 release.rename(fresh.folder / release.name)
+
+
+def test_parts_that_outlived_their_step_are_not_published(fresh: House, alone: House) -> None:
+    """Killed when the last file of a step was written and its parts were not removed yet, at one step and the next."""
+    for last in ("graph.npy", "items.db"):
+        ran = fresh.job(before=f"{SMALL}\nimport simrec.stages as s; s.Stages.end = lambda self: os._exit(9)")
+        assert ran.code == 9
+        (staged,) = (fresh.workspace / "staging").iterdir()
+        assert {last, "parts"} <= {path.name for path in staged.iterdir()}
+    ran = fresh.job(before=SMALL)
+    assert ran.code == 0, ran.err
+    assert released(fresh) == released(alone)
+    assert not (fresh.workspace / "releases" / fresh.current / "parts").exists()
 
 
 def test_a_worker_with_a_full_disk_is_a_sentence_and_nothing_is_lost(

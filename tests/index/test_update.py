@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simrec.config import IndexConfig
+from simrec.index import update as update_module
 from simrec.index import vectors as on_disk
 from simrec.index.neighbours import Graph
 from simrec.index.refresh import Before
@@ -45,7 +46,7 @@ def made_from_scratch(articles: Articles, path: Path) -> Graph:
 
 def update(before: Path, matrix: np.ndarray, changed: Change, path: Path) -> Graph:
     folder = path.with_suffix(".made")
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     on_disk.write(folder / "vectors.npy", [matrix], matrix.shape, "<f4")  # type: ignore[arg-type]
     return update_files(before, folder / "vectors.npy", changed, K, path, stages(folder))
 
@@ -118,6 +119,33 @@ def test_a_handful_of_articles_grows(tmp_path: Path) -> None:
         last = tmp_path / f"{night}.npy"
         whole = made_from_scratch(articles, tmp_path / "whole.npy")
         assert np.array_equal(graph.packed[:, :K], whole.packed[:, :K])
+
+
+@pytest.mark.parametrize("written", [0, 1, 2, 3])
+def test_a_killed_update_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, written: int) -> None:
+    """In two ranges of two files each, and killed after any number of them."""
+    monkeypatch.setattr("simrec.index.update.RANGE", 150)
+    articles = {f"a{n:03d}": vector(n) for n in range(300)}
+    made_from_scratch(articles, tmp_path / "graph.npy")
+    before = rows(articles)
+    articles |= {f"a{n:03d}": vector(n + 1) for n in range(0, 300, 17)}
+    now = rows(articles)
+    arguments = tmp_path / "graph.npy", on_disk.unit(now[1]), change(before[0], now[0], before[1], now[1])
+    write, count = update_module.write, 0
+
+    def killed(*some: Any) -> None:
+        nonlocal count
+        if count == written:
+            raise KeyboardInterrupt
+        count += 1
+        write(*some)
+
+    monkeypatch.setattr(update_module, "write", killed)
+    with pytest.raises(KeyboardInterrupt):
+        update(*arguments, tmp_path / "now.npy")
+    monkeypatch.setattr(update_module, "write", write)
+    updated = update(*arguments, tmp_path / "now.npy")
+    assert np.array_equal(updated.packed[:, :K], made_from_scratch(articles, tmp_path / "whole.npy").packed[:, :K])
 
 
 def test_rows_that_lost_most_neighbours_are_searched_anew(tmp_path: Path) -> None:

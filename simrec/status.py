@@ -14,7 +14,7 @@ from simrec.workspace import Workspace
 RELEASES = ["release", "created_at", "articles", "accounts", "encoder", "current"]
 RUNS = ["job", "started_at", "exit_code", "seconds", "cpu_seconds", "peak_mib", "error"]
 SHOWN = 5
-EVALUATION = ["suite", "measure", "questions", "scorer", "value", "interval", "simrec is ahead by", "p", "remark"]
+EVALUATION = ["suite", "measure", "questions", "scorer", "value", "interval", "simrec is ahead by", "p"]
 
 
 def status(workspace: Workspace) -> dict[str, Any]:
@@ -125,7 +125,10 @@ def suites(workspace: Workspace) -> list[dict[str, Any]]:
 
 
 def evaluation(suites: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the suites as rows to print, one for each scorer; a suite is named in its first row only."""
+    """Return the suites as rows to print, one for each scorer; a suite is named in its first row only.
+
+    What could not be measured, or was left out, is a remark on the last of them.
+    """
     rows = []
     for suite in suites:
         first = {"suite": suite["suite"], "measure": suite["measure"], "questions": suite["questions"]}
@@ -138,6 +141,7 @@ def evaluation(suites: list[dict[str, Any]]) -> list[dict[str, Any]]:
                 "p": f"{ahead['p']:.3f}" if ahead else "",
             })  # fmt: skip
             first = {}
-        if suite.get("skipped"):
-            rows.append({**dict.fromkeys(EVALUATION, ""), **first, "remark": suite["skipped"]})
+        if not suite["values"]:
+            rows.append({**dict.fromkeys(EVALUATION, ""), **first})
+        rows[-1]["remark"] = suite.get("skipped", "")
     return rows

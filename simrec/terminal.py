@@ -60,8 +60,8 @@ def cell(row: dict[str, Any], column: str) -> Any:
 
 
 def because(row: dict[str, Any]) -> list[str]:
-    """Return the lines that say why a hit is one, none where nobody asked."""
-    why, lines = row.get("why"), []
+    """Return the lines below a row: a remark, and why a hit is one, where somebody asked."""
+    why, lines = row.get("why"), [row["remark"]] if row.get("remark") else []
     if why:
         lines += [f"shares: {', '.join(why['words'])}"] if why["words"] else []
         lines += [f"“{passage}”" for passage in why["passages"]]

@@ -22,6 +22,7 @@ class Workspace:
         self.encoders = root / "encoders"
         self.lessons = root / "lessons"
         self.lexicals = root / "lexical"
+        self.baselines = root / "baselines"
         self.releases = root / "releases"
         self.staging = root / "staging"
         self.journal = root / "journal.jsonl"
@@ -62,7 +63,7 @@ class Workspace:
 
     def sweep(self) -> None:
         """Remove what killed runs left half-written. Only the holder of the lock may."""
-        kept_in = (self.encoders, self.releases, self.staging)
+        kept_in = (self.encoders, self.releases, self.staging, self.baselines)
         inside = [*self.staging.glob("*/"), *(self.root / "embeddings").glob("*/")]
         for folder in (self.root, *kept_in, *inside):
             files.sweep(folder)
@@ -72,6 +73,9 @@ class Workspace:
 
     def lexical(self, encoder_id: str) -> Path:
         return self.lexicals / f"{encoder_id}.npz"
+
+    def tfidf(self, encoder_id: str) -> Path:
+        return self.baselines / f"{encoder_id}.npz"
 
     def vocabulary(self, encoder_id: str) -> Path:
         return self.lexicals / f"{encoder_id}.words"

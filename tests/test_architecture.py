@@ -41,7 +41,7 @@ HEAVY = {
     "distributed": ["engine/dask.py"],
     "bm25s": ["evaluate/baselines.py"],
     "ir_measures": ["evaluate/judgements.py"],
-    "sklearn": ["encoder/token_vectors.py", "evaluate/baselines.py", "evaluate/maps.py"],
+    "sklearn": ["encoder/token_vectors.py", "evaluate/baselines.py", "evaluate/layout.py"],
     "scipy": [
         "encoder/token_vectors.py",
         "evaluate/account_halves.py",

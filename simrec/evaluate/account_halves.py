@@ -5,12 +5,13 @@ from collections.abc import Sequence
 
 import numpy as np
 from scipy import sparse
+from scipy.sparse.linalg import norm
 
-from simrec.encoder.lexical import NUMBERS, Terms, unpack
+from simrec.encoder.lexical import Terms
 from simrec.evaluate.metrics import reciprocal_ranks
 from simrec.evaluate.suites import FEWEST, OURS, Result
 from simrec.index.vectors import unit
-from simrec.recommend.accounts import WORDS_SHARE, account_terms, account_vectors
+from simrec.recommend.accounts import WORDS_SHARE, account_terms, account_vectors, account_words
 
 FEWEST_ARTICLES, MOST_ARTICLES = 10, 200  # of an account
 MOST_ACCOUNTS = 500
@@ -32,12 +33,15 @@ def run(ids: Sequence[str], accounts: Sequence[str | None], vectors: np.ndarray,
     row_of = {owner: row for row, owner in enumerate(names)}
     owner_rows = np.array([row_of[owner] for owner in owners])
     near = matrix[:count] @ matrix[count:].T
-    means = _sums(sparse.csr_matrix(own), owner_rows, 2 * count)
-    scores = {OURS: near, "mean of embeddings": (means[:count] @ means[count:].T).toarray()}
+    deals = sparse.csr_matrix((np.ones(len(rows)), (owner_rows, np.arange(len(rows)))), (2 * count, len(rows)))
+    means = deals @ own
+    means /= np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-9)
+    scores = {OURS: near, "mean of embeddings": means[:count] @ means[count:].T}
     if terms is not None:
-        scores[OURS] = _joint(near, account_terms(terms[rows], owner_rows, 2 * count))
-        words = _sums(_matrix(terms[rows]), owner_rows, 2 * count)
-        scores["TF-IDF"] = (words[:count] @ words[count:].T).toarray()
+        words = account_words(terms[rows], owner_rows, 2 * count)
+        scores[OURS] = _joint(near, account_terms(words))
+        lengths = np.maximum(norm(words, axis=1), 1e-9)
+        scores["TF-IDF"] = (words[:count] @ words[count:].T).toarray() / np.outer(lengths[:count], lengths[count:])
     scored = {who: reciprocal_ranks(found) for who, found in scores.items()}
     return Result("split-half accounts", "MRR", count, scored, candidates=count)
 
@@ -63,21 +67,6 @@ def deal(ids: Sequence[str], accounts: Sequence[str | None]) -> tuple[np.ndarray
 def _joint(near: np.ndarray, terms: np.ndarray) -> np.ndarray:
     others = np.broadcast_to(np.arange(len(near)), near.shape)
     return Terms(terms[len(near) :]).joint(near, terms[: len(near)], others, WORDS_SHARE)
-
-
-def _matrix(terms: np.ndarray) -> sparse.csr_matrix:
-    numbers, weights = unpack(terms)
-    weights /= np.maximum(np.linalg.norm(weights, axis=1, keepdims=True), 1)
-    rows = np.repeat(np.arange(len(terms)), numbers.shape[1])
-    return sparse.csr_matrix((weights.ravel(), (rows, numbers.ravel())), (len(terms), NUMBERS))
-
-
-def _sums(articles: sparse.csr_matrix, owners: np.ndarray, count: int) -> sparse.csr_matrix:
-    """Return the unit sum of each owner's rows."""
-    deals = sparse.csr_matrix((np.ones(len(owners)), (owners, np.arange(len(owners)))), (count, len(owners)))
-    sums = deals @ articles
-    lengths = np.sqrt(np.asarray(sums.multiply(sums).sum(axis=1)).ravel())
-    return sparse.diags(1 / np.maximum(lengths, 1e-9)) @ sums
 
 
 def _hash(name: str) -> bytes:

@@ -1,8 +1,10 @@
 """Baselines that every encoder has to be measured against, on the same rows."""
 
+import json
 import logging
 import re
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import bm25s
@@ -11,24 +13,49 @@ from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.preprocessing import normalize
 
+from simrec.encoder import arrays
 from simrec.encoder.lexical import words
 from simrec.evaluate.scorers import RECENT, Scorer, Text, encoder_scorer
 
 WITHOUT_SPACES = re.compile(r"[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff]")
 LSA_DIM = 256
+SAVED = ("facts", "idf", "words")  # arrays of a saved TF-IDF
+MEND = "remove it, simrec evaluate makes it anew"
 
 logging.getLogger("bm25s").setLevel(logging.WARNING)  # it tells of every index it builds
 
 
 class TfIdf:
-    """TF-IDF with sublinear term frequency (Salton & Buckley 1988), fitted on the corpus it is asked about."""
+    """TF-IDF with sublinear term frequency (Salton & Buckley 1988), its words and their idf fixed when it was fitted.
 
-    def __init__(self, texts: Sequence[str]) -> None:
-        if _mostly_without_spaces(texts):  # words cannot be cut at spaces: pairs of characters do as well
-            self._vectorizer = TfidfVectorizer(analyzer="char", ngram_range=(1, 2), sublinear_tf=True)
-        else:
-            self._vectorizer = TfidfVectorizer(stop_words="english", sublinear_tf=True)
-        self._vectorizer.fit([*texts, "placeholder"])  # a corpus of stop words alone is an error otherwise
+    articles is how many there were then, of which it may have read only some.
+    """
+
+    def __init__(self, vectorizer: TfidfVectorizer, articles: int) -> None:
+        self._vectorizer = vectorizer
+        self.articles = articles
+
+    @classmethod
+    def fit(cls, texts: Sequence[str], articles: int = 0) -> "TfIdf":
+        """Fit it on the corpus it is asked about."""
+        vectorizer = _vectorizer(_mostly_without_spaces(texts))
+        vectorizer.fit([*texts, "placeholder"])  # a corpus of stop words alone is an error otherwise
+        return cls(vectorizer, articles)
+
+    @classmethod
+    def open(cls, path: Path) -> "TfIdf":
+        """Open a saved one; ReleaseError if it is not whole."""
+        facts, idf, words = arrays.read(path, MEND, *SAVED)
+        without_spaces, articles = facts.tolist()
+        vectorizer = _vectorizer(bool(without_spaces), json.loads(words.tobytes()))
+        vectorizer.idf_ = idf
+        return cls(vectorizer, articles)
+
+    def save(self, path: Path) -> None:
+        """Write it as one file, whole or not at all."""
+        words = json.dumps(self._vectorizer.get_feature_names_out().tolist()).encode()
+        facts = np.array([self._vectorizer.analyzer == "char", self.articles])
+        arrays.write(path, facts=facts, idf=self._vectorizer.idf_, words=np.frombuffer(words, np.uint8))
 
     def scores(self, left: Sequence[Text], right: Sequence[Text]) -> np.ndarray:
         """Return cosines [left, right]; a text without a known word has cosine 0 to all."""
@@ -71,12 +98,12 @@ def recent(left: Sequence[Text], right: Sequence[Text]) -> np.ndarray:
     return np.where((own[:, None] == categories) & (categories != ""), 1.0 + newer, 0.0)
 
 
-def simple(names: Iterable[str], corpus: Sequence[str], others: Sequence[str]) -> dict[str, Scorer]:
+def simple(names: Iterable[str], tfidf: TfIdf | None, others: Sequence[str]) -> dict[str, Scorer]:
     """Return the named baselines that need no encoder; `others` are texts of the corpus that do not ask.
 
-    TF-IDF knows how common a word is in the whole corpus, as it would in use, and as simrec does.
+    TF-IDF knows how common a word is in the whole corpus, as it would in use, and as simrec does. It is None if
+    neither it nor LSA is named.
     """
-    tfidf = TfIdf(corpus) if {"TF-IDF", "LSA"} & {*names} else None
     made: dict[str, Callable[[], Scorer]] = {
         "random": lambda: chance,
         RECENT: lambda: recent,
@@ -85,6 +112,12 @@ def simple(names: Iterable[str], corpus: Sequence[str], others: Sequence[str]) -
     if tfidf:
         made |= {"TF-IDF": lambda: tfidf.scores, "LSA": lambda: lsa(tfidf, others)}
     return {name: made[name]() for name in names if name in made}
+
+
+def _vectorizer(without_spaces: bool, words: list[str] | None = None) -> TfidfVectorizer:
+    if without_spaces:  # words cannot be cut at spaces: pairs of characters do as well
+        return TfidfVectorizer(analyzer="char", ngram_range=(1, 2), sublinear_tf=True, vocabulary=words)
+    return TfidfVectorizer(stop_words="english", sublinear_tf=True, vocabulary=words)
 
 
 def _mostly_without_spaces(texts: Sequence[str]) -> bool:

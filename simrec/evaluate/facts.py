@@ -1,5 +1,6 @@
 """The facts of a release's report: what it is made of, what its lists are like, and samples to judge by eye."""
 
+import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -23,7 +24,7 @@ WORST, AT_RANDOM, SHOWN = 10, 10, 5  # sample seeds, and recommendations of each
 HUBS, REASONS, SHOWN_DUPLICATES = 10, 12, 20
 RANDOM_PAIRS = 2_000
 OF_AN_ACCOUNT = 200  # articles that say where an account lies on the map
-SIMILAR, DUPLICATES, ITEMS = "similar_articles.parquet", "duplicates.parquet", "items.db"
+SIMILAR, DUPLICATES, ITEMS, MAPS = "similar_articles.parquet", "duplicates.parquet", "items.db", "map.json"
 OWN = ("article", "rank", "similar", "score")  # columns of that table; whatever else it has is said of a pair
 NAMED = re.compile(r"'[^']*'|\"[^\"]*\"|\d[\d,.]*")
 ADVICE = re.compile(r"\s*\([^()]*\)")
@@ -56,22 +57,24 @@ def gather(made: Made, before: Path | None) -> tuple[dict[str, Any], dict[str, A
     table = lists.read(made.folder / SIMILAR, ids)
     stored = np.load(made.folder / "vectors.npy", mmap_mode="r", allow_pickle=False)
     days = [article.published_at for article in articles]
-    chance = np.random.default_rng(0)
-    drawn = sorted(chance.choice(len(ids), min(len(ids), maps.MOST_POINTS), replace=False).tolist())
+    drawn = maps.drawn(ids)
     hubs = lists.hubs(table, len(ids), HUBS)
     shown = _shown(made.folder, [row for row, _ in hubs])
     described = {
         "articles": _articles(articles),
         "lists": lists.facts(table, [article.account for article in articles], days),
-        "scores": lists.score_histogram(table, _of_any_two(made, stored, chance)),
+        "scores": lists.score_histogram(table, _of_any_two(made, stored, np.random.default_rng(0))),
         "hubs": [{**hub, "lists": count} for hub, (_, count) in zip(shown, hubs, strict=True)],
         "stability": _stability(table, ids, before),
-        "seeds": _seeds(made.folder, ids, lists.worst(table, WORST), drawn),
+        "seeds": _seeds(made.folder, ids, lists.worst(table, WORST, _again(made.folder, ids)), drawn),
         "duplicates": _duplicates(made.folder, ids),
     }
     titles = [article["title"] for article in _shown(made.folder, drawn)]
-    of_articles = _articles_map([articles[row] for row in drawn], titles, stored[drawn])
-    return described, {"articles": of_articles, "accounts": _accounts_map(articles, stored)}
+    old = _maps_before(before)
+    of_articles = _articles_map([articles[row] for row in drawn], titles, stored[drawn], old[0])
+    anew = maps.outgrown(of_articles["marks"], old[0])
+    of_accounts = _accounts_map(articles, stored, maps.NOTHING if anew else old[1])
+    return described, {"articles": of_articles, "accounts": of_accounts}
 
 
 def rejects(rows: Iterable[Reject]) -> list[dict[str, Any]]:
@@ -134,7 +137,7 @@ def _stability(table: lists.Lists, ids: Sequence[str], before: Path | None) -> d
 
 def _seeds(folder: Path, ids: Sequence[str], worst: Sequence[int], drawn: Sequence[int]) -> list[dict[str, Any]]:
     """Return sample articles with what is recommended for them: those with the lowest scores, and some at random."""
-    at_random = [row for row in np.random.default_rng(1).permutation(drawn).tolist() if row not in worst][:AT_RANDOM]
+    at_random = [row for row in drawn if row not in worst][:AT_RANDOM]
     asked = [*worst, *at_random]
     filters = [("article", "in", [ids[row] for row in asked]), ("rank", "<=", SHOWN)]
     pairs = parquet.read_table(folder / SIMILAR, filters=filters).sort_by("rank").to_pylist()
@@ -161,6 +164,14 @@ def _shown(folder: Path, rows: Sequence[int]) -> list[dict[str, Any]]:
     return found
 
 
+def _again(folder: Path, ids: Sequence[str]) -> list[int]:
+    """Return the rows of the articles that tell again what another one told."""
+    if not (folder / DUPLICATES).exists():
+        return []
+    told = {*parquet.read_table(folder / DUPLICATES, columns=["article"])["article"].to_pylist()}
+    return [row for row, article_id in enumerate(ids) if article_id in told]
+
+
 def _duplicates(folder: Path, ids: Sequence[str]) -> dict[str, Any] | None:
     """Return how many near-duplicates the release has, and titles of the first of them; None if it has no table."""
     if not (folder / DUPLICATES).exists():
@@ -177,16 +188,30 @@ def _duplicates(folder: Path, ids: Sequence[str]) -> dict[str, Any] | None:
     }
 
 
-def _articles_map(drawn: Sequence[Labels], titles: Sequence[str], stored: np.ndarray) -> dict[str, Any]:
+def _maps_before(before: Path | None) -> tuple[maps.Known, maps.Known]:
+    """Return where articles and accounts were on the maps of the release before."""
+    if before is None or not (before / MAPS).exists():
+        return maps.NOTHING, maps.NOTHING
+    stored = json.loads((before / MAPS).read_bytes())
+    names = [point[3] for point in stored["accounts"]["points"]]
+    return maps.Known.of(stored["articles"], stored["articles"].get("marks", [])), maps.Known.of(
+        stored["accounts"], names
+    )
+
+
+def _articles_map(
+    drawn: Sequence[Labels], titles: Sequence[str], stored: np.ndarray, known: maps.Known
+) -> dict[str, Any]:
     """Return the map of the drawn articles, coloured by category where most have one, else by account."""
     by_category = sum(article.category is not None for article in drawn) > len(drawn) / 2
     labels = [article.category if by_category else article.account for article in drawn]
-    found = maps.articles_map(unit(np.asarray(stored)), labels, titles)
+    marks = [maps.mark(article.id, vector) for article, vector in zip(drawn, stored, strict=True)]
+    found = maps.articles_map(marks, unit(np.asarray(stored)), labels, titles, known)
     of_what = "category" if by_category else "account"
     return {"coloured_by": of_what if found["groups"] else None, **found}
 
 
-def _accounts_map(articles: Sequence[Labels], stored: np.ndarray) -> dict[str, Any]:
+def _accounts_map(articles: Sequence[Labels], stored: np.ndarray, known: maps.Known) -> dict[str, Any]:
     """Return the map of the largest accounts, by the mean of their first articles less that of all these accounts."""
     sizes = Counter(article.account for article in articles if article.account is not None)
     largest, met = dict(sizes.most_common(maps.MOST_ACCOUNTS)), Counter[str | None]()
@@ -196,7 +221,7 @@ def _accounts_map(articles: Sequence[Labels], stored: np.ndarray) -> dict[str, A
             met[article.account] += 1
             rows.append(row)
     if len(largest) < maps.FEWEST_POINTS:
-        return {"points": []}
+        return {"points": [], "added": 0}
     ids, matrix = account_vectors(unit(np.asarray(stored[rows])), [articles[row].account for row in rows])
-    found: dict[str, Any] = maps.accounts_map(ids, matrix, [sizes[name] for name in ids])
+    found: dict[str, Any] = maps.accounts_map(ids, matrix, [sizes[name] for name in ids], known)
     return found

@@ -78,9 +78,9 @@ def hubs(lists: Lists, articles: int, most: int) -> list[tuple[int, int]]:
     return [(int(row), int(occurrences[row])) for row in best if occurrences[row]]
 
 
-def worst(lists: Lists, most: int) -> list[int]:
-    """Return the rows whose best recommendation has the lowest score, worst first."""
-    first = lists.ranks == 1
+def worst(lists: Lists, most: int, again: Sequence[int] = ()) -> list[int]:
+    """Return the rows whose best recommendation has the lowest score, worst first, without those in `again`."""
+    first = (lists.ranks == 1) & ~np.isin(lists.seeds, again)
     order = np.lexsort((lists.seeds[first], lists.scores[first]))
     return [int(row) for row in lists.seeds[first][order][:most]]
 

@@ -77,6 +77,19 @@ def polyline(values: Sequence[float], low: float, high: float) -> str:
     return " ".join(f"{100 * n / across:.2f},{100 - 100 * (value - low) / up:.2f}" for n, value in enumerate(values))
 
 
+def places(curve: Sequence[dict[str, float]]) -> list[tuple[float, float]]:
+    """Return where the points of an index curve stand, in per cent from the upper left.
+
+    Across is the logarithm of the work from the least to the most, up the recall from the least to 1.
+    """
+    work = [math.log(max(point["compared"], 1e-9)) for point in curve]
+    across, up = (work[-1] - work[0]) or 1, (1 - min(point["recall"] for point in curve)) or 1
+    return [
+        (100 * (done - work[0]) / across, 100 * (1 - point["recall"]) / up)
+        for done, point in zip(work, curve, strict=True)
+    ]
+
+
 def logarithms(values: Sequence[float], least: float = 1e-4) -> list[float]:
     """Return decimal logarithms, those of less than `least` as its own."""
     return [math.log10(max(value, least)) for value in values]
@@ -116,6 +129,6 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    filters = (polyline, logarithms, logarithm2, number, signed, percent, web_address)
+    filters = (polyline, places, logarithms, logarithm2, number, signed, percent, web_address)
     environment.filters.update({function.__name__: function for function in filters})
     return environment

@@ -12,12 +12,13 @@ import numpy as np
 from simrec.articles.article import encoded_text
 from simrec.encoder.lexical import Lexical
 from simrec.evaluate import intervals, metrics
-from simrec.evaluate.scorers import RECENT, Scorer, Text, joint_scorer
+from simrec.evaluate.scorers import RECENT, Scorer, Text, joint_scorer, once
 
 SHORTEST_TEXT = 80  # characters; half of less is no text to find
 FEWEST = 20  # questions below which a figure says nothing
 FEWEST_OF_LABEL = 2
 K = 10
+PRECISION = f"P@{K}"
 WEIGHTS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)  # lexical shares that are tried
 WEIGHT = 0.5  # where nothing can be asked
 MIDDLE = re.compile(r"\s")
@@ -96,6 +97,7 @@ def run(sample: Sequence[Sampled], scorers: dict[str, Scorer]) -> list[Result]:
     Only articles held out from training ask; the others stand among the candidates.
     """
     sample = sorted(sample, key=lambda article: not article.held_out)
+    scorers = {who: once(scores) for who, scores in scorers.items()}
     return [
         _halves(sample, scorers),
         _known_item(sample, scorers),
@@ -138,41 +140,50 @@ def _same_label(sample: Sequence[Sampled], scorers: dict[str, Scorer], field: st
     """Let each text find others of its label among all labelled texts."""
     counts = Counter(getattr(article, field) for article in sample)
     del counts[None]
-    labelled = [article for article in sample if counts[getattr(article, field)] >= FEWEST_OF_LABEL]
-    labels = [getattr(article, field) for article in labelled]
-    asking, different = _asking(labelled), len(set(labels))
-    why = f"only {asking} held-out articles share a {field} with others, of {different} different ones"
+    rows = [row for row, article in enumerate(sample) if counts[getattr(article, field)] >= FEWEST_OF_LABEL]
+    labels = [getattr(sample[row], field) for row in rows]
+    asking, different = sum(sample[row].held_out for row in rows), len(set(labels))
     told = {RECENT} if field == "category" else set()  # who is told the answer is not asked
     scorers = {who: scores for who, scores in scorers.items() if who not in told}
-    enough = asking >= FEWEST and different > 1
-    return _relevant(f"same {field}", labelled, metrics.same(labels, asking), scorers, "" if enough else why)
+    if asking < FEWEST:
+        why = f"only {asking} held-out articles whose {field} others have as well, of {FEWEST} needed"
+        return Result(f"same {field}", PRECISION, asking, skipped=why)
+    if different == 1:
+        return Result(f"same {field}", PRECISION, asking, skipped=f"all articles that have one are of one {field}")
+    return _relevant(f"same {field}", sample, rows, metrics.same(labels, asking), scorers)
 
 
 def _shared_tag(sample: Sequence[Sampled], scorers: dict[str, Scorer]) -> Result:
     """Let each text find others that share a tag with it among all tagged texts."""
     counts = Counter(tag for article in sample for tag in set(article.tags))
-    tagged = [article for article in sample if any(counts[tag] >= FEWEST_OF_LABEL for tag in article.tags)]
+    rows = [row for row, article in enumerate(sample) if any(counts[tag] >= FEWEST_OF_LABEL for tag in article.tags)]
     column = {tag: number for number, tag in enumerate(counts)}
-    marks = np.zeros((len(tagged), len(column)), np.float32)
-    for row, article in enumerate(tagged):
-        marks[row, [column[tag] for tag in article.tags]] = 1
-    asking = _asking(tagged)
+    marks = np.zeros((len(rows), len(column)), np.float32)
+    for place, row in enumerate(rows):
+        marks[place, [column[tag] for tag in sample[row].tags]] = 1
+    asking = sum(sample[row].held_out for row in rows)
     relevant = marks[:asking] @ marks.T > 0
-    blind = asking < FEWEST or bool(relevant.all())
-    why = f"only {asking} held-out articles share a tag with others, of {len(counts)} different ones" if blind else ""
-    return _relevant("shared tag", tagged, relevant, scorers, why)
+    if asking < FEWEST:
+        why = f"only {asking} held-out articles whose tags others have as well, of {FEWEST} needed"
+        return Result("shared tag", PRECISION, asking, skipped=why)
+    if relevant.all():
+        return Result("shared tag", PRECISION, asking, skipped="all articles that have tags share one")
+    return _relevant("shared tag", sample, rows, relevant, scorers)
 
 
 def _relevant(
-    name: str, articles: Sequence[Sampled], relevant: np.ndarray, scorers: dict[str, Scorer], why_not: str
+    name: str, sample: Sequence[Sampled], rows: Sequence[int], relevant: np.ndarray, scorers: dict[str, Scorer]
 ) -> Result:
-    """Let the first articles find those relevant to them, bool [questions, articles]."""
-    measure, asking = f"P@{K}", len(relevant)
-    if why_not:
-        return Result(name, measure, asking, skipped=why_not)
-    texts = [article.asks(article.text or article.title) for article in articles]
-    scored = {who: metrics.precisions(scores(texts[:asking], texts), relevant, K) for who, scores in scorers.items()}
-    return Result(name, measure, asking, scored, candidates=len(texts))
+    """Let the first of some rows find those relevant to them, bool [questions, rows].
+
+    Scorers are asked about the whole sample, so that they need not be asked again for other rows.
+    """
+    texts, asking = [article.asks(article.text or article.title) for article in sample], _asking(sample)
+    some = np.ix_(rows[: len(relevant)], rows)
+    scored = {
+        who: metrics.precisions(scores(texts[:asking], texts)[some], relevant, K) for who, scores in scorers.items()
+    }
+    return Result(name, PRECISION, len(relevant), scored, candidates=len(rows))
 
 
 def halves(text: str) -> tuple[str, str]:

@@ -100,6 +100,32 @@ def efforts(index: Any) -> tuple[int, int]:
     return (1, lists(index)) if lists(index) else (16, HNSW_MOST_EFFORT)
 
 
+def ladder(index: Any, chosen: int) -> list[int]:
+    """Return efforts, ascending: from the least, doubling until one is beyond the chosen one, and the chosen one."""
+    least, most = efforts(index)
+    steps = [least]
+    while steps[-1] <= chosen and steps[-1] < most:
+        steps.append(min(most, 2 * steps[-1]))
+    return sorted({*steps, chosen})
+
+
+def compared(index: Any, queries: np.ndarray, k: int, effort: int) -> float:
+    """Return how many rows a search for k of them compares with a query [queries, dim], in the mean.
+
+    Of inverted lists these are the rows of the lists that are asked, beside which all their centres are compared. HNSW
+    is searched, and counts for itself.
+    """
+    if lists(index):
+        sizes = np.array([index.invlists.list_size(number) for number in range(lists(index))])
+        asked = index.quantizer.search(np.ascontiguousarray(queries), effort)[1]
+        return float(sizes[asked].sum(axis=1).mean())
+    set_effort(index, effort)
+    counted: Any = faiss.cvar.hnsw_stats  # type: ignore[attr-defined]
+    counted.reset()
+    index.search(np.ascontiguousarray(queries), k)
+    return float(counted.ndis / len(queries))
+
+
 def set_effort(index: Any, effort: int) -> None:
     """Tell the index how hard to search: nprobe for inverted lists, efSearch for HNSW."""
     if lists(index):

@@ -45,7 +45,7 @@ def make(vectors: Path, config: IndexConfig, k: int, stages: Stages) -> Index:
     rows, dim = stored.shape
     kind = kinds.choose(rows, dim, config)
     if kind == "exact":
-        return Index(None, stored, IndexFacts("exact", rows, dim))
+        return Index.exact(stored)
     learned = stages.part("learn", 0, ".faiss")
     stages.run("learn", learn, [Learned(learned, vectors, kind)], rows)
     if kind == "hnsw":  # cannot be merged, and was built whole

@@ -1,6 +1,7 @@
 """The index: finds the rows of highest cosine, exactly while that is affordable, else tuned to a measured recall."""
 
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,8 @@ class IndexFacts:
     """How an index was built and what recall@k it reached against exact search, for the manifest.
 
     effort is nprobe of inverted lists and efSearch of HNSW; the recall stands with its 95 % interval.
-    learned_rows were there when the lists were learned, and `changed` came or went since.
+    learned_rows were there when the lists were learned, and `changed` came or went since. curve says what other
+    efforts would have reached, ascending: effort, recall, and the share of all rows that is compared with a query.
     """
 
     kind: str
@@ -40,6 +42,7 @@ class IndexFacts:
     recall_queries: int = 0
     learned_rows: int = 0
     changed: int = 0
+    curve: Sequence[dict[str, float]] = field(default=(), hash=False)
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -64,6 +67,12 @@ class Index:
         """Return what FAISS has built over the rows, tuned for recall@k."""
         learned = replace(facts, learned_rows=facts.rows)
         return cls(kinds.fast(built), vectors, learned).tuned(config.recall_target, k)._of(built)
+
+    @classmethod
+    def exact(cls, vectors: np.ndarray) -> "Index":
+        """Return what compares all rows with every query."""
+        everything = {"effort": 0, "compared": 1.0, "recall": 1.0}
+        return cls(None, vectors, IndexFacts("exact", len(vectors), vectors.shape[1], curve=[everything]))
 
     @classmethod
     def open(cls, path: Path, facts: dict[str, Any], vectors: np.ndarray) -> "Index":
@@ -100,10 +109,10 @@ class Index:
         place [rows before] is the row of each now, -1 if it is gone; vectors are the rows now, and
         `new` those that were not there.
         """
-        facts = replace(self.facts, rows=len(vectors))
         if self._index is None:
-            return Index(None, vectors, facts)
-        facts = replace(facts, changed=facts.changed + int((place < 0).sum()) + len(new))
+            return Index.exact(vectors)
+        since = self.facts.changed + int((place < 0).sum()) + len(new)
+        facts = replace(self.facts, rows=len(vectors), changed=since)
         return Index(kinds.changed(self._index, place, vectors, new), vectors, facts)
 
     def search(self, queries: np.ndarray, k: int) -> np.ndarray:
@@ -178,15 +187,16 @@ class Index:
         while judged.facts.recall < target and judged.facts.effort < most:  # the other half may be the harder one
             more = min(most, judged.facts.effort + max(1, judged.facts.effort // 10))
             judged = self._judged(asked[1::2], worst[1::2], k, more)
-        return judged
+        return judged._charted(asked[1::2], worst[1::2], k)
 
     def judged(self, k: int) -> "Index":
-        """Return the index with its recall@k measured as it is now."""
+        """Return the index with its recall@k and its curve measured as it is now."""
         if self._index is None:
             return self
         asked = np.linspace(0, self.facts.rows - 1, QUERIES, dtype=np.int64)[1::2]
         k = min(k, self.facts.rows - 1)
-        return self._judged(asked, self._worst_true(asked, k), k, self.facts.effort)
+        worst = self._worst_true(asked, k)
+        return self._judged(asked, worst, k, self.facts.effort)._charted(asked, worst, k)
 
     def _judged(self, asked: np.ndarray, worst: np.ndarray, k: int, effort: int) -> "Index":
         kinds.set_effort(self._index, effort)
@@ -198,6 +208,17 @@ class Index:
             recall_high=float(high), recall_k=k, recall_queries=len(asked),
         )  # fmt: skip
         return Index(self._index, self._vectors, facts)
+
+    def _charted(self, asked: np.ndarray, worst: np.ndarray, k: int) -> "Index":
+        """Return the index with its curve; work is counted and not timed, so that equal indexes have equal facts."""
+        curve = []
+        for effort in kinds.ladder(self._index, self.facts.effort):
+            kinds.set_effort(self._index, effort)
+            recall = float(self._recalls(asked, worst, k).mean())
+            rows = kinds.compared(self._index, rows_of(self._vectors[asked]), self._more(k + 1), effort)
+            curve.append({"effort": effort, "compared": round(rows / self.facts.rows, 6), "recall": recall})
+        kinds.set_effort(self._index, self.facts.effort)
+        return Index(self._index, self._vectors, replace(self.facts, curve=curve))
 
     def _worst_true(self, asked: np.ndarray, k: int) -> np.ndarray:
         """Return the cosine of the k-th true neighbour of each row, itself left out."""

@@ -82,7 +82,8 @@ def _nearest(task: Relating, owners: np.ndarray, candidates: int) -> Graph:
 
 def _with_words(task: Relating, owners: np.ndarray, graph: Graph, candidates: int) -> np.ndarray:
     """Return the accounts of a graph in order of meaning and words."""
-    own, packed, start = account_terms(opened(task.scoring.folder / TERMS), owners, task.accounts), [], 0
+    words = account_words(opened(task.scoring.folder / TERMS), owners, task.accounts)
+    own, packed, start = account_terms(words), [], 0
     compare = Terms(own)
     for others, near in graph.blocks(candidates):
         scores = compare.joint(near, own[start : start + len(others)], others, WORDS_SHARE)
@@ -91,11 +92,9 @@ def _with_words(task: Relating, owners: np.ndarray, graph: Graph, candidates: in
     return np.concatenate(packed)
 
 
-def account_terms(terms: np.ndarray, owners: np.ndarray, accounts: int) -> np.ndarray:
-    """Return the words that tell accounts apart, uint32 [accounts, ACCOUNT_TERMS], from those of articles.
+def account_words(terms: np.ndarray, owners: np.ndarray, accounts: int) -> sparse.csr_matrix:
+    """Return the sums of the unit words of accounts' articles, sparse [accounts, NUMBERS].
 
-    A word weighs the root of its weights over the account's articles, so that a word of many articles
-    counts more than a word of one and less than all of them, times ln(accounts / accounts that use it).
     owners are the row of each article's account, -1 for none.
     """
     sums = sparse.csr_matrix((accounts, NUMBERS), dtype=np.float32)
@@ -107,9 +106,18 @@ def account_terms(terms: np.ndarray, owners: np.ndarray, accounts: int) -> np.nd
         part = sparse.coo_matrix((weights.ravel(), (of_account, numbers.ravel())), sums.shape)
         sums = sums + part.tocsr()
     sums.eliminate_zeros()
+    return sums
+
+
+def account_terms(sums: sparse.csr_matrix) -> np.ndarray:
+    """Return the words that tell accounts apart, uint32 [accounts, ACCOUNT_TERMS], from the sums of their words.
+
+    A word weighs the root of its weights over the account's articles, so that a word of many articles
+    counts more than a word of one and less than all of them, times ln(accounts / accounts that use it).
+    """
     _, word, used_by = np.unique(sums.indices, return_inverse=True, return_counts=True)
-    weights = np.sqrt(sums.data) * np.log(accounts / used_by)[word]
-    found = np.zeros((accounts, ACCOUNT_TERMS), np.uint32)
+    weights = np.sqrt(sums.data) * np.log(sums.shape[0] / used_by)[word]
+    found = np.zeros((sums.shape[0], ACCOUNT_TERMS), np.uint32)
     for row, (begin, end) in enumerate(pairwise(sums.indptr)):
         best = begin + np.lexsort((sums.indices[begin:end], -weights[begin:end]))[:ACCOUNT_TERMS]
         best = best[weights[best] > 0]

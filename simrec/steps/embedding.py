@@ -11,7 +11,7 @@ from simrec.articles.store import Store
 from simrec.config import Config
 from simrec.errors import ReleaseError
 from simrec.stages import run_missing
-from simrec.steps.outcome import Outcome, boundary_of, encode_asked, encoder_id_of, lexical_of
+from simrec.steps.outcome import OUTGROWN, Outcome, boundary_of, encode_asked, encoder_id_of, lexical_of
 from simrec.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 GATHERED_TEXTS = 1_024
-OUTGROWN = 2  # times the texts that the word weights were fitted on
 
 
 def embed(workspace: Workspace, config: Config) -> Outcome:

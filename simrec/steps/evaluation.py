@@ -5,6 +5,7 @@ import logging
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from simrec.articles.article import encoded_text
 from simrec.articles.store import Store
 from simrec.config import Config, override
 from simrec.errors import ReleaseError
-from simrec.steps.outcome import Outcome, boundary_of, encode_asked, encoder_id_of, lexical_of
+from simrec.steps.outcome import OUTGROWN, Outcome, boundary_of, encode_asked, encoder_id_of, lexical_of
 from simrec.steps.staging import need, nothing_to_do, read_json, stage
 from simrec.steps.training import teacher_room, training_room
 from simrec.workspace import Workspace
@@ -27,6 +28,7 @@ logger = logging.getLogger(__name__)
 
 BASELINE_TEXTS = 10_000  # that TF-IDF and LSA learn from
 MOST_CHARS = 20_000  # of each
+USES_TFIDF = {"TF-IDF", "LSA"}
 MINILM_TOKENS = 256  # that all-MiniLM-L6-v2 reads of a text, as its users have it
 
 
@@ -43,6 +45,7 @@ def evaluate(workspace: Workspace, config: Config) -> Outcome:
 
     made = Made(staged, workspace.encoder(encoder_id_of(workspace)), lexical_of(workspace, config))
     neural = encoder_scorer(encode_asked(workspace, config, encoder_id_of(workspace)))
+    _keep_tfidf(workspace, config)
     results = _measure(workspace, config, made, _scorers(made, neural))
     described, maps = facts.gather(made, _before(workspace))
     with Store.open(workspace.articles_db) as store:
@@ -66,13 +69,14 @@ def beside(
     more = {"baselines": tuple(baselines) or config.evaluate.baselines}
     config = override(config, evaluate={**more, "judgements": (*config.evaluate.judgements, *judgements)})
     current = _made(workspace, release.Release.current(workspace))
-    scorers = _scorers(current, _neural(current, config))
+    neural = cache(partial(_neural, workspace, config))  # two releases may be of one encoder
+    scorers = _scorers(current, neural(current.encoder.name))
     if against:
         known = {kept.manifest.release_id: kept for kept in release.published(workspace)}
         if against not in known:
             raise ReleaseError(f"no release '{against}'; simrec releases lists them")
         other = _made(workspace, known[against])
-        scorers[against] = _scorers(other, _neural(other, config))["simrec"]
+        scorers[against] = _scorers(other, neural(other.encoder.name))["simrec"]
     return [result.as_dict() for result in _measure(workspace, config, current, scorers)]
 
 
@@ -82,9 +86,11 @@ def _before(workspace: Workspace) -> Path | None:
         return None
     try:
         current = release.Release.current(workspace)
-        current.verify(only=["items.db", "similar_articles.parquet"])
+        current.verify(only=["items.db", "similar_articles.parquet", "map.json"])
     except ReleaseError as error:
-        logger.info("evaluate: without stability, since the current release cannot be read: %s", error)
+        logger.info(
+            "evaluate: with a new map and without stability, since the current release cannot be read: %s", error
+        )
         return None
     return current.folder
 
@@ -112,7 +118,7 @@ def _measure(workspace: Workspace, config: Config, made: "Made", ours: "dict[str
     from simrec.evaluate import suites
 
     boundary = boundary_of(workspace, config)
-    with Store.open(workspace.articles_db) as store, _baselines(store, boundary, made, config) as baselines:
+    with Store.open(workspace.articles_db) as store, _baselines(workspace, store, made, config) as baselines:
         sample = suites.sample(store.sample(config.evaluate.sample), boundary)
         scorers = {**ours, **baselines}
         results = [*suites.run(sample, scorers), _accounts(made)]
@@ -121,13 +127,11 @@ def _measure(workspace: Workspace, config: Config, made: "Made", ours: "dict[str
     return results
 
 
-def _neural(made: "Made", config: Config) -> "Scorer":
-    """Return the scorer of a release's encoder, which keeps nothing."""
-    from simrec.encoder.runtime import Encoder
-    from simrec.engine import local
+def _neural(workspace: Workspace, config: Config, encoder_id: str) -> "Scorer":
+    """Return the scorer of an encoder of the workspace; it remembers what nights have encoded, and keeps nothing."""
     from simrec.evaluate.scorers import encoder_scorer
 
-    return encoder_scorer(Encoder(made.encoder, local.worker_count(config.engine.workers)).encode)
+    return encoder_scorer(encode_asked(workspace, config, encoder_id, keep=False))
 
 
 def _scorers(made: "Made", neural: "Scorer") -> "dict[str, Scorer]":
@@ -139,24 +143,46 @@ def _scorers(made: "Made", neural: "Scorer") -> "dict[str, Scorer]":
     return {"simrec": joint_scorer(neural, made.lexical, made.lexical.weight), "encoder alone": neural}
 
 
+def _keep_tfidf(workspace: Workspace, config: Config) -> None:
+    """Fit TF-IDF where there is none, or the corpus has outgrown it: as seldom as the word weights, and as fair."""
+    from simrec.evaluate.baselines import TfIdf
+
+    path = workspace.tfidf(encoder_id_of(workspace))
+    if not USES_TFIDF & {*config.evaluate.baselines}:
+        return
+    with Store.open(workspace.articles_db) as store:
+        count = store.count()
+        if not path.exists() or count > OUTGROWN * TfIdf.open(path).articles:
+            workspace.baselines.mkdir(exist_ok=True)
+            TfIdf.fit(_texts(store, b""), count).save(path)
+
+
 @contextmanager
-def _baselines(store: Store, boundary: bytes, made: "Made", config: Config) -> "Iterator[dict[str, Scorer]]":
+def _baselines(workspace: Workspace, store: Store, made: "Made", config: Config) -> "Iterator[dict[str, Scorer]]":
     """Yield the baselines that the configuration names, in its order."""
     from simrec.encoder.begin import PRETRAINED
+    from simrec.encoder.folder import read_id
     from simrec.encoder.runtime import Encoder
     from simrec.engine import local
     from simrec.evaluate import baselines
     from simrec.evaluate.scorers import encoder_scorer
 
     names, threads = config.evaluate.baselines, local.worker_count(config.engine.workers)
-    corpus = _texts(store, b"") if {"TF-IDF", "LSA"} & {*names} else []
-    made_of = baselines.simple(names, corpus, _texts(store, boundary) if "LSA" in names else [])
+    kept, tfidf = workspace.tfidf(encoder_id_of(workspace)), None
+    if USES_TFIDF & {*names}:
+        tfidf = baselines.TfIdf.open(kept) if kept.exists() else baselines.TfIdf.fit(_texts(store, b""))
+    others = _texts(store, boundary_of(workspace, config)) if "LSA" in names else []
+    made_of = baselines.simple(names, tfidf, others)
     with tempfile.TemporaryDirectory() as folder:
         if "untrained encoder" in names:
             _write_untrained(made.encoder, Path(folder), config)
             made_of["untrained encoder"] = encoder_scorer(Encoder(Path(folder), threads).encode)
         if "pretrained encoder" in names:
-            made_of["pretrained encoder"] = encoder_scorer(Encoder(PRETRAINED, threads).encode)
+            own = read_id(PRETRAINED)
+            known = workspace.encoder(own).exists()
+            made_of["pretrained encoder"] = (
+                _neural(workspace, config, own) if known else encoder_scorer(Encoder(PRETRAINED, threads).encode)
+            )
         if "MiniLM" in names:
             room = teacher_room()
             made_of["MiniLM"] = encoder_scorer(room.Teacher(room.packaged(), MINILM_TOKENS).encode)

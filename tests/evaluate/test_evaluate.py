@@ -3,6 +3,9 @@
 import json
 import re
 import shutil
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +18,7 @@ from tokenizers.pre_tokenizers import Whitespace
 from simrec.config import Config
 from simrec.encoder.begin import PRETRAINED
 from simrec.encoder.lexical import Lexical
+from simrec.encoder.remembered import remembered
 from simrec.encoder.runtime import Encoder
 from simrec.errors import GateError
 from simrec.evaluate import gates, suites
@@ -71,14 +75,32 @@ def test_what_cannot_be_measured_is_said() -> None:
     results = suites.run(sample(5), {"none": lambda left, right: np.eye(len(left))})
     assert all(result.values == {} and result.skipped for result in results)
     one = [article._replace(category="same") for article in sample()]
-    (result,) = (r for r in suites.run(one, {"any": TfIdf([a.text for a in one]).scores}) if r.suite == "same category")
-    assert "of 1 different ones" in result.skipped
+    (result,) = (
+        r for r in suites.run(one, {"any": TfIdf.fit([a.text for a in one]).scores}) if r.suite == "same category"
+    )
+    assert result.skipped == "all articles that have one are of one category"
 
 
 def test_articles_without_a_label_are_not_asked_about() -> None:
     mixed = [article._replace(category=None) if n % 2 else article for n, article in enumerate(sample(200))]
-    results = suites.run(mixed, {"TF-IDF": TfIdf([article.text for article in mixed]).scores})
+    results = suites.run(mixed, {"TF-IDF": TfIdf.fit([article.text for article in mixed]).scores})
     assert {result.suite: result.questions for result in results}["same category"] == 100
+
+
+def test_labels_are_asked_about_as_if_there_were_no_other_articles() -> None:
+    articles = [one._replace(held_out=n % 2 == 0) for n, one in enumerate(sample(150))]
+    articles = [one._replace(category=None) if n % 3 == 0 else one for n, one in enumerate(articles)]
+    articles = [one._replace(account=None) if n % 5 == 0 else one for n, one in enumerate(articles)]
+    scores = TfIdf.fit([one.text for one in articles]).scores
+    results = {result.suite: result for result in suites.run(articles, {"TF-IDF": scores})}
+    for field in ("category", "account"):
+        counts = Counter(getattr(one, field) for one in articles)
+        some = [one for one in articles if getattr(one, field) and counts[getattr(one, field)] > 1]
+        some.sort(key=lambda one: not one.held_out)
+        asking, texts = sum(one.held_out for one in some), [Text(one.text) for one in some]
+        expected = precisions(scores(texts[:asking], texts), same([getattr(one, field) for one in some], asking), 10)
+        assert (results[f"same {field}"].questions, results[f"same {field}"].candidates) == (asking, len(some))
+        assert np.array_equal(results[f"same {field}"].scored["TF-IDF"], expected)
 
 
 @pytest.mark.parametrize("text", ["abc def", "word " * 50, "没有空格的中文文本" * 20, "a" * 100])
@@ -91,11 +113,11 @@ def test_halves_hold_the_whole_text(text: str) -> None:
 def test_tfidf_finds_chinese_halves() -> None:
     texts = [f"{a}和{b}的关系很复杂，{a}喜欢{b}。" for a in "猫狗鸟鱼马" for b in "水火木金土"]
     asked = [Text(text) for text in texts]
-    assert reciprocal_ranks(TfIdf(texts).scores(asked, asked)).mean() == 1
+    assert reciprocal_ranks(TfIdf.fit(texts).scores(asked, asked)).mean() == 1
 
 
 def test_tfidf_survives_texts_without_words() -> None:
-    assert TfIdf(["the", "...", ""]).scores([Text("the")], [Text(""), Text("x")]).tolist() == [[0, 0]]
+    assert TfIdf.fit(["the", "...", ""]).scores([Text("the")], [Text(""), Text("x")]).tolist() == [[0, 0]]
 
 
 def candidate(value: float, recall: float = 1.0, articles: int = 100, **tables: float) -> gates.Candidate:
@@ -237,6 +259,21 @@ def test_an_encoder_with_another_tokenizer_is_refused(good: gates.Candidate) -> 
     encoder._tokenizer = other
     with pytest.raises(GateError, match="split-half MRR of the encoder alone fell from"):
         gates.check(measured(encoder.encode), good, Config())
+
+
+def test_who_keeps_nothing_reads_the_same_vectors(tmp_path: Path) -> None:
+    def encode(texts: Sequence[str]) -> np.ndarray:
+        asked.append(list(texts))
+        return np.stack([np.random.default_rng(len(text)).normal(size=16) for text in texts])
+
+    asked: list[list[str]] = []
+    texts = ["a", "bb", "ccc", "bb"]
+    glance = remembered(encode, tmp_path / "kept", keep=False)(texts)
+    assert not (tmp_path / "kept").exists()
+    assert np.array_equal(remembered(encode, tmp_path / "kept")(texts[:2]), glance[:2])
+    assert np.array_equal(remembered(encode, tmp_path / "kept", keep=False)(texts), glance)
+    assert asked == [["a", "bb", "ccc"], ["a", "bb"], ["ccc"]]
+    assert len(list((tmp_path / "kept").iterdir())) == 1
 
 
 def test_suites_encode_only_what_is_new_and_measure_the_same(house: House) -> None:

@@ -11,6 +11,7 @@ from scipy.stats import skew
 
 from simrec.articles.store import Reject
 from simrec.evaluate import facts, lists, maps
+from simrec.evaluate.layout import layout
 
 IDS = [f"a{n}" for n in range(60)]
 ACCOUNTS = [f"account {n % 7}" if n % 10 else None for n in range(60)]
@@ -86,7 +87,10 @@ def test_equal_accounts_are_as_many_as_they_are(table) -> None:
 def test_worst_have_the_lowest_best_score_and_hubs_the_most_lists(table) -> None:
     read, rows = table
     first = {row[0]: row[3] for row in rows if row[1] == 1}
-    assert [IDS[row] for row in lists.worst(read, 5)] == sorted(IDS, key=lambda one: first[one])[:5]
+    worst = sorted(IDS, key=lambda one: first[one])
+    assert [IDS[row] for row in lists.worst(read, 5)] == worst[:5]
+    told = [IDS.index(one) for one in worst[1:3]]
+    assert [IDS[row] for row in lists.worst(read, 5, told)] == [worst[0], *worst[3:7]]
     occurrences = Counter(row[2] for row in rows)
     assert [count for _, count in lists.hubs(read, 60, 5)] == [count for _, count in occurrences.most_common(5)]
 
@@ -114,6 +118,9 @@ def test_reasons_that_differ_in_names_and_numbers_are_one() -> None:
     ]
 
 
+IDS80 = [f"a{n}" for n in range(80)]
+
+
 def clusters() -> tuple[np.ndarray, np.ndarray]:
     random = np.random.default_rng(0)
     of = np.repeat(np.arange(4), 20)
@@ -123,20 +130,62 @@ def clusters() -> tuple[np.ndarray, np.ndarray]:
 
 def test_maps_bring_together_what_is_alike_and_are_the_same_each_time() -> None:
     vectors, of = clusters()
-    places = maps.layout(vectors)
+    places = layout(vectors)
     apart = np.linalg.norm(places[:, None] - places, axis=2) + np.eye(80)
     assert (of[apart.argmin(axis=1)] == of).mean() > 0.95
     assert (places.min(), places.max()) == (0, 1)
-    assert np.array_equal(places, maps.layout(vectors))
+    assert np.array_equal(places, layout(vectors))
 
 
 def test_a_map_has_a_colour_for_the_largest_groups_and_none_of_too_few_points() -> None:
     vectors, of = clusters()
     labels = [f"group {n}" if n else None for n in of]
-    found = maps.articles_map(vectors, labels, ["t"] * 80)
+    found = maps.articles_map(IDS80, vectors, labels, ["t"] * 80, maps.NOTHING)
     assert found["groups"] == ["group 1", "group 2", "group 3"]
     assert Counter(point[2] for point in found["points"]) == {0: 20, 1: 20, 2: 20, 3: 20}
-    assert maps.articles_map(vectors[:4], labels[:4], ["t"] * 4) == {"groups": [], "points": []}
-    accounts = maps.accounts_map([f"a{n}" for n in range(80)], vectors, list(range(80)))
+    few = maps.articles_map(IDS80[:4], vectors[:4], labels[:4], ["t"] * 4, maps.NOTHING)
+    assert few == {"groups": [], "points": [], "marks": [], "added": 0}
+    accounts = maps.accounts_map(IDS80, vectors, list(range(80)), maps.NOTHING)
     assert [point[3] for point in accounts["points"][:2]] == ["a79", "a78"]
-    assert maps.accounts_map(["a"], vectors[:1], [1]) == {"points": []}
+    assert maps.accounts_map(["a"], vectors[:1], [1], maps.NOTHING) == {"points": [], "added": 0}
+
+
+def test_a_map_stays_where_it_was_and_new_points_stand_between_those_like_them() -> None:
+    vectors, of = clusters()
+    before, added = maps.places(IDS80, vectors, maps.NOTHING)
+    assert added == 0
+    known = maps.Known(dict(zip(IDS80, before.tolist(), strict=True)), added)
+    marks = [*IDS80[:70], *(f"new {n}" for n in range(10))]
+    now, added = maps.places(marks, vectors, known)
+    assert added == 10
+    assert np.array_equal(now[:70], before[:70])
+    for row in range(70, 80):
+        nearest = np.argsort(-(vectors[:70] @ vectors[row]))[:5]
+        assert now[row] == pytest.approx(before[nearest].mean(axis=0), abs=1e-4)
+        assert set(of[nearest]) == {of[row]}
+
+
+def test_a_map_is_laid_out_anew_when_a_fifth_was_added_since() -> None:
+    vectors, _ = clusters()
+    whole, _ = maps.places(IDS80, vectors, maps.NOTHING)
+    anywhere = dict.fromkeys(IDS80, (0.5, 0.5))
+    assert maps.places(IDS80, vectors, maps.Known(anywhere, 16))[1] == 16
+    places, added = maps.places(IDS80, vectors, maps.Known(anywhere, 17))
+    assert added == 0
+    assert np.array_equal(places, whole)
+
+
+def test_the_articles_of_a_map_are_the_same_every_night() -> None:
+    ids = [f"article {n}" for n in range(3_000)]
+    before = [ids[row] for row in maps.drawn(ids)]
+    assert len(set(before)) == maps.MOST_POINTS
+    more = sorted([*ids, *(f"new {n}" for n in range(30))])
+    now = [more[row] for row in maps.drawn(more)]
+    assert [one for one in now if not one.startswith("new")] == before[: len(now) - sum("new" in one for one in now)]
+    assert 950 < len(set(before) & set(now)) < 1_000
+
+
+def test_another_vector_is_another_mark() -> None:
+    vectors = clusters()[0].astype(np.float16)
+    assert len({maps.mark(one, vector) for one in ("a", "b") for vector in vectors}) == 160
+    assert maps.mark("a", vectors[3]) == maps.mark("a", vectors[3].copy())

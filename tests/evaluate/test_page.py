@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from simrec.evaluate import page
-from tests.conftest import House, speeches
+from tests.conftest import CONFIG, House, speeches
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 EVIL = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'&{{ 7 * 7 }}"
@@ -93,6 +93,7 @@ def test_hostile_text_is_only_text(house: House) -> None:
     seeds = report(house)
     assert seeds["duplicates"]["rows"] >= 2, "their texts are all but the same"
     assert EVIL[:100] in seeds["duplicates"]["first"][-1]["article"]
+    assert sum(seed["why"] == "lowest scores" and seed["id"].startswith(EVIL) for seed in seeds["seeds"]) <= 1
     seeds["seeds"][0] = {
         "id": "x",
         "title": EVIL,
@@ -177,6 +178,35 @@ def test_a_poor_corpus_has_a_report_that_says_what_is_missing(
     assert house.simrec("report", "--html", tmp_path / "page.html").code == 0
 
 
+def test_the_map_of_a_night_that_changed_little_is_that_of_the_night_before(house: House) -> None:
+    def points() -> dict[str, list[float]]:
+        maps = json.loads((release(house) / "map.json").read_bytes())
+        assert len(maps["articles"]["points"]) == 400
+        places = dict(zip(maps["articles"]["marks"], (point[:2] for point in maps["articles"]["points"]), strict=True))
+        return (
+            places
+            | {point[3]: point[:2] for point in maps["accounts"]["points"]}
+            | {"added": maps["articles"]["added"]}
+        )
+
+    before, articles = points(), house.articles
+    seeds = [seed["id"] for seed in report(house)["seeds"] if seed["why"] == "at random"]
+    house.write_articles([{**articles[0], "text": "Peace and trade."}, *articles[1:]])
+    assert house.job().code == 0
+    now = points()
+    assert (before["added"], now["added"]) == (0, 1)
+    kept = before.keys() & now.keys() - {"added"}
+    assert len(kept) == 399 + 10
+    assert all(before[mark] == now[mark] for mark in kept)
+    assert len(set(seeds) & {seed["id"] for seed in report(house)["seeds"]}) >= 9, "and so are the samples"
+    house.write_articles([{**one, "text": f"{one['text']} {n}"} for n, one in enumerate(articles)])
+    assert house.job().code == 0
+    last = points()
+    assert last["added"] == 0, "where most is new, it is laid out anew"
+    accounts = {one["account"] for one in articles}
+    assert any(last[name] != now[name] for name in accounts), "and so are the accounts"
+
+
 def test_the_verdict_counts_what_is_clear() -> None:
     def suite(low: float, high: float) -> dict[str, Any]:
         return {"ahead_of": {"encoder alone": {"low": 1, "high": 1}, "BM25": {"low": low, "high": high}}}
@@ -246,4 +276,33 @@ def test_the_pointer_itself_shows_a_title(published: House, browser: Any) -> Non
     assert sheet.locator("#note").is_visible()
     titles = {circle.get_attribute("data-t") for circle in sheet.locator(".map circle").all()}
     assert sheet.locator("#note").inner_text() in titles
+    sheet.close()
+
+
+def test_an_approximate_index_has_a_curve_of_recall_against_work(house: House, browser: Any) -> None:
+    exact = Page(release(house) / "report.html")
+    assert "there is no recall to be traded for speed" in exact.text
+    assert "Recall against work" not in exact.text
+    (house.folder / "config.toml").write_text(CONFIG.replace("[index]", '[index]\nkind = "ivf_flat"'))
+    ran = house.job()
+    assert ran.code == 0, ran.err
+    index = report(house)["index"]
+    assert index["curve"] == json.loads((release(house) / "manifest.json").read_bytes())["index"]["curve"]
+    sheet = browser.new_page(viewport={"width": 390, "height": 850})
+    sheet.goto((release(house) / "report.html").absolute().as_uri())
+    points = sheet.locator(".curve circle").all()
+    assert len(points) == len(index["curve"]) > 2
+    for point, facts in zip(points, index["curve"], strict=True):
+        shown = f"{facts['effort']} lists: {100 * facts['compared']:.2f} % of the rows, recall {facts['recall']:.3f}"
+        assert point.get_attribute("data-t") == shown
+        assert ("ink" in point.get_attribute("class")) == (facts["effort"] == index["effort"])
+    frame, boxes = sheet.locator(".curve").bounding_box(), [point.bounding_box() for point in points]
+    assert [box["x"] for box in boxes] == sorted(box["x"] for box in boxes)
+    assert [box["y"] for box in boxes] == sorted((box["y"] for box in boxes), reverse=True), "more work, more recall"
+    middle = boxes[-1]["y"] + boxes[-1]["height"] / 2 - frame["y"]
+    low = min(facts["recall"] for facts in index["curve"])
+    assert middle / frame["height"] == pytest.approx((1 - index["curve"][-1]["recall"]) / (1 - low), abs=0.02)
+    points[1].scroll_into_view_if_needed()
+    points[1].hover(force=True)
+    assert sheet.locator("#note").inner_text() == points[1].get_attribute("data-t")
     sheet.close()

@@ -97,6 +97,49 @@ def test_less_recall_is_less_effort(tmp_path: Path) -> None:
     assert 1 <= efforts[0] < efforts[1] < efforts[2]
 
 
+@pytest.mark.parametrize("kind", APPROXIMATE)
+def test_a_curve_goes_from_the_least_effort_past_the_chosen_one(tmp_path: Path, kind: str) -> None:
+    matrix = clustered(6_000, clusters=2)
+    index = index_of(matrix, IndexConfig(kind=kind, recall_target=0.95), 10, tmp_path)
+    facts, found = index.facts, index.search(matrix[:300], 10)
+    efforts, compared, recalls = ([point[name] for point in facts.curve] for name in ("effort", "compared", "recall"))
+    doubled = [effort for effort in efforts if effort != facts.effort or effort == efforts[0]]
+    assert efforts[0] == (16 if kind == "hnsw" else 1)
+    assert efforts[-1] > facts.effort
+    assert set(np.diff(np.log2(doubled))) <= {1, 2}, "each twice the one before; the chosen one may be one of them"
+    assert compared == sorted(set(compared)), "more effort is more work"
+    assert 0 < compared[0] < compared[-1] <= 1
+    assert np.diff(recalls).min() > -0.01
+    assert [point["recall"] for point in facts.curve if point["effort"] == facts.effort] == [facts.recall]
+    judged = index.judged(10)
+    assert np.array_equal(judged.search(matrix[:300], 10), found), "it searches with the effort that was chosen"
+
+
+def test_the_curve_of_lists_is_what_a_recount_finds(tmp_path: Path) -> None:
+    matrix = clustered(6_000, clusters=2)
+    index = index_of(matrix, IndexConfig(kind="ivf_flat", recall_target=0.95), 10, tmp_path)
+    centres = index._index.quantizer.reconstruct_n(0, index.facts.lists)
+    list_of = (matrix @ centres.T).argmax(axis=1)
+    asked = np.linspace(0, 5_999, 400, dtype=np.int64)[1::2]
+    nearest_lists = np.argsort(-(matrix[asked] @ centres.T), axis=1)
+    cosines_to = matrix[asked] @ matrix.T
+    cosines_to[np.arange(200), asked] = -1
+    near = cosines_to >= np.sort(cosines_to, axis=1)[:, -10:-9] - 3e-6  # what ties with the tenth counts as well
+    for point in index.facts.curve:
+        looked_at = np.zeros((200, index.facts.lists), bool)
+        np.put_along_axis(looked_at, nearest_lists[:, : int(point["effort"])], True, axis=1)
+        rows = looked_at[:, list_of]
+        assert point["compared"] == pytest.approx(rows.mean(), abs=1e-5)
+        assert point["recall"] == pytest.approx(np.minimum((near & rows).sum(axis=1), 10).mean() / 10, abs=1e-4)
+
+
+def test_exact_search_has_a_curve_of_one_point(tmp_path: Path) -> None:
+    index = index_of(clustered(100), IndexConfig(), 10, tmp_path)
+    more = index.changed(np.arange(100), clustered(101), np.array([100]))
+    assert list(index.facts.curve) == list(more.facts.curve) == [{"effort": 0, "compared": 1.0, "recall": 1.0}]
+    assert more.facts.rows == 101
+
+
 def test_auto_is_exact_until_it_is_too_many() -> None:
     def kind(rows: int, dim: int = 256, **config: Any) -> str:
         return kinds.choose(rows, dim, IndexConfig(**config))

@@ -215,6 +215,8 @@ def test_a_night_of_each_kind_is_as_good_as_from_scratch(tmp_path: Path, kind: s
     opened = Index.open(tmp_path / "now" / "index.faiss", read_facts(tmp_path / "now"), on_disk.unit(rows(articles)[1]))
     assert opened.facts.recall >= 0.95
     assert opened.facts.rows == len(articles)
+    chosen = [point["recall"] for point in opened.facts.curve if point["effort"] == opened.facts.effort]
+    assert chosen == [opened.facts.recall], "the curve is of this night"
 
 
 def test_vectors_beyond_the_memory_stay_on_disk(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ function show(event) {
   note.style.left = Math.max(8, Math.min(event.pageX + 12, room)) + "px";
   note.style.top = event.pageY + 18 + "px";
 }
-for (const map of document.querySelectorAll(".map svg")) {
+for (const map of document.querySelectorAll(".map svg, .curve")) {
   map.addEventListener("pointerover", show);
   map.addEventListener("pointerdown", show);
   map.addEventListener("pointerleave", () => { note.hidden = true; });

@@ -24,6 +24,7 @@ class Workspace:
         self.lexicals = root / "lexical"
         self.releases = root / "releases"
         self.staging = root / "staging"
+        self.parts = self.staging / "parts"
         self.journal = root / "journal.jsonl"
 
     @classmethod
@@ -96,4 +97,4 @@ class Workspace:
         return set(self.staging.glob(f"{TRAINING}*/"))
 
     def staged_releases(self) -> set[Path]:
-        return set(self.staging.glob("[!.]*/")) - self.staged_trainings()
+        return set(self.staging.glob("[!.]*/")) - self.staged_trainings() - {self.parts}

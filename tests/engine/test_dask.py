@@ -17,25 +17,28 @@ from pathlib import Path
 import pytest
 
 from simrec import __version__
-from tests.conftest import ROOT, House, Ran, environment, new_house, run
+from tests.conftest import CONFIG, ROOT, House, Ran, environment, new_house, run
 
 SHARDS = 7  # of 64 texts each, and as many of terms
 ALLOWED = "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES"
+CUT = "import simrec.articles.parts as p; p.BATCH_BYTES = 16_000"  # so that tasks are worth while for few articles
 SOON = "import simrec.engine.dask as d; d.CONNECT_SECONDS = d.WORKERS_SECONDS = 1"
 
-# Python that a worker runs first: every shard that it starts is a line in a file, and takes a moment.
+# Python that a worker runs first: every shard or part that it starts is a line in a file, and takes a moment.
 NOTED = """
 import os, time
+import simrec.articles.parts as p
 import simrec.encoder.embed as e
-def noted(write):
+def noted(write, file_of):
     def wrapped(task):
         with open({started!r}, "a") as file:
-            file.write(f"{{os.getpid()}} {{task.shard}}\\n")
+            file.write(f"{{os.getpid()}} {{file_of(task)}}\\n")
         time.sleep({seconds})
         {happens}
         return write(task)
     return wrapped
-e.embed_shard, e.terms_shard = noted(e.embed_shard), noted(e.terms_shard)
+e.embed_shard, e.terms_shard = (noted(write, lambda task: task.shard) for write in (e.embed_shard, e.terms_shard))
+p.write_part = noted(p.write_part, lambda task: task.part)
 """
 WORKER = "{before}\nimport sys\nfrom distributed.cli.dask_worker import main\nsys.argv[0] = 'dask-worker'\nmain()"
 
@@ -57,6 +60,11 @@ class Cluster:
         path = self.folder / "started"
         lines = path.read_text().splitlines() if path.exists() else []
         return [(int(line.split()[0]), Path(line.split()[1])) for line in lines]
+
+    @property
+    def parts(self) -> int:
+        """How many tasks of an ingest were started."""
+        return sum(path.parent.name == "parts" for _, path in self.started)
 
     def work_for(self, house: House) -> None:
         """Let the house run its tasks here."""
@@ -147,6 +155,13 @@ def copy(house: House, folder: Path) -> House:
     return House(folder)
 
 
+def stored(house: House) -> list[list[tuple[object, ...]]]:
+    """All rows of the article store, but for what sources it knows, which have other paths."""
+    with closing(sqlite3.connect(house.workspace / "articles.db")) as db:
+        tables = ("articles", "texts", "rejects")
+        return [sorted(db.execute(f"SELECT * FROM {table}")) for table in tables]
+
+
 def shards(house: House) -> dict[str, bytes]:
     """What the tasks wrote, by path; the questions of the suites are encoded by the job itself."""
     folders = [folder for folder in (house.workspace / "embeddings").glob("*") if not folder.name.endswith("-asked")]
@@ -179,12 +194,16 @@ def test_a_night_on_a_cluster_is_a_night_alone(fresh: House, alone: House, tmp_p
         there.work_for(fresh)
         config = fresh.folder / "config.toml"
         config.write_text(config.read_text().replace('kind = "dask"', 'kind = "local"'))
-        job = fresh.job_code("nightly", "import simrec.engine.dask as d; d.AHEAD = 3; sys.argv += ['--engine', 'dask']")
-        ran = run("-c", job)
+        few = "import simrec.engine.dask as d; d.AHEAD = 3; sys.argv += ['--engine', 'dask']"
+        ran = run("-c", fresh.job_code("nightly", f"{few}\n{CUT}"))
     assert ran.code == 0, ran.err
+    assert there.parts >= 8
+    assert stored(fresh) == stored(alone)
     assert shards(fresh) == shards(alone)
     assert fresh.current == alone.current
-    assert Counter(shard.name for _, shard in there.started) == Counter(Path(name).name for name in shards(alone))
+    assert Counter(path.name for _, path in there.started if path.suffix) == Counter(
+        Path(name).name for name in shards(alone)
+    )
     for table in ("vectors.npy", "graph.npy", "similar_articles.parquet", "similar_accounts.parquet"):
         here, other = (house.workspace / "releases" / house.current / table for house in (fresh, alone))
         assert here.read_bytes() == other.read_bytes(), table
@@ -219,6 +238,25 @@ def test_the_job_is_killed_and_goes_on_where_it_was(fresh: House, alone: House, 
     assert done == {Path(name).name for name in shards(alone).keys() - ended.keys()}
     assert len(there.started) == 2 * SHARDS, "none was done again"
     assert shards(fresh) == shards(alone)
+
+
+def test_a_night_that_brings_in_changes_survives_a_worker(fresh: House, tmp_path: Path) -> None:
+    """Tasks tell from the store what has not changed; a worker dies of one, and another does it."""
+    articles = [{**one, "text": one["text"] + " Again."} if n % 9 == 0 else one for n, one in enumerate(fresh.articles)]
+    fresh.write_articles([*articles[:-3], {"id": "", "text": "Nobody's."}, articles[5]])
+    other = copy(fresh, tmp_path / "other")
+    (other.folder / "config.toml").write_text(CONFIG.replace('"articles.jsonl"', f'"{fresh.folder}/articles.jsonl"'))
+    alone = other.step("ingest")
+    assert "0 new, 45 changed, 353 unchanged, 0 deleted, 2 rejected" in alone.err
+    dies = f"if not os.path.exists({str(tmp_path / 'dead')!r}): open({str(tmp_path / 'dead')!r}, 'w'); os._exit(1)"
+    with cluster(tmp_path / "cluster", happens=dies) as there:
+        there.work_for(fresh)
+        arguments = ["simrec", "ingest", "-w", str(fresh.workspace), "-c", str(fresh.folder / "config.toml"), "-v"]
+        ran = run("-c", f"import sys\nsys.argv = {arguments!r}\n{CUT}\nfrom simrec.cli import main\nmain()")
+    assert ran.code == 0, ran.err
+    assert ran.err.partition(" (")[0] == alone.err.partition(" (")[0]
+    assert max(Counter(path for _, path in there.started).values()) == 2, "the death proved nothing"
+    assert stored(fresh) == stored(other)
 
 
 @contextmanager

@@ -11,9 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from simrec.articles import parts
+from simrec.articles.mapping import Mapping
 from simrec.articles.pieces import Piece, cut
 from simrec.articles.readers import read_piece
-from simrec.config import Fields
+from simrec.articles.store import Store
+from simrec.config import Fields, IngestConfig
+from simrec.errors import ConfigError
 from tests.articles.test_ingest import write_csv, write_jsonl, write_parquet
 from tests.conftest import House, Ran, new_house, run, speeches
 
@@ -77,10 +81,10 @@ def house(tmp_path: Path) -> House:
     return house
 
 
-def ingest(house: House, workers: int, happens: str = "pass") -> Ran:
+def ingest(house: House, workers: int, happens: str = "pass", more: str = "") -> Ran:
     """Bring the files into a workspace of their own, by one process or by tasks."""
     config = house.folder / "config.toml"
-    config.write_text(SOURCES % workers)
+    config.write_text(SOURCES % workers + more)
     arguments = ["simrec", "ingest", "-c", str(config), "-w", str(workspace(house, workers)), "-v"]
     before = SMALL + COUNTED.format(happens=happens) if workers > 1 else ""
     return run("-c", f"import sys\nsys.argv = {arguments!r}\n{before}from simrec.cli import main\nmain()")
@@ -135,14 +139,16 @@ def test_nights_by_tasks_are_nights_by_one_process(house: House) -> None:
 
 
 def test_a_killed_ingest_goes_on_where_it_was(house: House) -> None:
-    parts = workspace(house, 2) / "staging" / "parts"
+    folder = workspace(house, 2) / "staging" / "parts"
     killed = ingest(house, 2, happens="os.kill(os.getpid(), 9)")
-    written = len(list(parts.glob("[!.]*")))
+    written = len(list(folder.glob("[!.]*")))
     assert (killed.code, 0 < written < tasks(killed)) == (-9, True)
-    (parts / ("0" * 32)).write_bytes(b"of another mapping")
-    ran = ingest(house, 2, happens=f"print('swept:', not os.path.exists({str(parts / ('0' * 32))!r}), file=sys.stderr)")
+    (folder / ("0" * 32)).write_bytes(b"of another mapping")
+    ran = ingest(
+        house, 2, happens=f"print('swept:', not os.path.exists({str(folder / ('0' * 32))!r}), file=sys.stderr)"
+    )
     assert (ran.code, tasks(ran), "swept: True" in ran.err) == (0, tasks(killed) - written, True)
-    assert not parts.exists()
+    assert not folder.exists()
     assert ingest(house, 1).code == 0
     assert contents(workspace(house, 1) / "articles.db") == contents(workspace(house, 2) / "articles.db")
 
@@ -158,6 +164,32 @@ def test_a_part_that_is_not_so_any_more_is_not_believed(house: House) -> None:
         db.execute("DELETE FROM marks")
     ran = ingest(house, 2)
     assert (ran.code, tasks(ran), contents(store)) == (0, 0, wanted)
+
+
+@pytest.mark.parametrize("change", ["a file", "the mapping"])
+def test_parts_of_something_else_are_not_read(house: House, change: str) -> None:
+    assert ingest(house, 2, happens="n == len(arguments) - 1 and os.kill(os.getpid(), 9)").code == -9
+    more = '[fields]\naccount = "published_at"\n' if change == "the mapping" else ""
+    if not more:
+        page = house.folder / "pages" / "page.html"
+        page.write_text(page.read_text().replace("more", "less"))
+    ran = ingest(house, 2, more=more)
+    assert (ran.code, tasks(ran) > 0, ingest(house, 1, more=more).code) == (0, True, 0)
+    assert contents(workspace(house, 1) / "articles.db") == contents(workspace(house, 2) / "articles.db")
+
+
+def test_a_part_that_exists_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a task wrote before it failed is no part."""
+    monkeypatch.setattr(parts, "FRAME_ROWS", 1)
+    pieces = (Piece(write_jsonl(tmp_path / "a.jsonl", ROWS[:5]), "jsonl"), Piece(tmp_path / "gone.jsonl", "jsonl"))
+    batch = parts.Batch(pieces, Mapping(Fields(), "auto", IngestConfig()), "name")
+    (tmp_path / "parts").mkdir()
+    with (
+        Store.open(tmp_path / "articles.db", create=True),
+        pytest.raises(ConfigError, match=r"gone.jsonl: cannot be read"),
+    ):
+        parts.write_part(parts.Task(batch, tmp_path / "articles.db", False, tmp_path / "parts" / "name"))
+    assert not list((tmp_path / "parts").iterdir())
 
 
 def test_a_damaged_part_is_named(house: House) -> None:

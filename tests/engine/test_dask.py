@@ -375,6 +375,54 @@ def test_no_scheduler_and_none_named_are_one_sentence_each(fresh: House) -> None
     assert (ran.code, "engine.scheduler has to name the scheduler" in refusal(ran)) == (3, True)
 
 
+AUTHORITY = "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=authority -keyout ca-key.pem -out ca.pem"
+REQUEST = "req -newkey rsa:2048 -nodes -subj /CN=cluster -keyout key.pem -out request.pem"
+SIGN = "x509 -req -in request.pem -CA ca.pem -CAkey ca-key.pem -CAcreateserial -days 2 -out cert.pem"
+
+
+def certificates(folder: Path) -> dict[str, str]:
+    """Make an authority and a certificate signed by it, as the README says; return Dask's variables that name them."""
+    if shutil.which("openssl") is None:
+        (pytest.fail if "CI" in os.environ else pytest.skip)("there is no openssl on this machine")
+    folder.mkdir()
+    for command in (AUTHORITY, REQUEST, SIGN):
+        subprocess.run(["openssl", *command.split()], cwd=folder, check=True, capture_output=True)
+    own = {
+        f"{who}__{what}": f"{what.lower()}.pem" for who in ("SCHEDULER", "WORKER", "CLIENT") for what in ("CERT", "KEY")
+    }
+    return {
+        f"DASK_DISTRIBUTED__COMM__TLS__{key}": str(folder / name) for key, name in {"CA_FILE": "ca.pem", **own}.items()
+    }
+
+
+def test_with_certificates(fresh: House, alone: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody is heard who has none, or one of another authority."""
+    variables, others = (certificates(tmp_path / name) for name in ("tls", "other"))
+    monkeypatch.setenv("DASK_DISTRIBUTED__COMM__DEFAULT_SCHEME", "tls")
+    monkeypatch.setenv("DASK_DISTRIBUTED__COMM__REQUIRE_ENCRYPTION", "true")
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    with cluster(tmp_path / "cluster") as there:
+        assert there.address.startswith("tls://127.0.0.1:")
+        there.work_for(fresh)
+        for name, value in others.items():
+            monkeypatch.setenv(name, value)
+        assert "TLS certificate does not match" in refusal(fresh.job(before=SOON))
+        for name in (*others, "DASK_DISTRIBUTED__COMM__DEFAULT_SCHEME", "DASK_DISTRIBUTED__COMM__REQUIRE_ENCRYPTION"):
+            monkeypatch.delenv(name)
+        ran = fresh.step("embed")
+        assert (ran.code, "names no certificates to show" in refusal(ran)) == (3, True)
+        config = fresh.folder / "config.toml"
+        config.write_text(config.read_text().replace("tls://", "tcp://"))
+        ran = fresh.job(before=SOON)
+        assert (ran.code, "no Dask scheduler answers at tcp://" in refusal(ran), there.started) == (3, True, [])
+        there.work_for(fresh)
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+        assert fresh.step("embed").code == 0
+    assert shards(fresh) == shards(alone)
+
+
 def test_without_its_extra_it_is_one_sentence(fresh: House) -> None:
     fresh.configure('kind = "dask"\nscheduler = "tcp://127.0.0.1:9"\n')
     ran = fresh.job(before="sys.modules['distributed'] = None")

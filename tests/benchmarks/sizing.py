@@ -38,8 +38,8 @@ class Rate(NamedTuple):
 
 
 # CPU seconds on one core of an AMD EPYC, news of 2,800 characters, dimension 256.
-READ = Rate(170e-6, "CPU s: read, map, clean and hash an article", NIGHT)
-STORE = Rate(56e-6, "CPU s: bring a cleaned article into the store", NIGHT)
+READ = Rate(180e-6, "CPU s: read, map, clean and hash an article", NIGHT)
+STORE = Rate(45e-6, "CPU s: bring a cleaned article into the store", NIGHT)
 EMBED = Rate(1 / 143, "CPU s: encode an article", "`tests.benchmarks.quality DATA speed`")
 WORDS = Rate(1 / 5_000, "CPU s: words of an article", NIGHT)
 EXACT = Rate(45, "CPU s: exact graph of 100,000; grows with the square", "`tests.benchmarks.index`")
@@ -58,8 +58,8 @@ INDEX = Rate(72, "bytes: IVF-PQ beyond 100,000 articles", "`tests.benchmarks.ind
 TABLES = Rate(1_734, "bytes: items.db and Parquet files of a release, 20 places a list", NIGHT)
 TEXT = Rate(2_815, "bytes: a line of JSON", NIGHT)
 # Memory.
-WORKER = Rate(490, "MiB: a worker that encodes", NIGHT)
-JOB = Rate(740, "MiB: the job, with few articles", NIGHT)
+WORKER = Rate(580, "MiB: a worker that encodes", NIGHT)
+JOB = Rate(960, "MiB: the job, with few articles", NIGHT)
 JOB_MORE = Rate(2_000, "bytes: what it takes more for each article", f"{JOURNAL}, and {NIGHT}")
 # The cluster.
 TASK = Rate(0.005, "s: what the scheduler takes for a task, one after the other", "`--check`")

@@ -3,9 +3,10 @@
 import json
 import math
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
-from simrec import log, release
+from simrec import log, release, stages
 from simrec.articles.store import Store
 from simrec.errors import GateError
 from simrec.workspace import Workspace
@@ -76,9 +77,17 @@ def _pending(workspace: Workspace, runs: list[dict[str, Any]]) -> str:
     pending = [f"{changed:,} articles changed since the last release"] if changed else []
     for staged in sorted(workspace.staged_releases()):
         refusal = staged / release.REFUSAL
-        why = refusal.read_text(encoding="utf-8").strip() if refusal.exists() else "not finished"
+        why = refusal.read_text(encoding="utf-8").strip() if refusal.exists() else _how_far(staged)
         pending.append(f"{staged.name} is staged: {why}")
     return "; ".join(pending)
+
+
+def _how_far(staged: Path) -> str:
+    """Say how many parts of which stage are done, of a step that is under way or was killed."""
+    folder = staged / stages.PARTS
+    plan = stages.read_plan(folder) or {"stages": {}}
+    told = (f"{stage} {stages.done(folder, stage)} of {total}" for stage, total in plan["stages"].items())
+    return f"not finished ({', '.join(told)})" if plan["stages"] else "not finished"
 
 
 def _last_run(runs: list[dict[str, Any]]) -> dict[str, Any]:

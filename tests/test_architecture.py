@@ -19,7 +19,7 @@ from tests.conftest import ROOT, House, environment
 
 PACKAGE = ROOT / "simrec"
 MODULES = sorted(PACKAGE.rglob("*.py"))
-GROUND = ["errors", "config", "config_file", "files", "log", "workspace", "terminal", "database"]
+GROUND = ["errors", "config", "config_file", "files", "log", "stages", "workspace", "terminal", "database"]
 ROOMS = ["articles", "encoder", "index", "recommend", "release", "sinks"]
 HEAVY = {
     "tensorflow": ["encoder/gradients.py"],

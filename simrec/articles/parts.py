@@ -78,7 +78,7 @@ class Task(NamedTuple):
     batch: Batch
     articles_db: Path
     settled: bool
-    part: Path
+    path: Path
 
     def __str__(self) -> str:
         first, *others = self.batch.pieces
@@ -142,8 +142,8 @@ def _grouped(pieces: Iterable[Piece]) -> Iterator[tuple[Piece, ...]]:
 
 def write_part(task: Task) -> int:
     """Read and clean a batch and write its part; return 1. A part that exists is left as it is."""
-    if not task.part.exists():
-        with Store.open(task.articles_db, settled=task.settled) as store, files.atomic_path(task.part) as temporary:
+    if not task.path.exists():
+        with Store.open(task.articles_db, settled=task.settled) as store, files.atomic_path(task.path) as temporary:
             rows = _shape_all(task.batch, store.holds)
             with temporary.open("wb") as file:
                 while frame := list(islice(rows, FRAME_ROWS)):

@@ -26,10 +26,10 @@ class Task(NamedTuple):
     threads: int = 1
 
     def __str__(self) -> str:
-        return str(self.shard)
+        return str(self.path)
 
     @property
-    def shard(self) -> Path:
+    def path(self) -> Path:
         """Return the file that is there when the task is done."""
         return shards.shard_path(self.shards, self.keys)
 
@@ -46,7 +46,7 @@ def cut(keys: list[bytes], size: int) -> list[list[bytes]]:
 
 def embed_shard(task: Task) -> int:
     """Encode the texts of one shard and write it; return how many. A shard that exists is left as it is."""
-    if not task.shard.exists():
+    if not task.path.exists():
         encoder = _encoder(task.made_by, task.threads)
         articles = task.articles(encoder.most_chars)
         texts, titles = [encoded_text(*article) for article in articles], [title for title, _ in articles]
@@ -56,7 +56,7 @@ def embed_shard(task: Task) -> int:
 
 def terms_shard(task: Task) -> int:
     """Write the terms of one shard; return of how many texts. A shard that exists is left as it is."""
-    if not task.shard.exists():
+    if not task.path.exists():
         texts = [encoded_text(*article) for article in task.articles(MOST_CHARS)]
         shards.write_shard(task.shards, task.keys, _lexical(task.made_by, task.shards.name).terms(texts))
     return len(task.keys)

@@ -113,25 +113,21 @@ def number(word: str) -> int:
 class Terms:
     """The terms of many texts, to be compared with those of one.
 
-    stored are uint32 [texts, TERMS], in memory or mapped.
+    stored are uint32 [texts, TERMS], in memory or mapped; known are their sizes, if somebody has them.
     """
 
-    def __init__(self, stored: np.ndarray) -> None:
+    def __init__(self, stored: np.ndarray, known: np.ndarray | None = None) -> None:
         self._stored = stored
-        self._lengths = np.ones(len(stored), np.float32)
-        self._used = np.zeros(len(stored), np.int64)
-        for start in range(0, len(stored), BLOCK):
-            numbers, weights = unpack(stored[start : start + BLOCK])
-            self._lengths[start : start + BLOCK] = np.maximum(_lengths(weights), 1)
-            self._used[start : start + BLOCK] = (weights > 0).sum(axis=1)
+        self._sizes = np.concatenate([*sizes(stored)]) if known is None else known
         self._weights = np.zeros(NUMBERS, np.float32)
 
     def cosines(self, owns: np.ndarray, rows: np.ndarray) -> np.ndarray:
         """Return the cosines, float32 [texts, n] from 0 to 1, of texts' terms [texts, TERMS] to rows [texts, n]."""
-        sums = np.zeros(rows.shape, np.float32)
-        for text, (_, shares) in enumerate(self._shares(owns, rows, self._used[rows].max(axis=1, initial=1))):
+        sums, found = np.zeros(rows.shape, np.float32), self._sizes[rows]
+        lengths, used = found[..., 0], found[..., 1].astype(np.int64)
+        for text, (_, shares) in enumerate(self._shares(owns, rows, used.max(axis=1, initial=1))):
             shares.sum(axis=1, out=sums[text])
-        sums /= self._lengths[rows]
+        sums /= lengths
         return sums
 
     def joint(self, cosines: np.ndarray, owns: np.ndarray, rows: np.ndarray, weight: float) -> np.ndarray:
@@ -175,6 +171,14 @@ class Terms:
             weights *= table.take(numbers)
             table[own_numbers[text]] = 0
             yield numbers, weights
+
+
+def sizes(stored: np.ndarray) -> Iterator[np.ndarray]:
+    """Yield the length of each text's terms, at least 1, and how many it has, float32 [b, 2], block by block."""
+    yield np.empty((0, 2), np.float32)
+    for start in range(0, len(stored), BLOCK):
+        _, weights = unpack(stored[start : start + BLOCK])
+        yield np.stack([np.maximum(_lengths(weights), 1), (weights > 0).sum(axis=1)], axis=1).astype(np.float32)
 
 
 def pack(numbers: np.ndarray, weights: np.ndarray) -> np.ndarray:

@@ -10,6 +10,7 @@ from itertools import islice
 from typing import Any
 
 from distributed import CancelledError, Client, Future, KilledWorker, get_worker, wait
+from threadpoolctl import threadpool_limits
 
 from simrec import __version__
 from simrec.errors import ConfigError, SimrecError
@@ -29,6 +30,12 @@ class Dask:
 
     def __init__(self, scheduler: str) -> None:
         self.scheduler = scheduler
+
+    def __enter__(self) -> "Dask":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass  # every run connects anew: between two there may be hours
 
     def run(self, task: Callable[[Any], Any], arguments: Sequence[Any]) -> Iterator[Any]:
         """Yield `task(argument)` for every argument, once each, as they finish.
@@ -96,8 +103,9 @@ class Dask:
 def run_here(versions: dict[str, str], task: Callable[[Any], Any], argument: Any) -> Any:
     """Run a task on a worker, which may have joined since all were asked for their versions."""
     _check_versions({f"worker {get_worker().address}": _versions()}, versions)
-    os.environ["TOKENIZERS_PARALLELISM"] = "false"  # a worker has one core
-    return task(argument)
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"
+    with threadpool_limits(1):  # a worker has one core
+        return task(argument)
 
 
 @cache

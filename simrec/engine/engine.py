@@ -1,7 +1,7 @@
 """The engine of a configuration: where independent tasks run."""
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 from simrec.config import EngineConfig
 from simrec.engine.local import Local
@@ -14,6 +14,12 @@ class Engine(Protocol):
     No data passes through an engine but the arguments, whose text names them in an error. What a task writes
     depends on its argument alone, so that one that is run again, or twice at once, changes nothing.
     """
+
+    def __enter__(self) -> Self:
+        """Open the engine, for several runs."""
+
+    def __exit__(self, *_: object) -> None:
+        """Let go of what it runs tasks on."""
 
     @property
     def elsewhere(self) -> bool:

@@ -12,12 +12,17 @@ auto takes the first kind of this table that is for so many rows and needs no mo
 `python -m tests.benchmarks.index` prints the measurements that this rests on; README.md has them.
 """
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import faiss
 import numpy as np
 
+from simrec import files
 from simrec.config import IndexConfig
+from simrec.errors import ConfigError, ReleaseError
+from simrec.index.vectors import rows_of
 
 POINTS_A_LIST = 64
 CODES_REACH = 0.99  # recall that 4-bit codes reach with the rows scored again
@@ -41,19 +46,31 @@ def choose(rows: int, dim: int, config: IndexConfig) -> str:
     return "ivf_flat" if precise or dim % (2 * CODED_DIMS) else "ivf_pq"
 
 
-def build(kind: str, vectors: np.ndarray) -> Any:
-    """Build an index of a kind over float32 unit rows."""
-    rows, dim = vectors.shape
-    if kind == "hnsw":
-        index = faiss.IndexHNSWFlat(dim, HNSW_LINKS, faiss.METRIC_INNER_PRODUCT)
-        index.hnsw.efConstruction = HNSW_BUILD_EFFORT
-    else:
-        index = _lists(kind, dim, max(1, int(4 * rows**0.5)))
-        index.cp.max_points_per_centroid, index.cp.min_points_per_centroid = POINTS_A_LIST, 1
-        index.cp.seed, index.cp.spherical = SEED, True
-        index.train(vectors)
+def linked(vectors: np.ndarray) -> Any:
+    """Build HNSW over float32 unit rows."""
+    index = faiss.IndexHNSWFlat(vectors.shape[1], HNSW_LINKS, faiss.METRIC_INNER_PRODUCT)
+    index.hnsw.efConstruction = HNSW_BUILD_EFFORT
     index.add(vectors)
     return index
+
+
+def learned(kind: str, rows: int, sampled: np.ndarray) -> Any:
+    """Return an index without rows, its lists and codes learned from the sampled ones of so many."""
+    index = _lists(kind, sampled.shape[1], _list_count(rows))
+    index.cp.max_points_per_centroid, index.cp.min_points_per_centroid = POINTS_A_LIST, 1
+    index.cp.seed, index.cp.spherical = SEED, True
+    index.train(sampled)
+    return index
+
+
+def sample(rows: int) -> np.ndarray:
+    """Return the rows that lists are learned from, int64, ascending."""
+    chosen = np.random.default_rng(SEED).choice(rows, min(rows, POINTS_A_LIST * _list_count(rows)), replace=False)
+    return np.sort(chosen)
+
+
+def _list_count(rows: int) -> int:
+    return max(1, int(4 * rows**0.5))
 
 
 def _lists(kind: str, dim: int, lists: int) -> Any:
@@ -110,30 +127,74 @@ def list_order(index: Any) -> np.ndarray:
     return np.concatenate([_ids(index, number) for number in range(lists(index))])
 
 
+def merged(paths: Sequence[Path]) -> Any:
+    """Return one index with the rows of all shards, each list in the order of the shards."""
+    index = read(paths[0])
+    for path in paths[1:]:
+        index.merge_from(read(path), 0)
+    return index
+
+
+def among_rows(index: Any, start: int, stop: int) -> Any:
+    """Return the inverted lists with the rows from start to stop only, which keep their numbers."""
+    now = _like(index)
+    for number in range(lists(index)):
+        ids = _ids(index, number)
+        inside = (ids >= start) & (ids < stop)
+        _add(now, number, ids[inside], _codes(index, number)[inside])
+    return now
+
+
+def write(index: Any, path: Path) -> None:
+    """Write an index, whole or not at all."""
+    with files.atomic_path(path) as temporary:
+        try:
+            faiss.write_index(index, str(temporary))
+        except RuntimeError as error:  # all that FAISS says of a full disk
+            raise ConfigError(f"{path}: the index could not be written; is the disk full?") from error
+
+
+def read(path: Path, mapped: bool = False) -> Any:
+    """Read an index, or map its lists. ReleaseError if it is not whole."""
+    try:
+        return faiss.read_index(str(path), faiss.IO_FLAG_MMAP if mapped else 0)
+    except RuntimeError as error:
+        raise ReleaseError(f"{path}: not a whole index ({str(error).splitlines()[0]})") from error
+
+
 def changed(index: Any, place: np.ndarray, vectors: np.ndarray, new: np.ndarray) -> Any:
     """Return the index with rows moved to their place, those without one left out, and new rows added.
 
     Lists and codes stay as they were learned. HNSW cannot forget, and is built again.
     """
     if not lists(index):
-        return build("hnsw", vectors)
-    kind = "ivf_pq" if isinstance(index, faiss.IndexIVFPQ) else "ivf_flat"
-    now = _lists(kind, index.d, lists(index))
-    now.quantizer.add(index.quantizer.reconstruct_n(0, lists(index)))
-    if kind == "ivf_pq":
-        faiss.copy_array_to_vector(faiss.vector_to_array(index.pq.centroids), now.pq.centroids)
-    now.is_trained = True
+        return linked(rows_of(vectors))
+    now = _like(index)
     for number in range(lists(index)):
         ids = place[_ids(index, number)]
-        codes = _codes(index, number)[ids >= 0]
-        ids = np.ascontiguousarray(ids[ids >= 0])
-        if len(ids):
-            now.invlists.add_entries(number, len(ids), faiss.swig_ptr(ids), faiss.swig_ptr(np.ascontiguousarray(codes)))
-            now.ntotal += len(ids)
+        _add(now, number, ids[ids >= 0], _codes(index, number)[ids >= 0])
     if len(new):
-        now.add_with_ids(np.ascontiguousarray(vectors[new]), new.astype(np.int64))
+        now.add_with_ids(rows_of(vectors[new]), new.astype(np.int64))
+    return now
+
+
+def _like(index: Any) -> Any:
+    """Return an index with the same lists, codes and effort, and no rows."""
+    now = _lists("ivf_pq" if isinstance(index, faiss.IndexIVFPQ) else "ivf_flat", index.d, lists(index))
+    now.quantizer.add(index.quantizer.reconstruct_n(0, lists(index)))
+    if isinstance(index, faiss.IndexIVFPQ):
+        faiss.copy_array_to_vector(faiss.vector_to_array(index.pq.centroids), now.pq.centroids)
+    now.is_trained = True
     set_effort(now, index.nprobe)
     return now
+
+
+def _add(index: Any, number: int, ids: np.ndarray, codes: np.ndarray) -> None:
+    """Add rows to one list as they were coded."""
+    ids, codes = np.ascontiguousarray(ids), np.ascontiguousarray(codes)
+    if len(ids):
+        index.invlists.add_entries(number, len(ids), faiss.swig_ptr(ids), faiss.swig_ptr(codes))
+        index.ntotal += len(ids)
 
 
 def _ids(index: Any, number: int) -> np.ndarray:

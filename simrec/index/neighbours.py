@@ -1,9 +1,8 @@
 """The neighbour graph: the nearest rows of every row, scored exactly, on disk as it grows."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 
@@ -11,12 +10,11 @@ from simrec import files, log
 from simrec.errors import ReleaseError
 from simrec.index import ranked
 from simrec.index.all_pairs import all_pairs
+from simrec.index.asking import PACKED, PART, ask_all
 from simrec.index.search import Index, rank
-from simrec.index.vectors import header, write
+from simrec.index.vectors import GRAPH, VECTORS, opened, rows_of, write
+from simrec.stages import Stages
 
-PACKED = "<u8"  # packed neighbours in a .npy file
-BLOCK = 512
-PART = 64 * BLOCK  # rows that are lost if the run is killed
 SPARE = 28  # neighbours beyond those asked for, so that one that is deleted seldom has to be searched for anew
 ALL_PAIRS_UP_TO = 250_000  # rows: beyond it what waits for its turn would be over a gigabyte
 
@@ -44,6 +42,10 @@ class Graph:
         """Return the first k neighbours of all rows, int64 [rows, k], -1 for none."""
         return ranked.rows_of(np.asarray(self.packed[:, :k]))
 
+    def of(self, rows: np.ndarray, k: int) -> np.ndarray:
+        """Return the first packed neighbours of some rows, [rows, k]."""
+        return np.asarray(self.packed[rows, :k])
+
     def blocks(self, k: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Yield neighbours (int64 rows, -1 for none, and float32 cosines, each [b, k]) of all rows in order."""
         for start in range(0, len(self.packed), PART):
@@ -51,53 +53,44 @@ class Graph:
             yield ranked.rows_of(packed), ranked.cosines_of(packed)
 
 
-def build(index: Index, vectors: np.ndarray, k: int, path: Path) -> Graph:
-    """Write the graph of all rows with k neighbours each and some to spare; a killed run goes on where it was.
+def build(index: Index, folder: Path, k: int, stages: Stages, memory_mib: int) -> Graph:
+    """Write the graph of a folder: of all its rows, with k neighbours each and some to spare.
 
-    vectors are the float32 unit rows that the index was built over.
+    index is the one over the stored vectors, and saved beside them unless it is exact. A killed run goes
+    on where it was. memory_mib is what one process may use.
     """
-    rows, width = len(vectors), k + SPARE
-    with log.progress("neighbours", rows) as bar:
-        if index.facts.kind == "exact" and rows <= ALL_PAIRS_UP_TO:
-            packed = np.empty((rows, width), np.uint64)
-            for block, found in all_pairs(vectors, width + ranked.SLACK):
-                packed[block] = rank(vectors[block], ranked.rows_of(found), vectors, width)
+    rows, width = index.facts.rows, k + SPARE
+    if index.facts.kind == "exact" and rows <= ALL_PAIRS_UP_TO:
+        task = AllPairs(stages.part("neighbours", 0), folder / VECTORS, width)
+        stages.run("neighbours", compare_all, [task], rows)
+        files.move_file(task.path, folder / GRAPH)
+    else:
+        ask_all(index, folder, width, stages, memory_mib)
+    return Graph.open(folder / GRAPH)
+
+
+class AllPairs(NamedTuple):
+    """All rows of the stored vectors, and how many neighbours are kept of each."""
+
+    path: Path
+    vectors: Path
+    width: int
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+
+def compare_all(task: AllPairs) -> int:
+    """Write the packed neighbours [rows, width] of all rows; the same with any number of threads."""
+    stored = opened(task.vectors)
+    if not task.path.exists():
+        matrix, packed = rows_of(stored), np.empty((len(stored), task.width), np.uint64)
+        with log.progress("neighbours", len(stored)) as bar:
+            for block, found in all_pairs(matrix, task.width + ranked.SLACK):
+                packed[block] = rank(matrix[block], ranked.rows_of(found), matrix, task.width)
                 bar.update(len(block))
-            write(path, [packed], (rows, width), PACKED)
-        else:
-            _search_all(index, vectors, width, path, bar)
-    return Graph.open(path)
-
-
-def _search_all(index: Index, vectors: np.ndarray, width: int, path: Path, bar: Any) -> None:
-    """Ask the index about every row, list by list, and write what it finds part by part."""
-    order, index = index.list_order(), index.for_batches()
-    growing, done = path.with_suffix(".growing"), path.with_suffix(".done")
-    if not done.exists():
-        files.allocate(growing, header((len(order), width), PACKED), len(order) * width * ranked.NONE.itemsize)
-        files.write(done, b"")
-    finished = set(map(json.loads, done.read_text(encoding="utf-8").splitlines()))
-    for start in range(0, len(order), PART):
-        part = order[start : start + PART]
-        if start not in finished:
-            packed = np.load(growing, mmap_mode="r+", allow_pickle=False)  # anew, to let go of the pages before
-            for rows in np.array_split(part, max(1, len(part) // BLOCK)):
-                packed[rows] = _neighbours(index, vectors, rows, width)
-            packed.flush()
-            del packed
-            files.append_line(done, json.dumps(start))
-        bar.update(len(part))
-    files.move_file(growing, path)
-    files.remove(done)
-
-
-def _neighbours(index: Index, vectors: np.ndarray, rows: np.ndarray, width: int) -> np.ndarray:
-    found = index.search(vectors[rows], width + 1)
-    found[ranked.rows_of(found) == rows[:, None]] = ranked.NONE
-    whole = np.full((len(rows), max(width, found.shape[1])), ranked.NONE)
-    whole[:, : found.shape[1]] = found
-    whole.sort(axis=1)
-    return whole[:, :width]
+        write(task.path, [packed], packed.shape, PACKED)
+    return len(stored)
 
 
 def pairs(graph: Graph, k: int) -> Iterator[tuple[int, int, int, float]]:

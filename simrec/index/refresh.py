@@ -6,20 +6,20 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-
 from simrec import files
 from simrec.config import IndexConfig
-from simrec.index import kinds, neighbours, vectors
+from simrec.index import kinds, learning, neighbours
 from simrec.index.neighbours import SPARE, Graph
 from simrec.index.search import Index, IndexFacts
 from simrec.index.update import Change, change, update
+from simrec.index.vectors import GRAPH, INDEX, VECTORS, opened
+from simrec.stages import Stages
 
 logger = logging.getLogger(__name__)
 
-VECTORS, INDEX, FACTS, GRAPH = "vectors.npy", "index.faiss", "index.json", "graph.npy"
-SCRATCH = "unit.npy"
+FACTS = "index.json"
 MOST_CHANGED = 0.2  # of the rows: beyond it a graph from scratch costs no more
+MOST_NEW = 1 << 18  # rows: beyond it to compare them with all costs more than to search for all
 MOST_SINCE_LEARNED = 0.5  # of the rows the lists were learned from
 
 
@@ -31,21 +31,21 @@ class Before(NamedTuple):
     facts: IndexFacts
 
 
-def refresh(staged: Path, ids: Sequence[str], before: Before | None, config: IndexConfig, k: int) -> str:
+def refresh(
+    staged: Path, ids: Sequence[str], before: Before | None, config: IndexConfig, k: int, stages: Stages
+) -> str:
     """Write index and graph over the staged vectors, tuned for recall@k; return a sentence.
 
     ids are those of the rows, in order. A run that was killed goes on where it was.
     """
-    matrix = vectors.open_unit(staged / VECTORS, staged / SCRATCH, config.memory_mib << 19)
     changed = _little_changed(before, ids, staged, config) if before else None
-    index = _index(staged, matrix, before, changed, config, k)
+    index = _index(staged, before, changed, config, k, stages)
     if before and changed and _same_rules(before, index.facts):
-        update(Graph.open(before.folder / GRAPH), matrix, changed, config.candidates, staged / GRAPH)
+        update(before.folder / GRAPH, staged / VECTORS, changed, config.candidates, staged / GRAPH, stages)
         how = f"{len(changed.new):,} new rows and {int((changed.place < 0).sum()):,} gone"
     else:
-        neighbours.build(index, matrix, config.candidates, staged / GRAPH)
+        neighbours.build(index, staged, config.candidates, stages, config.memory_mib)
         how = "from scratch"
-    files.remove(staged / SCRATCH)
     facts = index.facts
     measured = f"recall@{facts.recall_k} {facts.recall:.3f} ({facts.recall_low:.3f} to {facts.recall_high:.3f})"
     return f"{facts.kind} index, {'recall 1' if facts.kind == 'exact' else measured}, {how}"
@@ -56,29 +56,27 @@ def _little_changed(before: Before, ids: Sequence[str], staged: Path, config: In
     graph = before.folder / GRAPH
     if not graph.exists() or kind != before.facts.kind or Graph.open(graph).width != config.candidates + SPARE:
         return None
-    stored = (np.load(folder / VECTORS, mmap_mode="r", allow_pickle=False) for folder in (before.folder, staged))
-    changed = change(before.ids, ids, *stored)
-    return changed if changed.share <= MOST_CHANGED else None
+    changed = change(before.ids, ids, opened(before.folder / VECTORS), opened(staged / VECTORS))
+    return changed if changed.share <= MOST_CHANGED and len(changed.new) <= MOST_NEW else None
 
 
 def _index(
-    staged: Path, matrix: np.ndarray, before: Before | None, changed: Change | None, config: IndexConfig, k: int
+    staged: Path, before: Before | None, changed: Change | None, config: IndexConfig, k: int, stages: Stages
 ) -> Index:
     """Return the index that a killed run has saved, or that of before with the change, or a new one."""
     if (staged / FACTS).exists():
-        return Index.open(staged / INDEX, json.loads((staged / FACTS).read_bytes()), matrix)
+        return Index.open(staged / INDEX, json.loads((staged / FACTS).read_bytes()), opened(staged / VECTORS))
     index = None
     if before and changed:
-        stored = np.load(before.folder / VECTORS, mmap_mode="r", allow_pickle=False)
-        index = Index.open(before.folder / INDEX, before.facts.as_dict(), stored)
-        index = index.changed(changed.place, matrix, changed.new).judged(k)
+        index = Index.open(before.folder / INDEX, before.facts.as_dict(), opened(before.folder / VECTORS))
+        index = index.changed(changed.place, opened(staged / VECTORS), changed.new).judged(k)
         if index.facts.recall < config.recall_target:
             index = index.tuned(config.recall_target, k)
         facts = index.facts
         if facts.recall < config.recall_target or facts.changed > MOST_SINCE_LEARNED * facts.learned_rows:
             logger.info("index: recall %.3f after %d changes; it is learned anew", facts.recall, facts.changed)
             index = None
-    index = index or Index.build(matrix, config, k)
+    index = index or learning.make(staged / VECTORS, config, k, stages)
     index.save(staged / INDEX)
     files.write_json(staged / FACTS, index.facts.as_dict())
     return index

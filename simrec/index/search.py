@@ -7,16 +7,16 @@ from typing import Any
 import faiss
 import numpy as np
 
-from simrec import files
 from simrec.config import IndexConfig
-from simrec.errors import ConfigError, ReleaseError
+from simrec.errors import ReleaseError
 from simrec.index import kinds, ranked
 from simrec.index.exact import nearest
-from simrec.index.vectors import unit
+from simrec.index.vectors import rows_of, unit
 
 QUERIES = 400  # half of them to tune by, half to judge
 RESAMPLES = 1_000
 REFINED = 160  # rows beyond k that are scored again where the index holds only codes
+BLOCK_ROWS = 65_536  # stored rows that are made float32 at once
 LOOKED_THROUGH = 100_000  # rows: 50 MB of vectors at most, some hundredths of a second
 
 
@@ -49,24 +49,21 @@ class Index:
     """Finds the rows of highest cosine. It speaks rows; ids are translated elsewhere.
 
     vectors are the rows [rows, dim] that are searched or scored: float32 unit rows in memory, or
-    the stored matrix, mapped. FAISS' index is None where search is exact.
+    the stored matrix, mapped. FAISS' index is None where search is exact. Of an index over some rows
+    of many `first` is the number of the first.
     """
 
-    def __init__(self, index: Any, vectors: np.ndarray, facts: IndexFacts) -> None:
+    def __init__(self, index: Any, vectors: np.ndarray, facts: IndexFacts, first: int = 0) -> None:
         self._index = index
         self._vectors = vectors
         self.facts = facts
+        self._first = first
 
     @classmethod
-    def build(cls, vectors: np.ndarray, config: IndexConfig, k: int) -> "Index":
-        """Build over float32 unit rows [rows, dim], tuned for recall@k on some of its own rows."""
-        rows, dim = vectors.shape
-        kind = kinds.choose(rows, dim, config)
-        if kind == "exact":
-            return cls(None, vectors, IndexFacts("exact", rows, dim))
-        built = kinds.build(kind, vectors)
-        facts = IndexFacts(kind, rows, dim, lists=kinds.lists(built), learned_rows=rows)
-        return cls(kinds.fast(built), vectors, facts).tuned(config.recall_target, k)._of(built)
+    def tuned_from(cls, built: Any, vectors: np.ndarray, facts: IndexFacts, config: IndexConfig, k: int) -> "Index":
+        """Return what FAISS has built over the rows, tuned for recall@k."""
+        learned = replace(facts, learned_rows=facts.rows)
+        return cls(kinds.fast(built), vectors, learned).tuned(config.recall_target, k)._of(built)
 
     @classmethod
     def open(cls, path: Path, facts: dict[str, Any], vectors: np.ndarray) -> "Index":
@@ -76,10 +73,7 @@ class Index:
             raise ReleaseError(f"{path}: for {known.rows} rows of {known.dim}, the stored vectors are {vectors.shape}")
         if known.kind == "exact":
             return cls(None, vectors, known)
-        try:
-            index = faiss.read_index(str(path), faiss.IO_FLAG_MMAP if known.lists else 0)
-        except RuntimeError as error:
-            raise ReleaseError(f"{path}: not a whole index ({str(error).splitlines()[0]})") from error
+        index = kinds.read(path, mapped=known.lists > 0)
         if (index.ntotal, index.d) != (known.rows, known.dim):
             raise ReleaseError(f"{path}: {index.ntotal} rows of {index.d}, its manifest says otherwise")
         kinds.set_effort(index, known.effort)
@@ -87,17 +81,18 @@ class Index:
 
     def save(self, path: Path) -> None:
         """Write the index, whole or not at all; exact search needs no file but the vectors."""
-        if self._index is None:
-            return
-        with files.atomic_path(path) as temporary:
-            try:
-                faiss.write_index(self._index, str(temporary))
-            except RuntimeError as error:  # all that FAISS says of a full disk
-                raise ConfigError(f"{path}: the index could not be written; is the disk full?") from error
+        if self._index is not None:
+            kinds.write(self._index, path)
 
-    def for_batches(self) -> "Index":
-        """Return the index in the form that is quickest for many queries."""
-        return self if self._index is None else self._of(kinds.fast(self._index))
+    def among_rows(self, start: int, stop: int) -> "Index":
+        """Return the same for the rows from start to stop, in the form that is quickest for many queries."""
+        facts, vectors = replace(self.facts, rows=stop - start), rows_of(self._vectors[start:stop])
+        if self._index is None:
+            return Index(None, vectors, facts, start)
+        whole = stop - start == self.facts.rows
+        index = kinds.fast(self._index if whole else kinds.among_rows(self._index, start, stop))
+        kinds.set_effort(index, facts.effort)
+        return Index(index, vectors, facts, start)
 
     def changed(self, place: np.ndarray, vectors: np.ndarray, new: np.ndarray) -> "Index":
         """Return the index after a change, its lists as they were learned.
@@ -119,11 +114,20 @@ class Index:
         k = min(k, self.facts.rows)
         queries = np.ascontiguousarray(queries, np.float32)
         more = min(self._more(k), self.facts.rows)
-        if self._index is None:
-            _, found = faiss.knn(queries, self._float32(), more, faiss.METRIC_INNER_PRODUCT)
-        else:
-            _, found = self._index.search(queries, more)
-        return rank(queries, found, self._vectors, k)
+        found = self._nearest(queries, more) if self._index is None else self._index.search(queries, more)[1]
+        return rank(queries, found, self._vectors, k, self._first)
+
+    def _nearest(self, queries: np.ndarray, k: int) -> np.ndarray:
+        """Return the k rows nearest to each query, int64 [queries, k], by looking at all; ties in no order."""
+        rows, step = len(self._vectors), len(self._vectors) if self._vectors.dtype == np.float32 else BLOCK_ROWS
+        near, found = np.empty((len(queries), 0), np.float32), np.empty((len(queries), 0), np.int64)
+        for start in range(0, rows, step):
+            block = rows_of(self._vectors[start : start + step])
+            scores, columns = faiss.knn(queries, block, min(k, len(block)), faiss.METRIC_INNER_PRODUCT)
+            near, found = np.concatenate([near, scores], 1), np.concatenate([found, columns + start + self._first], 1)
+            best = np.argsort(-near, axis=1, kind="stable")[:, :k]
+            near, found = np.take_along_axis(near, best, 1), np.take_along_axis(found, best, 1)
+        return found
 
     def search_among(self, query: np.ndarray, rows: np.ndarray, k: int) -> np.ndarray:
         """Return the packed neighbours [min(k, rows)] of one query [dim] among some rows (int64, ascending).
@@ -197,13 +201,13 @@ class Index:
 
     def _worst_true(self, asked: np.ndarray, k: int) -> np.ndarray:
         """Return the cosine of the k-th true neighbour of each row, itself left out."""
-        queries = np.ascontiguousarray(self._vectors[asked])
-        found = faiss.knn(queries, self._float32(), k + 1, metric=faiss.METRIC_INNER_PRODUCT)[1]
+        queries = rows_of(self._vectors[asked])
+        found = self._nearest(queries, k + 1)
         found[found == asked[:, None]] = -1
         return ranked.cosines_of(rank(queries, found, self._vectors, k)[:, -1])
 
     def _recalls(self, asked: np.ndarray, worst: np.ndarray, k: int) -> np.ndarray:
-        found = self.search(self._vectors[asked], k + 1)
+        found = self.search(rows_of(self._vectors[asked]), k + 1)
         found[ranked.rows_of(found) == asked[:, None]] = ranked.NONE
         hit = (ranked.cosines_of(found) >= worst[:, None] - 2 * 10.0**-ranked.DECIMALS) & (found != ranked.NONE)
         recalls: np.ndarray = np.minimum(hit.sum(axis=1), k) / k
@@ -213,29 +217,35 @@ class Index:
         kinds.set_effort(index, self.facts.effort)
         return Index(index, self._vectors, self.facts)
 
-    def _float32(self) -> np.ndarray:
-        return self._vectors if self._vectors.dtype == np.float32 else unit(self._vectors)
 
+def rank(queries: np.ndarray, found: np.ndarray, vectors: np.ndarray, k: int, first: int = 0) -> np.ndarray:
+    """Score found rows [queries, m], -1 for none, by the vectors, and return the k best of each packed [queries, k].
 
-def rank(queries: np.ndarray, found: np.ndarray, vectors: np.ndarray, k: int) -> np.ndarray:
-    """Score found rows [queries, m], -1 for none, by the vectors, and return the k best of each packed [queries, k]."""
-    packed = ranked.pack(cosines(queries, found, vectors), found)
+    first is the row of the first vector.
+    """
+    packed = ranked.pack(cosines(queries, np.where(found >= 0, found - first, -1), vectors), found)
     packed.sort(axis=1)
     return packed[:, :k]
 
 
 def cosines(queries: np.ndarray, found: np.ndarray, vectors: np.ndarray) -> np.ndarray:
-    """Return the cosine of each query [queries, dim] to each of its found rows [queries, m].
+    """Return the cosine of each query [queries, dim] to each of its found rows [queries, m], 0 to -1.
 
-    Of float32 unit rows a pair has one cosine, to the bit, whichever of the two asks and beside
-    whatever others: that is what makes a changed graph and a new one equal.
+    vectors are float32 unit rows, or as stored. A pair has one cosine, to the bit, whichever of the
+    two asks and beside whatever others: that is what makes a changed graph and a new one equal.
     """
-    found = np.ascontiguousarray(found, np.int64)
-    if vectors.dtype != np.float32:
-        return np.stack([unit(vectors[rows]) @ query for rows, query in zip(found, queries, strict=True)])
-    result = np.zeros(found.shape, np.float32)
+    result, found = np.zeros(found.shape, np.float32), np.ascontiguousarray(found, np.int64)
+    if vectors.dtype == np.float32:
+        _products(result, queries, vectors, found)
+        return result
+    for row in range(len(found)):
+        _products(result[row : row + 1], queries[row], rows_of(vectors[found[row]]), np.arange(found.shape[1]))
+    result[found < 0] = 0
+    return result
+
+
+def _products(result: np.ndarray, queries: np.ndarray, vectors: np.ndarray, found: np.ndarray) -> None:
     arrays = result, np.ascontiguousarray(queries, np.float32), np.ascontiguousarray(vectors), found
     faiss.fvec_inner_products_by_idx(  # type: ignore[attr-defined]
-        *map(faiss.swig_ptr, arrays), vectors.shape[1], *found.shape
+        *map(faiss.swig_ptr, arrays), vectors.shape[1], *result.shape
     )
-    return result

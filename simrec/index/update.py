@@ -1,4 +1,4 @@
-"""Brings a neighbour graph to what a change makes of it, at a cost that follows the change."""
+"""Brings a neighbour graph to what a change makes of it, at a cost that follows the change, range of rows by range."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -7,14 +7,19 @@ from typing import NamedTuple
 import numpy as np
 
 from simrec import files, log
+from simrec.encoder import arrays
 from simrec.index import ranked
 from simrec.index.all_pairs import MOST_WAITING, ROUNDING
-from simrec.index.neighbours import PACKED, Graph
+from simrec.index.asking import PACKED
+from simrec.index.neighbours import Graph
 from simrec.index.search import cosines, rank
-from simrec.index.vectors import header
+from simrec.index.vectors import header, opened, rows_of, write
+from simrec.stages import Stages
 
+RANGE = 1 << 18  # rows of one task
 CHUNK = 2_048  # rows of the graph that are brought up to date together: they stay in the cache
 ASKED = 2_048  # rows that ask at once
+MEND = "remove the folder it is in"
 
 
 class Change(NamedTuple):
@@ -30,6 +35,24 @@ class Change(NamedTuple):
     def share(self) -> float:
         """How much came or went, measured by the rows of before."""
         return (int((self.place < 0).sum()) + len(self.new)) / max(1, len(self.place))
+
+
+class Meeting(NamedTuple):
+    """The rows from start to stop, which meet those that ask: what these find goes to `asked`, their lists to `path`.
+
+    asking is the file of the change and of the rows that ask.
+    """
+
+    path: Path
+    asked: Path
+    graph: Path
+    vectors: Path
+    asking: Path
+    start: int
+    stop: int
+
+    def __str__(self) -> str:
+        return str(self.path)
 
 
 def change(before_ids: Sequence[str], ids: Sequence[str], before: np.ndarray, vectors: np.ndarray) -> Change:
@@ -48,56 +71,89 @@ def change(before_ids: Sequence[str], ids: Sequence[str], before: np.ndarray, ve
     return Change(place, np.flatnonzero(new))
 
 
-def update(graph: Graph, vectors: np.ndarray, change: Change, k: int, path: Path) -> Graph:
-    """Write the graph of now, whole or not at all.
+def update(before: Path, vectors: Path, change: Change, k: int, path: Path, stages: Stages) -> Graph:
+    """Write the graph of now, whole or not at all, from that of before.
 
-    vectors are the float32 unit rows of now [rows, dim]. New rows, and those whose lists have become
+    vectors is the file of the vectors of now [rows, dim]. New rows, and those whose lists have become
     shorter than k, are compared with all rows; every other row takes a new one that comes before the
     last it had. Where the lists before were those of exact search, so are the first k of each now.
     """
-    work = _Update(graph, vectors, change, k)
+    graph, rows = Graph.open(before), len(opened(vectors))
+    asking = np.concatenate([change.new, _short(graph, change.place, min(k, rows - 1))])
+    arrays.write(stages.folder / "asking.npz", asking=asking, new=np.array(len(change.new)), place=change.place)
+    noted = stages.folder / "asking.npz"
+    tasks = [
+        Meeting(stages.part("neighbours", n), stages.folder / f"asked-{n:05d}.npy", before, vectors, noted,
+                start, min(start + RANGE, rows))
+        for n, start in enumerate(range(0, rows, RANGE))
+    ]  # fmt: skip
+    stages.run("neighbours", meet, tasks, rows)
     with files.atomic_path(path) as temporary, temporary.open("wb") as file:
-        file.write(header((len(vectors), graph.width), PACKED))
-        begin, line = file.tell(), graph.width * work.packed.itemsize
-        with log.progress("neighbours", len(vectors)) as bar:
-            for start in range(0, len(vectors), CHUNK):
-                chunk = slice(start, min(start + CHUNK, len(vectors)))
-                file.write(work.meet(chunk).data)
-                bar.update(chunk.stop - chunk.start)
-        for row, found in work.asked():
+        file.write(header((rows, graph.width), PACKED))
+        begin, line = file.tell(), graph.width * graph.packed.itemsize
+        for task in tasks:
+            file.write(opened(task.path).data)
+        for row, found in _merged(asking, [opened(task.asked) for task in tasks], graph.width):
             file.seek(begin + row * line)
             file.write(found.data)
     return Graph.open(path)
 
 
-class _Update:
-    """The rows that ask, with their candidates so far, and for every other row the last neighbour it had."""
+def _short(graph: Graph, place: np.ndarray, k: int) -> np.ndarray:
+    """Return the rows of now, old ones, that have lost so many neighbours that fewer than k are left."""
+    short = []
+    for start in range(0, len(graph.packed), CHUNK):
+        rows = ranked.rows_of(np.asarray(graph.packed[start : start + CHUNK]))
+        left = ((rows >= 0) & (place[rows] >= 0)).sum(axis=1)
+        whole = (rows >= 0).sum(axis=1) == len(graph.packed) - 1
+        now = place[start : start + CHUNK]
+        short.append(now[(now >= 0) & (left < k) & ~whole])
+    return np.concatenate(short) if short else np.empty(0, np.int64)
 
-    def __init__(self, graph: Graph, vectors: np.ndarray, change: Change, k: int) -> None:
+
+def _merged(asking: np.ndarray, found: Sequence[np.ndarray], width: int) -> Iterator[tuple[int, np.ndarray]]:
+    """Yield the rows that asked, each with the best [width] of what it has found in all ranges."""
+    for start in range(0, len(asking), ASKED):
+        packed = np.concatenate([part[start : start + ASKED] for part in found], axis=1)
+        packed.sort(axis=1)
+        best = np.ascontiguousarray(packed[:, :width])
+        yield from zip(asking[start : start + ASKED].tolist(), best, strict=True)
+
+
+def meet(task: Meeting) -> int:
+    """Bring the lists of a range up to date, and note what those that ask find in it."""
+    if not task.path.exists():
+        work, rows = _Range(task), task.stop - task.start
+        lists = np.empty((rows, work.width), np.uint64)
+        with log.progress("neighbours", rows) as bar:
+            for start in range(0, rows, CHUNK):
+                chunk = slice(start, min(start + CHUNK, rows))
+                lists[chunk] = work.meet(chunk)
+                bar.update(chunk.stop - chunk.start)
+        write(task.asked, work.asked(), (len(work.asking), work.width), PACKED)
+        write(task.path, [lists], lists.shape, PACKED)  # last: its being there says that the task is done
+    return task.stop - task.start
+
+
+class _Range:
+    """Some rows, and all that ask, with their candidates among these so far."""
+
+    def __init__(self, task: Meeting) -> None:
+        graph, vectors = Graph.open(task.graph), opened(task.vectors)
+        self.asking, new, self.place = arrays.read(task.asking, MEND, "asking", "new", "place")
         self.packed, self.width = graph.packed, graph.width
-        self.vectors, self.change = vectors, change
-        self.was = np.full(len(vectors), -1)  # the row before of each row now
-        self.was[change.place[change.place >= 0]] = np.flatnonzero(change.place >= 0)
-        short = self._short(min(k, len(vectors) - 1))
-        self.asking = np.concatenate([change.new, short])
-        self.is_new = np.arange(len(self.asking)) < len(change.new)
-        self.asks = np.zeros(len(vectors), bool)
-        self.asks[self.asking] = True
-        self.queries = vectors[self.asking]
+        self.start, self.vectors = task.start, rows_of(vectors[task.start : task.stop])
+        was = np.full(len(vectors), -1)  # the row before of each row now
+        was[self.place[self.place >= 0]] = np.flatnonzero(self.place >= 0)
+        self.was = was[task.start : task.stop]
+        self.is_new = np.arange(len(self.asking)) < new
+        asks = np.zeros(len(vectors), bool)
+        asks[self.asking] = True
+        self.asks = asks[task.start : task.stop]
+        self.queries = rows_of(vectors[self.asking])
         self.floors = np.full(len(self.asking), -np.inf, np.float32)
         self.tiles = [slice(s, min(s + ASKED, len(self.asking))) for s in range(0, len(self.asking), ASKED)]
         self.waiting: list[list[np.ndarray]] = [[] for _ in self.tiles]
-
-    def _short(self, k: int) -> np.ndarray:
-        """Return the rows of now, old ones, that have lost so many neighbours that fewer than k are left."""
-        place, short = self.change.place, []
-        for start in range(0, len(self.packed), CHUNK):
-            rows = ranked.rows_of(np.asarray(self.packed[start : start + CHUNK]))
-            left = ((rows >= 0) & (place[rows] >= 0)).sum(axis=1)
-            whole = (rows >= 0).sum(axis=1) == len(self.packed) - 1
-            now = place[start : start + CHUNK]
-            short.append(now[(now >= 0) & (left < k) & ~whole])
-        return np.concatenate(short) if short else np.empty(0, np.int64)
 
     def meet(self, chunk: slice) -> np.ndarray:
         """Compare the rows of a chunk with all that ask; return their lists [b, width].
@@ -132,9 +188,9 @@ class _Update:
         last = np.maximum(count - 1, 0)
         each = np.arange(len(was))
         # Of those that tie with a last one that is gone, none is known to come before it.
-        bound = ranked.pack(scores[each, last], np.maximum(self.change.place[rows[each, last]], 0))
+        bound = ranked.pack(scores[each, last], np.maximum(self.place[rows[each, last]], 0))
         bound[count == len(self.packed) - 1] = ranked.NONE
-        now = np.where(rows >= 0, self.change.place[rows], -1)
+        now = np.where(rows >= 0, self.place[rows], -1)
         kept = ranked.pack(scores, now)
         kept.sort(axis=1)
         return kept, bound
@@ -146,19 +202,18 @@ class _Update:
         matters = (near >= floors[:, None]) | (near >= self.floors[None, tile])
         found = ranked.where_true(matters.ravel())
         rows, columns = np.divmod(found, near.shape[1])
-        near, self_row = near.ravel()[found], self.asking[tile][columns] == rows + chunk.start
+        near, own = near.ravel()[found], rows + chunk.start + self.start
+        self_row = self.asking[tile][columns] == own
 
         kept = (near >= self.floors[tile][columns]) & ~self_row
-        packed = ranked.pack(near[kept], rows[kept] + chunk.start)
-        self.waiting[number].append(ranked.of_owner(columns[kept], packed))
+        self.waiting[number].append(ranked.of_owner(columns[kept], ranked.pack(near[kept], own[kept])))
         if sum(map(len, self.waiting[number])) > MOST_WAITING * self.width * (tile.stop - tile.start):
             self._settle(number)
 
         kept = (near >= floors[rows]) & self.is_new[tile][columns] & ~self_row
         rows, columns = rows[kept], columns[kept]
-        asking = self.asking[tile][columns]
-        exact = cosines(self.vectors[rows + chunk.start], asking[:, None], self.vectors)[:, 0]
-        packed = ranked.pack(exact, asking)
+        exact = cosines(self.vectors[rows + chunk.start], columns[:, None], self.queries[tile])[:, 0]
+        packed = ranked.pack(exact, self.asking[tile][columns])
         inside = packed <= bound[rows]
         return ranked.of_owner(rows[inside], packed[inside])
 
@@ -172,10 +227,9 @@ class _Update:
         self.waiting[number] = [best]
         return best
 
-    def asked(self) -> Iterator[tuple[int, np.ndarray]]:
-        """Yield the rows that asked, each with its list [width]."""
+    def asked(self) -> Iterator[np.ndarray]:
+        """Yield what those that ask have found here [b, width], scored exactly, NONE where there are fewer."""
+        most = self.width + ranked.SLACK
         for number, tile in enumerate(self.tiles):
-            most = self.width + ranked.SLACK
             found = ranked.rows_of(ranked.table(self._settle(number), tile.stop - tile.start, most))
-            best = rank(self.queries[tile], found, self.vectors, self.width)
-            yield from zip(self.asking[tile].tolist(), best, strict=True)
+            yield rank(self.queries[tile], found, self.vectors, self.width, self.start)

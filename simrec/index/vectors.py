@@ -9,6 +9,7 @@ import numpy as np
 from simrec import files
 from simrec.errors import GateError
 
+VECTORS, INDEX, GRAPH = "vectors.npy", "index.faiss", "graph.npy"  # in a folder: rows, and what is made of them
 CHECKED_ROWS = 65_536
 BLOCK_VALUES = 1 << 24
 
@@ -32,20 +33,10 @@ def header(shape: tuple[int, ...], dtype: str) -> bytes:
     return begin.getvalue()
 
 
-def read_unit(path: Path) -> np.ndarray:
-    """Return the stored vectors as float32 unit rows [rows, dim]."""
-    return unit(np.load(path, mmap_mode="r", allow_pickle=False))
-
-
-def open_unit(path: Path, scratch: Path, most_bytes: int) -> np.ndarray:
-    """Return the stored vectors as float32 unit rows: in memory, or mapped from a scratch file if they are more."""
-    stored = np.load(path, mmap_mode="r", allow_pickle=False)
-    if 4 * stored.size <= most_bytes:
-        return unit(stored)
-    blocks = (unit(stored[start : start + CHECKED_ROWS]) for start in range(0, len(stored), CHECKED_ROWS))
-    write(scratch, blocks, stored.shape, "<f4")
-    mapped: np.ndarray = np.load(scratch, mmap_mode="r", allow_pickle=False)
-    return mapped
+def opened(path: Path) -> np.ndarray:
+    """Return stored vectors [rows, dim], mapped."""
+    stored: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
+    return stored
 
 
 def unit(vectors: np.ndarray) -> np.ndarray:
@@ -54,6 +45,11 @@ def unit(vectors: np.ndarray) -> np.ndarray:
     for block in np.array_split(np.atleast_2d(rows), 1 + rows.size // BLOCK_VALUES):  # or they would be there twice
         block /= np.linalg.norm(block, axis=1, keepdims=True)
     return rows
+
+
+def rows_of(vectors: np.ndarray) -> np.ndarray:
+    """Return float32 unit rows of stored vectors; float32 ones are that already."""
+    return np.ascontiguousarray(vectors) if vectors.dtype == np.float32 else unit(vectors)
 
 
 def check(path: Path, ids: Sequence[str]) -> None:

@@ -3,47 +3,92 @@
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from scipy import sparse
 
 from simrec.config import IndexConfig
 from simrec.encoder.lexical import NUMBERS, Terms, pack, unpack
-from simrec.index import ranked
+from simrec.index import learning, ranked
+from simrec.index.asking import PACKED
 from simrec.index.neighbours import Graph, build
-from simrec.index.search import Index
+from simrec.index.vectors import INDEX, VECTORS, opened, rows_of, write
+from simrec.recommend.joint import TERMS, Scoring
+from simrec.stages import Stages, in_turn
 
 WORDS_SHARE = 0.8  # in the score of two accounts: of .2 to .8 the best on US news and on blogs, see docs/design.md
 ACCOUNT_TERMS = 512
 GATHERED = 65_536
 
 
-def similar_accounts(
-    vectors: np.ndarray,
-    terms: np.ndarray | None,
-    accounts: Sequence[str | None],
-    config: IndexConfig,
-    most: int,
-    path: Path,
-) -> Graph:
-    """Return the nearest accounts of every account; rows are accounts in order of id. Writes the graph to path.
+class Relating(NamedTuple):
+    """The accounts of a release, of each of which the `most` similar are wanted.
 
-    vectors are the articles' unit rows [articles, dim], terms their words [articles, TERMS] where these
-    have a share in scores, accounts the account of each, or None. The accounts nearest by meaning are
-    then ranked by the words that tell accounts apart as well.
+    owners is the file of each article's account. What is only needed on the way goes to `scratch`.
     """
-    ids, matrix = account_vectors(vectors, accounts)
-    candidates = max(most, config.candidates) if terms is not None else most
-    graph = build(Index.build(matrix, config, candidates), matrix, candidates, path)
-    if terms is None or not ids:
-        return graph
-    own = account_terms(terms, owners_of(ids, accounts), len(ids))
-    compare, packed, start = Terms(own), [], 0
+
+    path: Path
+    scoring: Scoring
+    owners: Path
+    accounts: int
+    config: IndexConfig
+    most: int
+    scratch: Path
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+
+def similar_accounts(
+    scoring: Scoring, owners: np.ndarray, accounts: int, config: IndexConfig, most: int, stages: Stages
+) -> Graph:
+    """Return the nearest accounts of every account; rows are accounts in order of id.
+
+    owners are the row of each article's account, -1 for none. The accounts nearest by meaning are then
+    ranked by the words that tell accounts apart as well, where words have a share in scores.
+    """
+    noted = stages.folder / "owners.npy"
+    write(noted, [owners[None]], (1, len(owners)), "<i8")
+    scratch = stages.folder / "of accounts"
+    task = Relating(stages.part("accounts", 0), scoring, noted, accounts, config, most, scratch)
+    stages.run("accounts", relate, [task], len(owners))
+    return Graph.open(task.path)
+
+
+def relate(task: Relating) -> int:
+    """Write the nearest accounts of every account, packed [accounts, most]."""
+    owners = opened(task.owners)[0]
+    if not task.path.exists():
+        task.scratch.mkdir(exist_ok=True)
+        candidates = max(task.most, task.config.candidates) if task.scoring.weight else task.most
+        graph = _nearest(task, owners, candidates)
+        packed = np.array(graph.packed[:, : task.most])
+        if task.scoring.weight and task.accounts:
+            packed = _with_words(task, owners, graph, candidates)
+        write(task.path, [packed], packed.shape, PACKED)
+    return len(owners)
+
+
+def _nearest(task: Relating, owners: np.ndarray, candidates: int) -> Graph:
+    """Return the accounts nearest by meaning."""
+    matrix = centred_means(opened(task.scoring.folder / VECTORS), owners, task.accounts)
+    write(task.scratch / VECTORS, [matrix], matrix.shape, "<f4")
+    stages = Stages(in_turn, task.scratch / "parts", "accounts")
+    index = learning.make(task.scratch / VECTORS, task.config, candidates, stages)
+    index.save(task.scratch / INDEX)
+    return build(index, task.scratch, candidates, stages, task.config.memory_mib)
+
+
+def _with_words(task: Relating, owners: np.ndarray, graph: Graph, candidates: int) -> np.ndarray:
+    """Return the accounts of a graph in order of meaning and words."""
+    own, packed, start = account_terms(opened(task.scoring.folder / TERMS), owners, task.accounts), [], 0
+    compare = Terms(own)
     for others, near in graph.blocks(candidates):
         scores = compare.joint(near, own[start : start + len(others)], others, WORDS_SHARE)
-        packed.append(np.sort(ranked.pack(scores, others), axis=1)[:, :most])
+        packed.append(np.sort(ranked.pack(scores, others), axis=1)[:, : task.most])
         start += len(others)
-    return Graph(np.concatenate(packed))
+    return np.concatenate(packed)
 
 
 def account_terms(terms: np.ndarray, owners: np.ndarray, accounts: int) -> np.ndarray:
@@ -73,20 +118,27 @@ def account_terms(terms: np.ndarray, owners: np.ndarray, accounts: int) -> np.nd
 
 
 def account_vectors(vectors: np.ndarray, accounts: Sequence[str | None]) -> tuple[list[str], np.ndarray]:
-    """Return the accounts in order of id, and float32 unit vectors [accounts, dim].
+    """Return the accounts in order of id, and float32 unit vectors [accounts, dim] of them."""
+    ids = sorted({account for account in accounts if account is not None})
+    return ids, centred_means(vectors, owners_of(ids, accounts), len(ids))
+
+
+def centred_means(vectors: np.ndarray, owners: np.ndarray, accounts: int) -> np.ndarray:
+    """Return accounts as float32 unit vectors [accounts, dim]; owners are the row of each article's account, or -1.
 
     An account is the mean of its articles less the mean over accounts: what all write about tells
     nobody apart. Where that leaves nothing (a single account), it is the plain mean.
     """
-    ids = sorted({account for account in accounts if account is not None})
-    owned = owners_of(ids, accounts)
-    sums = np.zeros((len(ids), vectors.shape[1]), dtype=np.float64)
-    np.add.at(sums, owned[owned >= 0], vectors[owned >= 0])
-    means = sums / np.maximum(np.bincount(owned[owned >= 0], minlength=len(ids)), 1)[:, None]
-    centred = means - means.mean(axis=0) if len(ids) > 1 else means
+    sums = np.zeros((accounts, vectors.shape[1]), dtype=np.float64)
+    for start in range(0, len(owners), GATHERED):
+        owned = owners[start : start + GATHERED]
+        np.add.at(sums, owned[owned >= 0], rows_of(vectors[start : start + GATHERED][owned >= 0]))
+    means = sums / np.maximum(np.bincount(owners[owners >= 0], minlength=accounts), 1)[:, None]
+    centred = means - means.mean(axis=0) if accounts > 1 else means
     lengths = np.linalg.norm(centred, axis=1, keepdims=True)
     directions = np.where(lengths > 1e-6, centred, means)
-    return ids, (directions / np.linalg.norm(directions, axis=1, keepdims=True)).astype(np.float32)
+    unit: np.ndarray = (directions / np.linalg.norm(directions, axis=1, keepdims=True)).astype(np.float32)
+    return unit
 
 
 def owners_of(ids: Sequence[str], accounts: Sequence[str | None]) -> np.ndarray:

@@ -32,7 +32,7 @@ def write_similar_articles(path: Path, articles: Sequence[ArticleRow], listed: L
     place is the rank by score alone, 0 for what was given the place for want of any.
     """
     ids = pyarrow.array([article.id for article in articles], pyarrow.string())
-    explained = _Explained(articles, reasons, listed.rows.shape[1])
+    explained = _Explained(articles, reasons.words, listed.rows.shape[1])
 
     def parts() -> Iterator[list[pyarrow.Array]]:
         for start in range(0, len(listed.rows), BLOCK):
@@ -45,7 +45,7 @@ def write_similar_articles(path: Path, articles: Sequence[ArticleRow], listed: L
                 coded(others, ids),
                 pyarrow.array(listed.scores[start : start + BLOCK][own, rank]),
                 pyarrow.array(place.astype(np.int32)),
-                explained.texts(own + start, rank, others, place),
+                explained.texts(own + start, others, place, reasons.of(start, start + len(rows))[own, rank]),
             ]
 
     fields = [("article", CODED), ("rank", pyarrow.int32()), ("similar", CODED), ("score", pyarrow.float32())]
@@ -106,17 +106,16 @@ def _used(rows: np.ndarray, names: pyarrow.Array) -> pyarrow.DictionaryArray:
 class _Explained:
     """Says in a text why a pair is in the table."""
 
-    def __init__(self, articles: Sequence[ArticleRow], reasons: Reasons, most: int) -> None:
-        self._words = pyarrow.array(reasons.words, pyarrow.string())
-        self._places, self._most = reasons.places, most
+    def __init__(self, articles: Sequence[ArticleRow], words: Sequence[str], most: int) -> None:
+        self._words, self._most = pyarrow.array(words, pyarrow.string()), most
         self._same = {
             "same account": _codes([article.account for article in articles]),
             "same category": _codes([article.category for article in articles]),
         }
 
-    def texts(self, own: np.ndarray, rank: np.ndarray, others: np.ndarray, place: np.ndarray) -> pyarrow.Array:
-        """Return the reasons of pairs: shared words, account and category, and what a rule did."""
-        numbers = (self._places[own, rank, n] - 1 for n in range(WORDS))
+    def texts(self, own: np.ndarray, others: np.ndarray, place: np.ndarray, shared: np.ndarray) -> pyarrow.Array:
+        """Return the reasons of pairs: shared words [pairs, WORDS], account and category, and what a rule did."""
+        numbers = (shared[:, n] - 1 for n in range(WORDS))
         words = [self._words.take(pyarrow.array(number, mask=number < 0)) for number in numbers]
         said = [compute.utf8_ltrim(_listed(words, ", "), ", ")]
         said[0] = _where(compute.not_equal(said[0], ""), said[0])

@@ -1,36 +1,64 @@
 """Evidence: the pairs of articles that make two accounts similar."""
 
-from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
+from simrec import files
 from simrec.index import ranked
-from simrec.index.neighbours import Graph
-from simrec.recommend.joint import Joint
+from simrec.index.asking import PART
+from simrec.index.vectors import VECTORS, opened, rows_of, write
+from simrec.recommend.joint import Joint, Rescored, Scoring, packed_of
 from simrec.recommend.rules import NOBODY
+from simrec.stages import Stages
 
 PAIRS = 3  # of articles are shown for a pair of accounts
 NEAREST = 40  # candidates of an article are looked through
 MOST_ARTICLES = 64  # of an account are compared where no candidates are
 
 
+class Looking(NamedTuple):
+    """A part of the rescored candidates, from row `start` on, to be looked through for wanted pairs of accounts.
+
+    wanted is the file of their numbers, account * accounts + similar, ascending; owners that of the account of each
+    article.
+    """
+
+    path: Path
+    candidates: Path
+    start: int
+    wanted: Path
+    owners: Path
+    accounts: int
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+
 def evidence(
-    related: np.ndarray, candidates: Graph, owners: np.ndarray, vectors: np.ndarray, joint: Joint
+    related: np.ndarray, candidates: Rescored, owners: np.ndarray, scoring: Scoring, stages: Stages
 ) -> np.ndarray:
     """Return the article pairs of highest score for pairs of accounts, at most PAIRS of each.
 
-    related are accounts int [accounts, most], -1 for none; owners the account of each article;
-    candidates are in order of the joint score. It comes as a structured array of account, similar
-    (accounts), article, other (rows) and score, in order of accounts and score. Where articles of two
-    accounts are no candidates of each other, the last MOST_ARTICLES of each are compared.
+    related are accounts int [accounts, most], -1 for none; owners the account of each article. It comes
+    as a structured array of account, similar (accounts), article, other (rows) and score, in order of
+    accounts and score. Where articles of two accounts are no candidates of each other, the last
+    MOST_ARTICLES of each are compared.
     """
     count = len(related)
     account, place = np.nonzero(related >= 0)
     wanted = np.sort(account * count + related[account, place])
-    found = np.concatenate([np.empty(0, PAIR), *_among_candidates(wanted, count, candidates, owners)])
-    found = _best(found, count)
+    noted = stages.folder / "wanted.npy", stages.folder / "owners.npy"
+    for path, column in zip(noted, (wanted, owners), strict=True):
+        write(path, [column[None]], (1, len(column)), "<i8")
+    tasks = [
+        Looking(stages.part("evidence", n), part, n * PART, *noted, count) for n, part in enumerate(candidates.parts)
+    ]
+    stages.run("evidence", look_through, tasks, len(owners))
+    found = _best(np.concatenate([opened(task.path) for task in tasks]), count)
     missing = np.setdiff1d(wanted, found["account"] * count + found["similar"])
-    of_account = _articles(owners, count)
+    of_account, vectors, joint = _articles(owners, count), opened(scoring.folder / VECTORS), scoring.open()
     compared = [
         _compared(one, other, of_account[one], of_account[other], vectors, joint)
         for one, other in zip((missing // count).tolist(), (missing % count).tolist(), strict=True)
@@ -41,20 +69,24 @@ def evidence(
 PAIR = np.dtype([("account", "i8"), ("similar", "i8"), ("article", "i8"), ("other", "i8"), ("score", "f4")])
 
 
-def _among_candidates(wanted: np.ndarray, count: int, candidates: Graph, owners: np.ndarray) -> Iterator[np.ndarray]:
-    """Yield the wanted pairs of accounts whose articles are candidates of each other."""
-    start = 0
-    for rows, scores in candidates.blocks(NEAREST):
-        own = owners[start : start + len(rows)]
+def look_through(task: Looking) -> int:
+    """Write the wanted pairs of accounts whose articles are candidates of each other."""
+    packed = packed_of(task.candidates)[:, :NEAREST]
+    if not task.path.exists():
+        wanted, owners, count = opened(task.wanted)[0], opened(task.owners)[0], task.accounts
+        rows, scores = ranked.rows_of(packed), ranked.cosines_of(packed)
+        own = owners[task.start : task.start + len(rows)]
         theirs = np.where(rows >= 0, owners[rows], NOBODY)
         key = np.where((own[:, None] >= 0) & (theirs >= 0), own[:, None] * count + theirs, -1)
         known = wanted[np.minimum(np.searchsorted(wanted, key), len(wanted) - 1)] == key if len(wanted) else key < -1
         seed, place = np.nonzero(known & (key >= 0))
         found = np.empty(len(seed), PAIR)
         found["account"], found["similar"] = own[seed], theirs[seed, place]
-        found["article"], found["other"], found["score"] = seed + start, rows[seed, place], scores[seed, place]
-        yield _best(found, count)
-        start += len(rows)
+        found["article"], found["other"], found["score"] = seed + task.start, rows[seed, place], scores[seed, place]
+        best = _best(found, count)
+        with files.atomic_path(task.path) as temporary, temporary.open("wb") as file:
+            np.save(file, best, allow_pickle=False)
+    return len(packed)
 
 
 def _best(found: np.ndarray, count: int) -> np.ndarray:
@@ -77,7 +109,7 @@ def _compared(
     account: int, similar: int, own: np.ndarray, others: np.ndarray, vectors: np.ndarray, joint: Joint
 ) -> np.ndarray:
     """Return the best pairs of articles of two accounts, by comparing all of them."""
-    cosines = (vectors[own] @ vectors[others].T).round(ranked.DECIMALS)
+    cosines = (rows_of(vectors[own]) @ rows_of(vectors[others]).T).round(ranked.DECIMALS)
     scores = joint.scores(own, np.broadcast_to(others, cosines.shape), cosines)
     best = np.argsort(-scores, axis=None, kind="stable")[:PAIRS]
     left, right = np.unravel_index(best, scores.shape)

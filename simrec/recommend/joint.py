@@ -1,29 +1,36 @@
 """The joint score: the encoder's cosine and that of the words, as one cosine of two vectors side by side."""
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
-from simrec.encoder.lexical import Terms
+from simrec.encoder import arrays
+from simrec.encoder.lexical import Terms, sizes
 from simrec.index import ranked
-from simrec.index.neighbours import PACKED, Graph
-from simrec.index.vectors import write
+from simrec.index.asking import PART
+from simrec.index.neighbours import Graph
+from simrec.index.vectors import GRAPH, opened, write
+from simrec.stages import Stages
 
+TERMS = "terms.npy"
 SAME_MEANING, SAME_WORDS = 0.95, 0.9  # cosines from which two articles are one story told twice
 SAME_MEANING_ALONE = 0.99  # where words have no share
+BLOCK = 2_048  # rows that are scored at once: after them the pages of mapped terms are let go
+MEND = "remove the folder it is in"
 
 
 class Joint:
     """Scores pairs of articles: by meaning, and by words with a share of `weight`.
 
-    terms are those of all rows, uint32 [rows, TERMS]; None where words have no share.
+    terms are those of all rows, uint32 [rows, TERMS], None where words have no share; known are their sizes.
     """
 
-    def __init__(self, terms: np.ndarray | None, weight: float) -> None:
+    def __init__(self, terms: np.ndarray | None, weight: float, known: np.ndarray | None = None) -> None:
         self.weight = weight if terms is not None else 0.0
         self.stored = terms
-        self.terms = None if terms is None else Terms(terms)
+        self.terms = None if terms is None else Terms(terms, known)
 
     def scores(self, owns: np.ndarray, rows: np.ndarray, cosines: np.ndarray) -> np.ndarray:
         """Return the scores, float32 [seeds, n], of seeds [seeds] and rows with the encoder's cosines [seeds, n]."""
@@ -46,21 +53,91 @@ class Joint:
         return found
 
 
-def rescored(graph: Graph, joint: Joint, candidates: int, path: Path) -> tuple[Graph, np.ndarray]:
-    """Write the candidates of all rows in order of the joint score; return them, and the near-duplicates [pairs, 2]."""
-    pairs: list[np.ndarray] = [np.empty((0, 2), np.int64)]
+class Scoring(NamedTuple):
+    """What scores pairs of a release: its folder, the sizes of its terms, and the share of words in a score."""
 
-    def blocks() -> Iterator[np.ndarray]:
-        start = 0
-        for rows, cosines in graph.blocks(candidates):
-            own = np.arange(start, start + len(rows))
+    folder: Path
+    sizes: Path
+    weight: float
+
+    @classmethod
+    def of(cls, folder: Path, weight: float, stages: Stages) -> "Scoring":
+        """Measure the terms of a folder, where words have a share."""
+        made = cls(folder, stages.folder / "sizes.npy", weight)
+        if weight and not made.sizes.exists():
+            stored = opened(folder / TERMS)
+            write(made.sizes, sizes(stored), (len(stored), 2), "<f4")
+        return made
+
+    def open(self) -> Joint:
+        """Open what is stored, mapped."""
+        return Joint(opened(self.folder / TERMS), self.weight, opened(self.sizes)) if self.weight else Joint(None, 0)
+
+
+class Rescoring(NamedTuple):
+    """The rows from start to stop, whose first candidates are to be scored jointly."""
+
+    path: Path
+    scoring: Scoring
+    candidates: int
+    start: int
+    stop: int
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+
+class Rescored:
+    """The candidates of all rows in order of the joint score, part by part."""
+
+    def __init__(self, parts: Sequence[Path]) -> None:
+        self.parts = parts
+
+    def pairs(self) -> np.ndarray:
+        """Return the rows that are near-duplicates of each other, int64 [pairs, 2]."""
+        return np.concatenate([arrays.read(part, MEND, "pairs")[0] for part in self.parts])
+
+    def of(self, rows: np.ndarray, most: int) -> np.ndarray:
+        """Return the first packed candidates of some rows, ascending, [rows, most]."""
+        edges = np.searchsorted(rows, np.arange(1, len(self.parts)) * PART)
+        found = [
+            packed_of(part)[some % PART, :most]
+            for part, some in zip(self.parts, np.split(rows, edges), strict=True)
+            if len(some)
+        ]
+        return np.concatenate([np.empty((0, found[0].shape[1] if found else most), np.uint64), *found])
+
+
+def rescored(scoring: Scoring, candidates: int, stages: Stages) -> Rescored:
+    """Score the candidates of all rows of a graph."""
+    rows = len(Graph.open(scoring.folder / GRAPH).packed)
+    tasks = [
+        Rescoring(stages.part("rescore", n, ".npz"), scoring, candidates, start, min(start + PART, rows))
+        for n, start in enumerate(range(0, rows, PART))
+    ]
+    stages.run("rescore", rescore, tasks, rows)
+    return Rescored([task.path for task in tasks])
+
+
+def rescore(task: Rescoring) -> int:
+    """Write the candidates of some rows in order of the joint score, and which pairs are near-duplicates."""
+    if not task.path.exists():
+        graph = Graph.open(task.scoring.folder / GRAPH)
+        best, pairs = [], [np.empty((0, 2), np.int64)]
+        for start in range(task.start, task.stop, BLOCK):
+            joint, own = task.scoring.open(), np.arange(start, min(start + BLOCK, task.stop))
+            packed = np.asarray(graph.packed[own[0] : own[-1] + 1, : task.candidates])
+            rows, cosines = ranked.rows_of(packed), ranked.cosines_of(packed)
             scores = joint.scores(own, rows, cosines)
             seed, place = np.nonzero(joint.duplicates(cosines, scores) & (rows >= 0))
             pairs.append(np.column_stack([own[seed], rows[seed, place]]))
             packed = ranked.pack(scores, rows)
             packed.sort(axis=1)
-            yield packed
-            start += len(rows)
+            best.append(packed)
+        arrays.write(task.path, packed=np.concatenate(best), pairs=np.concatenate(pairs))
+    return task.stop - task.start
 
-    write(path, blocks(), (len(graph.packed), min(candidates, graph.width)), PACKED)
-    return Graph.open(path), np.concatenate(pairs)
+
+def packed_of(part: Path) -> np.ndarray:
+    """Return the packed candidates [b, candidates] of one part."""
+    return arrays.read(part, MEND, "packed")[0]

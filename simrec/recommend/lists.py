@@ -1,81 +1,144 @@
 """The lists: whom every article recommends, after all rules."""
 
-from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
-from simrec import log
 from simrec.config import RulesConfig
+from simrec.encoder import arrays
 from simrec.index import ranked
-from simrec.index.neighbours import Graph
-from simrec.index.search import Index
-from simrec.recommend.joint import Joint
+from simrec.index.asking import PART
+from simrec.index.search import Index, IndexFacts
+from simrec.index.vectors import INDEX, VECTORS, opened, rows_of, write
+from simrec.recommend.joint import MEND, Rescored, Scoring, packed_of
 from simrec.recommend.rules import NOBODY, Candidates, Kinds, aged, applied, diverse
 from simrec.recommend.shares import Lists, fair, rescue
+from simrec.stages import Stages
 
 BLOCK = 2_048
 SPARE_LISTS = 2  # times as many candidates as places are kept for fair shares
 DEEPER = 10  # times the candidates are looked at where near-duplicates took their places
+COLUMNS = "rows", "scores", "places"
 
 
-class Ruling:
-    """Applies the rules to the candidates of all rows.
+class Ruling(NamedTuple):
+    """What lists are made by: scores, the facts of the index, and the rules."""
 
-    vectors are the unit rows [rows, dim] that the index is over; candidates are in order of the joint score.
+    scoring: Scoring
+    facts: IndexFacts
+    rules: RulesConfig
+
+
+class Listing(NamedTuple):
+    """A part of the rescored candidates, from row `start` on, and what the rules know of all rows.
+
+    Lists have `most` places; `depth` candidates are kept for each.
     """
 
-    def __init__(self, candidates: Graph, kinds: Kinds, rules: RulesConfig, index: Index, vectors: np.ndarray) -> None:
-        self._candidates, self._kinds, self._rules = candidates, kinds, rules
-        self._index, self._vectors = index, vectors
+    path: Path
+    candidates: Path
+    start: int
+    kinds: Path
+    ruling: Ruling
+    most: int
+    depth: int
 
-    def lists(self, most: int, joint: Joint) -> Lists:
-        """Return the lists of all rows."""
-        depth = SPARE_LISTS * most if self._rules.fair_share else most
-        parts = [(part.rows, part.scores, part.places) for part in self._parts(most, depth, joint)]
-        rows, scores, places = (np.concatenate(column) for column in zip(*parts, strict=True))
-        listed = Lists(rows.astype(np.int32), scores, places.astype(np.uint16))
-        if not self._rules.fair_share:
-            return listed
-        values = aged(scores, self._kinds.freshness[rows])
-        columns = fair(listed.rows, values, most, self._rules.fair_share)
-        taken = (np.take_along_axis(column, np.maximum(columns, 0), axis=1) for column in vars(listed).values())
-        listed = Lists(*taken)
-        listed.rows[columns < 0] = -1
-        rescue(listed, self._candidates, self._kinds, self._rules)
+    def __str__(self) -> str:
+        return str(self.path)
+
+
+def lists(candidates: Rescored, kinds: Kinds, ruling: Ruling, most: int, stages: Stages) -> Lists:
+    """Return the lists of all rows, with so many places each."""
+    noted, rules = stages.folder / "kinds", ruling.rules
+    save_kinds(kinds, noted)
+    depth = SPARE_LISTS * most if rules.fair_share else most
+    tasks = [
+        Listing(stages.part("lists", n, ".npz"), part, n * PART, noted, ruling, most, depth)
+        for n, part in enumerate(candidates.parts)
+    ]
+    stages.run("lists", list_part, tasks, len(kinds.stories))
+    listed = Lists(*map(np.concatenate, zip(*(arrays.read(task.path, MEND, *COLUMNS) for task in tasks), strict=True)))
+    if not rules.fair_share:
         return listed
+    columns = fair(listed.rows, aged(listed.scores, kinds.freshness[listed.rows]), most, rules.fair_share)
+    taken = (np.take_along_axis(column, np.maximum(columns, 0), axis=1) for column in vars(listed).values())
+    listed = Lists(*taken)
+    listed.rows[columns < 0] = -1
+    rescue(listed, candidates, kinds, rules)
+    return listed
 
-    def _parts(self, most: int, depth: int, joint: Joint) -> Iterator[Candidates]:
-        kinds, rules = self._kinds, self._rules
-        with log.progress("recommend", len(kinds.stories)) as bar:
-            for start in range(0, len(kinds.stories), BLOCK):
-                packed = np.asarray(self._candidates.packed[start : start + BLOCK])
-                own = np.arange(start, start + len(packed))
-                found = applied(self._known(packed), kinds.stories[own], kinds.accounts[own], depth, rules)
-                short = own[self._crowded_out(packed, found, most)]
-                if len(short):
-                    more = self._known(self._deeper(short, joint))
-                    more = applied(more, kinds.stories[short], kinds.accounts[short], depth, rules)
-                    for name, column in vars(found).items():
-                        column[short - start] = vars(more)[name]
-                if rules.diversity:
-                    found = diverse(found, self._vectors[np.maximum(found.rows, 0)], rules.diversity)
-                yield found
-                bar.update(len(own))
+
+def list_part(task: Listing) -> int:
+    """Write the lists of a part of the rows, by all rules but fair shares."""
+    packed = packed_of(task.candidates)
+    if not task.path.exists():
+        found = _Part(task, packed).lists()
+        rows, places = found.rows.astype(np.int32), found.places.astype(np.uint16)
+        arrays.write(task.path, rows=rows, scores=found.scores, places=places)
+    return len(packed)
+
+
+class _Part:
+    """The packed candidates [b, candidates] of a task's rows."""
+
+    def __init__(self, task: Listing, packed: np.ndarray) -> None:
+        self._task, self._packed, self._rules = task, packed, task.ruling.rules
+        self._own = np.arange(task.start, task.start + len(packed))
+        self._kinds, self._vectors = open_kinds(task.kinds), opened(task.ruling.scoring.folder / VECTORS)
+
+    def lists(self) -> Candidates:
+        """Return the lists of all rows of the part."""
+        cuts = [slice(start, start + BLOCK) for start in range(0, len(self._own), BLOCK)]
+        blocks = [self._ruled(self._own[cut], self._packed[cut]) for cut in cuts]
+        found = Candidates(*map(np.concatenate, zip(*(vars(block).values() for block in blocks), strict=True)))
+        short = np.flatnonzero(np.concatenate([self._crowded_out(cut, found) for cut in cuts]))
+        if len(short):
+            more = self._ruled(self._own[short], self._deeper(self._own[short]))
+            for name, column in vars(found).items():
+                column[short] = vars(more)[name]
+        if not self._rules.diversity:
+            return found
+        ordered = [self._diverse(Candidates(*(column[cut] for column in vars(found).values()))) for cut in cuts]
+        return Candidates(*map(np.concatenate, zip(*(vars(block).values() for block in ordered), strict=True)))
+
+    def _ruled(self, own: np.ndarray, packed: np.ndarray) -> Candidates:
+        stories, accounts = self._kinds.stories[own], self._kinds.accounts[own]
+        return applied(self._known(packed), stories, accounts, self._task.depth, self._rules)
 
     def _known(self, packed: np.ndarray) -> Candidates:
         return Candidates.of(ranked.rows_of(packed), ranked.cosines_of(packed), self._kinds)
 
-    def _crowded_out(self, packed: np.ndarray, found: Candidates, most: int) -> np.ndarray:
+    def _diverse(self, found: Candidates) -> Candidates:
+        vectors = rows_of(self._vectors[np.maximum(found.rows, 0).ravel()]).reshape(*found.rows.shape, -1)
+        return diverse(found, vectors, self._rules.diversity)
+
+    def _crowded_out(self, cut: slice, found: Candidates) -> np.ndarray:
         """Tell which rows have too few left since near-duplicates were among as many candidates as were looked for."""
+        packed = self._packed[cut]
+        few: np.ndarray = (found.rows[cut] >= 0).sum(axis=1) < self._task.most
         if not self._rules.collapse_duplicates:
             return np.zeros(len(packed), bool)
-        few: np.ndarray = (found.rows >= 0).sum(axis=1) < most
         few[few] = (packed[few, -1] != ranked.NONE) & (self._known(packed[few]).stories != NOBODY).any(axis=1)
         return few
 
-    def _deeper(self, rows: np.ndarray, joint: Joint) -> np.ndarray:
+    def _deeper(self, rows: np.ndarray) -> np.ndarray:
         """Return many more packed candidates of some rows, in order of the joint score."""
-        found = self._index.search(self._vectors[rows], DEEPER * self._candidates.width)
+        scoring, facts, _ = self._task.ruling
+        index = Index.open(scoring.folder / INDEX, facts.as_dict(), self._vectors)
+        found = index.search(rows_of(self._vectors[rows]), DEEPER * self._packed.shape[1])
         near, cosines = ranked.rows_of(found), ranked.cosines_of(found)
         near[near == rows[:, None]] = -1
-        return joint.ranked(rows, near, cosines)
+        return scoring.open().ranked(rows, near, cosines)
+
+
+def save_kinds(kinds: Kinds, folder: Path) -> None:
+    """Write what the rules know of rows, for all tasks."""
+    folder.mkdir(exist_ok=True)
+    for name, column in vars(kinds).items():
+        write(folder / f"{name}.npy", [column[None]], (1, len(column)), column.dtype.str)
+
+
+def open_kinds(folder: Path) -> Kinds:
+    """Open them, mapped."""
+    return Kinds(*(opened(folder / f"{name}.npy")[0] for name in ("stories", "accounts", "freshness")))

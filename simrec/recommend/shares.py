@@ -7,6 +7,7 @@ import numpy as np
 from simrec.config import RulesConfig
 from simrec.index import ranked
 from simrec.index.neighbours import Graph
+from simrec.recommend.joint import Rescored
 from simrec.recommend.rules import NOBODY, Kinds, first_columns
 
 ROUNDS = 50
@@ -52,7 +53,7 @@ def fair(rows: np.ndarray, values: np.ndarray, most: int, share: float) -> np.nd
     return first_columns(allowed, most)
 
 
-def rescue(listed: Lists, candidates: Graph, kinds: Kinds, rules: RulesConfig) -> int:
+def rescue(listed: Lists, candidates: Graph | Rescored, kinds: Kinds, rules: RulesConfig) -> int:
     """Give rows that stand in no list the last place of the list they fit best, in place; return how many.
 
     A list gives one place at most, never that of a row which would then stand nowhere, and to nobody
@@ -64,7 +65,7 @@ def rescue(listed: Lists, candidates: Graph, kinds: Kinds, rules: RulesConfig) -
     if rules.collapse_duplicates:
         nowhere &= (kinds.stories == NOBODY) | (kinds.stories == np.arange(len(counts)))
     rows = np.flatnonzero(nowhere)
-    asked = np.asarray(candidates.packed[rows, :ASKED])
+    asked = candidates.of(rows, ASKED)
     giving: set[int] = set()
     for row, seeds, scores in zip(rows.tolist(), ranked.rows_of(asked), ranked.cosines_of(asked), strict=True):
         for seed, score in zip(seeds.tolist(), scores.tolist(), strict=True):

@@ -102,7 +102,8 @@ class Tables:
         for start in range(0, len(listed.rows), BLOCK):
             part = slice(start, start + BLOCK)
             row, place = np.nonzero(listed.rows[part] >= 0)
-            words = reasons.places[part][row, place].astype(np.int64) @ (1 << WORD_BITS * np.arange(WORDS))
+            shared = reasons.of(start, start + len(listed.rows[part]))[row, place]
+            words = shared.astype(np.int64) @ (1 << WORD_BITS * np.arange(WORDS))
             scores = listed.scores[part][row, place].astype(np.float64).round(6)
             columns = (
                 row + start,

@@ -3,15 +3,19 @@
 import logging
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from simrec import files, log
+from simrec import files
 from simrec.articles.article import encoded_text
 from simrec.articles.store import Store
 from simrec.config import Config
 from simrec.errors import ReleaseError
+from simrec.stages import run_missing
 from simrec.steps.outcome import Outcome, boundary_of, encode_asked, encoder_id_of, lexical_of
 from simrec.workspace import Workspace
+
+if TYPE_CHECKING:
+    from simrec.engine.engine import Engine
 
 logger = logging.getLogger(__name__)
 
@@ -22,47 +26,48 @@ OUTGROWN = 2  # times the texts that the word weights were fitted on
 def embed(workspace: Workspace, config: Config) -> Outcome:
     """Encode the texts that have no vector yet by the newest encoder."""
     from simrec.encoder.embed import embed_shard, terms_shard
+    from simrec.engine.engine import engine_of
 
     encoder_id = _encoder_to_use(workspace)
     with Store.open(workspace.articles_db) as store:
         keys = store.text_keys()
-    missing = _fill(workspace, config, embed_shard, workspace.encoder(encoder_id), encoder_id, keys)
-    _weigh_words(workspace, config, keys)
-    lexical, termless = lexical_of(workspace, config), 0
-    if lexical:
-        termless = _fill(workspace, config, terms_shard, workspace.lexical(encoder_id), lexical.id, keys)
+    with engine_of(config.engine) as engine:
+        vectors = Making(embed_shard, workspace.encoder(encoder_id), encoder_id)
+        missing = _fill(workspace, config, engine, vectors, keys)
+        _weigh_words(workspace, config, keys)
+        lexical, termless = lexical_of(workspace, config), 0
+        if lexical:
+            words = Making(terms_shard, workspace.lexical(encoder_id), lexical.id)
+            termless = _fill(workspace, config, engine, words, keys)
     sentence = f"{missing:,} texts encoded by {encoder_id}, {len(keys) - missing:,} were in the cache"
     return Outcome(sentence, len(keys), missing, skipped=not (missing or termless))
 
 
-def _fill(
-    workspace: Workspace, config: Config, work: Callable[[Any], int], made_by: Path, name: str, keys: list[bytes]
-) -> int:
+class Making(NamedTuple):
+    """How texts are made into what a cache keeps: the task, the file or folder it goes by, and the cache's name."""
+
+    work: Callable[[Any], int]
+    by: Path
+    name: str
+
+
+def _fill(workspace: Workspace, config: Config, engine: "Engine", making: Making, keys: list[bytes]) -> int:
     """Write the shards of a cache for the keys that it does not hold; return how many those were."""
     from simrec.encoder.embed import Task, cut
     from simrec.encoder.shards import Cache
-    from simrec.engine.engine import engine_of
     from simrec.engine.local import worker_count
 
-    folder = workspace.embeddings(name)
+    folder = workspace.embeddings(making.name)
     folder.mkdir(exist_ok=True)
-    missing, engine = Cache(folder).missing(keys), engine_of(config.engine)
+    missing = Cache(folder).missing(keys)
     shards = cut(missing, config.engine.shard_texts)
     threads = worker_count(config.engine.workers) if len(shards) == 1 and not engine.elsewhere else 1
     if missing and engine.elsewhere:
         with Store.open(workspace.articles_db) as store:
             store.settle()
-    db, made_by, folder = (path.absolute() for path in (workspace.articles_db, made_by, folder))
-    tasks = [Task(db, engine.elsewhere, made_by, folder, shard, threads) for shard in shards]
-    with log.progress(work.__name__.removesuffix("_shard"), total=len(missing)) as bar:
-        for written in engine.run(work, tasks):
-            bar.update(written)
-    unseen = [task for task in tasks if not task.shard.exists()]
-    if unseen:
-        raise ReleaseError(
-            f"{len(unseen)} of {len(tasks)} shards were written and are not here, such as {unseen[0]}; do all workers "
-            "see the disk that this machine sees?"
-        )
+    db, by, folder = (path.absolute() for path in (workspace.articles_db, making.by, folder))
+    tasks = [Task(db, engine.elsewhere, by, folder, shard, threads) for shard in shards]
+    run_missing(engine.run, making.work, tasks, making.work.__name__.removesuffix("_shard"), len(missing))
     return len(missing)
 
 

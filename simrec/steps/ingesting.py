@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from simrec import files, log
 from simrec.articles.store import Store
 from simrec.config import Config
-from simrec.errors import ReleaseError
+from simrec.stages import run_missing
 from simrec.steps.outcome import Outcome
 from simrec.workspace import Workspace
 
@@ -39,24 +39,17 @@ def _shape_ahead(workspace: Workspace, config: Config, store: Store, batches: "l
     from simrec.engine.engine import engine_of
     from simrec.engine.local import worker_count
 
-    folder, engine = workspace.parts.absolute(), engine_of(config.engine)
-    if len(batches) < 2 or not (engine.elsewhere or worker_count(config.engine.workers) > 1):
-        files.remove_folder(folder)
-        return None
-    folder.mkdir(exist_ok=True)
-    tasks = [Task(batch, workspace.articles_db.absolute(), engine.elsewhere, folder / batch.name) for batch in batches]
-    for leftover in set(folder.iterdir()) - {task.part for task in tasks}:  # of other files, or of another mapping
-        files.remove(leftover)
-    missing = [task for task in tasks if not task.part.exists()]
-    if missing and engine.elsewhere:
-        store.settle()
-    with log.progress("read", total=len(missing), unit="parts") as bar:
-        for written in engine.run(write_part, missing):
-            bar.update(written)
-    unseen = [task for task in missing if not task.part.exists()]
-    if unseen:
-        raise ReleaseError(
-            f"{len(unseen)} of {len(missing)} parts were written and are not here, such as {unseen[0].part}; do all "
-            "workers see the disk that this machine sees?"
-        )
+    folder = workspace.parts.absolute()
+    with engine_of(config.engine) as engine:
+        if len(batches) < 2 or not (engine.elsewhere or worker_count(config.engine.workers) > 1):
+            files.remove_folder(folder)
+            return None
+        folder.mkdir(exist_ok=True)
+        db = workspace.articles_db.absolute()
+        tasks = [Task(batch, db, engine.elsewhere, folder / batch.name) for batch in batches]
+        for leftover in set(folder.iterdir()) - {task.path for task in tasks}:  # of other files, or another mapping
+            files.remove(leftover)
+        if engine.elsewhere:
+            store.settle()
+        run_missing(engine.run, write_part, tasks, "read", len(tasks), "parts")
     return folder

@@ -9,7 +9,7 @@ from simrec.articles.store import Store
 from simrec.config import Config
 from simrec.errors import GateError, ReleaseError
 from simrec.steps.outcome import Outcome, encoder_id_of, lexical_of
-from simrec.steps.staging import gather, need, nothing_to_do, read_json, release_id_of, stage
+from simrec.steps.staging import gather, need, nothing_to_do, read_json, release_id_of, stage, stages
 from simrec.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -33,14 +33,18 @@ def index(workspace: Workspace, config: Config) -> Outcome:
     staged.mkdir(exist_ok=True)
     ids = _gather_vectors(workspace, staged / "vectors.npy")
     vectors.check(staged / "vectors.npy", ids)
-    sentence = refresh(staged, ids, _before(workspace), config.index, config.recommend.similar_articles)
+    with stages(staged, "index", config) as parts:
+        sentence = refresh(
+            staged.absolute(), ids, _before(workspace), config.index, config.recommend.similar_articles, parts
+        )
     return Outcome(sentence, len(ids), len(ids))
 
 
 def _before(workspace: Workspace) -> "Before | None":
     """Return the current release for the next one to start from, if it is whole and of the encoder in use."""
-    from simrec.index.refresh import GRAPH, INDEX, VECTORS, Before
+    from simrec.index.refresh import Before
     from simrec.index.search import IndexFacts
+    from simrec.index.vectors import GRAPH, INDEX, VECTORS
     from simrec.recommend.tables import read_ids
 
     if release.current_id(workspace) is None:
@@ -49,7 +53,9 @@ def _before(workspace: Workspace) -> "Before | None":
         current = release.Release.current(workspace)
         if current.manifest.encoder_id == encoder_id_of(workspace):
             current.verify(only=[VECTORS, INDEX, GRAPH])
-            return Before(current.folder, read_ids(current.folder / "items.db"), IndexFacts(**current.manifest.index))
+            return Before(
+                current.folder.absolute(), read_ids(current.folder / "items.db"), IndexFacts(**current.manifest.index)
+            )
     except (ReleaseError, TypeError) as error:  # damaged, or of an older simrec: the next one is made without it
         logger.warning("index: from scratch, since the current release cannot be built upon: %s", error)
     return None

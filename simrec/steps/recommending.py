@@ -11,15 +11,16 @@ from simrec import files, log, release
 from simrec.articles.article import Account, encoded_text
 from simrec.articles.store import ArticleRow, Store
 from simrec.config import Config
+from simrec.stages import Stages
 from simrec.steps.outcome import Outcome, encoder_id_of, lexical_of
-from simrec.steps.staging import gather, need, nothing_to_do, read_json, stage
+from simrec.steps.staging import gather, need, nothing_to_do, read_json, stage, stages
 from simrec.workspace import Workspace
 
 if TYPE_CHECKING:
     import numpy as np
 
     from simrec.index.neighbours import Graph
-    from simrec.recommend.joint import Joint
+    from simrec.recommend.joint import Scoring
     from simrec.recommend.reasons import Reasons
     from simrec.recommend.shares import Lists
 
@@ -45,65 +46,62 @@ def recommend(workspace: Workspace, config: Config) -> Outcome:
     if staged is None or (staged / "items.db").exists():
         return nothing_to_do(workspace, staged)
     need(staged / "graph.npy", "index")
-    made = _made(workspace, config, staged)
-    changes = _write(staged, made, config, _before(workspace))
+    with stages(staged, "recommend", config) as parts:
+        made = _made(workspace, config, staged.absolute(), parts)
+        changes = _write(staged, made, config, _before(workspace))
     counts = len(made.articles), len(made.accounts)
     twice = sum(row >= 0 and row != own for own, row in enumerate(made.originals.tolist()))
     sentence = f"{counts[0]:,} articles, {twice:,} of them near-duplicates, {counts[1]:,} accounts"
     return Outcome(sentence + changes, counts[0], sum(counts))
 
 
-def _made(workspace: Workspace, config: Config, staged: Path) -> Made:
-    """Rank everything; what is only needed on the way is removed again."""
-    from simrec.index import neighbours, vectors
-    from simrec.index.search import Index
+def _made(workspace: Workspace, config: Config, staged: Path, parts: Stages) -> Made:
+    """Rank everything."""
+    from simrec.index.search import IndexFacts
     from simrec.recommend.accounts import owners_of, similar_accounts
     from simrec.recommend.duplicates import stories
     from simrec.recommend.evidence import evidence
-    from simrec.recommend.joint import rescored
-    from simrec.recommend.lists import Ruling
+    from simrec.recommend.joint import Scoring, rescored
+    from simrec.recommend.lists import Ruling, lists
     from simrec.recommend.rules import Ages, Kinds
 
     with Store.open(workspace.articles_db) as store:
         articles, accounts = list(store.rows()), store.accounts()
     published = [article.published_at for article in articles]
-    names, owners = [account.id for account in accounts], [article.account for article in articles]
-    matrix, joint = vectors.read_unit(staged / "vectors.npy"), _joint(workspace, config, staged)
-    index = Index.open(staged / "index.faiss", read_json(staged / "index.json"), matrix)
-    graph = neighbours.Graph.open(staged / "graph.npy")
-    scratch = staged / "joint.npy", staged / "accounts.npy"
-
-    candidates, pairs = rescored(graph, joint, config.index.candidates, scratch[0])
+    owners = owners_of([account.id for account in accounts], [article.account for article in articles])
     ages = Ages.of(published, log.now())
     files.write_json(staged / "rules.json", {**msgspec.to_builtins(config.rules), **asdict(ages)})
-    owner_rows, originals = owners_of(names, owners), stories(pairs, published)
-    kinds = Kinds(originals, owner_rows, ages.freshness(published, config.rules.freshness_half_life))
-    listed = Ruling(candidates, kinds, config.rules, index, matrix).lists(config.recommend.similar_articles, joint)
+
+    scoring = Scoring.of(staged, _words(workspace, config, staged), parts)
+    candidates = rescored(scoring, config.index.candidates, parts)
+    originals = stories(candidates.pairs(), published)
+    kinds = Kinds(originals, owners, ages.freshness(published, config.rules.freshness_half_life))
+    ruling = Ruling(scoring, IndexFacts(**read_json(staged / "index.json")), config.rules)
+    listed = lists(candidates, kinds, ruling, config.recommend.similar_articles, parts)
     most = config.recommend.similar_accounts
-    related = similar_accounts(matrix, joint.stored, owners, config.index, most, scratch[1])
-    found = evidence(related.rows(most), candidates, owner_rows, matrix, joint)
-    said = _reasons(workspace, joint, listed, articles)
-    for path in scratch:
-        files.remove(path)
-    return Made(articles, originals, listed, said, accounts, related, found)
+    related = similar_accounts(scoring, owners, len(accounts), config.index, most, parts)
+    found = evidence(related.rows(most), candidates, owners, scoring, parts)
+    return Made(
+        articles, originals, listed, _reasons(workspace, scoring, listed, articles, parts), accounts, related, found
+    )
 
 
-def _joint(workspace: Workspace, config: Config, staged: Path) -> "Joint":
-    """Return what scores pairs; the words that it scores by become part of the release."""
-    import numpy as np
-
-    from simrec.encoder.lexical import TERMS
-    from simrec.recommend.joint import Joint
+def _words(workspace: Workspace, config: Config, staged: Path) -> float:
+    """Return the share of words in a score; the words that it scores by become part of the release."""
+    from simrec.encoder.lexical import TERMS as WIDTH
+    from simrec.recommend.joint import TERMS
 
     lexical = lexical_of(workspace, config)
     if lexical is None:
-        return Joint(None, 0)
-    gather(workspace, lexical.id, staged / "terms.npy", TERMS, "<u4")
+        return 0.0
+    gather(workspace, lexical.id, staged / TERMS, WIDTH, "<u4")
     lexical.save(staged / "lexical.npz")  # a question's own terms are made with it
-    return Joint(np.load(staged / "terms.npy", mmap_mode="r", allow_pickle=False), lexical.weight)
+    return lexical.weight
 
 
-def _reasons(workspace: Workspace, joint: "Joint", listed: "Lists", articles: list[ArticleRow]) -> "Reasons":
+def _reasons(
+    workspace: Workspace, scoring: "Scoring", listed: "Lists", articles: list[ArticleRow], parts: Stages
+) -> "Reasons":
     """Return the words that pairs share; new ones are kept for the next night."""
     from simrec.encoder.lexical import MOST_CHARS
     from simrec.encoder.vocabulary import Vocabulary
@@ -118,7 +116,7 @@ def _reasons(workspace: Workspace, joint: "Joint", listed: "Lists", articles: li
             for row in rows:
                 yield encoded_text(*store.texts([articles[row].text_key], MOST_CHARS)[0])
 
-        found = reasons(joint, listed.rows, vocabulary, texts)
+        found = reasons(scoring, listed.rows, vocabulary, texts, parts)
     if len(vocabulary) > known:
         vocabulary.save(path)
     return found

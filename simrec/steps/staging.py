@@ -1,13 +1,16 @@
 """The release that is being made: where it stands, and what steps ask of it."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from simrec import release
+from simrec import __version__, release
 from simrec.articles.store import Store
 from simrec.config import Config
 from simrec.errors import GateError, ReleaseError
+from simrec.stages import PARTS, Stages
 from simrec.steps.outcome import Outcome, encoder_id_of, lexical_of, rules
 from simrec.workspace import Workspace
 
@@ -35,6 +38,17 @@ def nothing_to_do(workspace: Workspace, staged: Path | None) -> Outcome:
     """Say that a step has been done before."""
     where = "is published" if staged is None else "is done"
     return Outcome(f"nothing changed since this {where}", skipped=True)
+
+
+@contextmanager
+def stages(staged: Path, step: str, config: Config) -> Iterator[Stages]:
+    """Yield what runs the stages of a step on the engine; what they wrote is removed when the step is through."""
+    from simrec.engine.engine import engine_of
+
+    with engine_of(config.engine) as engine:
+        made = Stages(engine.run, (staged / PARTS).absolute(), f"{step} of simrec {__version__}")
+        yield made
+    made.end()
 
 
 def need(path: Path, step: str) -> None:

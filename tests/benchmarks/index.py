@@ -21,11 +21,12 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from simrec.config import IndexConfig
-from simrec.index import neighbours, ranked
+from simrec.index import ranked
 from simrec.index.search import Index
 from simrec.index.update import change, update
 from simrec.index.vectors import unit
 from tests.benchmarks.machine import ROOT, cpu_seconds, print_machine
+from tests.index.made import graph_of, index_of, stages
 
 ROWS, DIM, MILLION, K = 100_000, 256, 1_000_000, 20
 SLICE = 2_000  # rows that a cost is extrapolated from
@@ -81,10 +82,9 @@ def graph(vectors: np.ndarray, config: IndexConfig, k: int) -> tuple[Index, np.n
     """Return index, found rows [rows, k], and CPU seconds of building it and of the graph."""
     with tempfile.TemporaryDirectory() as folder:
         built: list[Index] = []
-        build = cpu(lambda: built.append(Index.build(vectors, config, K)))
-        path = Path(folder) / "graph.npy"
-        search = cpu(lambda: neighbours.build(built[0], vectors, k, path))
-        return built[0], ranked.rows_of(np.load(path)[:, :k]), build, search
+        build = cpu(lambda: built.append(index_of(vectors, config, K, Path(folder))))
+        search = cpu(lambda: graph_of(built[0], k, Path(folder), config.memory_mib))
+        return built[0], ranked.rows_of(np.load(Path(folder) / "graph.npy")[:, :k]), build, search
 
 
 def recall(vectors: np.ndarray, found: np.ndarray, k: int = K) -> float:
@@ -176,7 +176,9 @@ def autofaiss(source: np.ndarray | None) -> None:
     print(f"\n| {ROWS:,} x {vectors.shape[1]}, 100 MB | recall@{K} | questions/s |\n|---|---|---|")
     asked = np.linspace(0, ROWS - 1, 4_096, dtype=np.int64)
     for target in (0.95, 0.98):
-        index = Index.build(vectors, IndexConfig(exact_up_to=0, recall_target=target), K).for_batches()
+        config = IndexConfig(exact_up_to=0, recall_target=target)
+        with tempfile.TemporaryDirectory() as folder:
+            index = index_of(vectors, config, K, Path(folder)).among_rows(0, ROWS)
         ours = answer(vectors, asked, lambda queries, index=index: ranked.rows_of(index.search(queries, K + 1)))
         inverted = faiss.extract_index_ivf(theirs)
         for nprobe in range(1, inverted.nlist, 2):
@@ -211,9 +213,10 @@ from threadpoolctl import threadpool_limits
 import simrec.index.search
 from simrec.config import IndexConfig
 from simrec.index.refresh import refresh
+from simrec.stages import Stages, in_turn
 folder, rows = Path(sys.argv[1]), int(sys.argv[2])
 with threadpool_limits(1):
-    refresh(folder, range(rows), None, IndexConfig(recall_target=0.95), 20)
+    refresh(folder, range(rows), None, IndexConfig(recall_target=0.95), 20, Stages(in_turn, folder / "parts", ""))
 used = resource.getrusage(resource.RUSAGE_SELF)
 print(json.dumps({"cpu": used.ru_utime + used.ru_stime, "peak": used.ru_maxrss >> 10}))
 """
@@ -252,14 +255,19 @@ def changed(source: np.ndarray | None) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder, config = Path(name), IndexConfig(kind="exact")
 
-        def scratch(matrix: np.ndarray, path: Path) -> neighbours.Graph:
-            matrix = unit(matrix)
-            return neighbours.build(Index.build(matrix, config, K), matrix, 100, path)
+        def scratch(matrix: np.ndarray, made: Path) -> Path:
+            graph_of(index_of(matrix, config, K, made), 100, made)
+            return made / "graph.npy"
 
-        before = scratch(vectors, folder / "before.npy")
-        follow = cpu(lambda: update(before, unit(now), change(ids, ids, vectors, now), 100, folder / "now.npy"))
-        whole = cpu(lambda: scratch(now, folder / "whole.npy"))
-        same = np.array_equal(np.load(folder / "now.npy")[:, :100], np.load(folder / "whole.npy")[:, :100])
+        def follow_change() -> None:
+            np.save(folder / "now.npy", now)
+            changed = change(ids, ids, vectors, now)
+            update(before, folder / "now.npy", changed, 100, folder / "followed.npy", stages(folder / "following"))
+
+        before = scratch(vectors, folder / "before")
+        follow = cpu(follow_change)
+        whole = cpu(lambda: scratch(now, folder / "whole"))
+        same = np.array_equal(np.load(folder / "followed.npy")[:, :100], np.load(folder / "whole/graph.npy")[:, :100])
     print(f"\n| {ROWS:,} rows, 1 % changed, 100 neighbours | CPU s |\n|---|---|\n| from scratch | {whole:.2f} |")
     print(f"| following the change | {follow:.2f} ({follow / whole:.1%}), {'equal' if same else 'NOT EQUAL'} |")
 
@@ -288,7 +296,7 @@ def cold(source: np.ndarray | None) -> None:
     vectors = rows(source, MILLION)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        index = Index.build(vectors, IndexConfig(kind="ivf_pq", recall_target=0.95), K)
+        index = index_of(vectors, IndexConfig(kind="ivf_pq", recall_target=0.95), K, folder)
         index.save(folder / "index.faiss")
         np.save(folder / "vectors.npy", vectors.astype(np.float16))
         (folder / "index.json").write_text(json.dumps(index.facts.as_dict()))

@@ -21,15 +21,16 @@ from simrec.config import IndexConfig, RulesConfig
 from simrec.encoder.begin import PRETRAINED
 from simrec.encoder.lexical import Lexical
 from simrec.encoder.runtime import Encoder
+from simrec.index import learning
 from simrec.index.neighbours import build
-from simrec.index.search import Index
-from simrec.index.vectors import unit
+from simrec.index.vectors import INDEX, VECTORS, write
 from simrec.log import now
 from simrec.recommend.accounts import owners_of
 from simrec.recommend.duplicates import stories
-from simrec.recommend.joint import Joint, rescored
-from simrec.recommend.lists import Ruling
+from simrec.recommend.joint import TERMS, Scoring, rescored
+from simrec.recommend.lists import Ruling, lists
 from simrec.recommend.rules import NOBODY, Ages, Kinds
+from simrec.stages import Stages, in_turn
 from tests.benchmarks.encoder import cores, rows
 from tests.benchmarks.machine import print_machine
 
@@ -60,13 +61,18 @@ def main(data: Path, names: Sequence[str]) -> None:
 def measure(name: str, articles: list[dict[str, Any]], folder: Path) -> None:
     """Print what each rule does to one set."""
     texts = [encoded_text(article.get("title") or "", article.get("text") or "") for article in articles]
-    vectors = unit(Encoder(PRETRAINED, threads=cores()).encode(texts).astype(np.float16))
-    index = Index.build(vectors, IndexConfig(), CANDIDATES)
-    joint = Joint(Lexical.fit(texts).terms(texts), WEIGHT)
-    graph = build(index, vectors, CANDIDATES, folder / "graph.npy")
-    candidates, pairs = rescored(graph, joint, CANDIDATES, folder / "joint.npy")
+    vectors = Encoder(PRETRAINED, threads=cores()).encode(texts).astype(np.float16)
+    stages, config = Stages(in_turn, folder / "parts", name), IndexConfig(candidates=CANDIDATES)
+    write(folder / VECTORS, [vectors], vectors.shape)
+    terms = Lexical.fit(texts).terms(texts)
+    write(folder / TERMS, [terms], terms.shape, "<u4")
+    index = learning.make(folder / VECTORS, config, CANDIDATES, stages)
+    index.save(folder / INDEX)
+    build(index, folder, CANDIDATES, stages, config.memory_mib)
+    scoring = Scoring.of(folder, WEIGHT, stages)
+    candidates = rescored(scoring, CANDIDATES, stages)
     published = [dated(article.get("published_at")) for article in articles]
-    originals, ages = stories(pairs, published), Ages.of(published, now())
+    originals, ages = stories(candidates.pairs(), published), Ages.of(published, now())
     owners = [article.get("account") for article in articles]
     accounts = owners_of(sorted({owner for owner in owners if owner}), owners)
     print(f"\n**{name}**, {len(articles):,} articles; {duplicates(articles, originals)}\n")
@@ -76,7 +82,8 @@ def measure(name: str, articles: list[dict[str, Any]], folder: Path) -> None:
         if rules.exclude_own_account and accounts.max(initial=0) < 1:
             continue
         kinds = Kinds(originals, accounts, ages.freshness(published, rules.freshness_half_life))
-        listed = Ruling(candidates, kinds, rules, index, vectors).lists(MOST, joint).rows
+        again = Stages(in_turn, folder / label, label)
+        listed = lists(candidates, kinds, Ruling(scoring, index.facts, rules), MOST, again).rows
         print(f"| {label} | {' | '.join(figures(articles, listed, originals))} |", flush=True)
 
 

@@ -11,18 +11,21 @@ import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from simrec.articles.parts import BATCH_BYTES
-from simrec.config import EngineConfig, IndexConfig, ReleaseConfig
+from simrec.config import EncoderConfig, EngineConfig, IndexConfig
 from simrec.engine.dask import AHEAD
+from simrec.index.asking import PART, group_rows
 from tests.benchmarks.machine import ROOT
 
 PAGE = ROOT / "docs" / "sizing.md"
 BLOCK = re.compile(r"(?<=<!-- computed: begin -->\n).*(?=<!-- computed: end -->)", re.DOTALL)
 ARTICLES = (27_961, 100_000, 1_000_000, 10_000_000, 100_000_000, 1_000_000_000)
 CORES = (1, 16, 128)
-EXACT_UP_TO, SHARD, KEPT = IndexConfig().exact_up_to, EngineConfig().shard_texts, ReleaseConfig().keep
+DIM, MEMORY_MIB, EXACT_UP_TO = EncoderConfig().dim, IndexConfig().memory_mib, IndexConfig().exact_up_to
+SHARD, GROUP = EngineConfig().shard_texts, group_rows(DIM, MEMORY_MIB)
+MOST_SIMULATED = 250_000
 HOUR, MIB, GIB = 3600, 1 << 20, 1 << 30
 
 NIGHT = "`--measure`"
@@ -56,9 +59,10 @@ CACHE = Rate(1_056, "bytes: vectors and words in the cache", NIGHT)
 DENSE = Rate(2_048, "bytes: vectors, words and 128 neighbours in a release", NIGHT)
 INDEX = Rate(72, "bytes: IVF-PQ beyond 100,000 articles", "`tests.benchmarks.index`")
 TABLES = Rate(1_734, "bytes: items.db and Parquet files of a release, 20 places a list", NIGHT)
+FOUND = Rate(1_024, "bytes: what is found in each group of some 1,300,000, until all are merged", "128 neighbours of 8")
 TEXT = Rate(2_815, "bytes: a line of JSON", NIGHT)
 # Memory.
-WORKER = Rate(580, "MiB: a worker that encodes", NIGHT)
+WORKER = Rate(580, "MiB: a worker that encodes; one that looks for neighbours takes up to index.memory_mib", NIGHT)
 JOB = Rate(960, "MiB: the job, with few articles", NIGHT)
 JOB_MORE = Rate(2_000, "bytes: what it takes more for each article", f"{JOURNAL}, and {NIGHT}")
 # The cluster.
@@ -69,22 +73,38 @@ RATES = [value for value in list(globals().values()) if isinstance(value, Rate)]
 
 
 class Stage(NamedTuple):
-    """A part of a first night: CPU seconds for n articles, as tasks of so many articles or in the job itself."""
+    """A part of a first night: its CPU seconds for n articles, in tasks about so many of them, or in the job itself."""
 
     name: str
-    where: Literal["tasks", "job"]
     cpu: Callable[[int], float]
-    per_task: int = SHARD
+    per_task: int | None = None
+    among_groups: bool = False
+
+    def tasks(self, n: int) -> int:
+        """Return how many tasks there are; 0 where the job does it. Neighbours are asked of each group."""
+        if self.per_task is None:
+            return 0
+        if self.among_groups and n <= EXACT_UP_TO:
+            return 1  # all pairs
+        return -(-n // self.per_task) * (groups(n) if self.among_groups else 1)
 
     def wall(self, n: int, cores: int) -> float:
-        """Return the seconds that the stage takes on so many cores."""
-        tasks = -(-n // self.per_task)
-        return simulate(tasks, self.cpu(n) / tasks, cores) if self.where == "tasks" else self.cpu(n)
+        """Return the seconds that the stage takes on so many cores; of very many tasks, some stand for all."""
+        tasks = self.tasks(n)
+        if not tasks:
+            return self.cpu(n)
+        some = min(tasks, MOST_SIMULATED)
+        return simulate(some, self.cpu(n) / tasks, cores) * tasks / some
 
 
 def linear(rate: Rate) -> Callable[[int], float]:
     """Return a cost that grows with the articles."""
     return lambda n: rate.value * n
+
+
+def groups(n: int) -> int:
+    """Return in how many groups neighbours are looked for."""
+    return -(-n // GROUP)
 
 
 def graph(n: int) -> float:
@@ -93,15 +113,15 @@ def graph(n: int) -> float:
 
 
 STAGES = (
-    Stage("read files", "tasks", linear(READ), int(BATCH_BYTES / TEXT.value)),
-    Stage("store", "job", linear(STORE)),
-    Stage("encode", "tasks", linear(EMBED)),
-    Stage("words", "tasks", linear(WORDS)),
-    Stage("neighbours", "job", graph),
-    Stage("score", "job", linear(SCORE)),
-    Stage("lists", "job", linear(LISTS)),
-    Stage("reasons", "job", linear(REASONS)),
-    Stage("tables", "job", linear(WRITE)),
+    Stage("read files", linear(READ), int(BATCH_BYTES / TEXT.value)),
+    Stage("store", linear(STORE)),
+    Stage("encode", linear(EMBED), SHARD),
+    Stage("words", linear(WORDS), SHARD),
+    Stage("neighbours", graph, PART, among_groups=True),
+    Stage("score", linear(SCORE), PART),
+    Stage("lists", linear(LISTS), PART),
+    Stage("reasons", linear(REASONS), PART),
+    Stage("tables", linear(WRITE)),
 )
 
 
@@ -134,7 +154,9 @@ def size_table() -> list[str]:
     rows = [head, ["---"] * len(head)]
     for n in ARTICLES:
         release = DENSE.value + TABLES.value + (INDEX.value if n > EXACT_UP_TO else 0)
-        gib = [WORKER.value * MIB, JOB.value * MIB + JOB_MORE.value * n, (DB.value + CACHE.value) * n, release * n]
+        worker = max(WORKER.value, MEMORY_MIB * min(1, n / GROUP))
+        gib = [worker * MIB, JOB.value * MIB + JOB_MORE.value * n, (DB.value + CACHE.value) * n, release * n]
+        gib.append(FOUND.value * n * groups(n) if groups(n) > 1 else 0)
         cpu = sum(stage.cpu(n) for stage in STAGES)
         walls = [sum(stage.wall(n, cores) for stage in STAGES) for cores in CORES]
         rows.append(
@@ -145,9 +167,12 @@ def size_table() -> list[str]:
 
 def stage_table() -> list[str]:
     """Return the CPU hours of each stage, as a table."""
-    rows = [["CPU hours", "where", *(f"{n:,}" for n in ARTICLES[1:])]]
+    rows = [["CPU hours", "by", *(f"{n:,}" for n in ARTICLES[1:])]]
     rows.append(["---"] * len(rows[0]))
-    rows += [[stage.name, stage.where, *(short(stage.cpu(n) / HOUR) for n in ARTICLES[1:])] for stage in STAGES]
+    rows += [
+        [stage.name, "tasks" if stage.per_task else "the job", *(short(stage.cpu(n) / HOUR) for n in ARTICLES[1:])]
+        for stage in STAGES
+    ]
     return ["| " + " | ".join(row) + " |" for row in rows]
 
 

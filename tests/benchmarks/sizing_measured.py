@@ -110,8 +110,9 @@ def check() -> None:
     with (
         tempfile.TemporaryDirectory() as name,
         LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as started,
+        Dask(started.scheduler_address) as engine,
     ):
-        engine, folder = Dask(started.scheduler_address), Path(name)
+        folder = Path(name)
         tasks = shards(folder, articles(folder / "articles.db"))
         list(engine.run(abs, range(NOTHINGS)))
         began = time.monotonic()

@@ -1,122 +1,25 @@
 """A cluster writes what one machine writes, to the byte, whoever dies; the scheduler and its two workers are real."""
 
-import json
 import os
 import shutil
 import signal
 import sqlite3
 import subprocess
 import sys
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from simrec import __version__
 from tests.conftest import CONFIG, ROOT, House, Ran, environment, new_house, run
+from tests.engine.clusters import Cluster, cluster, copy, joined, refusal, released, start_worker, until
 
 SHARDS = 7  # of 64 texts each, and as many of terms
-ALLOWED = "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES"
 CUT = "import simrec.articles.parts as p; p.BATCH_BYTES = 16_000"  # so that tasks are worth while for few articles
 SOON = "import simrec.engine.dask as d; d.CONNECT_SECONDS = d.WORKERS_SECONDS = 1"
-
-# Python that a worker runs first: every shard or part that it starts is a line in a file, and takes a moment.
-NOTED = """
-import os, time
-import simrec.articles.parts as p
-import simrec.encoder.embed as e
-def noted(write, file_of):
-    def wrapped(task):
-        with open({started!r}, "a") as file:
-            file.write(f"{{os.getpid()}} {{file_of(task)}}\\n")
-        time.sleep({seconds})
-        {happens}
-        return write(task)
-    return wrapped
-e.embed_shard, e.terms_shard = (noted(write, lambda task: task.shard) for write in (e.embed_shard, e.terms_shard))
-p.write_part = noted(p.write_part, lambda task: task.part)
-"""
-WORKER = "{before}\nimport sys\nfrom distributed.cli.dask_worker import main\nsys.argv[0] = 'dask-worker'\nmain()"
-
-
-@dataclass
-class Cluster:
-    """A scheduler, workers, and what these say that they have started."""
-
-    folder: Path
-    scheduler: subprocess.Popen[bytes]
-
-    @property
-    def address(self) -> str:
-        return str(json.loads((self.folder / "scheduler.json").read_text())["address"])
-
-    @property
-    def started(self) -> list[tuple[int, Path]]:
-        """The process and the shard of every task that was started, in order."""
-        path = self.folder / "started"
-        lines = path.read_text().splitlines() if path.exists() else []
-        return [(int(line.split()[0]), Path(line.split()[1])) for line in lines]
-
-    @property
-    def parts(self) -> int:
-        """How many tasks of an ingest were started."""
-        return sum(path.parent.name == "parts" for _, path in self.started)
-
-    def work_for(self, house: House) -> None:
-        """Let the house run its tasks here."""
-        house.configure(f'kind = "dask"\nscheduler = "{self.address}"\n')
-        _with_words(house)
-
-
-@contextmanager
-def cluster(
-    folder: Path, before: str = "", seconds: float = 0.0, happens: str = "pass", deaths_allowed: int = 10
-) -> Iterator[Cluster]:
-    """Start a scheduler and two workers, which run `before` first, and `happens` in every task."""
-    folder.mkdir()
-    noted = NOTED.format(started=str(folder / "started"), seconds=seconds, happens=happens)
-    scheduler = ["-m", "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard"]
-    scheduler += ["--scheduler-file", str(folder / "scheduler.json")]
-    processes = []
-    try:
-        processes.append(_start(scheduler, folder / "scheduler.log", **{ALLOWED: str(deaths_allowed)}))
-        processes += [_start_worker(folder, noted + before, f"worker{n}.log") for n in range(2)]
-        for n in range(2):
-            _joined(folder / f"worker{n}.log")
-        yield Cluster(folder, processes[0])
-    finally:
-        for process in processes:
-            process.kill()
-            process.wait()
-
-
-def _start_worker(folder: Path, before: str, log: str) -> subprocess.Popen[bytes]:
-    arguments = ["-c", WORKER.format(before=before), "--scheduler-file", str(folder / "scheduler.json")]
-    arguments += ["--nthreads", "1", "--no-nanny", "--no-dashboard", "--local-directory", str(folder)]
-    return _start(arguments, folder / log)
-
-
-def _joined(log: Path) -> str:
-    """Wait until a worker has joined; return its address."""
-    until(lambda: "Starting established connection" in log.read_text(), f"{log} has no worker")
-    return next(line.split()[-1] for line in log.read_text().splitlines() if "Start worker at:" in line)
-
-
-def _start(arguments: list[str], log: Path, **more: str) -> subprocess.Popen[bytes]:
-    with log.open("wb") as said:
-        streams = {"stdout": said, "stderr": said}
-        return subprocess.Popen([sys.executable, *arguments], env=environment() | more, cwd=log.parent, **streams)
-
-
-def until(happened: Callable[[], object], otherwise: str, seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not happened():
-        assert time.monotonic() < deadline, otherwise
-        time.sleep(0.02)
 
 
 def _with_words(house: House) -> None:
@@ -150,11 +53,6 @@ def fresh(ingested: House, tmp_path: Path) -> House:
     return copy(ingested, tmp_path / "house")
 
 
-def copy(house: House, folder: Path) -> House:
-    shutil.copytree(house.folder, folder)
-    return House(folder)
-
-
 def stored(house: House) -> list[list[tuple[object, ...]]]:
     """All rows of the article store, but for what sources it knows, which have other paths."""
     with closing(sqlite3.connect(house.workspace / "articles.db")) as db:
@@ -166,12 +64,6 @@ def shards(house: House) -> dict[str, bytes]:
     """What the tasks wrote, by path; the questions of the suites are encoded by the job itself."""
     folders = [folder for folder in (house.workspace / "embeddings").glob("*") if not folder.name.endswith("-asked")]
     return {f"{path.parent.name}/{path.name}": path.read_bytes() for folder in folders for path in folder.glob("[!.]*")}
-
-
-def refusal(ran: Ran) -> str:
-    """The one sentence that a run ends with."""
-    assert "Traceback" not in ran.err
-    return ran.err.splitlines()[-1]
 
 
 def test_two_processes_write_what_one_writes(fresh: House, alone: House) -> None:
@@ -197,28 +89,24 @@ def test_a_night_on_a_cluster_is_a_night_alone(fresh: House, alone: House, tmp_p
         few = "import simrec.engine.dask as d; d.AHEAD = 3; sys.argv += ['--engine', 'dask']"
         ran = run("-c", fresh.job_code("nightly", f"{few}\n{CUT}"))
     assert ran.code == 0, ran.err
-    assert there.parts >= 8
+    assert sum(path.parent.parent.name == "staging" for _, path in there.started) >= 8
     assert stored(fresh) == stored(alone)
     assert shards(fresh) == shards(alone)
     assert fresh.current == alone.current
-    assert Counter(path.name for _, path in there.started if path.suffix) == Counter(
-        Path(name).name for name in shards(alone)
-    )
-    for table in ("vectors.npy", "graph.npy", "similar_articles.parquet", "similar_accounts.parquet"):
-        here, other = (house.workspace / "releases" / house.current / table for house in (fresh, alone))
-        assert here.read_bytes() == other.read_bytes(), table
+    assert Counter(shard.name for _, shard in there.shards) == Counter(Path(name).name for name in shards(alone))
+    assert released(fresh) == released(alone)
 
 
 def test_a_worker_is_killed(fresh: House, alone: House, tmp_path: Path) -> None:
     with cluster(tmp_path / "cluster", seconds=0.5) as there:
         there.work_for(fresh)
         with _embedding(fresh) as job:
-            until(lambda: len(there.started) >= 4, "nothing was started")
-            killed, shard = there.started[-1]
+            until(lambda: len(there.shards) >= 4, "nothing was started")
+            killed, shard = there.shards[-1]
             os.kill(killed, signal.SIGKILL)
             err = job.communicate(timeout=120)[1]
             assert job.returncode == 0, err
-        again = [process for process, of in there.started if of == shard]
+        again = [process for process, of in there.shards if of == shard]
     assert len(again) == 2, "the kill proved nothing"
     assert again[0] == killed != again[1]
     assert shards(fresh) == shards(alone)
@@ -230,13 +118,13 @@ def test_the_job_is_killed_and_goes_on_where_it_was(fresh: House, alone: House, 
         with _embedding(fresh) as job:
             until(lambda: len(shards(fresh)) >= 2, "nothing was written")
             job.kill()
-        until(lambda: len(shards(fresh)) == len(there.started), "what runs on the workers ends")
-        before, ended = len(there.started), shards(fresh)
+        until(lambda: len(shards(fresh)) == len(there.shards), "what runs on the workers ends")
+        before, ended = len(there.shards), shards(fresh)
         assert 2 <= len(ended) < SHARDS, "the kill came too late to prove anything"
         assert fresh.step("embed").code == 0
-        done = {shard.name for _, shard in there.started[before:]}
+        done = {shard.name for _, shard in there.shards[before:]}
     assert done == {Path(name).name for name in shards(alone).keys() - ended.keys()}
-    assert len(there.started) == 2 * SHARDS, "none was done again"
+    assert len(there.shards) == 2 * SHARDS, "none was done again"
     assert shards(fresh) == shards(alone)
 
 
@@ -273,7 +161,7 @@ def test_the_scheduler_goes_away(fresh: House, tmp_path: Path) -> None:
     with cluster(tmp_path / "cluster", seconds=0.5) as there:
         there.work_for(fresh)
         with _embedding(fresh) as job:
-            until(lambda: len(there.started) >= 3, "nothing was started")
+            until(lambda: len(there.shards) >= 3, "nothing was started")
             there.scheduler.kill()
             err = job.communicate(timeout=120)[1]
         said = refusal(Ran(job.returncode, "", err))
@@ -283,7 +171,7 @@ def test_the_scheduler_goes_away(fresh: House, tmp_path: Path) -> None:
 def test_tasks_that_fail_are_named_and_the_others_are_done(fresh: House, alone: House, tmp_path: Path) -> None:
     bad = sorted(Path(name).name for name in shards(alone) if not name.startswith("tfidf"))[:2]
     fails = f"""
-        if task.shard.name in {bad} and not os.path.exists({str(tmp_path / "mended")!r}):
+        if task.path.name in {bad} and not os.path.exists({str(tmp_path / "mended")!r}):
             from simrec.errors import ReleaseError
             raise ReleaseError("it cannot be read")"""
     with cluster(tmp_path / "cluster", happens=fails) as there:
@@ -293,7 +181,7 @@ def test_tasks_that_fail_are_named_and_the_others_are_done(fresh: House, alone: 
         assert f"2 of {SHARDS} tasks failed, what the others wrote stays: " in refusal(ran)
         assert all(name in refusal(ran) for name in bad)
         assert "it cannot be read" in refusal(ran)
-        tries = Counter(shard.name for _, shard in there.started)
+        tries = Counter(shard.name for _, shard in there.shards)
         assert sorted(tries.values()) == [1] * (SHARDS - 2) + [4, 4]
         assert {Path(name).name for name in shards(fresh)} == tries.keys() - set(bad)
         ran = fresh.job(before="import simrec.engine.dask as d; d.AHEAD = 1")
@@ -307,7 +195,7 @@ def test_a_task_that_workers_die_of_is_named(fresh: House, alone: House, tmp_pat
     """So is what waited on a worker that died, or was just written: Dask does not tell it apart, hence `ALLOWED`."""
     due = {Path(name).name for name in shards(alone) if not name.startswith("tfidf")}
     deadly = min(due)
-    dies = f"if task.shard.name == {deadly!r}: os._exit(1)"
+    dies = f"if task.path.name == {deadly!r}: os._exit(1)"
     with cluster(tmp_path / "cluster", happens=dies, deaths_allowed=0) as there:
         there.work_for(fresh)
         ran = fresh.step("embed")
@@ -340,15 +228,15 @@ def test_a_worker_of_another_version_is_refused_by_name(fresh: House, tmp_path: 
         with _one_more(there, other) as address:
             ran = fresh.step("embed")
     wanted = f"the worker {address} runs simrec 0.0.9 and not {__version__}: install the same there"
-    assert (ran.code, wanted in refusal(ran), there.started) == (3, True, [])
+    assert (ran.code, wanted in refusal(ran), there.shards) == (3, True, [])
 
 
 @contextmanager
 def _one_more(there: Cluster, before: str) -> Iterator[str]:
     """Start one more worker, which runs `before` first; yield its address."""
-    process = _start_worker(there.folder, before, "late.log")
+    process = start_worker(there.folder, before, "late.log")
     try:
-        yield _joined(there.folder / "late.log")
+        yield joined(there.folder / "late.log")
     finally:
         process.kill()
         process.wait()
@@ -363,7 +251,7 @@ def test_a_worker_that_joins_late_is_asked_for_its_version_too(fresh: House, tmp
     with cluster(tmp_path / "cluster", before=later) as there:
         there.work_for(fresh)
         ran = fresh.step("embed")
-    assert (ran.code, f"runs simrec 0.0.9 and not {__version__}" in refusal(ran), there.started) == (3, True, [])
+    assert (ran.code, f"runs simrec 0.0.9 and not {__version__}" in refusal(ran), there.shards) == (3, True, [])
 
 
 def test_no_scheduler_and_none_named_are_one_sentence_each(fresh: House) -> None:
@@ -416,7 +304,7 @@ def test_with_certificates(fresh: House, alone: House, tmp_path: Path, monkeypat
         config.write_text(config.read_text().replace("tls://", "tcp://"))
         ran = fresh.job(before=SOON)
         assert (ran.code, "no Dask scheduler answers at tcp://" in refusal(ran), there.started) == (3, True, [])
-        there.work_for(fresh)
+        config.write_text(config.read_text().replace("tcp://", "tls://"))
         for name, value in variables.items():
             monkeypatch.setenv(name, value)
         assert fresh.step("embed").code == 0

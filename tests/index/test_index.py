@@ -11,8 +11,9 @@ from simrec.errors import GateError, ReleaseError
 from simrec.index import kinds, ranked
 from simrec.index import vectors as on_disk
 from simrec.index.exact import nearest
-from simrec.index.neighbours import Graph, build, pairs
+from simrec.index.neighbours import Graph, pairs
 from simrec.index.search import Index, cosines
+from tests.index.made import graph_of, index_of, stages
 
 
 def clustered(rows: int, dim: int = 32, clusters: int = 40, seed: int = 0) -> np.ndarray:
@@ -36,7 +37,8 @@ APPROXIMATE = ["ivf_pq", "ivf_flat", "hnsw"]
 
 
 def exact_graph(matrix: np.ndarray, k: int, folder: Path) -> Graph:
-    return build(Index.build(matrix, IndexConfig(kind="exact"), k), matrix, k, folder / "graph.npy")
+    index = index_of(matrix, IndexConfig(kind="exact"), k, folder / "exact")
+    return graph_of(index, k, folder / "exact")
 
 
 @pytest.mark.parametrize("rows", [0, 1, 2, 3, 30, 700, 3_000])
@@ -72,11 +74,11 @@ def test_articles_that_are_all_alike_have_the_first_as_neighbours(tmp_path: Path
 @pytest.mark.parametrize("kind", APPROXIMATE)
 def test_each_kind_reaches_the_recall_it_reports(tmp_path: Path, kind: str) -> None:
     matrix = clustered(6_000)
-    index = Index.build(matrix, IndexConfig(kind=kind, recall_target=0.95), 10)
+    index = index_of(matrix, IndexConfig(kind=kind, recall_target=0.95), 10, tmp_path / "made")
     facts = index.facts
     assert (facts.kind, facts.recall_k, facts.recall_queries) == (kind, 10, 200)
     assert 0 < facts.recall_low <= facts.recall <= facts.recall_high <= 1
-    ((found, scores),) = build(index, matrix, 10, tmp_path / "graph.npy").blocks(10)
+    ((found, scores),) = graph_of(index, 10, tmp_path / "made").blocks(10)
     truth, expected = oracle(matrix, 10)
     recall = np.mean([len(set(a) & set(b)) / 10 for a, b in zip(found, truth, strict=True)])
     assert facts.recall >= 0.95
@@ -85,10 +87,11 @@ def test_each_kind_reaches_the_recall_it_reports(tmp_path: Path, kind: str) -> N
     assert np.abs(scores[same] - expected[same]).max() < 2e-6
 
 
-def test_less_recall_is_less_effort() -> None:
+def test_less_recall_is_less_effort(tmp_path: Path) -> None:
     matrix = clustered(6_000, clusters=2)  # little for lists to go by
     efforts = [
-        Index.build(matrix, IndexConfig(kind="ivf_flat", recall_target=t), 10).facts.effort for t in (0.5, 0.9, 0.99)
+        index_of(matrix, IndexConfig(kind="ivf_flat", recall_target=t), 10, tmp_path / str(t)).facts.effort
+        for t in (0.5, 0.9, 0.99)
     ]
     assert 1 <= efforts[0] < efforts[1] < efforts[2]
 
@@ -106,11 +109,13 @@ def test_auto_is_exact_until_it_is_too_many() -> None:
 @pytest.mark.parametrize("kind", APPROXIMATE)
 def test_a_saved_index_answers_as_before(tmp_path: Path, kind: str) -> None:
     matrix = clustered(1_000)
-    index = Index.build(matrix, IndexConfig(kind=kind), 10)
+    index = index_of(matrix, IndexConfig(kind=kind), 10, tmp_path / "made")
     index.save(tmp_path / "index.faiss")
     opened = Index.open(tmp_path / "index.faiss", index.facts.as_dict(), matrix)
     assert np.array_equal(opened.search(matrix[:50], 10), index.search(matrix[:50], 10))
-    assert np.array_equal(opened.for_batches().search(matrix[:99], 10)[:, 0] & 0xFFFFFFFF, same_first(matrix, 99))
+    assert np.array_equal(
+        opened.among_rows(0, 1_000).search(matrix[:99], 10)[:, 0] & 0xFFFFFFFF, same_first(matrix, 99)
+    )
     with pytest.raises(ReleaseError, match="the stored vectors are"):
         Index.open(tmp_path / "index.faiss", {**index.facts.as_dict(), "rows": 999}, matrix)
     with pytest.raises(ReleaseError, match="its manifest says otherwise"):
@@ -126,7 +131,7 @@ def same_first(matrix: np.ndarray, rows: int) -> np.ndarray:
 @pytest.mark.parametrize("share", [0.05, 0.5, 0.99])
 def test_a_cut_index_is_refused(tmp_path: Path, kind: str, share: float) -> None:
     matrix = clustered(1_000)
-    index = Index.build(matrix, IndexConfig(kind=kind), 10)
+    index = index_of(matrix, IndexConfig(kind=kind), 10, tmp_path / "made")
     index.save(tmp_path / "index.faiss")
     # Beside it, never over it: FAISS reads ahead in what it has mapped, and a file cut under it kills the process.
     whole = (tmp_path / "index.faiss").read_bytes()
@@ -145,10 +150,11 @@ def test_a_pair_has_one_cosine_whoever_asks() -> None:
 
 
 def test_a_killed_graph_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("simrec.index.neighbours.PART", 256)
-    matrix = clustered(2_000)
-    index = Index.build(matrix, IndexConfig(kind="ivf_flat"), 10)
-    whole = np.array(build(index, matrix, 10, tmp_path / "whole.npy").packed)
+    monkeypatch.setattr("simrec.index.asking.PART", 256)
+    index = index_of(clustered(2_000), IndexConfig(kind="ivf_flat"), 10, tmp_path / "made")
+    whole = np.array(graph_of(index, 10, tmp_path / "made").packed)
+    (tmp_path / "made" / "graph.npy").unlink()
+    stages(tmp_path / "made").end()
 
     search, asked = Index.search, []
 
@@ -160,13 +166,36 @@ def test_a_killed_graph_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytest
 
     monkeypatch.setattr(Index, "search", killed_at_the_fifth_part)
     with pytest.raises(KeyboardInterrupt):
-        build(index, matrix, 10, tmp_path / "graph.npy")
-    assert not (tmp_path / "graph.npy").exists()
+        graph_of(index, 10, tmp_path / "made")
+    assert not (tmp_path / "made" / "graph.npy").exists()
     asked.clear()
     monkeypatch.setattr(Index, "search", lambda self, q, k: asked.append(len(q)) or search(self, q, k))
-    assert np.array_equal(build(index, matrix, 10, tmp_path / "graph.npy").packed, whole)
+    assert np.array_equal(graph_of(index, 10, tmp_path / "made").packed, whole)
     assert sum(asked) == 2_000 - 4 * 256, "what was done is not done again"
-    assert {path.name for path in tmp_path.iterdir()} == {"whole.npy", "graph.npy"}
+
+
+@pytest.mark.parametrize("kind", ["exact", "ivf_pq", "ivf_flat"])
+def test_groups_find_what_one_index_finds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    """Shards of 500 rows are merged to the index that one shard makes; six groups of 500 rows know no less than all."""
+    matrix = clustered(3_000)
+    monkeypatch.setattr("simrec.index.neighbours.ALL_PAIRS_UP_TO", 0)
+    monkeypatch.setattr("simrec.index.asking.PART", 500)
+    config = IndexConfig(kind=kind, recall_target=0.9)  # type: ignore[arg-type]
+    one = index_of(matrix, config, 10, tmp_path / "one")
+    alone = graph_of(one, 10, tmp_path / "one")
+    monkeypatch.setattr("simrec.index.learning.SHARD_ROWS", 500)
+    several = index_of(matrix, config, 10, tmp_path / "several")
+    assert several.facts == one.facts
+    graph = graph_of(several, 10, tmp_path / "several", memory_mib=0)
+    if kind != "exact":
+        assert (tmp_path / "several" / "index.faiss").read_bytes() == (tmp_path / "one" / "index.faiss").read_bytes()
+        assert len(list((tmp_path / "several" / "parts" / "fill").iterdir())) == 6
+    assert len(list((tmp_path / "several" / "parts" / "neighbours").iterdir())) == 6 * 6
+    truth = oracle(matrix, 10)[0]
+    recalls = [(found.rows(10)[:, :, None] == truth[:, None]).any(axis=1).mean() for found in (alone, graph)]
+    assert recalls[1] >= recalls[0] >= (0.99 if kind == "exact" else 0.89)
+    if kind == "exact":
+        assert np.array_equal(graph.packed, alone.packed)
 
 
 def test_nearest_of_some_rows_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -185,11 +214,11 @@ def test_nearest_of_some_rows_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None
 @pytest.mark.parametrize("kind", APPROXIMATE)
 @pytest.mark.parametrize("one_in", [2, 10, 100])
 def test_a_filter_is_exact_or_nearly_and_never_shortens(
-    monkeypatch: pytest.MonkeyPatch, kind: str, one_in: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, one_in: int
 ) -> None:
     monkeypatch.setattr("simrec.index.search.LOOKED_THROUGH", 20)
     matrix = clustered(3_000)
-    index = Index.build(matrix, IndexConfig(kind=kind, recall_target=0.95), 10)
+    index = index_of(matrix, IndexConfig(kind=kind, recall_target=0.95), 10, tmp_path / "made")
     rows = np.arange(0, 3_000, one_in)
     hits = []
     for asked in range(100):
@@ -233,4 +262,6 @@ def test_written_vectors_are_read_as_unit_rows(tmp_path: Path) -> None:
     matrix = clustered(100).astype(np.float16)
     on_disk.write(tmp_path / "vectors.npy", np.array_split(matrix, 7), matrix.shape)
     assert np.array_equal(np.load(tmp_path / "vectors.npy"), matrix)
-    assert np.linalg.norm(on_disk.read_unit(tmp_path / "vectors.npy"), axis=1) == pytest.approx(1, abs=1e-6)
+    assert np.linalg.norm(on_disk.rows_of(on_disk.opened(tmp_path / "vectors.npy")), axis=1) == pytest.approx(
+        1, abs=1e-6
+    )

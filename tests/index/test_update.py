@@ -1,5 +1,6 @@
 """A neighbour graph and an index that follow changes, against those made from scratch and brute force."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,13 @@ from hypothesis import strategies as st
 
 from simrec.config import IndexConfig
 from simrec.index import vectors as on_disk
-from simrec.index.neighbours import Graph, build
-from simrec.index.refresh import Before, refresh
+from simrec.index.neighbours import Graph
+from simrec.index.refresh import Before
+from simrec.index.refresh import refresh as refresh_files
 from simrec.index.search import Index, IndexFacts
-from simrec.index.update import change, update
+from simrec.index.update import Change, change
+from simrec.index.update import update as update_files
+from tests.index.made import graph_of, index_of, stages
 
 K, DIM = 10, 16
 Articles = dict[str, np.ndarray]
@@ -32,8 +36,25 @@ def rows(articles: Articles) -> tuple[list[str], np.ndarray]:
 
 
 def made_from_scratch(articles: Articles, path: Path) -> Graph:
-    matrix = on_disk.unit(rows(articles)[1])
-    return build(Index.build(matrix, IndexConfig(kind="exact"), K), matrix, K, path)
+    matrix, folder = on_disk.unit(rows(articles)[1]), path.with_suffix(".made")
+    graph_of(index_of(matrix, IndexConfig(kind="exact"), K, folder), K, folder)
+    (folder / "graph.npy").rename(path)
+    shutil.rmtree(folder)
+    return Graph.open(path)
+
+
+def update(before: Path, matrix: np.ndarray, changed: Change, path: Path) -> Graph:
+    folder = path.with_suffix(".made")
+    folder.mkdir()
+    on_disk.write(folder / "vectors.npy", [matrix], matrix.shape, "<f4")  # type: ignore[arg-type]
+    return update_files(before, folder / "vectors.npy", changed, K, path, stages(folder))
+
+
+def refresh(folder: Path, ids: list[str], before: Before | None, config: IndexConfig) -> str:
+    parts = stages(folder)
+    sentence = refresh_files(folder, ids, before, config, K, parts)
+    parts.end()
+    return sentence
 
 
 def brute_force(articles: Articles) -> np.ndarray:
@@ -63,7 +84,8 @@ def test_after_any_nights_the_graph_is_the_one_from_scratch(
 ) -> None:
     folder = tmp_path_factory.mktemp("nights")
     articles: Articles = {f"a{n:03d}": vector(n) for n in range(0, 120, 2)}
-    graph = made_from_scratch(articles, folder / "graph.npy")
+    last = folder / "graph.npy"
+    made_from_scratch(articles, last)
     for number, night in enumerate(nights):
         before = rows(articles)
         for article, seed in night:
@@ -73,7 +95,8 @@ def test_after_any_nights_the_graph_is_the_one_from_scratch(
                 articles[f"a{article:03d}"] = vector(seed)
         now = rows(articles)
         changed = change(before[0], now[0], before[1], now[1])
-        graph = update(graph, on_disk.unit(now[1]), changed, K, folder / f"{number}.npy")
+        graph = update(last, on_disk.unit(now[1]), changed, folder / f"{number}.npy")
+        last = folder / f"{number}.npy"
         whole = made_from_scratch(articles, folder / "whole.npy")
         assert np.array_equal(graph.packed[:, :K], whole.packed[:, :K])
         found = np.concatenate([block for block, _ in graph.blocks(K)] or [np.empty((0, K))])
@@ -84,13 +107,15 @@ def test_after_any_nights_the_graph_is_the_one_from_scratch(
 def test_a_handful_of_articles_grows(tmp_path: Path) -> None:
     """A list that held all others knows all there can be, and takes in whatever comes."""
     articles = {f"a{n:03d}": vector(n) for n in range(3)}
-    graph = made_from_scratch(articles, tmp_path / "graph.npy")
+    last = tmp_path / "graph.npy"
+    made_from_scratch(articles, last)
     for night, more in enumerate((2, 30, 20)):
         before = rows(articles)
         articles |= {f"b{night}{n:03d}": vector(40 * night + n) for n in range(more)}
         now = rows(articles)
         changed = change(before[0], now[0], before[1], now[1])
-        graph = update(graph, on_disk.unit(now[1]), changed, K, tmp_path / f"{night}.npy")
+        graph = update(last, on_disk.unit(now[1]), changed, tmp_path / f"{night}.npy")
+        last = tmp_path / f"{night}.npy"
         whole = made_from_scratch(articles, tmp_path / "whole.npy")
         assert np.array_equal(graph.packed[:, :K], whole.packed[:, :K])
 
@@ -105,14 +130,15 @@ def test_rows_that_lost_most_neighbours_are_searched_anew(tmp_path: Path) -> Non
     now = rows(articles)
     changed = change(before[0], now[0], before[1], now[1])
     assert (len(changed.new), int((changed.place < 0).sum())) == (0, 35)
-    updated = update(graph, on_disk.unit(now[1]), changed, K, tmp_path / "now.npy")
+    updated = update(tmp_path / "graph.npy", on_disk.unit(now[1]), changed, tmp_path / "now.npy")
     assert np.array_equal(updated.packed[:, :K], made_from_scratch(articles, tmp_path / "whole.npy").packed[:, :K])
 
 
 def test_a_list_takes_in_nothing_beyond_what_it_knows(tmp_path: Path) -> None:
     """Of a hundred equal articles a list holds the first 38; one that comes after them all is not the eleventh."""
     articles = {f"a{n:03d}": vector(1) for n in range(100)} | {f"b{n:03d}": vector(n) for n in range(2, 200)}
-    graph = made_from_scratch(articles, tmp_path / "graph.npy")
+    last = tmp_path / "graph.npy"
+    made_from_scratch(articles, last)
     for night, gone in enumerate((range(1, 29), range(29, 30))):
         before = rows(articles)
         for n in gone:
@@ -120,7 +146,8 @@ def test_a_list_takes_in_nothing_beyond_what_it_knows(tmp_path: Path) -> None:
         articles[f"c{night}"] = vector(1)
         now = rows(articles)
         changed = change(before[0], now[0], before[1], now[1])
-        graph = update(graph, on_disk.unit(now[1]), changed, K, tmp_path / f"{night}.npy")
+        graph = update(last, on_disk.unit(now[1]), changed, tmp_path / f"{night}.npy")
+        last = tmp_path / f"{night}.npy"
         whole = made_from_scratch(articles, tmp_path / "whole.npy")
         assert np.array_equal(graph.packed[:, :K], whole.packed[:, :K])
 
@@ -143,15 +170,15 @@ def test_a_night_of_each_kind_is_as_good_as_from_scratch(tmp_path: Path, kind: s
     articles = {f"a{n:05d}": draw() for n in range(3_000)}
     config = IndexConfig(kind=kind, candidates=K, recall_target=0.95)  # type: ignore[arg-type]
     ids = stage(tmp_path / "first", articles)
-    refresh(tmp_path / "first", ids, None, config, K)
-    facts = Index.build(on_disk.unit(rows(articles)[1]), config, K).facts
+    refresh(tmp_path / "first", ids, None, config)
+    facts = IndexFacts(**read_facts(tmp_path / "first"))
     before = Before(tmp_path / "first", ids, facts)
 
     for n in random.choice(3_000, 90, replace=False):
         del articles[f"a{n:05d}"]
     articles |= {f"b{n:05d}": draw() for n in range(60)} | {f"a{n:05d}": draw() for n in range(30)}
     ids = stage(tmp_path / "now", articles)
-    sentence = refresh(tmp_path / "now", ids, before, config, K)
+    sentence = refresh(tmp_path / "now", ids, before, config)
     assert "new rows and" in sentence
     found = np.concatenate([block for block, _ in Graph.open(tmp_path / "now" / "graph.npy").blocks(K)])
     expected = brute_force(articles)
@@ -166,7 +193,7 @@ def test_vectors_beyond_the_memory_stay_on_disk(tmp_path: Path) -> None:
     articles = {f"a{n:05d}": vector(n) + np.float16(n / 1e5) for n in range(20_000)}
     ids = stage(tmp_path / "now", articles)
     config = IndexConfig(candidates=K, memory_mib=1, recall_target=0.9)
-    assert refresh(tmp_path / "now", ids, None, config, K).startswith("ivf_pq")
+    assert refresh(tmp_path / "now", ids, None, config).startswith("ivf_pq")
     assert sorted(path.name for path in (tmp_path / "now").iterdir()) == [
         "graph.npy",
         "index.faiss",
@@ -181,14 +208,12 @@ def test_lists_that_lost_recall_ask_more_of_them_before_they_are_learned_anew(
     articles = {f"a{n:05d}": vector(n) + np.float16(n / 1e4) for n in range(2_000)}
     config = IndexConfig(kind="ivf_flat", candidates=K, recall_target=0.9)
     ids = stage(tmp_path / "first", articles)
-    refresh(tmp_path / "first", ids, None, config, K)
+    refresh(tmp_path / "first", ids, None, config)
     facts = IndexFacts(**{**read_facts(tmp_path / "first"), "effort": 1, "recall": 0.2})
     articles["b"] = vector(5)
     ids_now = stage(tmp_path / "now", articles)
-    monkeypatch.setattr(Index, "build", None)
-    assert "1 new rows and 0 gone" in refresh(
-        tmp_path / "now", ids_now, Before(tmp_path / "first", ids, facts), config, K
-    )
+    monkeypatch.setattr("simrec.index.learning.make", None)
+    assert "1 new rows and 0 gone" in refresh(tmp_path / "now", ids_now, Before(tmp_path / "first", ids, facts), config)
     assert read_facts(tmp_path / "now")["recall"] >= 0.9
 
 
@@ -202,10 +227,10 @@ def read_facts(folder: Path) -> dict[str, Any]:
 def test_much_change_is_made_from_scratch(tmp_path: Path) -> None:
     articles = {f"a{n:03d}": vector(n) for n in range(200)}
     before = Before(tmp_path / "first", stage(tmp_path / "first", articles), IndexFacts("exact", 200, DIM))
-    refresh(tmp_path / "first", before.ids, None, IndexConfig(candidates=K), K)
+    refresh(tmp_path / "first", before.ids, None, IndexConfig(candidates=K))
     for n in range(50):
         articles[f"a{n:03d}"] = vector(n + 7)
     ids = stage(tmp_path / "now", articles)
-    assert "from scratch" in refresh(tmp_path / "now", ids, before, IndexConfig(candidates=K), K)
+    assert "from scratch" in refresh(tmp_path / "now", ids, before, IndexConfig(candidates=K))
     whole = made_from_scratch(articles, tmp_path / "whole.npy")
     assert np.array_equal(Graph.open(tmp_path / "now" / "graph.npy").packed[:, :K], whole.packed[:, :K])

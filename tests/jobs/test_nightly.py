@@ -293,9 +293,9 @@ def test_a_damaged_release_is_not_built_upon(house: House, name: str) -> None:
 def test_an_index_below_its_recall_target_is_refused(house: House) -> None:
     house.write_articles([*house.articles, NEW])
     worse = (
-        "import simrec.index.search as s, dataclasses; old = s.Index.build.__func__\n"
+        "import simrec.index.learning as l, simrec.index.search as s, dataclasses; old = l.make\n"
         "def bad(i, k=0): i.facts = dataclasses.replace(i.facts, recall=0.5); return i\n"
-        "s.Index.build = classmethod(lambda cls, *a: bad(old(cls, *a))); s.Index.judged = bad"
+        "l.make = lambda *a: bad(old(*a)); s.Index.judged = bad"
     )
     ran = house.job(before=worse)
     assert (ran.code, "the index finds 50.0% of the true neighbours" in ran.err) == (7, True)

@@ -115,14 +115,17 @@ def _checksums(config: Config) -> dict[Path, str]:
 
 
 def _checksum_of_all(config: Config, checksums: dict[Path, str]) -> str:
-    """Return what stands for all that files can bring in by this configuration; nothing where a database can too."""
+    """Return what stands for all that files can bring in by this configuration; nothing where a database can too.
+
+    A file that came after the checksums were taken makes it another than that of the next time.
+    """
     if not config.sources or any(source.url for source in config.sources):
         return ""
     rules = [__version__, cleaning.VERSION, config.sources, config.fields, config.ingest]
     digest = hashlib.sha256(repr(rules).encode())
     digest.update("\n".join(_listed(config.ingest.deletions)).encode())
     for path in (path for source in config.sources for path in files_of(source)):
-        digest.update(f"\n{path} {checksums[path]}".encode())
+        digest.update(f"\n{path} {checksums.get(path)}".encode())
     return digest.hexdigest()
 
 

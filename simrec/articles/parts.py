@@ -15,7 +15,7 @@ from simrec import __version__, files
 from simrec.articles import cleaning
 from simrec.articles.article import Article
 from simrec.articles.mapping import Mapping
-from simrec.articles.pieces import Piece, cut, files_in, pieces_of
+from simrec.articles.pieces import Piece, cut, files_in, opening, pieces_of
 from simrec.articles.readers import Row, read_piece
 from simrec.articles.store import Keys, Marks, Store
 from simrec.config import Source
@@ -118,11 +118,14 @@ def pulled(
 
 
 def batches(source: Source, mapping: Mapping, checksums: dict[Path, str]) -> Iterator[Batch]:
-    """Yield the files of a source in batches, in order, a query in none; the cut does not ask who will read them."""
+    """Yield the files of a source in batches, in order, a query in none; the cut does not ask who will read them.
+
+    A file that came after the checksums were taken has none.
+    """
     wholes = pieces_of(source) if source.path else ()
     pieces = (piece for whole in wholes for piece in cut(whole, BATCH_BYTES))
     for group in _grouped(pieces):
-        content = [checksums[path] for piece in group for path in files_in(piece.path)]
+        content = [checksums.get(path) for piece in group for path in files_in(piece.path)]
         rules = [__version__, cleaning.VERSION, mapping, group, content]
         yield Batch(group, mapping, hashlib.sha256(repr(rules).encode()).hexdigest()[:32])
 
@@ -131,11 +134,13 @@ def _grouped(pieces: Iterable[Piece]) -> Iterator[tuple[Piece, ...]]:
     """Put pieces together as long as they are no more than a batch's bytes."""
     group, size = list[Piece](), 0
     for piece in pieces:
-        more = BATCH_BYTES if piece.lines else sum(path.stat().st_size for path in files_in(piece.path))
+        with opening(piece.path):
+            more = BATCH_BYTES if piece.lines else sum(path.stat().st_size for path in files_in(piece.path))
         if group and size + more > BATCH_BYTES:
             yield tuple(group)
             group, size = [], 0
-        group, size = [*group, piece], size + more
+        group.append(piece)
+        size += more
     if group:
         yield tuple(group)
 

@@ -74,7 +74,9 @@ def cut(piece: Piece, most: int) -> Iterator[Piece]:
 
     Rows of CSV may go over several lines, and nobody can begin in the middle of a compressed file: they stay whole.
     """
-    if piece.kind != "jsonl" or piece.path.suffix.lower() in OPENERS or piece.path.stat().st_size <= most:
+    with opening(piece.path):
+        size = piece.path.stat().st_size
+    if size <= most or piece.kind != "jsonl" or piece.path.suffix.lower() in OPENERS:
         yield piece
         return
     start, first, size, lines = 0, 1, 0, 0

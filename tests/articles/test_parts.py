@@ -81,12 +81,12 @@ def house(tmp_path: Path) -> House:
     return house
 
 
-def ingest(house: House, workers: int, happens: str = "pass", more: str = "") -> Ran:
+def ingest(house: House, workers: int, happens: str = "pass", more: str = "", before: str = "") -> Ran:
     """Bring the files into a workspace of their own, by one process or by tasks."""
     config = house.folder / "config.toml"
     config.write_text(SOURCES % workers + more)
     arguments = ["simrec", "ingest", "-c", str(config), "-w", str(workspace(house, workers)), "-v"]
-    before = SMALL + COUNTED.format(happens=happens) if workers > 1 else ""
+    before += "\n" + (SMALL + COUNTED.format(happens=happens) if workers > 1 else "")
     return run("-c", f"import sys\nsys.argv = {arguments!r}\n{before}from simrec.cli import main\nmain()")
 
 
@@ -175,6 +175,21 @@ def test_parts_of_something_else_are_not_read(house: House, change: str) -> None
         page.write_text(page.read_text().replace("more", "less"))
     ran = ingest(house, 2, more=more)
     assert (ran.code, tasks(ran) > 0, ingest(house, 1, more=more).code) == (0, True, 0)
+    assert contents(workspace(house, 1) / "articles.db") == contents(workspace(house, 2) / "articles.db")
+
+
+def test_a_file_that_comes_while_others_are_compared_comes_in(house: House) -> None:
+    late = house.folder / "export" / "0.jsonl"
+    row = json.dumps({"id": "late", "text": "Just so."})
+    comes = (
+        "import simrec.files as f\nsha256 = f.sha256\n"
+        f"def slow(path):\n    open({str(late)!r}, 'w').write({row!r})\n    return sha256(path)\n"
+        "f.sha256 = slow"
+    )
+    ran = ingest(house, 2, before=comes)
+    assert (ran.code, tasks(ran) > 8) == (0, True), ran.err
+    assert "late" in {row[0] for row in contents(workspace(house, 2) / "articles.db")["articles"]}
+    assert (ingest(house, 1).code, ingest(house, 2).code) == (0, 0)
     assert contents(workspace(house, 1) / "articles.db") == contents(workspace(house, 2) / "articles.db")
 
 

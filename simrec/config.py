@@ -266,7 +266,7 @@ def with_sources(
     config = msgspec.structs.replace(config, fields=msgspec.structs.replace(config.fields, **named))
     if paths or deletions:
         kind = {"format": options["format"], "body": options["body"]}
-        sources = tuple(Source(path=path, **kind) for path in paths)
+        sources = tuple(Source(path=str(Path(path).absolute()), **kind) for path in paths)  # for other hosts
         config = msgspec.structs.replace(config, sources=sources)
         return override(config, ingest={"sync": options["sync"], "deletions": str(deletions or "")})
     return override(config, ingest={"sync": options["sync"] or config.ingest.sync})

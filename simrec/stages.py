@@ -27,13 +27,15 @@ class Task(Protocol):
 Run = Callable[[Callable[[Any], Any], Sequence[Any]], Iterable[Any]]
 
 
-def run_missing(run: Run, work: Callable[[Any], int], tasks: Sequence[Task], name: str, rows: int) -> None:
-    """Run the tasks whose part is not there, which return how many of all rows they were about.
+def run_missing(
+    run: Run, work: Callable[[Any], int], tasks: Sequence[Task], name: str, rows: int, unit: str = "articles"
+) -> None:
+    """Run the tasks whose part is not there, which return how many of all rows (or what the unit is) they were about.
 
     ReleaseError if a part is missing afterwards.
     """
     missing = [task for task in tasks if not task.path.exists()]
-    with log.progress(name, total=rows) as bar:
+    with log.progress(name, rows, unit) as bar:
         for done in run(work, missing):
             bar.update(done)
     absent = [task.path for task in missing if not task.path.exists()]

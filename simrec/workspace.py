@@ -25,6 +25,7 @@ class Workspace:
         self.baselines = root / "baselines"
         self.releases = root / "releases"
         self.staging = root / "staging"
+        self.parts = self.staging / "parts"
         self.journal = root / "journal.jsonl"
 
     @classmethod
@@ -100,4 +101,4 @@ class Workspace:
         return set(self.staging.glob(f"{TRAINING}*/"))
 
     def staged_releases(self) -> set[Path]:
-        return set(self.staging.glob("[!.]*/")) - self.staged_trainings()
+        return set(self.staging.glob("[!.]*/")) - self.staged_trainings() - {self.parts}

@@ -1,17 +1,21 @@
 """Ingest: the rows of all sources go into the store, all or nothing, and what is bad is named."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 
 from simrec import __version__, files, log
-from simrec.articles import cleaning
+from simrec.articles import cleaning, parts
 from simrec.articles.mapping import Mapping
-from simrec.articles.readers import Row, files_of, opening, read
+from simrec.articles.parts import Batch, Cleaned, Held, Refused, Shaped
+from simrec.articles.pieces import files_of, opening
 from simrec.articles.store import Change, Marks, Reject, Store
-from simrec.config import Config, Source
-from simrec.errors import GateError, UsageError, missing_extra
+from simrec.config import Config
+from simrec.errors import GateError, UsageError
+
+Ahead = Callable[[list[Batch]], Path | None]
 
 SHOWN = 5
 FEW = 10  # bad rows in a pull of a few: no sign that the mapping is wrong
@@ -61,66 +65,27 @@ class Ingested:
         return "\n".join(lines + [f"... and {count - SHOWN:,} more (simrec rejects)"] * (count > SHOWN))
 
 
-@dataclass
-class Preview:
-    """What an ingest would see and do, in rows, and the keys of the texts that would come in."""
-
-    rows: int = 0
-    changed: int = 0
-    gone: int = 0
-    rejected: int = 0
-    texts: set[bytes] = field(default_factory=set)
-
-    def __str__(self) -> str:
-        return (
-            f"{self.rows:,} rows to read, {self.changed:,} new or changed, {self.gone:,} to be deleted by sync, "
-            f"{self.rejected:,} to be rejected"
-        )
-
-
-def preview(store: Store | None, config: Config) -> Preview:
-    """Read the configured sources and compare them with the store (None: there is none yet), changing nothing."""
-    result, known = Preview(), set[str]()
-    for source in config.sources:
-        mapping = Mapping(source.fields or config.fields, source.body, config.ingest)
-        for row in read(source, mapping.fields):
-            result.rows += 1
-            try:
-                _preview_row(store, row, mapping, result, known)
-            except ValueError:
-                result.rejected += 1
-    if store and config.ingest.sync:
-        result.gone = store.count() - len(known)
-    return result
-
-
-def _preview_row(store: Store | None, row: Row, mapping: Mapping, result: Preview, known: set[str]) -> None:
-    if row.problem:
-        raise ValueError(row.problem)
-    identity, source_key = mapping.article_id(row.record), mapping.source_key(row.record)
-    if store and store.knows(identity):
-        known.add(identity)
-    if not (store and store.holds(identity, source_key)):
-        result.texts.add(mapping.article(row.record)[0].text_key)
-        result.changed += 1
-
-
-def ingest(store: Store, config: Config, now: str) -> Ingested:
+def ingest(store: Store, config: Config, now: str, ahead: Ahead | None = None) -> Ingested:
     """Bring the configured sources into the store, delete what is to be deleted, and record rejects.
 
-    Raises GateError, with nothing changed but the rejects, if too many rows are bad or a sync would
-    delete too many articles; and after the fact, with the good rows kept and nothing deleted by
-    sync, if a file was damaged.
+    `ahead` is asked to shape batches of files, and says where their parts are; what has none is shaped here. Raises
+    GateError, with nothing changed but the rejects, if too many rows are bad or a sync would delete too many
+    articles; and after the fact, with the good rows kept and nothing deleted by sync, if a file was damaged.
     """
-    result, checksum = Ingested(), _checksum(config)
+    result, checksums, marks = Ingested(), _checksums(config), Marks(store.marks(), {})
+    checksum = _checksum_of_all(config, checksums)
+    if checksum and marks.before.get(FILES) == checksum:
+        result.unchanged = store.count()
+        return result
+    sources = [(source, Mapping.of(source, config)) for source in config.sources]
+    batches = [list(parts.batches(*source, checksums)) for source in sources]
+    folder = ahead(list(chain(*batches))) if ahead else None
+    present = store.mark_present if config.ingest.sync else None
     try:
         with store.transaction():
-            marks = Marks(store.marks(), {})
-            if checksum and marks.before.get(FILES) == checksum:
-                result.unchanged = store.count()
-                return result
-            for source in config.sources:
-                _upsert_source(store, source, config, result, marks)
+            for (source, mapping), own in zip(sources, batches, strict=True):
+                pulled = parts.pulled(source, mapping, store.holds, marks, present) if source.url else ()
+                _take_all(store, chain(pulled, *(parts.rows(batch, folder, store) for batch in own)), result)
             _check_rejects(result, config)
             if checksum and not (result.rejects.count or result.notes.count):  # else they are to be named again
                 marks.now[FILES] = checksum
@@ -140,68 +105,59 @@ def ingest(store: Store, config: Config, now: str) -> Ingested:
     return result
 
 
-def _checksum(config: Config) -> str:
-    """Return what stands for all that files can bring in by this configuration; nothing where a database can too."""
+def _checksums(config: Config) -> dict[Path, str]:
+    """Return the checksum of every file of the sources."""
+    checksums = {}
+    for path in (path for source in config.sources if not source.url for path in files_of(source)):
+        with opening(path):
+            checksums[path] = files.sha256(path)
+    return checksums
+
+
+def _checksum_of_all(config: Config, checksums: dict[Path, str]) -> str:
+    """Return what stands for all that files can bring in by this configuration; nothing where a database can too.
+
+    A file that came after the checksums were taken makes it another than that of the next time.
+    """
     if not config.sources or any(source.url for source in config.sources):
         return ""
     rules = [__version__, cleaning.VERSION, config.sources, config.fields, config.ingest]
     digest = hashlib.sha256(repr(rules).encode())
     digest.update("\n".join(_listed(config.ingest.deletions)).encode())
     for path in (path for source in config.sources for path in files_of(source)):
-        with opening(path):
-            digest.update(f"\n{path} {files.sha256(path)}".encode())
+        digest.update(f"\n{path} {checksums.get(path)}".encode())
     return digest.hexdigest()
 
 
-def _rows(store: Store, source: Source, mapping: Mapping, sync: bool, marks: Marks) -> Iterator[Row]:
-    if not source.url:
-        return read(source, mapping.fields)
-    try:
-        from simrec.articles.queries import pull
-    except ModuleNotFoundError as error:
-        raise missing_extra("sql", "reading from a database") from error
-    return pull(source, mapping, marks, store.mark_present if sync else None)
-
-
-def _upsert_source(store: Store, source: Source, config: Config, result: Ingested, marks: Marks) -> None:
-    mapping = Mapping(source.fields or config.fields, source.body, config.ingest)
+def _take_all(store: Store, rows: Iterable[Shaped], result: Ingested) -> None:
     with log.progress("ingest", total=None, unit="rows") as bar:
-        for row in _rows(store, source, mapping, config.ingest.sync, marks):
+        for row in rows:
             result.read += 1
             result.files.setdefault(row.file)
             bar.update()
-            try:
-                change = _upsert_row(store, row, mapping, result)
-            except ValueError as problem:
-                reject = Reject(row.file, row.line, _named(row, mapping, str(problem)) if source.url else str(problem))
-                result.rejects.add(*reject)
-                if row.end:
-                    result.damaged.append(_place(reject))
-                continue
-            setattr(result, change, getattr(result, change) + 1)
+            if isinstance(row, Refused):
+                _refuse(row, result)
+            else:
+                change = _take(store, row, result)
+                setattr(result, change, getattr(result, change) + 1)
 
 
-def _named(row: Row, mapping: Mapping, problem: str) -> str:
-    """Name a row of a query by its id: lines of queries are other ones every time."""
-    identity = row.record.get(mapping.fields.id)
-    return problem if identity is None or problem.startswith("id ") else f"id {str(identity)!r}: {problem}"
+def _refuse(row: Refused, result: Ingested) -> None:
+    reject = Reject(row.file, row.line, row.reason)
+    result.rejects.add(*reject)
+    if row.end:
+        result.damaged.append(_place(reject))
 
 
-def _upsert_row(store: Store, row: Row, mapping: Mapping, result: Ingested) -> Change:
-    if row.problem:
-        raise ValueError(row.problem)
-    article_id, source_key = mapping.article_id(row.record), mapping.source_key(row.record)
-    if store.holds(article_id, source_key):
-        change: Change = "unchanged"
-    else:
-        article, problems = mapping.article(row.record)
-        for problem in problems:
+def _take(store: Store, row: Held | Cleaned, result: Ingested) -> Change:
+    change: Change = "unchanged"
+    if isinstance(row, Cleaned):
+        for problem in row.problems:
             result.notes.add(row.file, row.line, f"kept without {problem}")
-        # A row with a problem is looked at every time, so that it goes on being named.
-        change = store.upsert(article, b"" if problems else source_key)
-    earlier = store.mark_seen(article_id, row.file, row.line)
+        change = store.upsert(row.article, row.keys)
+    earlier = store.mark_seen(row.id, row.file, row.line)
     if earlier:
-        reason = f"id '{article_id}' stands again on line {row.line}, and the later row was taken"
+        reason = f"id '{row.id}' stands again on line {row.line}, and the later row was taken"
         result.rejects.add(row.file, earlier, reason)
     return change
 

@@ -13,9 +13,10 @@ from simrec.articles import cleaning
 from simrec.articles.article import Article
 from simrec.articles.cleaning import body_text, clean_date, clean_line, clean_title
 from simrec.articles.readers import Record
-from simrec.config import Fields, IngestConfig
+from simrec.config import Config, Fields, IngestConfig, Source
 
 LONGEST_ID = 512
+CANONICAL = json.JSONEncoder(default=str, sort_keys=True).encode  # made once: `dumps` makes one for every row
 BREAKING = ("Cc", "Cs", "Zl", "Zp")  # would break lists of ids, one a line
 
 
@@ -27,13 +28,18 @@ class Mapping:
     body: str
     limits: IngestConfig
 
+    @classmethod
+    def of(cls, source: Source, config: Config) -> "Mapping":
+        """Return how a source is read by a configuration."""
+        return cls(source.fields or config.fields, source.body, config.ingest)
+
     @cached_property
     def _rules(self) -> str:
         return f"{cleaning.VERSION}{self.fields}{self.body}{self.limits.max_title_chars}{self.limits.max_text_chars}"
 
     def source_key(self, record: Record) -> bytes:
         """Return 16 bytes that stand for the record and these rules: equal keys give equal articles."""
-        content = json.dumps([self._rules, record], default=str, sort_keys=True)
+        content = CANONICAL([self._rules, record])
         return hashlib.blake2b(content.encode(), digest_size=16).digest()
 
     def article_id(self, record: Record) -> str:

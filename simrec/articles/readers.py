@@ -1,20 +1,19 @@
 """Readers: files and folders become rows, each with the file and line it came from."""
 
-import bz2
 import csv
-import gzip
 import json
 import lzma
 import zlib
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from simrec.articles.article import encoded_text
 from simrec.articles.cleaning import body_text
+from simrec.articles.pieces import BODY_OF_SUFFIX, OPENERS, Piece, opening, pieces_of, texts_in
 from simrec.config import Fields, Source
-from simrec.errors import ConfigError, UsageError
+from simrec.errors import ConfigError
 
 Record = dict[str, Any]
 
@@ -32,10 +31,6 @@ class Row(NamedTuple):
     end: bool = False
 
 
-OPENERS: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
-BODY_OF_SUFFIX = {".txt": "text", ".md": "markdown", ".markdown": "markdown", ".html": "html", ".htm": "html"}
-FORMATS = {".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl", ".csv": "csv", ".tsv": "csv"}
-FORMATS |= {".parquet": "parquet", ".rss": "feed", ".atom": "feed", ".xml": "feed"}
 DELIMITERS = ",;\t|"
 LONGEST_CSV_FIELD = 1 << 28
 
@@ -46,58 +41,28 @@ def read(source: Source, fields: Fields) -> Iterator[Row]:
     Raises UsageError where nothing is found and ConfigError where a file cannot be opened or a table lacks
     the id column; fields with an empty id read a table that needs none.
     """
-    for path in _paths(source.path):
-        kind = _format(path) if source.format == "auto" else source.format
-        with opening(path):
-            yield from READERS[kind](path, fields)
+    for piece in pieces_of(source):
+        yield from read_piece(piece, fields)
 
 
-@contextmanager
-def opening(path: Path) -> Iterator[None]:
-    """Turn a file that cannot be opened into a ConfigError that names it."""
-    try:
-        yield
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read ({error.strerror}); nothing was changed") from error
-
-
-def files_of(source: Source) -> Iterator[Path]:
-    """Yield every file of a source, in order of name; UsageError where nothing is found."""
-    for path in _paths(source.path):
-        yield from _texts(path) if path.is_dir() else [path]
-
-
-def _paths(pattern: str) -> list[Path]:
-    path = Path(pattern)
-    if path.exists():
-        return [path]
-    wild = next((n for n, part in enumerate(path.parts) if any(c in part for c in "*?[")), None)
-    found = sorted(Path(*path.parts[:wild]).glob(str(Path(*path.parts[wild:])))) if wild is not None else []
-    if not found:
-        raise UsageError(f"{pattern}: no such file or folder")
-    return found
-
-
-def _format(path: Path) -> str:
-    if path.is_dir():
-        return "folder"
-    suffixes = [suffix for suffix in path.suffixes if suffix.lower() not in OPENERS]
-    suffix = suffixes[-1].lower() if suffixes else ""
-    if suffix not in FORMATS:
-        raise UsageError(f"{path}: cannot tell its format from its name; set format in the source")
-    return FORMATS[suffix]
+def read_piece(piece: Piece, fields: Fields) -> Iterator[Row]:
+    """Yield the rows of a piece, with the numbers that their lines have in the whole file."""
+    with opening(piece.path):
+        yield from READERS[piece.kind](piece, fields)
 
 
 def _open(path: Path) -> Any:
     return OPENERS.get(path.suffix.lower(), open)(path, "rb")
 
 
-def _lines(path: Path) -> Iterator[bytes | Row]:
-    """Yield the lines of a file; where a compressed file breaks off, the last thing is an end row."""
-    number = 0
+def _lines(piece: Piece) -> Iterator[bytes | Row]:
+    """Yield the lines of a piece; where a compressed file breaks off, the last thing is an end row."""
+    path, number = piece.path, 0
     with _open(path) as file:
+        if piece.start:
+            file.seek(piece.start)
         try:
-            for number, line in enumerate(file, start=1):  # noqa: B007  # read after the loop
+            for number, line in enumerate(islice(file, piece.lines), start=1):  # noqa: B007  # read after the loop
                 yield line
         except (EOFError, zlib.error, lzma.LZMAError, OSError) as error:
             if isinstance(error, OSError) and error.errno:  # the disk; gzip and bz2 say it without a number
@@ -105,12 +70,13 @@ def _lines(path: Path) -> Iterator[bytes | Row]:
             yield Row(str(path), number + 1, problem=f"the file is damaged from here on ({error})", end=True)
 
 
-def _read_jsonl(path: Path, _: Fields) -> Iterator[Row]:
-    for number, line in enumerate(_lines(path), start=1):
+def _read_jsonl(piece: Piece, _: Fields) -> Iterator[Row]:
+    file = str(piece.path)
+    for number, line in enumerate(_lines(piece), start=piece.line):
         if isinstance(line, Row):
             yield line
         elif line.strip():
-            yield _json_row(str(path), number, line)
+            yield _json_row(file, number, line)
 
 
 def _json_row(file: str, number: int, line: bytes) -> Row:
@@ -125,10 +91,10 @@ def _json_row(file: str, number: int, line: bytes) -> Row:
     return Row(file, number, record)
 
 
-def _read_csv(path: Path, fields: Fields) -> Iterator[Row]:
+def _read_csv(piece: Piece, fields: Fields) -> Iterator[Row]:
     csv.field_size_limit(LONGEST_CSV_FIELD)
-    damage: list[Row] = []
-    lines = _text_lines(path, damage)
+    path, damage = piece.path, list[Row]()
+    lines = _text_lines(piece, damage)
     header = next(lines, "").lstrip("\ufeff")
     delimiter = max(DELIMITERS, key=header.count)
     try:
@@ -148,9 +114,9 @@ def _read_csv(path: Path, fields: Fields) -> Iterator[Row]:
     yield from damage
 
 
-def _text_lines(path: Path, damage: list[Row]) -> Iterator[str]:
+def _text_lines(piece: Piece, damage: list[Row]) -> Iterator[str]:
     # Bytes that are no UTF-8 become lone surrogates, which cleaning refuses row by row.
-    for line in _lines(path):
+    for line in _lines(piece):
         if isinstance(line, Row):
             damage.append(line)
         else:
@@ -172,11 +138,11 @@ def check_columns(where: str, columns: Iterable[str], id_column: str) -> None:
         )
 
 
-def _read_parquet(path: Path, fields: Fields) -> Iterator[Row]:
+def _read_parquet(piece: Piece, fields: Fields) -> Iterator[Row]:
     import pyarrow
     from pyarrow import parquet
 
-    number = 0
+    path, number = piece.path, 0
     try:
         with parquet.ParquetFile(path) as file:
             check_columns(f"{path}, line 1", file.schema_arrow.names, fields.id)
@@ -188,10 +154,10 @@ def _read_parquet(path: Path, fields: Fields) -> Iterator[Row]:
         yield Row(str(path), number + 1, problem=f"not Parquet from here on ({error})", end=True)
 
 
-def _read_feed(path: Path, _: Fields) -> Iterator[Row]:
+def _read_feed(piece: Piece, _: Fields) -> Iterator[Row]:
     from simrec.articles import feeds
 
-    lines: list[Any] = list(_lines(path))
+    path, lines = piece.path, list[Any](_lines(piece))
     cut = [lines.pop()] if lines and isinstance(lines[-1], Row) else []
     records, damage = feeds.parse(b"".join(lines))
     for number, record in enumerate(records, start=1):
@@ -221,13 +187,9 @@ def _value(scalar: Any) -> Any:
         return str(error)
 
 
-def _read_folder(folder: Path, _: Fields) -> Iterator[Row]:
-    for path in _texts(folder):
-        yield _file_row(folder, path, BODY_OF_SUFFIX[path.suffix.lower()])
-
-
-def _texts(folder: Path) -> Iterator[Path]:
-    return (path for path in sorted(folder.rglob("*")) if path.suffix.lower() in BODY_OF_SUFFIX and path.is_file())
+def _read_folder(piece: Piece, _: Fields) -> Iterator[Row]:
+    for path in texts_in(piece.path):
+        yield _file_row(piece.path, path, BODY_OF_SUFFIX[path.suffix.lower()])
 
 
 def _file_row(folder: Path, path: Path, kind: str) -> Row:

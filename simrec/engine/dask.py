@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 from simrec import __version__
 from simrec.errors import ConfigError, SimrecError
 
-DECIDE_BYTES = ("numpy", "onnxruntime", "tokenizers")
+DECIDE_BYTES = ("markdown-it-py", "numpy", "onnxruntime", "resiliparse", "tokenizers")
 AHEAD = 256  # tasks that the scheduler knows of at a time; one carries 4,096 keys, about 80 KB
 RETRIES = 3  # of a task that raises; one whose worker died is the scheduler's `allowed-failures`
 NAMED = 5  # failed tasks that an error names
@@ -72,6 +72,9 @@ class Dask:
             client = Client(self.scheduler, timeout=CONNECT_SECONDS, name="simrec")
         except (OSError, ValueError) as error:
             raise ConfigError(f"no Dask scheduler answers at {self.scheduler} (engine.scheduler): {error}") from error
+        except TypeError as error:  # so says Dask that it needs certificates
+            why = "Dask's configuration names no certificates to show to it (distributed.comm.tls)"
+            raise ConfigError(f"{self.scheduler} is not asked, since {why}: {error}") from error
         with client:
             try:
                 self._need_workers(client)

@@ -4,7 +4,8 @@ from simrec.steps.embedding import embed
 from simrec.steps.evaluation import beside, evaluate
 from simrec.steps.export import export
 from simrec.steps.housekeeping import compact, prune, verify
-from simrec.steps.nightly import index, ingest, publish
+from simrec.steps.ingesting import ingest
+from simrec.steps.nightly import index, publish
 from simrec.steps.outcome import Outcome, Step
 from simrec.steps.recommending import recommend
 from simrec.steps.training import compare, teach, train

@@ -12,7 +12,7 @@ from simrec.steps.staging import release_id_of
 from simrec.workspace import Workspace
 
 if TYPE_CHECKING:
-    from simrec.articles.ingest import Preview
+    from simrec.articles.preview import Preview
 
 MADE_ANEW = ("index", "recommend", "evaluate", "publish")  # for all articles as soon as one has changed
 
@@ -62,7 +62,7 @@ def _measured(workspace: Workspace) -> dict[str, dict[str, Any]]:
 
 
 def _preview(workspace: Workspace, config: Config) -> "Preview":
-    from simrec.articles.ingest import preview
+    from simrec.articles.preview import preview
 
     if not workspace.articles_db.exists():
         return preview(None, config)

@@ -20,20 +20,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
-def ingest(workspace: Workspace, config: Config) -> Outcome:
-    """Bring new and changed articles in from the sources, and take deleted ones out."""
-    from simrec.articles import ingest as room
-
-    if not (config.sources or config.ingest.deletions):
-        return Outcome("no sources are configured; the articles stay as they are", skipped=True)
-    with Store.open(workspace.articles_db, create=True) as store:
-        done = room.ingest(store, config, log.now())
-        total = store.count()
-    if done.rejects.count or done.notes.count:
-        logger.warning("ingest: %s", done.problems)
-    return Outcome(f"{done}; {total:,} articles", done.read, done.new + done.changed + done.deleted)
-
-
 def index(workspace: Workspace, config: Config) -> Outcome:
     """Index all articles and find the neighbours of each, from the current release where little has changed."""
     staged = stage(workspace, config)

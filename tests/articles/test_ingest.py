@@ -251,6 +251,7 @@ BAD_ROWS = {
     "long title": ({"id": "x", "title": "t" * (1 << 20), "text": "words"}, "title of 1,048,576 characters"),
     "half a surrogate": ('{"id": "x", "text": "\\ud800"}', "not valid UTF-8"),
     "surrogate id": ('{"id": "\\ud800", "text": "words"}', "holds a line break or a control character"),
+    "surrogate name": ('{"\\ud800": 1, "id": "x"}', "the fields are id, \\ud800"),
     "deep": ("[" * 100_000, "not JSON"),
     "nan id": ('{"id": null, "text": "words"}', "no id"),
 }

@@ -232,14 +232,14 @@ def test_kinds_of_watermarks_are_remembered_as_what_they_are(fresh: House, news:
 def test_rows_are_fetched_by_and_by(fresh: House, news: Database) -> None:
     """The server says what it was asked: a cursor to fetch from, not all rows at once."""
     spy = (
-        "import simrec.articles.ingest as i, psycopg; old = i._upsert_row\n"
+        "import simrec.articles.ingest as i, psycopg; old = i._take\n"
         "def spy(*a):\n"
         "    if a[1].line == 1:\n"
         f"        with psycopg.connect('{news.url}') as c:\n"
         '            asked = "SELECT left(query, 40) FROM pg_stat_activity WHERE datname = current_database()"\n'
         "            print(c.execute(asked).fetchall(), file=sys.stderr)\n"
         "    return old(*a)\n"
-        "i._upsert_row = spy"
+        "i._take = spy"
     )
     configure(fresh, news.url, "SELECT n::text AS id, 'Words.' AS text, n AS at FROM generate_series(1, 2500) n")
     arguments = ["simrec", "ingest", "-c", str(fresh.folder / "config.toml"), "-w", str(fresh.workspace)]

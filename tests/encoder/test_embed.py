@@ -8,7 +8,7 @@ import pytest
 
 from simrec import files
 from simrec.articles.article import Article
-from simrec.articles.store import Store
+from simrec.articles.store import Keys, Store
 from simrec.encoder.embed import Task, terms_shard
 from simrec.encoder.lexical import Lexical
 from simrec.encoder.shards import Cache
@@ -30,7 +30,7 @@ def articles_db(tmp_path: Path) -> Path:
 def ingest(path: Path) -> None:
     with Store.open(path, create=True) as store, store.transaction():
         for article in ARTICLES:
-            store.upsert(article, b"")
+            store.upsert(article, Keys(article.row_key, article.text_key, b""))
 
 
 def test_a_settled_store_is_one_file_for_readers_without_locks(articles_db: Path) -> None:

@@ -17,6 +17,7 @@ ALLOWED = "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES"
 
 # Python that a worker runs first: every part that it starts is a line in a file, and takes a moment.
 TASKS = {
+    "articles.parts": ["write_part"],
     "encoder.embed": ["embed_shard", "terms_shard"],
     "index.learning": ["learn", "fill"],
     "index.asking": ["ask", "merge"],

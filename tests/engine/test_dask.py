@@ -1,6 +1,7 @@
 """A cluster writes what one machine writes, to the byte, whoever dies; the scheduler and its two workers are real."""
 
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -13,10 +14,11 @@ from pathlib import Path
 import pytest
 
 from simrec import __version__
-from tests.conftest import ROOT, House, Ran, environment, new_house, run
+from tests.conftest import CONFIG, ROOT, House, Ran, environment, new_house, run
 from tests.engine.clusters import Cluster, cluster, copy, joined, refusal, released, start_worker, until
 
 SHARDS = 7  # of 64 texts each, and as many of terms
+CUT = "import simrec.articles.parts as p; p.BATCH_BYTES = 16_000"  # so that tasks are worth while for few articles
 SOON = "import simrec.engine.dask as d; d.CONNECT_SECONDS = d.WORKERS_SECONDS = 1"
 
 
@@ -51,6 +53,13 @@ def fresh(ingested: House, tmp_path: Path) -> House:
     return copy(ingested, tmp_path / "house")
 
 
+def stored(house: House) -> list[list[tuple[object, ...]]]:
+    """All rows of the article store, but for what sources it knows, which have other paths."""
+    with closing(sqlite3.connect(house.workspace / "articles.db")) as db:
+        tables = ("articles", "texts", "rejects")
+        return [sorted(db.execute(f"SELECT * FROM {table}")) for table in tables]
+
+
 def shards(house: House) -> dict[str, bytes]:
     """What the tasks wrote, by path; the questions of the suites are encoded by the job itself."""
     folders = [folder for folder in (house.workspace / "embeddings").glob("*") if not folder.name.endswith("-asked")]
@@ -77,9 +86,11 @@ def test_a_night_on_a_cluster_is_a_night_alone(fresh: House, alone: House, tmp_p
         there.work_for(fresh)
         config = fresh.folder / "config.toml"
         config.write_text(config.read_text().replace('kind = "dask"', 'kind = "local"'))
-        job = fresh.job_code("nightly", "import simrec.engine.dask as d; d.AHEAD = 3; sys.argv += ['--engine', 'dask']")
-        ran = run("-c", job)
+        few = "import simrec.engine.dask as d; d.AHEAD = 3; sys.argv += ['--engine', 'dask']"
+        ran = run("-c", fresh.job_code("nightly", f"{few}\n{CUT}"))
     assert ran.code == 0, ran.err
+    assert sum(path.parent.parent.name == "staging" for _, path in there.started) >= 8
+    assert stored(fresh) == stored(alone)
     assert shards(fresh) == shards(alone)
     assert fresh.current == alone.current
     assert Counter(shard.name for _, shard in there.shards) == Counter(Path(name).name for name in shards(alone))
@@ -115,6 +126,25 @@ def test_the_job_is_killed_and_goes_on_where_it_was(fresh: House, alone: House, 
     assert done == {Path(name).name for name in shards(alone).keys() - ended.keys()}
     assert len(there.shards) == 2 * SHARDS, "none was done again"
     assert shards(fresh) == shards(alone)
+
+
+def test_a_night_that_brings_in_changes_survives_a_worker(fresh: House, tmp_path: Path) -> None:
+    """Tasks tell from the store what has not changed; a worker dies of one, and another does it."""
+    articles = [{**one, "text": one["text"] + " Again."} if n % 9 == 0 else one for n, one in enumerate(fresh.articles)]
+    fresh.write_articles([*articles[:-3], {"id": "", "text": "Nobody's."}, articles[5]])
+    other = copy(fresh, tmp_path / "other")
+    (other.folder / "config.toml").write_text(CONFIG.replace('"articles.jsonl"', f'"{fresh.folder}/articles.jsonl"'))
+    alone = other.step("ingest")
+    assert "0 new, 45 changed, 353 unchanged, 0 deleted, 2 rejected" in alone.err
+    dies = f"if not os.path.exists({str(tmp_path / 'dead')!r}): open({str(tmp_path / 'dead')!r}, 'w'); os._exit(1)"
+    with cluster(tmp_path / "cluster", happens=dies) as there:
+        there.work_for(fresh)
+        arguments = ["simrec", "ingest", "-w", str(fresh.workspace), "-c", str(fresh.folder / "config.toml"), "-v"]
+        ran = run("-c", f"import sys\nsys.argv = {arguments!r}\n{CUT}\nfrom simrec.cli import main\nmain()")
+    assert ran.code == 0, ran.err
+    assert ran.err.partition(" (")[0] == alone.err.partition(" (")[0]
+    assert max(Counter(path for _, path in there.started).values()) == 2, "the death proved nothing"
+    assert stored(fresh) == stored(other)
 
 
 @contextmanager
@@ -231,6 +261,54 @@ def test_no_scheduler_and_none_named_are_one_sentence_each(fresh: House) -> None
     fresh.configure('kind = "dask"\n')
     ran = fresh.step("embed")
     assert (ran.code, "engine.scheduler has to name the scheduler" in refusal(ran)) == (3, True)
+
+
+AUTHORITY = "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=authority -keyout ca-key.pem -out ca.pem"
+REQUEST = "req -newkey rsa:2048 -nodes -subj /CN=cluster -keyout key.pem -out request.pem"
+SIGN = "x509 -req -in request.pem -CA ca.pem -CAkey ca-key.pem -CAcreateserial -days 2 -out cert.pem"
+
+
+def certificates(folder: Path) -> dict[str, str]:
+    """Make an authority and a certificate signed by it, as the README says; return Dask's variables that name them."""
+    if shutil.which("openssl") is None:
+        (pytest.fail if "CI" in os.environ else pytest.skip)("there is no openssl on this machine")
+    folder.mkdir()
+    for command in (AUTHORITY, REQUEST, SIGN):
+        subprocess.run(["openssl", *command.split()], cwd=folder, check=True, capture_output=True)
+    own = {
+        f"{who}__{what}": f"{what.lower()}.pem" for who in ("SCHEDULER", "WORKER", "CLIENT") for what in ("CERT", "KEY")
+    }
+    return {
+        f"DASK_DISTRIBUTED__COMM__TLS__{key}": str(folder / name) for key, name in {"CA_FILE": "ca.pem", **own}.items()
+    }
+
+
+def test_with_certificates(fresh: House, alone: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody is heard who has none, or one of another authority."""
+    variables, others = (certificates(tmp_path / name) for name in ("tls", "other"))
+    monkeypatch.setenv("DASK_DISTRIBUTED__COMM__DEFAULT_SCHEME", "tls")
+    monkeypatch.setenv("DASK_DISTRIBUTED__COMM__REQUIRE_ENCRYPTION", "true")
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    with cluster(tmp_path / "cluster") as there:
+        assert there.address.startswith("tls://127.0.0.1:")
+        there.work_for(fresh)
+        for name, value in others.items():
+            monkeypatch.setenv(name, value)
+        assert "TLS certificate does not match" in refusal(fresh.job(before=SOON))
+        for name in (*others, "DASK_DISTRIBUTED__COMM__DEFAULT_SCHEME", "DASK_DISTRIBUTED__COMM__REQUIRE_ENCRYPTION"):
+            monkeypatch.delenv(name)
+        ran = fresh.step("embed")
+        assert (ran.code, "names no certificates to show" in refusal(ran)) == (3, True)
+        config = fresh.folder / "config.toml"
+        config.write_text(config.read_text().replace("tls://", "tcp://"))
+        ran = fresh.job(before=SOON)
+        assert (ran.code, "no Dask scheduler answers at tcp://" in refusal(ran), there.started) == (3, True, [])
+        config.write_text(config.read_text().replace("tcp://", "tls://"))
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+        assert fresh.step("embed").code == 0
+    assert shards(fresh) == shards(alone)
 
 
 def test_without_its_extra_it_is_one_sentence(fresh: House) -> None:

@@ -4,8 +4,10 @@ import json
 import os
 import re
 import shutil
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -119,6 +121,24 @@ def test_a_dry_run_tells_and_changes_nothing(house: House, name: str) -> None:
     assert (done["ingest"]["rows_in"], done["ingest"]["rows_out"], done["embed"]["rows_out"]) == (401, 3, 2)
     told = dict(line.split(": ", 1) for line in job(house, "nightly", "--dry-run").out.splitlines())
     assert (told["embed"], told["publish"]) == ("0 texts to encode", "nothing to do")
+
+
+def test_a_dry_run_asks_a_database_what_the_night_asks(empty_house) -> None:
+    """Only what is new by the watermark is read, and what is not read is not deleted by sync."""
+    house = empty_house()
+    with closing(sqlite3.connect(house.folder / "news.db")) as db, db:
+        db.execute("CREATE TABLE news (id, text, at)")
+        db.executemany("INSERT INTO news VALUES (?, ?, ?)", [(row["id"], row["text"], 1) for row in speeches()[:30]])
+    source = 'url = "sqlite:///news.db"\nquery = "SELECT * FROM news"\nwatermark = "at"\n'
+    (house.folder / "config.toml").write_text(f"[[sources]]\n{source}[ingest]\nsync = true\n")
+    assert job(house, "nightly", "--dry-run").out.startswith("ingest: 30 rows to read, 30 new or changed, 0 to be")
+    assert house.step("ingest").code == 0
+    with closing(sqlite3.connect(house.folder / "news.db")) as db, db:
+        db.execute("DELETE FROM news WHERE id = ?", (speeches()[0]["id"],))
+        db.execute("UPDATE news SET at = 2, text = 'Other words.' WHERE id = ?", (speeches()[1]["id"],))
+        db.execute("UPDATE news SET at = 0 WHERE id <> ?", (speeches()[1]["id"],))
+    told = job(house, "nightly", "--dry-run").out
+    assert told.startswith("ingest: 1 rows to read, 1 new or changed, 1 to be deleted by sync, 0 to be rejected")
 
 
 def test_a_dry_run_makes_no_workspace(empty_house) -> None:

@@ -1,0 +1,214 @@
+"""What a machine or a cluster has to have: `python -m tests.benchmarks.sizing` computes the tables of docs/sizing.md.
+
+With --write they are written there. --measure CORPUS.jsonl measures the rates that they are computed from, on a real
+night of these articles; --check runs what the simulation foretells, on a cluster of two workers, and compares.
+"""
+
+import argparse
+import heapq
+import random
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from simrec.articles.parts import BATCH_BYTES
+from simrec.config import EncoderConfig, EngineConfig, IndexConfig
+from simrec.engine.dask import AHEAD
+from simrec.index.asking import PART, group_rows
+from tests.benchmarks.machine import ROOT
+
+PAGE = ROOT / "docs" / "sizing.md"
+BLOCK = re.compile(r"(?<=<!-- computed: begin -->\n).*(?=<!-- computed: end -->)", re.DOTALL)
+ARTICLES = (27_961, 100_000, 1_000_000, 10_000_000, 100_000_000, 1_000_000_000)
+CORES = (1, 16, 128)
+DIM, MEMORY_MIB, EXACT_UP_TO = EncoderConfig().dim, IndexConfig().memory_mib, IndexConfig().exact_up_to
+SHARD, GROUP = EngineConfig().shard_texts, group_rows(DIM, MEMORY_MIB)
+MOST_SIMULATED = 250_000
+HOUR, MIB, GIB = 3600, 1 << 20, 1 << 30
+
+NIGHT = "`--measure`"
+JOURNAL = "journal of 100,000 leads of encyclopedia articles"
+
+
+class Rate(NamedTuple):
+    """One figure that the tables are computed from, and where it comes from."""
+
+    value: float
+    what: str
+    source: str
+
+
+# CPU seconds on one core of an AMD EPYC, news of 2,800 characters, dimension 256.
+READ = Rate(180e-6, "CPU s: read, map, clean and hash an article", NIGHT)
+STORE = Rate(45e-6, "CPU s: bring a cleaned article into the store", NIGHT)
+EMBED = Rate(1 / 143, "CPU s: encode an article", "`tests.benchmarks.quality DATA speed`")
+WORDS = Rate(1 / 5_000, "CPU s: words of an article", NIGHT)
+EXACT = Rate(45, "CPU s: exact graph of 100,000; grows with the square", "`tests.benchmarks.index`")
+NEAR = Rate(
+    864, "CPU s: approximate graph of 1,000,000 at recall@20 .975; grows with n to 1.5", "`tests.benchmarks.index`"
+)
+SCORE = Rate(37e-6, "CPU s: joint score of an article's candidates", JOURNAL)
+LISTS = Rate(22e-6, "CPU s: rules and lists of an article", JOURNAL)
+REASONS = Rate(26e-6, "CPU s: reasons of an article's list", JOURNAL)
+WRITE = Rate(30e-6, "CPU s: an article's rows in the tables", JOURNAL)
+# Bytes an article.
+DB = Rate(4_785, "bytes: articles.db", NIGHT)
+CACHE = Rate(1_056, "bytes: vectors and words in the cache", NIGHT)
+DENSE = Rate(2_048, "bytes: vectors, words and 128 neighbours in a release", NIGHT)
+INDEX = Rate(72, "bytes: IVF-PQ beyond 100,000 articles", "`tests.benchmarks.index`")
+TABLES = Rate(1_734, "bytes: items.db and Parquet files of a release, 20 places a list", NIGHT)
+FOUND = Rate(1_024, "bytes: what is found in each group of some 1,300,000, until all are merged", "128 neighbours of 8")
+TEXT = Rate(2_815, "bytes: a line of JSON", NIGHT)
+# Memory.
+WORKER = Rate(580, "MiB: a worker that encodes; one that looks for neighbours takes up to index.memory_mib", NIGHT)
+JOB = Rate(960, "MiB: the job, with few articles", NIGHT)
+JOB_MORE = Rate(2_000, "bytes: what it takes more for each article", f"{JOURNAL}, and {NIGHT}")
+# The cluster.
+TASK = Rate(0.005, "s: what the scheduler takes for a task, one after the other", "`--check`")
+FAILURES = Rate(0.001, "share of tasks that are done twice", "assumed")
+SPREAD = Rate(0.2, "by which a task is longer or shorter than the mean, at most", "assumed")
+RATES = [value for value in list(globals().values()) if isinstance(value, Rate)]
+
+
+class Stage(NamedTuple):
+    """A part of a first night: its CPU seconds for n articles, in tasks about so many of them, or in the job itself."""
+
+    name: str
+    cpu: Callable[[int], float]
+    per_task: int | None = None
+    among_groups: bool = False
+
+    def tasks(self, n: int) -> int:
+        """Return how many tasks there are; 0 where the job does it. Neighbours are asked of each group."""
+        if self.per_task is None:
+            return 0
+        if self.among_groups and n <= EXACT_UP_TO:
+            return 1  # all pairs
+        return -(-n // self.per_task) * (groups(n) if self.among_groups else 1)
+
+    def wall(self, n: int, cores: int) -> float:
+        """Return the seconds that the stage takes on so many cores; of very many tasks, some stand for all."""
+        tasks = self.tasks(n)
+        if not tasks:
+            return self.cpu(n)
+        some = min(tasks, MOST_SIMULATED)
+        return simulate(some, self.cpu(n) / tasks, cores) * tasks / some
+
+
+def linear(rate: Rate) -> Callable[[int], float]:
+    """Return a cost that grows with the articles."""
+    return lambda n: rate.value * n
+
+
+def groups(n: int) -> int:
+    """Return in how many groups neighbours are looked for."""
+    return -(-n // GROUP)
+
+
+def graph(n: int) -> float:
+    """Return the cost of all neighbours: each article asks as many lists, and their length grows with the root of n."""
+    return EXACT.value * (n / 1e5) ** 2 if n <= EXACT_UP_TO else NEAR.value * (n / 1e6) ** 1.5
+
+
+STAGES = (
+    Stage("read files", linear(READ), int(BATCH_BYTES / TEXT.value)),
+    Stage("store", linear(STORE)),
+    Stage("encode", linear(EMBED), SHARD),
+    Stage("words", linear(WORDS), SHARD),
+    Stage("neighbours", graph, PART, among_groups=True),
+    Stage("score", linear(SCORE), PART),
+    Stage("lists", linear(LISTS), PART),
+    Stage("reasons", linear(REASONS), PART),
+    Stage("tables", linear(WRITE)),
+)
+
+
+def simulate(tasks: int, seconds: float, workers: int) -> float:
+    """Return the seconds until all tasks are done: the scheduler hands them out one by one, some are done twice."""
+    chance = random.Random(0)
+    clock, handed_out, waiting, running = 0.0, 0.0, tasks, list[float]()
+    while waiting or running:
+        while waiting and len(running) < min(workers, AHEAD):
+            handed_out = max(handed_out, clock) + TASK.value
+            heapq.heappush(running, handed_out + seconds * chance.uniform(1 - SPREAD.value, 1 + SPREAD.value))
+            waiting -= 1
+        clock = heapq.heappop(running)
+        waiting += chance.random() < FAILURES.value
+    return clock
+
+
+def size_table() -> list[str]:
+    """Return memory, disk and hours for each number of articles, as a table."""
+    hours = [f"hours, {cores} core{'s' * (cores > 1)}" for cores in CORES]
+    head = [
+        "articles",
+        "a worker, GiB",
+        "the job, GiB",
+        "articles and cache, GiB",
+        "a release, GiB",
+        "CPU hours",
+        *hours,
+    ]
+    rows = [head, ["---"] * len(head)]
+    for n in ARTICLES:
+        release = DENSE.value + TABLES.value + (INDEX.value if n > EXACT_UP_TO else 0)
+        worker = max(WORKER.value, MEMORY_MIB * min(1, n / GROUP))
+        gib = [worker * MIB, JOB.value * MIB + JOB_MORE.value * n, (DB.value + CACHE.value) * n, release * n]
+        gib.append(FOUND.value * n * groups(n) if groups(n) > 1 else 0)
+        cpu = sum(stage.cpu(n) for stage in STAGES)
+        walls = [sum(stage.wall(n, cores) for stage in STAGES) for cores in CORES]
+        rows.append(
+            [f"{n:,}", *(short(value / GIB) for value in gib), *(short(value / HOUR) for value in (cpu, *walls))]
+        )
+    return ["| " + " | ".join(row) + " |" for row in rows]
+
+
+def stage_table() -> list[str]:
+    """Return the CPU hours of each stage, as a table."""
+    rows = [["CPU hours", "by", *(f"{n:,}" for n in ARTICLES[1:])]]
+    rows.append(["---"] * len(rows[0]))
+    rows += [
+        [stage.name, "tasks" if stage.per_task else "the job", *(short(stage.cpu(n) / HOUR) for n in ARTICLES[1:])]
+        for stage in STAGES
+    ]
+    return ["| " + " | ".join(row) + " |" for row in rows]
+
+
+def rate_table() -> list[str]:
+    """Return all that the tables are computed from, as a table."""
+    return ["| figure | what | measured by |", "|---|---|---|"] + [
+        f"| {rate.value:,.6g} | {rate.what} | {rate.source} |" for rate in RATES
+    ]
+
+
+def short(value: float) -> str:
+    """Write a number with two digits that count, or whole."""
+    return f"{value:,.0f}" if value >= 10 else f"{value:.2g}"
+
+
+def block() -> str:
+    """Return what the page holds between its marks."""
+    return "\n".join(["", *size_table(), "", *stage_table(), "", *rate_table(), "", ""])
+
+
+def main(arguments: list[str]) -> None:
+    """Print the tables, write them into the page, or measure."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--write", action="store_true", help="write the tables into docs/sizing.md")
+    parser.add_argument("--measure", type=Path, metavar="CORPUS", help="measure the rates on articles in JSON lines")
+    parser.add_argument("--check", action="store_true", help="compare the simulation with two real workers")
+    options = parser.parse_args(arguments)
+    if options.measure or options.check:
+        from tests.benchmarks import sizing_measured
+
+        sizing_measured.measure(options.measure) if options.measure else sizing_measured.check()
+    elif options.write:
+        PAGE.write_text(BLOCK.sub(lambda _: block(), PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+    else:
+        print(block())
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -56,7 +56,7 @@ class Stages:
 
     def __init__(self, run: Run, folder: Path, plan: str) -> None:
         self.folder = folder
-        self._run, self._plan = run, {"plan": plan, "stages": dict[str, int]()}
+        self._run, self._plan, self._totals = run, plan, dict[str, int]()
         if folder.exists() and (read_plan(folder) or {}).get("plan") != plan:
             logger.info("%s: holds parts of another plan, which are made anew", folder)
             files.remove_folder(folder)
@@ -66,10 +66,19 @@ class Stages:
         """Name a part."""
         return self.folder / stage / f"{number:05d}{suffix}"
 
+    def begun(self, stage: str) -> bool:
+        """Tell whether a run has come as far as this stage, and not dropped it."""
+        return (self.folder / stage).exists()
+
+    def drop(self, stage: str) -> None:
+        """Remove the parts of a stage that is not needed any more."""
+        files.remove_folder(self.folder / stage)
+        self._totals.pop(stage, None)
+
     def run(self, stage: str, work: Callable[[Any], int], tasks: Sequence[Task], rows: int) -> None:
         """Run a stage about so many rows; when it returns all its parts are there."""
-        self._plan["stages"][stage] = len(tasks)  # type: ignore[index]
-        files.write_json(self.folder / PLAN, self._plan)
+        self._totals[stage] = len(tasks)
+        files.write_json(self.folder / PLAN, {"plan": self._plan, "stages": self._totals})
         (self.folder / stage).mkdir(exist_ok=True)
         run_missing(self._run, work, tasks, stage, rows)
 

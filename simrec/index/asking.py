@@ -1,4 +1,4 @@
-"""Asking for neighbours by tasks: a part of the rows asks among a group of them, and what groups know is merged."""
+"""Asking for neighbours by tasks: a part of the rows asks one group of them after the other."""
 
 from collections.abc import Sequence
 from functools import lru_cache
@@ -21,7 +21,10 @@ GROUP_SHARE = 0.4  # of the memory that a process may use is for the vectors and
 
 
 class Ask(NamedTuple):
-    """A part of the order in which rows ask, the group that is asked, and how many neighbours are kept."""
+    """A part of the order in which rows ask, the group that is asked, and how many neighbours are kept.
+
+    before is what the part has found in the groups before this one; None if it is the first.
+    """
 
     path: Path
     vectors: Path
@@ -31,17 +34,7 @@ class Ask(NamedTuple):
     order: Path
     part: tuple[int, int]
     width: int
-
-    def __str__(self) -> str:
-        return str(self.path)
-
-
-class Merge(NamedTuple):
-    """What one part of the rows has found in each group."""
-
-    path: Path
-    found: Sequence[Path]
-    width: int
+    before: Path | None
 
     def __str__(self) -> str:
         return str(self.path)
@@ -50,7 +43,8 @@ class Merge(NamedTuple):
 def ask_all(index: Index, folder: Path, width: int, stages: Stages, memory_mib: int) -> None:
     """Write the graph of a folder with an index: the packed neighbours [rows, width] of all rows, as it finds them.
 
-    Rows ask in the order of its lists, since neighbours ask for the same lists.
+    Rows ask in the order of its lists, since neighbours ask for the same lists. A group is asked about all
+    rows before the next one is: then a process has one in memory, and what was found is on disk once or twice.
     """
     vectors, saved = folder / VECTORS, folder / INDEX
     facts, order = index.facts, stages.folder / "order.npy"
@@ -59,21 +53,22 @@ def ask_all(index: Index, folder: Path, width: int, stages: Stages, memory_mib: 
     size = facts.rows if facts.kind == "hnsw" else group_rows(facts.dim, memory_mib)  # its links go everywhere
     groups = [(start, min(start + size, facts.rows)) for start in range(0, facts.rows, size)]
     parts = [(start, min(start + PART, facts.rows)) for start in range(0, facts.rows, PART)]
-    tasks = [
-        Ask(
-            stages.part("neighbours", n * len(parts) + m), vectors, saved, facts, group, order, part, width
-        )
-        for n, group in enumerate(groups)  # a group stays with the process that has it in memory
-        for m, part in enumerate(parts)
-    ]  # fmt: skip
-    stages.run("neighbours", ask, tasks, facts.rows * len(groups))
+    names = [f"neighbours-{number}-of-{len(groups)}" for number in range(1, len(groups) + 1)]
+    first = max((n for n, name in enumerate(names) if stages.begun(name)), default=0)
+    for number in range(first, len(groups)):
+        last = names[number - 1] if number else ""
+        tasks = [
+            Ask(
+                stages.part(names[number], n), vectors, saved, facts, groups[number], order, part, width,
+                stages.part(last, n) if last else None,
+            )
+            for n, part in enumerate(parts)
+        ]  # fmt: skip
+        stages.run(names[number], ask, tasks, facts.rows)
+        if last:
+            stages.drop(last)
     _forget()
-    found = [task.path for task in tasks]
-    if len(groups) > 1:
-        merges = [Merge(stages.part("merge", m), found[m :: len(parts)], width) for m in range(len(parts))]
-        stages.run("merge", merge, merges, facts.rows)
-        found = [task.path for task in merges]
-    _put_in_order(order, found, folder / GRAPH, (facts.rows, width))
+    _put_in_order(order, [stages.part(names[-1], n) for n in range(len(parts))], folder / GRAPH, (facts.rows, width))
 
 
 def group_rows(dim: int, memory_mib: int) -> int:
@@ -82,7 +77,10 @@ def group_rows(dim: int, memory_mib: int) -> int:
 
 
 def ask(task: Ask) -> int:
-    """Write the packed neighbours of a part among a group, none its own; with one thread, as all engines do."""
+    """Write the best packed neighbours of a part among this group and those before, none its own.
+
+    With one thread, as all engines do.
+    """
     if not task.path.exists():
         with threadpool_limits(1):
             group = _group(task.vectors, task.saved, task.facts, task.group)
@@ -90,17 +88,12 @@ def ask(task: Ask) -> int:
             packed = np.empty((len(rows), task.width), np.uint64)
             for some in np.array_split(np.arange(len(rows)), max(1, len(rows) // BLOCK)):
                 packed[some] = _neighbours(group, rows_of(stored[rows[some]]), rows[some], task.width)
+            if task.before:
+                packed = np.concatenate([packed, opened(task.before)], axis=1)
+                packed.sort(axis=1)
+                packed = packed[:, : task.width]
             write(task.path, [packed], packed.shape, PACKED)
     return task.part[1] - task.part[0]
-
-
-def merge(task: Merge) -> int:
-    """Write the best of what a part has found in all groups."""
-    if not task.path.exists():
-        packed = np.concatenate([opened(path) for path in task.found], axis=1)
-        packed.sort(axis=1)
-        write(task.path, [packed[:, : task.width]], (len(packed), task.width), PACKED)
-    return len(opened(task.path))
 
 
 @lru_cache(maxsize=1)  # a process asks one group about many parts

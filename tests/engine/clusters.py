@@ -20,7 +20,7 @@ TASKS = {
     "articles.parts": ["write_part"],
     "encoder.embed": ["embed_shard", "terms_shard"],
     "index.learning": ["learn", "fill"],
-    "index.asking": ["ask", "merge"],
+    "index.asking": ["ask"],
     "index.neighbours": ["compare_all"],
     "index.update": ["meet"],
     "recommend.joint": ["rescore"],

@@ -237,7 +237,8 @@ def test_groups_find_what_one_index_finds(tmp_path: Path, monkeypatch: pytest.Mo
     if kind != "exact":
         assert (tmp_path / "several" / "index.faiss").read_bytes() == (tmp_path / "one" / "index.faiss").read_bytes()
     parts = Counter(path.parent.name for path in (tmp_path / "several" / "parts").glob("*/*"))
-    assert (parts["fill"], parts["neighbours"]) == {"exact": (0, 36), "hnsw": (0, 6)}.get(kind, (6, 36))
+    last = parts["neighbours-6-of-6"], parts["neighbours-1-of-1"]
+    assert (parts["fill"], *last) == {"exact": (0, 6, 0), "hnsw": (0, 0, 6)}.get(kind, (6, 6, 0))
     truth = oracle(matrix, 10)[0]
     recalls = [(found.rows(10)[:, :, None] == truth[:, None]).any(axis=1).mean() for found in (alone, graph)]
     assert recalls[1] >= recalls[0] >= (0.99 if kind == "exact" else 0.89)

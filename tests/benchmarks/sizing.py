@@ -47,8 +47,10 @@ EMBED = Rate(1 / 143, "CPU s: encode an article", "`tests.benchmarks.quality DAT
 WORDS = Rate(1 / 5_000, "CPU s: words of an article", NIGHT)
 EXACT = Rate(45, "CPU s: exact graph of 100,000; grows with the square", "`tests.benchmarks.index`")
 NEAR = Rate(
-    864, "CPU s: approximate graph of 1,000,000 at recall@20 .975; grows with n to 1.5", "`tests.benchmarks.index`"
-)
+    XXX, "CPU s: index and graph of 1,000,000 at recall@20 .95, but for scoring; grows with n to 1.5",
+    "`tests.benchmarks.cluster`",
+)  # fmt: skip
+EXACTLY = Rate(YYY, "CPU s: what an article finds in a group is scored by its vectors", "`tests.benchmarks.cluster`")
 SCORE = Rate(37e-6, "CPU s: joint score of an article's candidates", JOURNAL)
 LISTS = Rate(22e-6, "CPU s: rules and lists of an article", JOURNAL)
 REASONS = Rate(26e-6, "CPU s: reasons of an article's list", JOURNAL)
@@ -59,7 +61,7 @@ CACHE = Rate(1_056, "bytes: vectors and words in the cache", NIGHT)
 DENSE = Rate(2_048, "bytes: vectors, words and 128 neighbours in a release", NIGHT)
 INDEX = Rate(72, "bytes: IVF-PQ beyond 100,000 articles", "`tests.benchmarks.index`")
 TABLES = Rate(1_734, "bytes: items.db and Parquet files of a release, 20 places a list", NIGHT)
-FOUND = Rate(1_024, "bytes: what is found in each group of some 1,300,000, until all are merged", "128 neighbours of 8")
+FOUND = Rate(2_048, "bytes: 128 neighbours of 8, after a group of some 1,300,000 and after the next", "their size")
 TEXT = Rate(2_815, "bytes: a line of JSON", NIGHT)
 # Memory.
 WORKER = Rate(580, "MiB: a worker that encodes; one that looks for neighbours takes up to index.memory_mib", NIGHT)
@@ -81,20 +83,18 @@ class Stage(NamedTuple):
     among_groups: bool = False
 
     def tasks(self, n: int) -> int:
-        """Return how many tasks there are; 0 where the job does it. Neighbours are asked of each group."""
+        """Return how many tasks there are at a time; 0 where the job does it. One group is asked after the other."""
         if self.per_task is None:
             return 0
-        if self.among_groups and n <= EXACT_UP_TO:
-            return 1  # all pairs
-        return -(-n // self.per_task) * (groups(n) if self.among_groups else 1)
+        return 1 if self.among_groups and n <= EXACT_UP_TO else -(-n // self.per_task)  # all pairs are one task
 
     def wall(self, n: int, cores: int) -> float:
         """Return the seconds that the stage takes on so many cores; of very many tasks, some stand for all."""
         tasks = self.tasks(n)
         if not tasks:
             return self.cpu(n)
-        some = min(tasks, MOST_SIMULATED)
-        return simulate(some, self.cpu(n) / tasks, cores) * tasks / some
+        some, times = min(tasks, MOST_SIMULATED), groups(n) if self.among_groups else 1
+        return simulate(some, self.cpu(n) / times / tasks, cores) * times * tasks / some
 
 
 def linear(rate: Rate) -> Callable[[int], float]:
@@ -109,7 +109,9 @@ def groups(n: int) -> int:
 
 def graph(n: int) -> float:
     """Return the cost of all neighbours: each article asks as many lists, and their length grows with the root of n."""
-    return EXACT.value * (n / 1e5) ** 2 if n <= EXACT_UP_TO else NEAR.value * (n / 1e6) ** 1.5
+    if n <= EXACT_UP_TO:
+        return EXACT.value * (n / 1e5) ** 2
+    return NEAR.value * (n / 1e6) ** 1.5 + EXACTLY.value * n * groups(n)
 
 
 STAGES = (
@@ -148,6 +150,7 @@ def size_table() -> list[str]:
         "the job, GiB",
         "articles and cache, GiB",
         "a release, GiB",
+        "parts, GiB",
         "CPU hours",
         *hours,
     ]

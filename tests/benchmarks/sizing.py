@@ -47,10 +47,10 @@ EMBED = Rate(1 / 143, "CPU s: encode an article", "`tests.benchmarks.quality DAT
 WORDS = Rate(1 / 5_000, "CPU s: words of an article", NIGHT)
 EXACT = Rate(45, "CPU s: exact graph of 100,000; grows with the square", "`tests.benchmarks.index`")
 NEAR = Rate(
-    XXX, "CPU s: index and graph of 1,000,000 at recall@20 .95, but for scoring; grows with n to 1.5",
+    160, "CPU s: index and graph of 1,000,000 at recall@20 .95, but for scoring; grows with n to 1.5",
     "`tests.benchmarks.cluster`",
 )  # fmt: skip
-EXACTLY = Rate(YYY, "CPU s: what an article finds in a group is scored by its vectors", "`tests.benchmarks.cluster`")
+EXACTLY = Rate(88e-6, "CPU s: what an article finds in a group is scored by its vectors", "`tests.benchmarks.cluster`")
 SCORE = Rate(37e-6, "CPU s: joint score of an article's candidates", JOURNAL)
 LISTS = Rate(22e-6, "CPU s: rules and lists of an article", JOURNAL)
 REASONS = Rate(26e-6, "CPU s: reasons of an article's list", JOURNAL)
@@ -159,7 +159,7 @@ def size_table() -> list[str]:
         release = DENSE.value + TABLES.value + (INDEX.value if n > EXACT_UP_TO else 0)
         worker = max(WORKER.value, MEMORY_MIB * min(1, n / GROUP))
         gib = [worker * MIB, JOB.value * MIB + JOB_MORE.value * n, (DB.value + CACHE.value) * n, release * n]
-        gib.append(FOUND.value * n * groups(n) if groups(n) > 1 else 0)
+        gib.append(FOUND.value * n / (1 if groups(n) > 1 else 2))
         cpu = sum(stage.cpu(n) for stage in STAGES)
         walls = [sum(stage.wall(n, cores) for stage in STAGES) for cores in CORES]
         rows.append(

@@ -62,20 +62,13 @@ class Marks(NamedTuple):
     now: dict[str, str]
 
 
-class ArticleRow(NamedTuple):
-    """What is known of an article besides its text."""
+class Known(NamedTuple):
+    """What of an article is held in memory where all of them are."""
 
     id: str
-    title: str
-    lead: str
     account: str | None
     published_at: str | None
-    url: str | None
-    lang: str | None
     category: str | None
-    tags: str  # a JSON list
-    row_key: bytes
-    text_key: bytes
 
 
 class Store:
@@ -227,10 +220,17 @@ class Store:
         """Yield every id, in order."""
         return (row[0] for row in self._db.execute("SELECT id FROM articles ORDER BY id"))
 
-    def rows(self) -> Iterator[ArticleRow]:
-        """Yield every article without its text, in order of id (of its UTF-8 bytes)."""
-        cursor = self._db.execute(f"SELECT {COLUMNS}, row_key, text_key FROM articles ORDER BY id")
-        return map(ArticleRow._make, cursor)
+    def rows(self) -> Iterator[tuple[Any, ...]]:
+        """Yield the columns of every article, in order of id (of its UTF-8 bytes)."""
+        return iter(self._db.execute(f"SELECT {COLUMNS} FROM articles ORDER BY id"))
+
+    def known(self) -> Iterator[Known]:
+        """Yield what is known of every article, in order of id; accounts and categories are there once."""
+        once: dict[str | None, str | None] = {}
+        for one, account, published_at, category in self._db.execute(
+            "SELECT id, account, published_at, category FROM articles ORDER BY id"
+        ):
+            yield Known(one, once.setdefault(account, account), published_at, once.setdefault(category, category))
 
     def keys(self) -> Iterator[tuple[str, bytes, bytes]]:
         """Yield (id, row_key, text_key) of every article, in order of id."""

@@ -9,7 +9,7 @@ from pyarrow import compute, parquet
 
 from simrec import files
 from simrec.articles.article import Account
-from simrec.articles.store import ArticleRow
+from simrec.articles.store import Known
 from simrec.index.neighbours import Graph
 from simrec.recommend.reasons import WORDS, Reasons
 from simrec.recommend.rules import NOBODY
@@ -26,7 +26,7 @@ def write_table(path: Path, schema: pyarrow.Schema, parts: Iterator[list[pyarrow
             writer.write_table(pyarrow.Table.from_arrays(part, schema=schema))
 
 
-def write_similar_articles(path: Path, articles: Sequence[ArticleRow], listed: Lists, reasons: Reasons) -> None:
+def write_similar_articles(path: Path, articles: Sequence[Known], listed: Lists, reasons: Reasons) -> None:
     """Write columns article, rank from 1, similar, score, place, reason, in order of article and rank.
 
     place is the rank by score alone, 0 for what was given the place for want of any.
@@ -75,7 +75,7 @@ def write_similar_accounts(path: Path, accounts: Sequence[Account], related: Gra
     write_table(path, pyarrow.schema([*fields, ("articles", pyarrow.int32()), ("few", pyarrow.bool_())]), parts())
 
 
-def write_evidence(path: Path, articles: Sequence[ArticleRow], accounts: Sequence[Account], found: np.ndarray) -> None:
+def write_evidence(path: Path, articles: Sequence[Known], accounts: Sequence[Account], found: np.ndarray) -> None:
     """Write columns account, similar (account), article, similar_article, score."""
     names = pyarrow.array([account.id for account in accounts], pyarrow.string())
     ids = pyarrow.array([article.id for article in articles], pyarrow.string())
@@ -85,7 +85,7 @@ def write_evidence(path: Path, articles: Sequence[ArticleRow], accounts: Sequenc
     write_table(path, pyarrow.schema([*fields, ("score", pyarrow.float32())]), iter([columns]))
 
 
-def write_duplicates(path: Path, articles: Sequence[ArticleRow], originals: np.ndarray) -> None:
+def write_duplicates(path: Path, articles: Sequence[Known], originals: np.ndarray) -> None:
     """Write columns article, original: what is a near-duplicate of what was published first."""
     ids = pyarrow.array([article.id for article in articles], pyarrow.string())
     rows = np.flatnonzero((originals != NOBODY) & (originals != np.arange(len(originals))))
@@ -106,7 +106,7 @@ def _used(rows: np.ndarray, names: pyarrow.Array) -> pyarrow.DictionaryArray:
 class _Explained:
     """Says in a text why a pair is in the table."""
 
-    def __init__(self, articles: Sequence[ArticleRow], words: Sequence[str], most: int) -> None:
+    def __init__(self, articles: Sequence[Known], words: Sequence[str], most: int) -> None:
         self._words, self._most = pyarrow.array(words, pyarrow.string()), most
         self._same = {
             "same account": _codes([article.account for article in articles]),

@@ -10,7 +10,6 @@ import numpy as np
 
 from simrec import files
 from simrec.articles.article import Account
-from simrec.articles.store import ArticleRow
 from simrec.index import ranked
 from simrec.index.neighbours import Graph, pairs
 from simrec.recommend.hits import TABLES_VERSION, WORD_BITS
@@ -88,12 +87,10 @@ class Tables:
             db.execute("COMMIT")
             db.executescript(INDEXES)
 
-    def articles(self, articles: Iterable[ArticleRow], originals: np.ndarray) -> None:
-        """Write articles in order of their rows, with the row of their original, NOBODY for none."""
+    def articles(self, articles: Iterable[tuple[Any, ...]], originals: np.ndarray) -> None:
+        """Write the columns of articles in order of their rows, with the row of their original, NOBODY for none."""
         known = (None if row == NOBODY else row for row in originals.tolist())
-        rows = (
-            (row, *article[:9], original) for row, (article, original) in enumerate(zip(articles, known, strict=True))
-        )
+        rows = ((row, *article, original) for row, (article, original) in enumerate(zip(articles, known, strict=True)))
         self._db.executemany("INSERT INTO articles VALUES (?,?,?,?,?,?,?,?,?,?,?)", rows)
 
     def similar_articles(self, listed: Lists, reasons: Reasons) -> None:

@@ -9,7 +9,7 @@ import msgspec
 
 from simrec import files, log, release
 from simrec.articles.article import Account, encoded_text
-from simrec.articles.store import ArticleRow, Store
+from simrec.articles.store import Known, Store
 from simrec.config import Config
 from simrec.stages import Stages
 from simrec.steps.outcome import Outcome, encoder_id_of, lexical_of
@@ -31,7 +31,7 @@ SIMILAR_ARTICLES, SIMILAR_ACCOUNTS = "similar_articles.parquet", "similar_accoun
 class Made:
     """All that the tables of a release are written from; originals are the rows of those that were published first."""
 
-    articles: list[ArticleRow]
+    articles: list[Known]
     originals: "np.ndarray"
     listed: "Lists"
     reasons: "Reasons"
@@ -48,7 +48,7 @@ def recommend(workspace: Workspace, config: Config) -> Outcome:
     need(staged / "graph.npy", "index")
     with stages(staged, "recommend", config) as parts:
         made = _made(workspace, config, staged.absolute(), parts)
-        changes = _write(staged, made, config, _before(workspace))
+        changes = _write(workspace, staged, made, config)
     counts = len(made.articles), len(made.accounts)
     twice = sum(row >= 0 and row != own for own, row in enumerate(made.originals.tolist()))
     sentence = f"{counts[0]:,} articles, {twice:,} of them near-duplicates, {counts[1]:,} accounts"
@@ -66,7 +66,7 @@ def _made(workspace: Workspace, config: Config, staged: Path, parts: Stages) -> 
     from simrec.recommend.rules import Ages, Kinds
 
     with Store.open(workspace.articles_db) as store:
-        articles, accounts = list(store.rows()), store.accounts()
+        articles, accounts = list(store.known()), store.accounts()
     published = [article.published_at for article in articles]
     owners = owners_of([account.id for account in accounts], [article.account for article in articles])
     ages = Ages.of(published, log.now())
@@ -100,10 +100,9 @@ def _words(workspace: Workspace, config: Config, staged: Path) -> float:
 
 
 def _reasons(
-    workspace: Workspace, scoring: "Scoring", listed: "Lists", articles: list[ArticleRow], parts: Stages
+    workspace: Workspace, scoring: "Scoring", listed: "Lists", articles: list[Known], parts: Stages
 ) -> "Reasons":
     """Return the words that pairs share; new ones are kept for the next night."""
-    from simrec.encoder.lexical import MOST_CHARS
     from simrec.encoder.vocabulary import Vocabulary
     from simrec.recommend.reasons import reasons
 
@@ -114,7 +113,9 @@ def _reasons(
 
         def texts(rows: list[int]) -> Iterator[str]:
             for row in rows:
-                yield encoded_text(*store.texts([articles[row].text_key], MOST_CHARS)[0])
+                found = store.text_of(articles[row].id)
+                if found:
+                    yield encoded_text(*found[1:])
 
         found = reasons(scoring, listed.rows, vocabulary, texts, parts)
     if len(vocabulary) > known:
@@ -127,7 +128,7 @@ def _before(workspace: Workspace) -> Path | None:
     return workspace.release(current) if current else None
 
 
-def _write(staged: Path, made: Made, config: Config, before: Path | None) -> str:
+def _write(workspace: Workspace, staged: Path, made: Made, config: Config) -> str:
     """Write all tables; return a clause that says how they differ from those before."""
     from simrec.recommend import bulk
     from simrec.recommend.tables import Tables
@@ -138,9 +139,10 @@ def _write(staged: Path, made: Made, config: Config, before: Path | None) -> str
     bulk.write_similar_accounts(accounts, made.accounts, made.related, most.similar_accounts, most.few_articles)
     bulk.write_duplicates(staged / "duplicates.parquet", made.articles, made.originals)
     bulk.write_evidence(staged / "account_evidence.parquet", made.articles, made.accounts, made.evidence)
+    before = _before(workspace)
     clause = _write_changes(staged, before, config) if before else ""
-    with Tables.write(staged / "items.db") as tables:
-        tables.articles(made.articles, made.originals)
+    with Tables.write(staged / "items.db") as tables, Store.open(workspace.articles_db) as store:
+        tables.articles(store.rows(), made.originals)
         tables.similar_articles(made.listed, made.reasons)
         tables.accounts(made.accounts, made.related, most.similar_accounts, made.evidence)
         tables.facts(most.similar_articles, most.similar_accounts, most.few_articles)

@@ -88,9 +88,9 @@ def test_a_shard_that_exists_is_left_as_it_is(articles_db: Path, tmp_path: Path)
     (tmp_path / lexical.id).mkdir()
     task = Task(articles_db, True, tmp_path / "lexical.npz", tmp_path / lexical.id, KEYS)
     assert terms_shard(task) == len(KEYS)
-    before = task.shard.stat().st_ino, task.shard.stat().st_mtime_ns
+    before = task.path.stat().st_ino, task.path.stat().st_mtime_ns
     assert terms_shard(task) == len(KEYS)
-    assert (task.shard.stat().st_ino, task.shard.stat().st_mtime_ns) == before
+    assert (task.path.stat().st_ino, task.path.stat().st_mtime_ns) == before
 
 
 def test_two_that_write_one_file_at_once_are_not_in_each_others_way(tmp_path: Path) -> None:

@@ -136,7 +136,12 @@ def test_a_night_that_brings_in_changes_survives_a_worker(fresh: House, tmp_path
     (other.folder / "config.toml").write_text(CONFIG.replace('"articles.jsonl"', f'"{fresh.folder}/articles.jsonl"'))
     alone = other.step("ingest")
     assert "0 new, 45 changed, 353 unchanged, 0 deleted, 2 rejected" in alone.err
-    dies = f"if not os.path.exists({str(tmp_path / 'dead')!r}): open({str(tmp_path / 'dead')!r}, 'w'); os._exit(1)"
+    dies = f"""
+        try:
+            os.open({str(tmp_path / "dead")!r}, os.O_CREAT | os.O_EXCL)
+            os._exit(1)
+        except FileExistsError:
+            pass"""
     with cluster(tmp_path / "cluster", happens=dies) as there:
         there.work_for(fresh)
         arguments = ["simrec", "ingest", "-w", str(fresh.workspace), "-c", str(fresh.folder / "config.toml"), "-v"]

@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 from collections import Counter
 from importlib.util import find_spec
 from pathlib import Path
@@ -23,6 +24,14 @@ from tests.conftest import House, speeches
 
 TEXTS = [speech["text"] for speech in speeches()[:60]]
 ASKED = [Text(text) for text in TEXTS]
+
+
+@pytest.fixture(scope="module")
+def published(published: House, tmp_path_factory: pytest.TempPathFactory) -> House:
+    """A copy, for what is asked by hand has a line in the journal."""
+    folder = tmp_path_factory.mktemp("asked") / "house"
+    shutil.copytree(published.folder, folder)
+    return House(folder)
 
 
 def test_bm25_is_the_formula() -> None:

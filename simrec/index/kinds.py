@@ -59,6 +59,8 @@ def learned(kind: str, rows: int, sampled: np.ndarray) -> Any:
     index = _lists(kind, sampled.shape[1], _list_count(rows))
     index.cp.max_points_per_centroid, index.cp.min_points_per_centroid = POINTS_A_LIST, 1
     index.cp.seed, index.cp.spherical = SEED, True
+    if kind == "ivf_pq":
+        index.pq.cp.min_points_per_centroid = 1  # or FAISS complains of few rows on stderr
     index.train(sampled)
     return index
 

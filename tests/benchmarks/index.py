@@ -57,6 +57,8 @@ def main() -> None:
 def rows(source: np.ndarray | None, count: int) -> np.ndarray:
     """Return that many unit rows: of the source, with noise where it has too few; or drawn in clusters."""
     random = np.random.default_rng(0)
+    if source is None and count > ROWS:  # more clusters than that are no clusters any more
+        source = rows(None, ROWS)
     if source is None:
         centres = random.normal(size=(count // 50, DIM)).astype(np.float32)
         spread = np.arange(1, DIM + 1, dtype=np.float32) ** -0.5  # as the axes of real embeddings fall off

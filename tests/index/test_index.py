@@ -140,6 +140,11 @@ def test_exact_search_has_a_curve_of_one_point(tmp_path: Path) -> None:
     assert more.facts.rows == 101
 
 
+def test_few_rows_are_indexed_in_silence(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    index_of(clustered(450), IndexConfig(kind="ivf_pq"), 10, tmp_path / "made")
+    assert capfd.readouterr() == ("", "")
+
+
 def test_auto_is_exact_until_it_is_too_many() -> None:
     def kind(rows: int, dim: int = 256, **config: Any) -> str:
         return kinds.choose(rows, dim, IndexConfig(**config))

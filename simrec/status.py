@@ -79,6 +79,9 @@ def _pending(workspace: Workspace, runs: list[dict[str, Any]]) -> str:
         refusal = staged / release.REFUSAL
         why = refusal.read_text(encoding="utf-8").strip() if refusal.exists() else _how_far(staged)
         pending.append(f"{staged.name} is staged: {why}")
+    read = stages.done(workspace.staging, workspace.parts.name)
+    if read:
+        pending.append(f"parts of files that were read and are to come in: {read}")
     return "; ".join(pending)
 
 

@@ -143,6 +143,8 @@ def test_a_killed_ingest_goes_on_where_it_was(house: House) -> None:
     killed = ingest(house, 2, happens="os.kill(os.getpid(), 9)")
     written = len(list(folder.glob("[!.]*")))
     assert (killed.code, 0 < written < tasks(killed)) == (-9, True)
+    said = run("-m", "simrec", "status", "-w", workspace(house, 2)).out
+    assert f"are to come in: {written}\n" in said
     (folder / ("0" * 32)).write_bytes(b"of another mapping")
     ran = ingest(
         house, 2, happens=f"print('swept:', not os.path.exists({str(folder / ('0' * 32))!r}), file=sys.stderr)"

@@ -150,7 +150,7 @@ def _read_parquet(piece: Piece, fields: Fields) -> Iterator[Row]:
                 for record in _records(batch):
                     number += 1
                     yield Row(str(path), number, record)
-    except (pyarrow.ArrowException, OSError) as error:
+    except (pyarrow.ArrowException, OSError, UnicodeDecodeError) as error:  # the last is of a column's name
         yield Row(str(path), number + 1, problem=f"not Parquet from here on ({error})", end=True)
 
 

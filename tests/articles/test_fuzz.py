@@ -138,6 +138,12 @@ def test_parquet_of_any_types(given_rows: list[dict[str, str]], data: st.DataObj
     read("a.parquet", bytes(damaged))
 
 
+def test_a_parquet_column_whose_name_is_no_text_is_damage() -> None:
+    out = io.BytesIO()
+    parquet.write_table(pyarrow.table({"id": ["1"], "text": ["Two."], "title": ["Three"]}), out)
+    assert read("a.parquet", out.getvalue().replace(b"title", b"\xf4itle")) == {}
+
+
 PACKERS = {"": bytes, ".gz": gzip.compress, ".bz2": bz2.compress, ".xz": lzma.compress}
 NAMES = ["a.jsonl", "a.csv", "a.parquet"]
 pages = st.lists(st.sampled_from(["<p>", "</div>", "<title>", "<!--", "&#0;", "---\n", "a: [", "# ", "\ufeff"]) | text)

@@ -16,7 +16,7 @@ from simrec.encoder.lexical import Lexical, Terms
 from simrec.evaluate import lists, maps
 from simrec.evaluate.intervals import interval
 from simrec.evaluate.metrics import mean
-from simrec.index.vectors import unit
+from simrec.index.vectors import VECTORS, opened, unit
 from simrec.recommend.accounts import account_vectors
 from simrec.recommend.tables import read_articles, read_ids
 
@@ -55,7 +55,7 @@ def gather(made: Made, before: Path | None) -> tuple[dict[str, Any], dict[str, A
     articles = [Labels(*row) for row in read_articles(made.folder / ITEMS, "id, account, category, lang, published_at")]
     ids = [article.id for article in articles]
     table = lists.read(made.folder / SIMILAR, ids)
-    stored = np.load(made.folder / "vectors.npy", mmap_mode="r", allow_pickle=False)
+    stored = opened(made.folder / VECTORS)
     days = [article.published_at for article in articles]
     drawn = maps.drawn(ids)
     hubs = lists.hubs(table, len(ids), HUBS)
@@ -116,7 +116,7 @@ def _of_any_two(made: Made, stored: np.ndarray, chance: np.random.Generator) -> 
     cosines: np.ndarray = (left * right).sum(axis=1)
     if made.lexical is None:
         return cosines
-    terms = np.load(made.folder / "terms.npy", mmap_mode="r", allow_pickle=False)
+    terms = opened(made.folder / "terms.npy")
     compare, each = Terms(terms[pairs[:, 1]]), np.arange(len(pairs))[:, None]
     return compare.joint(cosines[:, None], terms[pairs[:, 0]], each, made.lexical.weight)[:, 0]
 

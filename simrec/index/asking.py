@@ -11,7 +11,7 @@ from threadpoolctl import threadpool_limits
 from simrec import files
 from simrec.index import ranked
 from simrec.index.search import Index, IndexFacts
-from simrec.index.vectors import GRAPH, INDEX, VECTORS, header, opened, rows_of, write
+from simrec.index.vectors import GRAPH, INDEX, VECTORS, header, opened, unit_rows, write
 from simrec.stages import Stages
 
 PACKED = "<u8"  # packed neighbours in a .npy file
@@ -67,7 +67,7 @@ def ask_all(index: Index, folder: Path, width: int, stages: Stages, memory_mib: 
         stages.run(names[number], ask, tasks, facts.rows)
         if last:
             stages.drop(last)
-    _forget()
+    _group.cache_clear()  # this process has asked the last of them
     _put_in_order(order, [stages.part(names[-1], n) for n in range(len(parts))], folder / GRAPH, (facts.rows, width))
 
 
@@ -87,7 +87,7 @@ def ask(task: Ask) -> int:
             stored, rows = opened(task.vectors), opened(task.order)[0, slice(*task.part)]
             packed = np.empty((len(rows), task.width), np.uint64)
             for some in np.array_split(np.arange(len(rows)), max(1, len(rows) // BLOCK)):
-                packed[some] = _neighbours(group, rows_of(stored[rows[some]]), rows[some], task.width)
+                packed[some] = _neighbours(group, unit_rows(stored[rows[some]]), rows[some], task.width)
             if task.before:
                 packed = np.concatenate([packed, opened(task.before)], axis=1)
                 packed.sort(axis=1)
@@ -99,11 +99,6 @@ def ask(task: Ask) -> int:
 @lru_cache(maxsize=1)  # a process asks one group about many parts
 def _group(vectors: Path, saved: Path, facts: IndexFacts, group: tuple[int, int]) -> Index:
     return Index.open(saved, facts.as_dict(), opened(vectors)).among_rows(*group)
-
-
-def _forget() -> None:
-    """Let go of the group that this process has asked."""
-    _group.cache_clear()
 
 
 def _neighbours(index: Index, queries: np.ndarray, rows: np.ndarray, width: int) -> np.ndarray:

@@ -22,7 +22,7 @@ import numpy as np
 from simrec import files
 from simrec.config import IndexConfig
 from simrec.errors import ConfigError, ReleaseError
-from simrec.index.vectors import rows_of
+from simrec.index.vectors import unit_rows
 
 POINTS_A_LIST = 64
 CODES_REACH = 0.99  # recall that 4-bit codes reach with the rows scored again
@@ -196,13 +196,13 @@ def changed(index: Any, place: np.ndarray, vectors: np.ndarray, new: np.ndarray)
     Lists and codes stay as they were learned. HNSW cannot forget, and is built again.
     """
     if not lists(index):
-        return linked(rows_of(vectors))
+        return linked(unit_rows(vectors))
     now = _like(index)
     for number in range(lists(index)):
         ids = place[_ids(index, number)]
         _add(now, number, ids[ids >= 0], _codes(index, number)[ids >= 0])
     if len(new):
-        now.add_with_ids(rows_of(vectors[new]), new.astype(np.int64))
+        now.add_with_ids(unit_rows(vectors[new]), new.astype(np.int64))
     return now
 
 

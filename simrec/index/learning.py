@@ -9,7 +9,7 @@ from threadpoolctl import threadpool_limits
 from simrec.config import IndexConfig
 from simrec.index import kinds
 from simrec.index.search import Index, IndexFacts
-from simrec.index.vectors import opened, rows_of
+from simrec.index.vectors import opened, unit_rows
 from simrec.stages import Stages
 
 SHARD_ROWS = 1 << 17  # a multiple of what FAISS adds at once: shards merged are an index that was filled at once
@@ -67,9 +67,9 @@ def learn(task: Learned) -> int:
     if not task.path.exists():
         with threadpool_limits(1):
             if task.kind == "hnsw":
-                index = kinds.linked(rows_of(stored))
+                index = kinds.linked(unit_rows(stored))
             else:
-                index = kinds.learned(task.kind, len(stored), rows_of(stored[kinds.sample(len(stored))]))
+                index = kinds.learned(task.kind, len(stored), unit_rows(stored[kinds.sample(len(stored))]))
         kinds.write(index, task.path)
     return len(stored)
 
@@ -80,6 +80,6 @@ def fill(task: Shard) -> int:
         stored = opened(task.vectors)
         index = kinds.read(task.learned)
         with threadpool_limits(1):
-            index.add_with_ids(rows_of(stored[task.start : task.stop]), np.arange(task.start, task.stop))
+            index.add_with_ids(unit_rows(stored[task.start : task.stop]), np.arange(task.start, task.stop))
         kinds.write(index, task.path)
     return task.stop - task.start

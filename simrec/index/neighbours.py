@@ -12,7 +12,7 @@ from simrec.index import ranked
 from simrec.index.all_pairs import all_pairs
 from simrec.index.asking import PACKED, PART, ask_all
 from simrec.index.search import Index, rank
-from simrec.index.vectors import GRAPH, VECTORS, opened, rows_of, write
+from simrec.index.vectors import GRAPH, VECTORS, opened, unit_rows, write
 from simrec.stages import Stages
 
 SPARE = 28  # neighbours beyond those asked for, so that one that is deleted seldom has to be searched for anew
@@ -84,7 +84,7 @@ def compare_all(task: AllPairs) -> int:
     """Write the packed neighbours [rows, width] of all rows; the same with any number of threads."""
     stored = opened(task.vectors)
     if not task.path.exists():
-        matrix, packed = rows_of(stored), np.empty((len(stored), task.width), np.uint64)
+        matrix, packed = unit_rows(stored), np.empty((len(stored), task.width), np.uint64)
         with log.progress("neighbours", len(stored)) as bar:
             for block, found in all_pairs(matrix, task.width + ranked.SLACK):
                 packed[block] = rank(matrix[block], ranked.rows_of(found), matrix, task.width)

@@ -12,7 +12,7 @@ from simrec.config import IndexConfig
 from simrec.errors import ReleaseError
 from simrec.index import kinds, ranked
 from simrec.index.exact import nearest
-from simrec.index.vectors import rows_of, unit
+from simrec.index.vectors import unit, unit_rows
 
 QUERIES = 400  # half of them to tune by, half to judge
 RESAMPLES = 1_000
@@ -95,7 +95,7 @@ class Index:
 
     def among_rows(self, start: int, stop: int) -> "Index":
         """Return the same for the rows from start to stop, in the form that is quickest for many queries."""
-        facts, vectors = replace(self.facts, rows=stop - start), rows_of(self._vectors[start:stop])
+        facts, vectors = replace(self.facts, rows=stop - start), unit_rows(self._vectors[start:stop])
         if self._index is None:
             return Index(None, vectors, facts, start)
         whole = stop - start == self.facts.rows
@@ -131,7 +131,7 @@ class Index:
         rows, step = len(self._vectors), len(self._vectors) if self._vectors.dtype == np.float32 else BLOCK_ROWS
         near, found = np.empty((len(queries), 0), np.float32), np.empty((len(queries), 0), np.int64)
         for start in range(0, rows, step):
-            block = rows_of(self._vectors[start : start + step])
+            block = unit_rows(self._vectors[start : start + step])
             scores, columns = faiss.knn(queries, block, min(k, len(block)), faiss.METRIC_INNER_PRODUCT)
             near, found = np.concatenate([near, scores], 1), np.concatenate([found, columns + start + self._first], 1)
             best = np.argsort(-near, axis=1, kind="stable")[:, :k]
@@ -215,20 +215,20 @@ class Index:
         for effort in kinds.ladder(self._index, self.facts.effort):
             kinds.set_effort(self._index, effort)
             recall = float(self._recalls(asked, worst, k).mean())
-            rows = kinds.compared(self._index, rows_of(self._vectors[asked]), self._more(k + 1), effort)
+            rows = kinds.compared(self._index, unit_rows(self._vectors[asked]), self._more(k + 1), effort)
             curve.append({"effort": effort, "compared": round(rows / self.facts.rows, 6), "recall": recall})
         kinds.set_effort(self._index, self.facts.effort)
         return Index(self._index, self._vectors, replace(self.facts, curve=curve))
 
     def _worst_true(self, asked: np.ndarray, k: int) -> np.ndarray:
         """Return the cosine of the k-th true neighbour of each row, itself left out."""
-        queries = rows_of(self._vectors[asked])
+        queries = unit_rows(self._vectors[asked])
         found = self._nearest(queries, k + 1)
         found[found == asked[:, None]] = -1
         return ranked.cosines_of(rank(queries, found, self._vectors, k)[:, -1])
 
     def _recalls(self, asked: np.ndarray, worst: np.ndarray, k: int) -> np.ndarray:
-        found = self.search(rows_of(self._vectors[asked]), k + 1)
+        found = self.search(unit_rows(self._vectors[asked]), k + 1)
         found[ranked.rows_of(found) == asked[:, None]] = ranked.NONE
         hit = (ranked.cosines_of(found) >= worst[:, None] - 2 * 10.0**-ranked.DECIMALS) & (found != ranked.NONE)
         recalls: np.ndarray = np.minimum(hit.sum(axis=1), k) / k
@@ -260,7 +260,7 @@ def cosines(queries: np.ndarray, found: np.ndarray, vectors: np.ndarray) -> np.n
         _products(result, queries, vectors, found)
         return result
     for row in range(len(found)):
-        _products(result[row : row + 1], queries[row], rows_of(vectors[found[row]]), np.arange(found.shape[1]))
+        _products(result[row : row + 1], queries[row], unit_rows(vectors[found[row]]), np.arange(found.shape[1]))
     result[found < 0] = 0
     return result
 

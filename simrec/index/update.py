@@ -13,7 +13,7 @@ from simrec.index.all_pairs import MOST_WAITING, ROUNDING
 from simrec.index.asking import PACKED
 from simrec.index.neighbours import Graph
 from simrec.index.search import cosines, rank
-from simrec.index.vectors import header, opened, rows_of, write
+from simrec.index.vectors import header, opened, unit_rows, write
 from simrec.stages import Stages
 
 RANGE = 1 << 18  # rows of one task
@@ -142,7 +142,7 @@ class _Range:
         graph, vectors = Graph.open(task.graph), opened(task.vectors)
         self.asking, new, self.place = arrays.read(task.asking, MEND, "asking", "new", "place")
         self.packed, self.width = graph.packed, graph.width
-        self.start, self.vectors = task.start, rows_of(vectors[task.start : task.stop])
+        self.start, self.vectors = task.start, unit_rows(vectors[task.start : task.stop])
         was = np.full(len(vectors), -1)  # the row before of each row now
         was[self.place[self.place >= 0]] = np.flatnonzero(self.place >= 0)
         self.was = was[task.start : task.stop]
@@ -150,7 +150,7 @@ class _Range:
         asks = np.zeros(len(vectors), bool)
         asks[self.asking] = True
         self.asks = asks[task.start : task.stop]
-        self.queries = rows_of(vectors[self.asking])
+        self.queries = unit_rows(vectors[self.asking])
         self.floors = np.full(len(self.asking), -np.inf, np.float32)
         self.tiles = [slice(s, min(s + ASKED, len(self.asking))) for s in range(0, len(self.asking), ASKED)]
         self.waiting: list[list[np.ndarray]] = [[] for _ in self.tiles]

@@ -46,14 +46,14 @@ def unit(vectors: np.ndarray) -> np.ndarray:
     return rows
 
 
-def rows_of(vectors: np.ndarray) -> np.ndarray:
+def unit_rows(vectors: np.ndarray) -> np.ndarray:
     """Return float32 unit rows of stored vectors; float32 ones are that already."""
     return np.ascontiguousarray(vectors) if vectors.dtype == np.float32 else unit(vectors)
 
 
 def check(path: Path, ids: Sequence[str]) -> None:
     """Raise GateError that names the first article whose stored vector is zero or not a number."""
-    vectors = np.load(path, mmap_mode="r", allow_pickle=False)
+    vectors = opened(path)
     blocks = (vectors[start : start + CHECKED_ROWS] for start in range(0, len(ids), CHECKED_ROWS))
     norms = np.concatenate([np.linalg.norm(block.astype(np.float32), axis=1) for block in blocks])
     bad = np.flatnonzero(~(np.isfinite(norms) & (norms > 0.5)))

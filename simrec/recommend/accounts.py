@@ -13,7 +13,7 @@ from simrec.encoder.lexical import NUMBERS, Terms, pack, unpack
 from simrec.index import learning, ranked
 from simrec.index.asking import PACKED
 from simrec.index.neighbours import Graph, build
-from simrec.index.vectors import INDEX, VECTORS, opened, rows_of, write
+from simrec.index.vectors import INDEX, VECTORS, opened, unit_rows, write
 from simrec.recommend.joint import TERMS, Scoring
 from simrec.stages import Stages, in_turn
 
@@ -142,7 +142,7 @@ def centred_means(vectors: np.ndarray, owners: np.ndarray, accounts: int) -> np.
         owned = owners[start : start + GATHERED]
         own = np.flatnonzero(owned >= 0)
         ones = sparse.csr_matrix((np.ones(len(own)), (owned[own], np.arange(len(own)))), (accounts, len(own)))
-        sums += ones @ rows_of(vectors[start : start + GATHERED][own]).astype(np.float64)
+        sums += ones @ unit_rows(vectors[start : start + GATHERED][own]).astype(np.float64)
     means = sums / np.maximum(np.bincount(owners[owners >= 0], minlength=accounts), 1)[:, None]
     centred = means - means.mean(axis=0) if accounts > 1 else means
     lengths = np.linalg.norm(centred, axis=1, keepdims=True)

@@ -8,7 +8,7 @@ import numpy as np
 from simrec import files
 from simrec.index import ranked
 from simrec.index.asking import PART
-from simrec.index.vectors import VECTORS, opened, rows_of, write
+from simrec.index.vectors import VECTORS, opened, unit_rows, write
 from simrec.recommend.joint import Joint, Rescored, Scoring, packed_of
 from simrec.recommend.rules import NOBODY
 from simrec.stages import Stages
@@ -109,7 +109,7 @@ def _compared(
     account: int, similar: int, own: np.ndarray, others: np.ndarray, vectors: np.ndarray, joint: Joint
 ) -> np.ndarray:
     """Return the best pairs of articles of two accounts, by comparing all of them."""
-    cosines = (rows_of(vectors[own]) @ rows_of(vectors[others]).T).round(ranked.DECIMALS)
+    cosines = (unit_rows(vectors[own]) @ unit_rows(vectors[others]).T).round(ranked.DECIMALS)
     scores = joint.scores(own, np.broadcast_to(others, cosines.shape), cosines)
     best = np.argsort(-scores, axis=None, kind="stable")[:PAIRS]
     left, right = np.unravel_index(best, scores.shape)

@@ -10,7 +10,7 @@ from simrec.encoder import arrays
 from simrec.index import ranked
 from simrec.index.asking import PART
 from simrec.index.search import Index, IndexFacts
-from simrec.index.vectors import INDEX, VECTORS, opened, rows_of, write
+from simrec.index.vectors import INDEX, VECTORS, opened, unit_rows, write
 from simrec.recommend.joint import MEND, Rescored, Scoring, packed_of
 from simrec.recommend.rules import NOBODY, Candidates, Kinds, aged, applied, diverse
 from simrec.recommend.shares import Lists, fair, rescue
@@ -110,7 +110,7 @@ class _Part:
         return Candidates.of(ranked.rows_of(packed), ranked.cosines_of(packed), self._kinds)
 
     def _diverse(self, found: Candidates) -> Candidates:
-        vectors = rows_of(self._vectors[np.maximum(found.rows, 0).ravel()]).reshape(*found.rows.shape, -1)
+        vectors = unit_rows(self._vectors[np.maximum(found.rows, 0).ravel()]).reshape(*found.rows.shape, -1)
         return diverse(found, vectors, self._rules.diversity)
 
     def _crowded_out(self, cut: slice, found: Candidates) -> np.ndarray:
@@ -126,7 +126,7 @@ class _Part:
         """Return many more packed candidates of some rows, in order of the joint score."""
         scoring, facts, _ = self._task.ruling
         index = Index.open(scoring.folder / INDEX, facts.as_dict(), self._vectors)
-        found = index.search(rows_of(self._vectors[rows]), DEEPER * self._packed.shape[1])
+        found = index.search(unit_rows(self._vectors[rows]), DEEPER * self._packed.shape[1])
         near, cosines = ranked.rows_of(found), ranked.cosines_of(found)
         near[near == rows[:, None]] = -1
         return scoring.open().ranked(rows, near, cosines)

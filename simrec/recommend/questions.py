@@ -12,7 +12,7 @@ from simrec.encoder.lexical import Lexical, Terms
 from simrec.index import ranked
 from simrec.index.exact import nearest
 from simrec.index.search import Index
-from simrec.index.vectors import unit
+from simrec.index.vectors import VECTORS, opened, unit
 from simrec.recommend.hits import Filters
 from simrec.recommend.rules import NOBODY, Ages, Candidates, applied, diverse
 
@@ -65,8 +65,8 @@ class Questions:
         self._ages = Ages(known.pop("newest"), known.pop("undated_days"))
         self.rules = RulesConfig(**known)
         self.no_rules = RulesConfig(collapse_duplicates=False, fair_share=0)
-        self._vectors = np.load(folder / "vectors.npy", mmap_mode="r", allow_pickle=False)
-        self._terms = np.load(folder / "terms.npy", mmap_mode="r", allow_pickle=False) if self._lexical else None
+        self._vectors = opened(folder / VECTORS)
+        self._terms = opened(folder / "terms.npy") if self._lexical else None
         self._accounts: dict[str, int] = {}
 
     def like(self, rows: list[int], weights: list[float], any_of: bool = False) -> Asked:

@@ -202,13 +202,12 @@ def _write_untrained(encoder: Path, folder: Path, config: Config) -> None:
 
 def _accounts(made: "Made") -> "Result":
     """Let halves of accounts find each other, by the vectors and words of the release."""
-    import numpy as np
-
     from simrec.evaluate import account_halves
+    from simrec.index.vectors import opened
     from simrec.recommend.tables import read_articles
 
     names = ["vectors.npy", "terms.npy"] if made.lexical else ["vectors.npy"]
-    stored = [np.load(made.folder / name, mmap_mode="r", allow_pickle=False) for name in names]
+    stored = [opened(made.folder / name) for name in names]
     matrix, terms = stored[0], stored[1] if made.lexical else None
     listed = read_articles(made.folder / "items.db", "id, account")
     return account_halves.run([row[0] for row in listed], [row[1] for row in listed], matrix, terms)

@@ -315,6 +315,6 @@ def test_written_vectors_are_read_as_unit_rows(tmp_path: Path) -> None:
     matrix = clustered(100).astype(np.float16)
     on_disk.write(tmp_path / "vectors.npy", np.array_split(matrix, 7), matrix.shape)
     assert np.array_equal(np.load(tmp_path / "vectors.npy"), matrix)
-    assert np.linalg.norm(on_disk.rows_of(on_disk.opened(tmp_path / "vectors.npy")), axis=1) == pytest.approx(
+    assert np.linalg.norm(on_disk.unit_rows(on_disk.opened(tmp_path / "vectors.npy")), axis=1) == pytest.approx(
         1, abs=1e-6
     )

@@ -390,7 +390,7 @@ def _lines(path: Path) -> list[str]:
 
 
 def _text_of(path: Path) -> str:
-    from simrec.articles.readers import read_text
+    from simrec.articles.sources.readers import read_text
 
     try:
         return read_text(path)

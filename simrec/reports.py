@@ -24,7 +24,7 @@ def page(workspace: Workspace) -> Path:
 
 def write_page(workspace: Workspace, target: Path) -> Path:
     """Write the page of the current release, with how long its steps took as the journal has it; return its path."""
-    from simrec.evaluate.page import render
+    from simrec.evaluate.html import render
 
     folder = page(workspace).parent
     if not target.parent.is_dir():

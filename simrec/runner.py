@@ -123,7 +123,7 @@ def exit_codes() -> Iterator[None]:
 def main(steps: "Sequence[Step]") -> None:
     """Run a job file's steps with the options every job has; the job is named as its file."""
     from simrec import config, config_file
-    from simrec.steps.dry_run import foretell
+    from simrec.steps.forecast import foretell
 
     @click.command(help=f"Run the job: {', then '.join(step.__name__ for step in steps)}.")
     @click.option("-c", "--config", "config_path", type=Path, required=True, help="The TOML configuration.")

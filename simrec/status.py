@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from simrec import log, release, stages
+from simrec import log, release
 from simrec.articles.store import Store
 from simrec.errors import GateError
+from simrec.tasks import stages
 from simrec.workspace import Workspace
 
 RELEASES = ["release", "created_at", "articles", "accounts", "encoder", "current"]

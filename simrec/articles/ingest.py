@@ -7,10 +7,10 @@ from itertools import chain
 from pathlib import Path
 
 from simrec import __version__, files, log
-from simrec.articles import cleaning, parts
+from simrec.articles import clean_tasks, cleaning
+from simrec.articles.clean_tasks import Batch, Cleaned, Held, Refused, Shaped
 from simrec.articles.mapping import Mapping
-from simrec.articles.parts import Batch, Cleaned, Held, Refused, Shaped
-from simrec.articles.pieces import files_of, opening
+from simrec.articles.splits import files_of, opening
 from simrec.articles.store import Change, Marks, Reject, Store
 from simrec.config import Config
 from simrec.errors import GateError, UsageError
@@ -78,14 +78,14 @@ def ingest(store: Store, config: Config, now: str, ahead: Ahead | None = None) -
         result.unchanged = store.count()
         return result
     sources = [(source, Mapping.of(source, config)) for source in config.sources]
-    batches = [list(parts.batches(*source, checksums)) for source in sources]
+    batches = [list(clean_tasks.batches(*source, checksums)) for source in sources]
     folder = ahead(list(chain(*batches))) if ahead else None
     present = store.mark_present if config.ingest.sync else None
     try:
         with store.transaction():
             for (source, mapping), own in zip(sources, batches, strict=True):
-                pulled = parts.pulled(source, mapping, store.holds, marks, present) if source.url else ()
-                _take_all(store, chain(pulled, *(parts.rows(batch, folder, store) for batch in own)), result)
+                pulled = clean_tasks.pulled(source, mapping, store.holds, marks, present) if source.url else ()
+                _take_all(store, chain(pulled, *(clean_tasks.rows(batch, folder, store) for batch in own)), result)
             _check_rejects(result, config)
             if checksum and not (result.rejects.count or result.notes.count):  # else they are to be named again
                 marks.now[FILES] = checksum

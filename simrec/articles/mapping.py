@@ -12,7 +12,7 @@ from uuid import UUID
 from simrec.articles import cleaning
 from simrec.articles.article import Article
 from simrec.articles.cleaning import body_text, clean_date, clean_line, clean_title
-from simrec.articles.readers import Record
+from simrec.articles.sources.readers import Record
 from simrec.config import Config, Fields, IngestConfig, Source
 
 LONGEST_ID = 512

@@ -3,10 +3,10 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from simrec.articles import parts
+from simrec.articles import clean_tasks
+from simrec.articles.clean_tasks import Cleaned, Refused, Shaped
 from simrec.articles.mapping import Mapping
-from simrec.articles.parts import Cleaned, Refused, Shaped
-from simrec.articles.readers import read
+from simrec.articles.sources.readers import read
 from simrec.articles.store import Marks, Store
 from simrec.config import Config, Source
 
@@ -44,8 +44,8 @@ def _shaped(store: Store | None, source: Source, config: Config, result: Preview
     mapping, holds = Mapping.of(source, config), store.holds if store else _holds_nothing
     if source.url:
         marks = Marks(store.marks() if store else {}, {})
-        return parts.pulled(source, mapping, holds, marks, result.met.update if config.ingest.sync else None)
-    return (parts.shape(row, mapping, holds) for row in read(source, mapping.fields))
+        return clean_tasks.pulled(source, mapping, holds, marks, result.met.update if config.ingest.sync else None)
+    return (clean_tasks.shape(row, mapping, holds) for row in read(source, mapping.fields))
 
 
 def _holds_nothing(article_id: str, source_key: bytes) -> bool:

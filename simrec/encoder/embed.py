@@ -6,10 +6,10 @@ from typing import NamedTuple
 
 from simrec.articles.article import encoded_text
 from simrec.articles.store import Store
-from simrec.encoder import shards
-from simrec.encoder.lexical import MOST_CHARS, Lexical
+from simrec.encoder import embedding_cache
 from simrec.encoder.runtime import Encoder
 from simrec.errors import ReleaseError
+from simrec.lexical.tfidf import MOST_CHARS, Lexical
 
 
 class Task(NamedTuple):
@@ -31,7 +31,7 @@ class Task(NamedTuple):
     @property
     def path(self) -> Path:
         """Return the file that is there when the task is done."""
-        return shards.shard_path(self.shards, self.keys)
+        return embedding_cache.shard_path(self.shards, self.keys)
 
     def articles(self, most_chars: int) -> list[tuple[str, str]]:
         """Return (title, text) for each key, in order, of a text at most so many characters."""
@@ -50,7 +50,7 @@ def embed_shard(task: Task) -> int:
         encoder = _encoder(task.made_by, task.threads)
         articles = task.articles(encoder.most_chars)
         texts, titles = [encoded_text(*article) for article in articles], [title for title, _ in articles]
-        shards.write_shard(task.shards, task.keys, encoder.encode(texts, titles))
+        embedding_cache.write_shard(task.shards, task.keys, encoder.encode(texts, titles))
     return len(task.keys)
 
 
@@ -58,7 +58,7 @@ def terms_shard(task: Task) -> int:
     """Write the terms of one shard; return of how many texts. A shard that exists is left as it is."""
     if not task.path.exists():
         texts = [encoded_text(*article) for article in task.articles(MOST_CHARS)]
-        shards.write_shard(task.shards, task.keys, _lexical(task.made_by, task.shards.name).terms(texts))
+        embedding_cache.write_shard(task.shards, task.keys, _lexical(task.made_by, task.shards.name).terms(texts))
     return len(task.keys)
 
 

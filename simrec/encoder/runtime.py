@@ -7,7 +7,7 @@ import numpy as np
 import onnxruntime
 from tokenizers import Tokenizer
 
-from simrec.encoder import folder as encoder_folder
+from simrec.encoder import model_folder as encoder_folder
 from simrec.encoder.tokenizer import PAD_ID, token_ids
 
 BATCH = 64

@@ -7,11 +7,11 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse.linalg import norm
 
-from simrec.encoder.lexical import Terms
 from simrec.evaluate.metrics import reciprocal_ranks
 from simrec.evaluate.suites import FEWEST, OURS, Result
 from simrec.index.vectors import unit
-from simrec.recommend.accounts import WORDS_SHARE, account_terms, account_vectors, account_words
+from simrec.lexical.tfidf import Terms
+from simrec.recommend.similar_accounts import WORDS_SHARE, account_terms, account_vectors, account_words
 
 FEWEST_ARTICLES, MOST_ARTICLES = 10, 200  # of an account
 MOST_ACCOUNTS = 500

@@ -13,9 +13,9 @@ from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.preprocessing import normalize
 
-from simrec.encoder import arrays
-from simrec.encoder.lexical import words
+from simrec import arrays
 from simrec.evaluate.scorers import RECENT, Scorer, Text, encoder_scorer
+from simrec.lexical.tfidf import words
 
 WITHOUT_SPACES = re.compile(r"[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff]")
 LSA_DIM = 256

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from simrec.encoder.lexical import Lexical, Terms
+from simrec.lexical.tfidf import Lexical, Terms
 
 RECENT = "recent in category"  # the scorer that is told the category
 

@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from simrec.articles.article import encoded_text
-from simrec.encoder.lexical import Lexical
-from simrec.evaluate import intervals, metrics
+from simrec.evaluate import bootstrap, metrics
 from simrec.evaluate.scorers import RECENT, Scorer, Text, joint_scorer, once
+from simrec.lexical.tfidf import Lexical
 
 SHORTEST_TEXT = 80  # characters; half of less is no text to find
 FEWEST = 20  # questions below which a figure says nothing
@@ -54,7 +54,7 @@ class Result:
     scored: dict[str, np.ndarray] = field(default_factory=dict)  # [questions, ...] of each scorer
     skipped: str = ""
     candidates: int = 0
-    statistic: intervals.Statistic = metrics.mean
+    statistic: bootstrap.Statistic = metrics.mean
 
     @property
     def values(self) -> dict[str, float]:
@@ -64,11 +64,11 @@ class Result:
         """Return what the report keeps, rounded to four places: values, intervals, and how far OURS is ahead."""
         others = self.scored.keys() - {OURS} if OURS in self.scored else set()
         compared = {
-            who: intervals.difference(self.scored[OURS], scored, self.statistic)
+            who: bootstrap.difference(self.scored[OURS], scored, self.statistic)
             for who, scored in self.scored.items()
             if who in others
         }
-        within = {who: intervals.interval(scored, self.statistic) for who, scored in self.scored.items()}
+        within = {who: bootstrap.interval(scored, self.statistic) for who, scored in self.scored.items()}
         return {
             "suite": self.suite,
             "measure": self.measure,

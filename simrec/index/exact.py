@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from simrec.index import ranked
+from simrec.index import packing
 from simrec.index.vectors import unit
 
 BLOCK_ROWS = 65_536
@@ -21,6 +21,6 @@ def nearest(queries: np.ndarray, vectors: np.ndarray, rows: np.ndarray, n: int) 
         asked = unit(vectors[block])
         # One product a query: a matrix product would differ from it in the seventh decimal, and reorder ties.
         cosines = np.stack([asked @ query for query in queries])
-        best = np.concatenate([best, ranked.pack(cosines, np.broadcast_to(block, cosines.shape))], axis=1)
+        best = np.concatenate([best, packing.pack(cosines, np.broadcast_to(block, cosines.shape))], axis=1)
         best = np.sort(best, axis=1)[:, :n]
     return best

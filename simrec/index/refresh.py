@@ -10,12 +10,12 @@ from threadpoolctl import threadpool_limits
 
 from simrec import files
 from simrec.config import IndexConfig
-from simrec.index import kinds, learning, neighbours
-from simrec.index.neighbours import SPARE, Graph
-from simrec.index.search import Index, IndexFacts
-from simrec.index.update import Change, change, update
+from simrec.index import build, faiss_kinds, knn_graph
+from simrec.index.incremental import Change, change, update
+from simrec.index.knn_graph import SPARE, KnnGraph
+from simrec.index.vector_index import Index, IndexFacts
 from simrec.index.vectors import GRAPH, INDEX, VECTORS, opened
-from simrec.stages import Stages
+from simrec.tasks.stages import Stages
 
 logger = logging.getLogger(__name__)
 
@@ -47,7 +47,7 @@ def refresh(
         update(before.folder / GRAPH, staged / VECTORS, changed, config.candidates, staged / GRAPH, stages)
         how = f"{len(changed.new):,} new rows and {int((changed.place < 0).sum()):,} gone"
     else:
-        neighbours.build(index, staged, config.candidates, stages, config.memory_mib)
+        knn_graph.build_knn_graph(index, staged, config.candidates, stages, config.memory_mib)
         how = "from scratch"
     facts = index.facts
     measured = f"recall@{facts.recall_k} {facts.recall:.3f} ({facts.recall_low:.3f} to {facts.recall_high:.3f})"
@@ -55,9 +55,9 @@ def refresh(
 
 
 def _little_changed(before: Before, ids: Sequence[str], staged: Path, config: IndexConfig) -> Change | None:
-    kind = kinds.choose(len(ids), before.facts.dim, config)
+    kind = faiss_kinds.choose(len(ids), before.facts.dim, config)
     graph = before.folder / GRAPH
-    if not graph.exists() or kind != before.facts.kind or Graph.open(graph).width != config.candidates + SPARE:
+    if not graph.exists() or kind != before.facts.kind or KnnGraph.open(graph).width != config.candidates + SPARE:
         return None
     changed = change(before.ids, ids, opened(before.folder / VECTORS), opened(staged / VECTORS))
     return changed if changed.share <= MOST_CHANGED and len(changed.new) <= MOST_NEW else None
@@ -79,7 +79,7 @@ def _index(
         if facts.recall < config.recall_target or facts.changed > MOST_SINCE_LEARNED * facts.learned_rows:
             logger.info("index: recall %.3f after %d changes; it is learned anew", facts.recall, facts.changed)
             index = None
-    index = index or learning.make(staged / VECTORS, config, k, stages)
+    index = index or build.build_index(staged / VECTORS, config, k, stages)
     index.save(staged / INDEX)
     files.write_json(staged / FACTS, index.facts.as_dict())
     return index

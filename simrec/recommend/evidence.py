@@ -6,12 +6,12 @@ from typing import NamedTuple
 import numpy as np
 
 from simrec import files
-from simrec.index import ranked
-from simrec.index.asking import PART
+from simrec.index import packing
+from simrec.index.knn_search import PART
 from simrec.index.vectors import VECTORS, opened, unit_rows, write
-from simrec.recommend.joint import Joint, Rescored, Scoring, packed_of
+from simrec.recommend.hybrid import Joint, Rescored, Scoring, packed_of
 from simrec.recommend.rules import NOBODY
-from simrec.stages import Stages
+from simrec.tasks.stages import Stages
 
 PAIRS = 3  # of articles are shown for a pair of accounts
 NEAREST = 40  # candidates of an article are looked through
@@ -74,7 +74,7 @@ def look_through(task: Looking) -> int:
     packed = packed_of(task.candidates)[:, :NEAREST]
     if not task.path.exists():
         wanted, owners, count = opened(task.wanted)[0], opened(task.owners)[0], task.accounts
-        rows, scores = ranked.rows_of(packed), ranked.cosines_of(packed)
+        rows, scores = packing.rows_of(packed), packing.cosines_of(packed)
         own = owners[task.start : task.start + len(rows)]
         theirs = np.where(rows >= 0, owners[rows], NOBODY)
         key = np.where((own[:, None] >= 0) & (theirs >= 0), own[:, None] * count + theirs, -1)
@@ -94,7 +94,7 @@ def _best(found: np.ndarray, count: int) -> np.ndarray:
     key = found["account"] * count + found["similar"]
     order = np.lexsort((found["other"], found["article"], -found["score"], key))
     found, key = found[order], key[order]
-    kept: np.ndarray = found[ranked.place_among_equals(key) < PAIRS]
+    kept: np.ndarray = found[packing.place_among_equals(key) < PAIRS]
     return kept
 
 
@@ -109,7 +109,7 @@ def _compared(
     account: int, similar: int, own: np.ndarray, others: np.ndarray, vectors: np.ndarray, joint: Joint
 ) -> np.ndarray:
     """Return the best pairs of articles of two accounts, by comparing all of them."""
-    cosines = (unit_rows(vectors[own]) @ unit_rows(vectors[others]).T).round(ranked.DECIMALS)
+    cosines = (unit_rows(vectors[own]) @ unit_rows(vectors[others]).T).round(packing.DECIMALS)
     scores = joint.scores(own, np.broadcast_to(others, cosines.shape), cosines)
     best = np.argsort(-scores, axis=None, kind="stable")[:PAIRS]
     left, right = np.unravel_index(best, scores.shape)

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from simrec.encoder.lexical import Lexical, Terms, number, words
 from simrec.encoder.runtime import Encoder
+from simrec.lexical.tfidf import Lexical, Terms, number, words
 from simrec.recommend.hits import Hit, Why
 
 SENTENCE = re.compile(r"(?<=[.!?])\s+|(?<=[。！？])|\n+")

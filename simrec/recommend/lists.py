@@ -5,16 +5,16 @@ from typing import NamedTuple
 
 import numpy as np
 
+from simrec import arrays
 from simrec.config import RulesConfig
-from simrec.encoder import arrays
-from simrec.index import ranked
-from simrec.index.asking import PART
-from simrec.index.search import Index, IndexFacts
+from simrec.index import packing
+from simrec.index.knn_search import PART
+from simrec.index.vector_index import Index, IndexFacts
 from simrec.index.vectors import INDEX, VECTORS, opened, unit_rows, write
-from simrec.recommend.joint import MEND, Rescored, Scoring, packed_of
+from simrec.recommend.exposure import Lists, fair, rescue
+from simrec.recommend.hybrid import MEND, Rescored, Scoring, packed_of
 from simrec.recommend.rules import NOBODY, Candidates, Kinds, aged, applied, diverse
-from simrec.recommend.shares import Lists, fair, rescue
-from simrec.stages import Stages
+from simrec.tasks.stages import Stages
 
 BLOCK = 2_048
 SPARE_LISTS = 2  # times as many candidates as places are kept for fair shares
@@ -107,7 +107,7 @@ class _Part:
         return applied(self._known(packed), stories, accounts, self._task.depth, self._rules)
 
     def _known(self, packed: np.ndarray) -> Candidates:
-        return Candidates.of(ranked.rows_of(packed), ranked.cosines_of(packed), self._kinds)
+        return Candidates.of(packing.rows_of(packed), packing.cosines_of(packed), self._kinds)
 
     def _diverse(self, found: Candidates) -> Candidates:
         vectors = unit_rows(self._vectors[np.maximum(found.rows, 0).ravel()]).reshape(*found.rows.shape, -1)
@@ -119,7 +119,7 @@ class _Part:
         few: np.ndarray = (found.rows[cut] >= 0).sum(axis=1) < self._task.most
         if not self._rules.collapse_duplicates:
             return np.zeros(len(packed), bool)
-        few[few] = (packed[few, -1] != ranked.NONE) & (self._known(packed[few]).stories != NOBODY).any(axis=1)
+        few[few] = (packed[few, -1] != packing.NONE) & (self._known(packed[few]).stories != NOBODY).any(axis=1)
         return few
 
     def _deeper(self, rows: np.ndarray) -> np.ndarray:
@@ -127,7 +127,7 @@ class _Part:
         scoring, facts, _ = self._task.ruling
         index = Index.open(scoring.folder / INDEX, facts.as_dict(), self._vectors)
         found = index.search(unit_rows(self._vectors[rows]), DEEPER * self._packed.shape[1])
-        near, cosines = ranked.rows_of(found), ranked.cosines_of(found)
+        near, cosines = packing.rows_of(found), packing.cosines_of(found)
         near[near == rows[:, None]] = -1
         return scoring.open().ranked(rows, near, cosines)
 

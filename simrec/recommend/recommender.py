@@ -14,7 +14,7 @@ from simrec.errors import ReleaseError, UnknownIdError, UsageError
 from simrec.recommend.hits import NO_FILTERS, TABLES_VERSION, WORD_BITS, AccountHit, Evidence, Filters, Hit
 
 if TYPE_CHECKING:
-    from simrec.recommend.questions import Asked, Questions
+    from simrec.recommend.search import Asked, Questions
 
 REMEMBERED = 50  # articles of a history, or of an account, that are asked with
 FORGETS = 10  # articles later, an article of a history counts half
@@ -159,7 +159,7 @@ class Recommender:
 
     @cached_property
     def _questions(self) -> "Questions":
-        from simrec.recommend.questions import Questions
+        from simrec.recommend.search import Questions
 
         return Questions(self._folder, self._db, self._manifest)
 
@@ -176,7 +176,7 @@ class Recommender:
 
         from simrec.articles.cleaning import clean_text
         from simrec.encoder.runtime import Encoder
-        from simrec.recommend.questions import Asked
+        from simrec.recommend.search import Asked
 
         try:
             cleaned = clean_text(text)

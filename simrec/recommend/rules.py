@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from simrec.config import RulesConfig
-from simrec.index import ranked
+from simrec.index import packing
 
 NOBODY = -1  # the story of an article that has no duplicates, the account of one without
 
@@ -98,7 +98,7 @@ def _at_most(most: int, kinds: np.ndarray, allowed: np.ndarray) -> np.ndarray:
     kind = kinds[row, column]
     order = np.lexsort((column, kind, row))
     row, column, kind = row[order], column[order], kind[order]
-    place = ranked.place_among_equals(row * (kinds.max(initial=0) + 1) + kind)
+    place = packing.place_among_equals(row * (kinds.max(initial=0) + 1) + kind)
     kept[row[place >= most], column[place >= most]] = False
     return kept
 

@@ -10,12 +10,12 @@ from simrec.articles.article import encoded_text
 from simrec.articles.store import Store
 from simrec.config import Config
 from simrec.errors import ReleaseError
-from simrec.stages import run_missing
 from simrec.steps.outcome import OUTGROWN, Outcome, boundary_of, encode_asked, encoder_id_of, lexical_of
+from simrec.tasks.stages import run_missing
 from simrec.workspace import Workspace
 
 if TYPE_CHECKING:
-    from simrec.engine.engine import Engine
+    from simrec.tasks.engine import Engine
 
 logger = logging.getLogger(__name__)
 
@@ -25,7 +25,7 @@ GATHERED_TEXTS = 1_024
 def embed(workspace: Workspace, config: Config) -> Outcome:
     """Encode the texts that have no vector yet by the newest encoder."""
     from simrec.encoder.embed import embed_shard, terms_shard
-    from simrec.engine.engine import engine_of
+    from simrec.tasks.engine import engine_of
 
     encoder_id = _encoder_to_use(workspace)
     with Store.open(workspace.articles_db) as store:
@@ -53,8 +53,8 @@ class Making(NamedTuple):
 def _fill(workspace: Workspace, config: Config, engine: "Engine", making: Making, keys: list[bytes]) -> int:
     """Write the shards of a cache for the keys that it does not hold; return how many those were."""
     from simrec.encoder.embed import Task, cut
-    from simrec.encoder.shards import Cache
-    from simrec.engine.local import worker_count
+    from simrec.encoder.embedding_cache import Cache
+    from simrec.tasks.local import worker_count
 
     folder = workspace.embeddings(making.name)
     folder.mkdir(exist_ok=True)
@@ -72,9 +72,9 @@ def _fill(workspace: Workspace, config: Config, engine: "Engine", making: Making
 
 def _weigh_words(workspace: Workspace, config: Config, keys: list[bytes]) -> None:
     """Fit the word weights, and choose their share in a score, where there are none or the corpus has outgrown them."""
-    from simrec.encoder.lexical import MOST_CHARS, Lexical
-    from simrec.encoder.vocabulary import Counting
     from simrec.evaluate import scorers, suites
+    from simrec.lexical.tfidf import MOST_CHARS, Lexical
+    from simrec.lexical.vocabulary import Counting
 
     encoder_id = encoder_id_of(workspace)
     path = workspace.lexical(encoder_id)
@@ -98,16 +98,19 @@ def _weigh_words(workspace: Workspace, config: Config, keys: list[bytes]) -> Non
 
 def _encoder_to_use(workspace: Workspace) -> str:
     """Return the encoder in use; where there is none yet, that is the pretrained one, if it can read the articles."""
-    from simrec.encoder import begin, folder
+    from simrec.encoder import default_encoder, model_folder
 
-    in_use = folder.newest(workspace.encoders)
+    in_use = model_folder.newest(workspace.encoders)
     if in_use:
         return in_use
     with Store.open(workspace.articles_db) as store:
-        why_not = begin.unreadable(begin.PRETRAINED, store.texts(store.text_keys(begin.ASKED)))
+        why_not = default_encoder.unreadable(
+            default_encoder.PRETRAINED,
+            store.texts(store.text_keys(default_encoder.ASKED)),
+        )
     if why_not:
         raise ReleaseError(f"{workspace.root}: no encoder yet, and {why_not}; run simrec train")
-    encoder_id = folder.read_id(begin.PRETRAINED)
-    files.copy_folder(begin.PRETRAINED, workspace.encoder(encoder_id))
+    encoder_id = model_folder.read_id(default_encoder.PRETRAINED)
+    files.copy_folder(default_encoder.PRETRAINED, workspace.encoder(encoder_id))
     logger.info("embed: with the pretrained encoder %s; simrec train adapts it to your articles", encoder_id)
     return encoder_id

@@ -20,7 +20,7 @@ from simrec.steps.training import teacher_room, training_room
 from simrec.workspace import Workspace
 
 if TYPE_CHECKING:
-    from simrec.evaluate.facts import Made
+    from simrec.evaluate.report import Made
     from simrec.evaluate.scorers import Scorer
     from simrec.evaluate.suites import Result, Sampled
 
@@ -39,26 +39,26 @@ def evaluate(workspace: Workspace, config: Config) -> Outcome:
         return nothing_to_do(workspace, staged)
     need(staged / "items.db", "recommend")
 
-    from simrec.evaluate import facts, page, suites
-    from simrec.evaluate.facts import Made
+    from simrec.evaluate import html, report, suites
+    from simrec.evaluate.report import Made
     from simrec.evaluate.scorers import encoder_scorer
 
     made = Made(staged, workspace.encoder(encoder_id_of(workspace)), lexical_of(workspace, config))
     neural = encoder_scorer(encode_asked(workspace, config, encoder_id_of(workspace)))
     _keep_tfidf(workspace, config)
     results = _measure(workspace, config, made, _scorers(made, neural))
-    described, maps = facts.gather(made, _before(workspace))
+    described, maps = report.gather(made, _before(workspace))
     with Store.open(workspace.articles_db) as store:
-        rejected = facts.rejects(store.rejects())
-    report = {
-        "format": page.FORMAT, "release": staged.name, "encoder": _encoder(made),
+        rejected = report.rejects(store.rejects())
+    facts = {
+        "format": html.FORMAT, "release": staged.name, "encoder": _encoder(made),
         "words": {"share": made.lexical.weight if made.lexical else 0.0},
         "index": read_json(staged / "index.json"), "suites": [result.as_dict() for result in results],
         **described, "rejects": rejected,
     }  # fmt: skip
     files.write(staged / "map.json", json.dumps(maps, ensure_ascii=False, separators=(",", ":")).encode())
-    files.write(staged / "report.html", page.render(report, maps).encode())
-    files.write_json(staged / "report.json", report)  # last: its being there says that the step is done
+    files.write(staged / "report.html", html.render(facts, maps).encode())
+    files.write_json(staged / "report.json", facts)  # last: its being there says that the step is done
     return Outcome(suites.as_sentence(results), len(results), sum(bool(result.scored) for result in results))
 
 
@@ -97,7 +97,7 @@ def _before(workspace: Workspace) -> Path | None:
 
 def _encoder(made: "Made") -> dict[str, Any]:
     """Return what the encoder's card says of how it was made."""
-    from simrec.encoder.folder import read_card, read_id
+    from simrec.encoder.model_folder import read_card, read_id
 
     card = read_card(made.encoder)
     told = ("encoder", "start", "articles", "held_out", "history", "gradient_reach", "scores")
@@ -105,8 +105,8 @@ def _encoder(made: "Made") -> dict[str, Any]:
 
 
 def _made(workspace: Workspace, published: release.Release) -> "Made":
-    from simrec.encoder.lexical import Lexical
-    from simrec.evaluate.facts import Made
+    from simrec.evaluate.report import Made
+    from simrec.lexical.tfidf import Lexical
 
     stored = published.folder / "lexical.npz"
     words = Lexical.open(stored).weighing(published.manifest.lexical["weight"]) if published.manifest.lexical else None
@@ -160,12 +160,12 @@ def _keep_tfidf(workspace: Workspace, config: Config) -> None:
 @contextmanager
 def _baselines(workspace: Workspace, store: Store, made: "Made", config: Config) -> "Iterator[dict[str, Scorer]]":
     """Yield the baselines that the configuration names, in its order."""
-    from simrec.encoder.begin import PRETRAINED
-    from simrec.encoder.folder import read_id
+    from simrec.encoder.default_encoder import PRETRAINED
+    from simrec.encoder.model_folder import read_id
     from simrec.encoder.runtime import Encoder
-    from simrec.engine import local
     from simrec.evaluate import baselines
     from simrec.evaluate.scorers import encoder_scorer
+    from simrec.tasks import local
 
     names, threads = config.evaluate.baselines, local.worker_count(config.engine.workers)
     kept, tfidf = workspace.tfidf(encoder_id_of(workspace)), None
@@ -195,7 +195,7 @@ def _texts(store: Store, start: bytes) -> list[str]:
 
 def _write_untrained(encoder: Path, folder: Path, config: Config) -> None:
     training_room()  # first: its libraries are to be silent
-    from simrec.encoder.untrained import write_untrained
+    from simrec.training.random_encoder import write_untrained
 
     write_untrained(encoder, folder, config.training.seed)
 
@@ -204,7 +204,7 @@ def _accounts(made: "Made") -> "Result":
     """Let halves of accounts find each other, by the vectors and words of the release."""
     from simrec.evaluate import account_halves
     from simrec.index.vectors import opened
-    from simrec.recommend.tables import read_articles
+    from simrec.recommend.tables.sqlite import read_articles
 
     names = ["vectors.npy", "terms.npy"] if made.lexical else ["vectors.npy"]
     stored = [opened(made.folder / name) for name in names]
@@ -217,7 +217,7 @@ def _ask(
     path: Path, store: Store, sample: "Sequence[Sampled]", boundary: bytes, config: Config, scorers: "dict[str, Scorer]"
 ) -> "list[Result]":
     """Ask what a file of judgements knows; links that an encoder may have been trained with are passed over."""
-    from simrec.evaluate import judgements
+    from simrec.evaluate import qrels
 
     trained_with = {objective.pairs for objective in config.objectives}
 
@@ -228,4 +228,4 @@ def _ask(
         key, *article = found
         return "" if key >= boundary and str(path) in trained_with else encoded_text(*article)
 
-    return judgements.ask(path, sample, text_of, config.ingest.max_reject_share, scorers)
+    return qrels.ask(path, sample, text_of, config.ingest.max_reject_share, scorers)

@@ -11,7 +11,7 @@ from simrec.steps.outcome import Outcome
 from simrec.workspace import Workspace
 
 if TYPE_CHECKING:
-    from simrec.sinks.tables import Table
+    from simrec.sinks.table_diff import Table
 
 
 def export(workspace: Workspace, config: Config) -> Outcome:
@@ -41,29 +41,29 @@ def export(workspace: Workspace, config: Config) -> Outcome:
 
 def _write(workspace: Workspace, current: Release, sink: Sink) -> str:
     """Write one sink; return what was done in words, or nothing if there was nothing to do."""
-    from simrec.sinks import folders
-    from simrec.sinks.tables import Released, Table
+    from simrec.sinks import folder_sink
+    from simrec.sinks.table_diff import Released, Table
 
     tables = [Table.open(current.folder, name) for name in sink.tables]
     released = Released(current.manifest.release_id, current.manifest.created_at)
     if sink.path:
-        written = folders.write(Path(sink.path), sink.format, tables, released)
+        written = folder_sink.write(Path(sink.path), sink.format, tables, released)
         return f"{sink.path} written" if written else ""
     try:
-        from simrec.sinks import sql
+        from simrec.sinks import database_sink
     except ModuleNotFoundError as error:
         raise missing_extra("sql", "writing to a database") from error
 
     def earlier(release_id: str, name: str) -> "Table | None":
         return _table_of(workspace, release_id, name)
 
-    changes = sql.write(sink.url, tables, released, log.now("seconds"), earlier)
+    changes = database_sink.write(sink.url, tables, released, log.now("seconds"), earlier)
     return str(changes) if changes else ""
 
 
 def _table_of(workspace: Workspace, release_id: str, name: str) -> "Table | None":
     """Open a table of a release that is kept and whole; None for one that was pruned, damaged or had no such table."""
-    from simrec.sinks.tables import Table
+    from simrec.sinks.table_diff import Table
 
     for kept in published(workspace):
         if kept.manifest.release_id == release_id:  # never a path made of what a database says

@@ -14,16 +14,18 @@ from simrec.workspace import Workspace
 
 def verify(workspace: Workspace, config: Config) -> Outcome:
     """Read the current release and all that the next one is made from; ReleaseError names everything damaged."""
-    from simrec.encoder import arrays, folder, lexical, shards, vocabulary
+    from simrec import arrays
+    from simrec.encoder import embedding_cache, model_folder
     from simrec.evaluate.baselines import TfIdf
+    from simrec.lexical import tfidf, vocabulary
 
     current = release.Release.current(workspace)
     checks: list[Callable[[], object]] = [current.verify, partial(release.held, workspace)]
     checks += [partial(_verify_articles, workspace), partial(log.verify_journal, workspace.journal)]
-    checks += [partial(folder.verify, path) for path in sorted(workspace.encoders.glob("[!.]*/"))]
-    checks += [partial(shards.verify, path) for path in sorted(workspace.embeddings("").glob("*/[!.]*.npz"))]
+    checks += [partial(model_folder.verify, path) for path in sorted(workspace.encoders.glob("[!.]*/"))]
+    checks += [partial(embedding_cache.verify, path) for path in sorted(workspace.embeddings("").glob("*/[!.]*.npz"))]
     weights, words = (sorted(workspace.lexicals.glob(f"[!.]*.{kind}")) for kind in ("npz", "words"))
-    checks += [partial(arrays.read, path, lexical.MEND, "facts", "idf") for path in weights]
+    checks += [partial(arrays.read, path, tfidf.MEND, "facts", "idf") for path in weights]
     checks += [partial(vocabulary.Vocabulary.open, path) for path in words]
     checks += [partial(TfIdf.open, path) for path in sorted(workspace.baselines.glob("[!.]*.npz"))]
     damage = list(filter(None, map(_damage, checks)))
@@ -49,7 +51,7 @@ def _damage(check: Callable[[], object]) -> str:
 
 def prune(workspace: Workspace, config: Config) -> Outcome:
     """Remove the oldest releases beyond those to keep, and the encoders that only they needed."""
-    from simrec.encoder.folder import newest
+    from simrec.encoder.model_folder import newest
 
     pruned = release.prune(workspace, config.release.keep)
     needed = {kept.manifest.encoder_id for kept in release.published(workspace)} | {newest(workspace.encoders)}
@@ -82,7 +84,7 @@ def compact(workspace: Workspace, config: Config) -> Outcome:
 def _compact(folder: Path, keys: list[bytes], shard_texts: int) -> tuple[int, int, bool]:
     """Compact one cache; return how many shards there were and are, and whether they changed."""
     from simrec.encoder import embed as room
-    from simrec.encoder.shards import Cache, write_shard
+    from simrec.encoder.embedding_cache import Cache, write_shard
 
     cache = Cache(folder)
     wanted = room.cut(cache.present(keys), shard_texts)

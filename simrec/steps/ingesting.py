@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 from simrec import files, log
 from simrec.articles.store import Store
 from simrec.config import Config
-from simrec.stages import run_missing
 from simrec.steps.outcome import Outcome
+from simrec.tasks.stages import run_missing
 from simrec.workspace import Workspace
 
 if TYPE_CHECKING:
-    from simrec.articles.parts import Batch
+    from simrec.articles.clean_tasks import Batch
 
 logger = logging.getLogger(__name__)
 
@@ -35,9 +35,9 @@ def ingest(workspace: Workspace, config: Config) -> Outcome:
 
 def _shape_ahead(workspace: Workspace, config: Config, store: Store, batches: "list[Batch]") -> Path | None:
     """Let tasks read and clean the batches, where that can be done side by side; return the folder of their parts."""
-    from simrec.articles.parts import Task, write_part
-    from simrec.engine.engine import engine_of
-    from simrec.engine.local import worker_count
+    from simrec.articles.clean_tasks import Task, write_part
+    from simrec.tasks.engine import engine_of
+    from simrec.tasks.local import worker_count
 
     folder = workspace.parts.absolute()
     with engine_of(config.engine) as engine:

@@ -8,9 +8,9 @@ from simrec import files, log, release
 from simrec.articles.store import Store
 from simrec.config import Config
 from simrec.errors import GateError, ReleaseError
-from simrec.stages import PARTS
 from simrec.steps.outcome import Outcome, encoder_id_of, lexical_of
 from simrec.steps.staging import gather, need, nothing_to_do, read_json, release_id_of, stage, stages
+from simrec.tasks.stages import PARTS
 from simrec.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -44,9 +44,9 @@ def index(workspace: Workspace, config: Config) -> Outcome:
 def _before(workspace: Workspace) -> "Before | None":
     """Return the current release for the next one to start from, if it is whole and of the encoder in use."""
     from simrec.index.refresh import Before
-    from simrec.index.search import IndexFacts
+    from simrec.index.vector_index import IndexFacts
     from simrec.index.vectors import GRAPH, INDEX, VECTORS
-    from simrec.recommend.tables import read_ids
+    from simrec.recommend.tables.sqlite import read_ids
 
     if release.current_id(workspace) is None:
         return None
@@ -64,7 +64,7 @@ def _before(workspace: Workspace) -> "Before | None":
 
 def _gather_vectors(workspace: Workspace, path: Path) -> list[str]:
     """Write the vectors of all articles in order of id; return the ids."""
-    from simrec.encoder.folder import check
+    from simrec.encoder.model_folder import check
 
     encoder_id = encoder_id_of(workspace)
     return gather(workspace, encoder_id, path, check(workspace.encoder(encoder_id)).dim, "<f2")

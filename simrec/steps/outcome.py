@@ -15,8 +15,8 @@ from simrec.workspace import Workspace
 if TYPE_CHECKING:
     import numpy as np
 
-    from simrec.encoder.lexical import Lexical
-    from simrec.encoder.remembered import Encode
+    from simrec.encoder.query_cache import Encode
+    from simrec.lexical.tfidf import Lexical
 
 
 OUTGROWN = 2  # times the articles that word weights, and TF-IDF beside them, were fitted on
@@ -37,7 +37,7 @@ Step = Callable[[Workspace, Config], Outcome]
 
 def encoder_id_of(workspace: Workspace) -> str:
     """Return the id of the encoder in use; ReleaseError if there is none."""
-    from simrec.encoder.folder import newest
+    from simrec.encoder.model_folder import newest
 
     encoder_id = newest(workspace.encoders)
     if encoder_id is None:
@@ -50,7 +50,7 @@ def boundary_of(workspace: Workspace, config: Config) -> bytes:
 
     An encoder from elsewhere has learned from none of these articles: those ask that a training would keep aside.
     """
-    from simrec.encoder.folder import read_card
+    from simrec.encoder.model_folder import read_card
 
     card = read_card(workspace.encoder(encoder_id_of(workspace)))
     return held_out_below(card["training"]["held_out"] if "plan" in card else config.training.held_out)
@@ -61,11 +61,11 @@ def encode_asked(workspace: Workspace, config: Config, encoder_id: str, keep: bo
 
     Without `keep` nothing is written, which is for those who do not hold the lock.
     """
-    from simrec.encoder.remembered import remembered
+    from simrec.encoder.query_cache import remembered
 
     def encode(texts: Sequence[str]) -> "np.ndarray":
         from simrec.encoder.runtime import Encoder
-        from simrec.engine import local
+        from simrec.tasks import local
 
         return Encoder(workspace.encoder(encoder_id), local.worker_count(config.engine.workers)).encode(texts)
 
@@ -74,7 +74,7 @@ def encode_asked(workspace: Workspace, config: Config, encoder_id: str, keep: bo
 
 def lexical_of(workspace: Workspace, config: Config) -> "Lexical | None":
     """Return the word weights in use, with their share in a score; None if the share is nothing."""
-    from simrec.encoder.lexical import Lexical
+    from simrec.lexical.tfidf import Lexical
 
     asked = config.recommend.lexical_weight
     path = workspace.lexical(encoder_id_of(workspace))

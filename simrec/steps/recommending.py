@@ -11,18 +11,18 @@ from simrec import files, log, release
 from simrec.articles.article import Account, encoded_text
 from simrec.articles.store import Known, Store
 from simrec.config import Config
-from simrec.stages import Stages
 from simrec.steps.outcome import Outcome, encoder_id_of, lexical_of
 from simrec.steps.staging import gather, need, nothing_to_do, read_json, stage, stages
+from simrec.tasks.stages import Stages
 from simrec.workspace import Workspace
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from simrec.index.neighbours import Graph
-    from simrec.recommend.joint import Scoring
-    from simrec.recommend.reasons import Reasons
-    from simrec.recommend.shares import Lists
+    from simrec.index.knn_graph import KnnGraph
+    from simrec.recommend.exposure import Lists
+    from simrec.recommend.hybrid import Scoring
+    from simrec.recommend.shared_words import Reasons
 
 SIMILAR_ARTICLES, SIMILAR_ACCOUNTS = "similar_articles.parquet", "similar_accounts.parquet"
 
@@ -36,7 +36,7 @@ class Made:
     listed: "Lists"
     reasons: "Reasons"
     accounts: list[Account]
-    related: "Graph"
+    related: "KnnGraph"
     evidence: "np.ndarray"
 
 
@@ -57,13 +57,13 @@ def recommend(workspace: Workspace, config: Config) -> Outcome:
 
 def _made(workspace: Workspace, config: Config, staged: Path, parts: Stages) -> Made:
     """Rank everything."""
-    from simrec.index.search import IndexFacts
-    from simrec.recommend.accounts import owners_of, similar_accounts
-    from simrec.recommend.duplicates import stories
+    from simrec.index.vector_index import IndexFacts
+    from simrec.recommend.dedup import stories
     from simrec.recommend.evidence import evidence
-    from simrec.recommend.joint import Scoring, rescored
+    from simrec.recommend.hybrid import Scoring, rescored
     from simrec.recommend.lists import Ruling, lists
     from simrec.recommend.rules import Ages, Kinds
+    from simrec.recommend.similar_accounts import owners_of, similar_accounts
 
     with Store.open(workspace.articles_db) as store:
         articles, accounts = list(store.known()), store.accounts()
@@ -88,8 +88,8 @@ def _made(workspace: Workspace, config: Config, staged: Path, parts: Stages) -> 
 
 def _words(workspace: Workspace, config: Config, staged: Path) -> float:
     """Return the share of words in a score; the words that it scores by become part of the release."""
-    from simrec.encoder.lexical import TERMS as WIDTH
-    from simrec.recommend.joint import TERMS
+    from simrec.lexical.tfidf import TERMS as WIDTH
+    from simrec.recommend.hybrid import TERMS
 
     lexical = lexical_of(workspace, config)
     if lexical is None:
@@ -103,8 +103,8 @@ def _reasons(
     workspace: Workspace, scoring: "Scoring", listed: "Lists", articles: list[Known], parts: Stages
 ) -> "Reasons":
     """Return the words that pairs share; new ones are kept for the next night."""
-    from simrec.encoder.vocabulary import Vocabulary
-    from simrec.recommend.reasons import reasons
+    from simrec.lexical.vocabulary import Vocabulary
+    from simrec.recommend.shared_words import reasons
 
     path = workspace.vocabulary(encoder_id_of(workspace))
     vocabulary = Vocabulary.open(path)
@@ -130,15 +130,15 @@ def _before(workspace: Workspace) -> Path | None:
 
 def _write(workspace: Workspace, staged: Path, made: Made, config: Config) -> str:
     """Write all tables; return a clause that says how they differ from those before."""
-    from simrec.recommend import bulk
-    from simrec.recommend.tables import Tables
+    from simrec.recommend.tables import parquet
+    from simrec.recommend.tables.sqlite import Tables
 
     most = config.recommend
     articles, accounts = staged / SIMILAR_ARTICLES, staged / SIMILAR_ACCOUNTS
-    bulk.write_similar_articles(articles, made.articles, made.listed, made.reasons)
-    bulk.write_similar_accounts(accounts, made.accounts, made.related, most.similar_accounts, most.few_articles)
-    bulk.write_duplicates(staged / "duplicates.parquet", made.articles, made.originals)
-    bulk.write_evidence(staged / "account_evidence.parquet", made.articles, made.accounts, made.evidence)
+    parquet.write_similar_articles(articles, made.articles, made.listed, made.reasons)
+    parquet.write_similar_accounts(accounts, made.accounts, made.related, most.similar_accounts, most.few_articles)
+    parquet.write_duplicates(staged / "duplicates.parquet", made.articles, made.originals)
+    parquet.write_evidence(staged / "account_evidence.parquet", made.articles, made.accounts, made.evidence)
     before = _before(workspace)
     clause = _write_changes(staged, before, config) if before else ""
     with Tables.write(staged / "items.db") as tables, Store.open(workspace.articles_db) as store:
@@ -150,7 +150,7 @@ def _write(workspace: Workspace, staged: Path, made: Made, config: Config) -> st
 
 
 def _write_changes(staged: Path, before: Path, config: Config) -> str:
-    from simrec.recommend.changes import write_changes
+    from simrec.recommend.tables.diff import write_changes
 
     counts = {}
     for name, what in ((SIMILAR_ARTICLES, "article"), (SIMILAR_ACCOUNTS, "account")):

@@ -10,8 +10,8 @@ from simrec import __version__, release
 from simrec.articles.store import Store
 from simrec.config import Config
 from simrec.errors import GateError, ReleaseError
-from simrec.stages import PARTS, Stages
 from simrec.steps.outcome import Outcome, encoder_id_of, lexical_of, rules
+from simrec.tasks.stages import PARTS, Stages
 from simrec.workspace import Workspace
 
 GATHERED_ROWS = 65_536
@@ -43,7 +43,7 @@ def nothing_to_do(workspace: Workspace, staged: Path | None) -> Outcome:
 @contextmanager
 def stages(staged: Path, step: str, config: Config) -> Iterator[Stages]:
     """Yield what runs the stages of a step on the engine; what they wrote is removed when the step is through."""
-    from simrec.engine.engine import engine_of
+    from simrec.tasks.engine import engine_of
 
     with engine_of(config.engine) as engine:
         made = Stages(engine.run, (staged / PARTS).absolute(), f"{step} of simrec {__version__}")
@@ -64,7 +64,7 @@ def read_json(path: Path) -> Any:
 
 def gather(workspace: Workspace, name: str, path: Path, width: int, dtype: str) -> list[str]:
     """Write what a cache holds of all articles, in order of id; return the ids."""
-    from simrec.encoder.shards import Cache
+    from simrec.encoder.embedding_cache import Cache
     from simrec.index import vectors
 
     with Store.open(workspace.articles_db) as store:

@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from simrec.encoder.begin import Begin
-    from simrec.encoder.material import Material
-    from simrec.encoder.pair_files import PairFile
-    from simrec.encoder.teaching import Teacher
-    from simrec.encoder.training import Trained
+    from simrec.training.ask_teacher import Teacher
+    from simrec.training.corpus import Material
+    from simrec.training.pair_files import PairFile
+    from simrec.training.starting_point import Begin
+    from simrec.training.train_encoder import Trained
 
 logger = logging.getLogger(__name__)
 
@@ -35,19 +35,19 @@ SPEED_TEXTS = 500
 
 def teach(workspace: Workspace, config: Config) -> Outcome:
     """Let the teacher encode what a student will learn from: its vocabulary, and lessons drawn from the articles."""
-    from simrec.encoder import teaching
+    from simrec.training import ask_teacher
 
-    if teaching.is_file(config):
+    if ask_teacher.is_file(config):
         return Outcome("the teacher is a file of lessons already", skipped=True)
     boundary = held_out_below(config.training.held_out)
     with Store.open(workspace.articles_db) as store:
-        shards = teaching.plan(store, store.text_keys(config.training.max_articles, start=boundary), config)
+        shards = ask_teacher.plan(store, store.text_keys(config.training.max_articles, start=boundary), config)
     teacher = _teacher(config)
-    folder = teaching.prepare(teacher, workspace.lessons)
-    missing = [shard for shard in shards if not teaching.shard_path(folder, shard).exists()]
+    folder = ask_teacher.prepare(teacher, workspace.lessons)
+    missing = [shard for shard in shards if not ask_teacher.shard_path(folder, shard).exists()]
     with log.progress("teach", total=sum(map(len, missing)), unit="lessons") as bar:
         for shard in missing:
-            bar.update(teaching.teach_shard(teacher, folder, shard))
+            bar.update(ask_teacher.teach_shard(teacher, folder, shard))
     lessons, taught = sum(map(len, shards)), sum(map(len, missing))
     return Outcome(
         f"{taught:,} lessons taught, {lessons - taught:,} were already", lessons, taught, skipped=not missing
@@ -56,17 +56,18 @@ def teach(workspace: Workspace, config: Config) -> Outcome:
 
 def train(workspace: Workspace, config: Config) -> Outcome:
     """Train an encoder, unless one was trained on just these articles with this configuration."""
-    from simrec.encoder import begin, folder, material, teaching
+    from simrec.encoder import model_folder
+    from simrec.training import ask_teacher, corpus, starting_point
 
-    vocabulary, lessons = teaching.taught_by(config, workspace.lessons)
+    vocabulary, lessons = ask_teacher.taught_by(config, workspace.lessons)
     with Store.open(workspace.articles_db) as store:
-        gathered = material.gather(store, config, lessons)
-    start = begin.choose(config, gathered, vocabulary)
+        gathered = corpus.gather(store, config, lessons)
+    start = starting_point.choose(config, gathered, vocabulary)
     settings = rules(config.encoder, config.training, *config.objectives, config.pretraining)
     read = [*map(Path, gathered.pair_files), *lessons]
     learned = " ".join([start.name, *map(files.sha256, read)])
     plan = release.derive_id((("", key, key) for key in gathered.keys), learned, settings)
-    known = folder.trained_from(workspace.encoders, plan)
+    known = model_folder.trained_from(workspace.encoders, plan)
     if known:
         return Outcome(f"{known} was trained on these articles already", len(gathered.keys), skipped=True)
     staged = _staged_training(workspace, plan)
@@ -86,12 +87,12 @@ def compare(workspace: Workspace, config: Config, cells: Sequence[str], plot: Pa
     """
     training = training_room()  # first: its libraries are to be silent
 
-    from simrec.encoder import begin, material
-    from simrec.encoder.gradients import reach
-    from simrec.encoder.plots import write_comparison
+    from simrec.training import corpus, starting_point
+    from simrec.training.gradient_flow import reach
+    from simrec.training.plots import write_comparison
 
     with Store.open(workspace.articles_db) as store:
-        gathered = material.gather(store, config, [])
+        gathered = corpus.gather(store, config, [])
     rows, norms = [], {}
     for cell in cells:
         staged = workspace.staged_training(f"compare-{cell}")
@@ -99,7 +100,7 @@ def compare(workspace: Workspace, config: Config, cells: Sequence[str], plot: Pa
         staged.mkdir()
         cost = log.Cost()
         of_cell = override(config, encoder={"cell": cell})
-        trained = training.train(begin.Begin("articles", "articles"), gathered, of_cell, staged, {})
+        trained = training.train(starting_point.Begin("articles", "articles"), gathered, of_cell, staged, {})
         seconds = cost.so_far()["seconds"]
         best = max(trained.history, key=lambda epoch: epoch["score"])
         norms[cell] = trained.gradient_norms
@@ -126,17 +127,17 @@ def _challenge(
     workspace: Workspace, config: Config, material: "Material", start: "Begin", trained: "Trained", staged: Path
 ) -> Outcome:
     """Ask the trained encoder and the one in use, or else the start, held-out questions; the better one is used."""
-    from simrec.encoder import folder
+    from simrec.encoder import model_folder
 
-    in_use = folder.newest(workspace.encoders)
+    in_use = model_folder.newest(workspace.encoders)
     champion = workspace.encoder(in_use) if in_use else start.encoder
     scores: dict[str, float] = {}
-    if champion and folder.read_id(champion) != trained.encoder_id:
+    if champion and model_folder.read_id(champion) != trained.encoder_id:
         scores = _duel(workspace, config, material, {"champion": champion, "challenger": staged})
     kept = not scores or scores["challenger"] > scores["champion"]
-    folder.amend_card(staged, kept=kept, scores=scores)
+    model_folder.amend_card(staged, kept=kept, scores=scores)
     if not kept and champion and not in_use:
-        files.copy_folder(champion, workspace.encoder(folder.read_id(champion)))
+        files.copy_folder(champion, workspace.encoder(model_folder.read_id(champion)))
     if workspace.encoder(trained.encoder_id).exists():
         files.remove_folder(staged)
     else:
@@ -148,9 +149,8 @@ def _challenge(
     )
     if scores and champion:
         verdict = "takes over from" if kept else "is no better than, and leaves the work to,"
-        sentence += (
-            f"; with {scores['challenger']:.4f} to {scores['champion']:.4f} it {verdict} {folder.read_id(champion)}"
-        )
+        beaten = model_folder.read_id(champion)
+        sentence += f"; with {scores['challenger']:.4f} to {scores['champion']:.4f} it {verdict} {beaten}"
     return Outcome(sentence, len(trained.history) - 1, int(kept))
 
 
@@ -161,8 +161,8 @@ def _duel(workspace: Workspace, config: Config, material: "Material", encoders: 
     the articles are not what was trained for.
     """
     from simrec.encoder.runtime import Encoder
-    from simrec.engine import local
     from simrec.evaluate import scorers, suites
+    from simrec.tasks import local
 
     threads = local.worker_count(config.engine.workers)
     opened = {who: Encoder(path, threads).encode for who, path in encoders.items()}
@@ -199,14 +199,14 @@ def training_room() -> Any:
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     try:
         with log.native_silence():
-            from simrec.encoder import training
+            from simrec.training import train_encoder
 
-            training.warm_up()
+            train_encoder.warm_up()
     except ModuleNotFoundError as error:
         if error.name in ("tensorflow", "keras", "onnx", "matplotlib"):
             raise missing_extra("train", "training an encoder") from error
         raise
-    return training
+    return train_encoder
 
 
 def teacher_room() -> Any:
@@ -214,7 +214,7 @@ def teacher_room() -> Any:
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
     try:
         with log.native_silence():
-            from simrec.encoder import teacher
+            from simrec.training import teacher
 
             teacher.packaged()
     except ModuleNotFoundError as error:

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simrec.articles import parts
+from simrec.articles import clean_tasks
 from simrec.articles.mapping import Mapping
-from simrec.articles.pieces import Piece, cut
-from simrec.articles.readers import read_piece
+from simrec.articles.sources.readers import read_piece
+from simrec.articles.splits import Piece, cut
 from simrec.articles.store import Store
 from simrec.config import Fields, IngestConfig
 from simrec.errors import ConfigError
@@ -36,11 +36,11 @@ max_reject_share = 0.5
 workers = %d
 """
 ROWS = [{key: row[key] for key in ("id", "text", "account", "published_at")} for row in speeches()[:60]]
-SMALL = "import simrec.articles.parts as p; p.BATCH_BYTES = 4000\n"  # so that there is much to cut
+SMALL = "import simrec.articles.clean_tasks as p; p.BATCH_BYTES = 4000\n"  # so that there is much to cut
 # Every run of tasks is a line on stderr; `happens` may look at n, how many tasks are done.
 COUNTED = """
 import os
-import simrec.engine.local as l
+import simrec.tasks.local as l
 run_all = l.Local.run
 def run(self, task, arguments):
     print("tasks:", len(arguments), file=sys.stderr)
@@ -197,15 +197,15 @@ def test_a_file_that_comes_while_others_are_compared_comes_in(house: House) -> N
 
 def test_a_part_that_exists_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What a task wrote before it failed is no part."""
-    monkeypatch.setattr(parts, "FRAME_ROWS", 1)
+    monkeypatch.setattr(clean_tasks, "FRAME_ROWS", 1)
     pieces = (Piece(write_jsonl(tmp_path / "a.jsonl", ROWS[:5]), "jsonl"), Piece(tmp_path / "gone.jsonl", "jsonl"))
-    batch = parts.Batch(pieces, Mapping(Fields(), "auto", IngestConfig()), "name")
+    batch = clean_tasks.Batch(pieces, Mapping(Fields(), "auto", IngestConfig()), "name")
     (tmp_path / "parts").mkdir()
     with (
         Store.open(tmp_path / "articles.db", create=True),
         pytest.raises(ConfigError, match=r"gone.jsonl: cannot be read"),
     ):
-        parts.write_part(parts.Task(batch, tmp_path / "articles.db", False, tmp_path / "parts" / "name"))
+        clean_tasks.write_part(clean_tasks.Task(batch, tmp_path / "articles.db", False, tmp_path / "parts" / "name"))
     assert not list((tmp_path / "parts").iterdir())
 
 

@@ -13,11 +13,11 @@ import numpy as np
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from simrec.articles.article import encoded_text
-from simrec.encoder.begin import PRETRAINED
-from simrec.encoder.lexical import Lexical, Terms
+from simrec.encoder.default_encoder import PRETRAINED
 from simrec.encoder.runtime import Encoder
 from simrec.evaluate.metrics import reciprocal_ranks
-from simrec.recommend.accounts import WORDS_SHARE, account_terms, account_vectors, account_words
+from simrec.lexical.tfidf import Lexical, Terms
+from simrec.recommend.similar_accounts import WORDS_SHARE, account_terms, account_vectors, account_words
 from tests.benchmarks.encoder import cores, rows
 from tests.benchmarks.machine import print_machine
 

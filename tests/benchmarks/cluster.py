@@ -21,11 +21,11 @@ import numpy as np
 from distributed import Client, LocalCluster
 
 from simrec.config import IndexConfig
-from simrec.engine.dask import Dask
-from simrec.index import ranked
+from simrec.index import packing
 from simrec.index.refresh import refresh
-from simrec.index.search import Index
-from simrec.stages import Run, Stages, in_turn
+from simrec.index.vector_index import Index
+from simrec.tasks.dask import Dask
+from simrec.tasks.stages import Run, Stages, in_turn
 from tests.benchmarks.index import K, recall
 from tests.benchmarks.index import rows as drawn
 from tests.benchmarks.machine import print_machine
@@ -74,7 +74,7 @@ def alone(vectors: np.ndarray, folder: Path) -> np.ndarray:
     asked = np.linspace(0, len(vectors) - 1, 500, dtype=np.int64)
     packed = Index.open(folder / "index.faiss", facts, stored).search(vectors[asked], K + 1)
     found = np.full((len(vectors), K), -1)
-    for row, rows in zip(asked, ranked.rows_of(packed), strict=True):
+    for row, rows in zip(asked, packing.rows_of(packed), strict=True):
         found[row] = rows[rows != row][:K]
     return found
 

@@ -21,8 +21,8 @@ from typing import Any
 
 import numpy as np
 
-from simrec.encoder.begin import PRETRAINED
-from simrec.encoder.folder import newest
+from simrec.encoder.default_encoder import PRETRAINED
+from simrec.encoder.model_folder import newest
 from simrec.encoder.runtime import Encoder
 from simrec.evaluate.metrics import precisions, reciprocal_ranks, same
 from tests.benchmarks.machine import ROOT, cpu_seconds, print_machine
@@ -152,7 +152,7 @@ def speed_row(texts: list[str], transformer: Encode | None) -> str:
 
 OPEN = """
 import json, sys, time, numpy as np
-from simrec.encoder.begin import PRETRAINED
+from simrec.encoder.default_encoder import PRETRAINED
 from simrec.encoder.runtime import Encoder
 from simrec.encoder.tokenizer import token_ids
 texts = json.load(sys.stdin)
@@ -208,11 +208,12 @@ def together(code: str, parts: list[list[str]]) -> list[str]:
 def cold(_: Path) -> None:
     """Print the CPU seconds of one text in a cold process."""
     code = (
-        "from simrec.encoder.begin import PRETRAINED as p; from simrec.encoder.runtime import Encoder as E; "
+        "from simrec.encoder.default_encoder import PRETRAINED as p; from simrec.encoder.runtime import Encoder as E; "
         "E(p).encode(['a'])"
     )
     transformer = (
-        "from sentence_transformers import SentenceTransformer as S; from simrec.encoder.teacher import packaged as p; "
+        "from sentence_transformers import SentenceTransformer as S\n"
+        "from simrec.training.teacher import packaged as p; "
         "S(str(p()), device='cpu').encode(['a'])"
     )
     print("\n| one text, cold process | CPU seconds, median of 7 |\n|---|---|")
@@ -281,7 +282,7 @@ def sentence_transformer() -> Encode | None:
     try:
         from sentence_transformers import SentenceTransformer
 
-        from simrec.encoder.teacher import packaged
+        from simrec.training.teacher import packaged
     except ModuleNotFoundError as error:
         print(f"\nwithout sentence-transformers ({error.name} is missing): pip install 'simrec[teacher]'")
         return None

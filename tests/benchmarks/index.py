@@ -21,9 +21,9 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from simrec.config import IndexConfig
-from simrec.index import ranked
-from simrec.index.search import Index
-from simrec.index.update import change, update
+from simrec.index import packing
+from simrec.index.incremental import change, update
+from simrec.index.vector_index import Index
 from simrec.index.vectors import unit
 from tests.benchmarks.machine import ROOT, cpu_seconds, print_machine
 from tests.index.made import graph_of, index_of, stages
@@ -86,7 +86,7 @@ def graph(vectors: np.ndarray, config: IndexConfig, k: int) -> tuple[Index, np.n
         built: list[Index] = []
         build = cpu(lambda: built.append(index_of(vectors, config, K, Path(folder))))
         search = cpu(lambda: graph_of(built[0], k, Path(folder), config.memory_mib))
-        return built[0], ranked.rows_of(np.load(Path(folder) / "graph.npy")[:, :k]), build, search
+        return built[0], packing.rows_of(np.load(Path(folder) / "graph.npy")[:, :k]), build, search
 
 
 def recall(vectors: np.ndarray, found: np.ndarray, k: int = K) -> float:
@@ -181,7 +181,7 @@ def autofaiss(source: np.ndarray | None) -> None:
         config = IndexConfig(exact_up_to=0, recall_target=target)
         with tempfile.TemporaryDirectory() as folder:
             index = index_of(vectors, config, K, Path(folder)).among_rows(0, ROWS)
-        ours = answer(vectors, asked, lambda queries, index=index: ranked.rows_of(index.search(queries, K + 1)))
+        ours = answer(vectors, asked, lambda queries, index=index: packing.rows_of(index.search(queries, K + 1)))
         inverted = faiss.extract_index_ivf(theirs)
         for nprobe in range(1, inverted.nlist, 2):
             inverted.nprobe = nprobe
@@ -212,10 +212,10 @@ REFRESH = """
 import json, resource, sys, time
 from pathlib import Path
 from threadpoolctl import threadpool_limits
-import simrec.index.search
+import simrec.index.vector_index
 from simrec.config import IndexConfig
 from simrec.index.refresh import refresh
-from simrec.stages import Stages, in_turn
+from simrec.tasks.stages import Stages, in_turn
 folder, rows = Path(sys.argv[1]), int(sys.argv[2])
 with threadpool_limits(1):
     refresh(folder, range(rows), None, IndexConfig(recall_target=0.95), 20, Stages(in_turn, folder / "parts", ""))
@@ -234,7 +234,7 @@ def million(source: np.ndarray | None) -> None:
             [sys.executable, "-c", REFRESH, name, str(MILLION)], capture_output=True, text=True, check=True, cwd=ROOT
         )
         facts = json.loads((folder / "index.json").read_text())
-        found = ranked.rows_of(np.load(folder / "graph.npy", mmap_mode="r")[:, :K])
+        found = packing.rows_of(np.load(folder / "graph.npy", mmap_mode="r")[:, :K])
     spent = json.loads(ran.stdout)
     slow = cpu(lambda: faiss.knn(vectors[:SLICE], vectors, K + 1, metric=faiss.METRIC_INNER_PRODUCT)) * MILLION / SLICE
     print(
@@ -277,7 +277,7 @@ def changed(source: np.ndarray | None) -> None:
 COLD = """
 import sys, json, numpy as np
 from pathlib import Path
-from simrec.index.search import Index
+from simrec.index.vector_index import Index
 folder = Path(sys.argv[1])
 stored = np.load(folder / "vectors.npy", mmap_mode="r")
 index = Index.open(folder / "index.faiss", json.loads((folder / "index.json").read_text()), stored)

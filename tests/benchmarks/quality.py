@@ -19,13 +19,13 @@ from typing import Any
 import numpy as np
 
 from simrec.config import EncoderConfig
-from simrec.encoder import folder as encoder_folder
-from simrec.encoder.begin import PRETRAINED
-from simrec.encoder.lexical import Lexical
+from simrec.encoder import model_folder as encoder_folder
+from simrec.encoder.default_encoder import PRETRAINED
 from simrec.encoder.runtime import Encoder
 from simrec.encoder.tokenizer import token_ids
 from simrec.evaluate import baselines, suites
 from simrec.evaluate.scorers import Scorer, Text, encoder_scorer, joint_scorer
+from simrec.lexical.tfidf import Lexical
 from tests.benchmarks.encoder import cores, rows, sentence_transformer, unseen
 from tests.benchmarks.machine import print_machine
 
@@ -87,7 +87,7 @@ def quality(name: str, articles: list[suites.Sampled]) -> None:
 def token_mean(encoder: Encoder) -> Callable[[list[str]], np.ndarray]:
     """Return what reads a text as the plain mean of the encoder's token embeddings."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    from simrec.encoder.onnx_export import read_weights
+    from simrec.training.onnx_export import read_weights
 
     config = EncoderConfig(**encoder.runtime.network)
     tokens = read_weights((PRETRAINED / encoder_folder.ONNX).read_bytes(), config).tokens

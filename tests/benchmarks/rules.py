@@ -18,19 +18,19 @@ import numpy as np
 from simrec.articles.article import encoded_text
 from simrec.articles.cleaning import clean_date
 from simrec.config import IndexConfig, RulesConfig
-from simrec.encoder.begin import PRETRAINED
-from simrec.encoder.lexical import Lexical
+from simrec.encoder.default_encoder import PRETRAINED
 from simrec.encoder.runtime import Encoder
-from simrec.index import learning
-from simrec.index.neighbours import build
+from simrec.index.build import build_index
+from simrec.index.knn_graph import build_knn_graph
 from simrec.index.vectors import INDEX, VECTORS, write
+from simrec.lexical.tfidf import Lexical
 from simrec.log import now
-from simrec.recommend.accounts import owners_of
-from simrec.recommend.duplicates import stories
-from simrec.recommend.joint import TERMS, Scoring, rescored
+from simrec.recommend.dedup import stories
+from simrec.recommend.hybrid import TERMS, Scoring, rescored
 from simrec.recommend.lists import Ruling, lists
 from simrec.recommend.rules import NOBODY, Ages, Kinds
-from simrec.stages import Stages, in_turn
+from simrec.recommend.similar_accounts import owners_of
+from simrec.tasks.stages import Stages, in_turn
 from tests.benchmarks.encoder import cores, rows
 from tests.benchmarks.machine import print_machine
 
@@ -66,9 +66,9 @@ def measure(name: str, articles: list[dict[str, Any]], folder: Path) -> None:
     write(folder / VECTORS, [vectors], vectors.shape)
     terms = Lexical.fit(texts).terms(texts)
     write(folder / TERMS, [terms], terms.shape, "<u4")
-    index = learning.make(folder / VECTORS, config, CANDIDATES, stages)
+    index = build_index(folder / VECTORS, config, CANDIDATES, stages)
     index.save(folder / INDEX)
-    build(index, folder, CANDIDATES, stages, config.memory_mib)
+    build_knn_graph(index, folder, CANDIDATES, stages, config.memory_mib)
     scoring = Scoring.of(folder, WEIGHT, stages)
     candidates = rescored(scoring, CANDIDATES, stages)
     published = [dated(article.get("published_at")) for article in articles]

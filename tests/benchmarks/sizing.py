@@ -13,10 +13,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from simrec.articles.parts import BATCH_BYTES
+from simrec.articles.clean_tasks import BATCH_BYTES
 from simrec.config import EncoderConfig, EngineConfig, IndexConfig
-from simrec.engine.dask import AHEAD
-from simrec.index.asking import PART, group_rows
+from simrec.index.knn_search import PART, group_rows
+from simrec.tasks.dask import AHEAD
 from tests.benchmarks.machine import ROOT
 
 PAGE = ROOT / "docs" / "sizing.md"

@@ -9,17 +9,17 @@ from typing import Any
 
 from distributed import LocalCluster
 
+from simrec.articles import clean_tasks
 from simrec.articles import ingest as room
-from simrec.articles import parts
 from simrec.articles.article import Article
 from simrec.articles.store import Keys, Store
 from simrec.config import Config, Source
-from simrec.encoder import begin
 from simrec.encoder.embed import Task, cut, embed_shard, terms_shard
-from simrec.encoder.folder import newest
-from simrec.encoder.lexical import Lexical
-from simrec.engine.dask import Dask
+from simrec.encoder.model_folder import newest
+from simrec.lexical.tfidf import Lexical
 from simrec.release import current_id
+from simrec.tasks.dask import Dask
+from simrec.training import starting_point
 from simrec.workspace import Workspace
 from tests.benchmarks import sizing
 from tests.benchmarks.__main__ import job
@@ -55,10 +55,10 @@ def cpu(workspace: Workspace, folder: Path, n: int) -> dict[sizing.Rate, float]:
     """Return CPU seconds an article of what tasks do, and of bringing in what they have read."""
     clock = []
 
-    def ahead(batches: list[parts.Batch]) -> Path:
+    def ahead(batches: list[clean_tasks.Batch]) -> Path:
         clock.append(time.process_time())
         for batch in batches:
-            parts.write_part(parts.Task(batch, folder / "anew.db", False, folder / batch.name))
+            clean_tasks.write_part(clean_tasks.Task(batch, folder / "anew.db", False, folder / batch.name))
         clock.append(time.process_time())
         return folder
 
@@ -149,4 +149,4 @@ def articles(db: Path) -> list[bytes]:
 def shards(folder: Path, keys: list[bytes]) -> list[Task]:
     """Return the tasks that encode these texts."""
     own = new_folder(folder / "shards")
-    return [Task(folder / "articles.db", True, begin.PRETRAINED, own, part) for part in cut(keys, TASK_TEXTS)]
+    return [Task(folder / "articles.db", True, starting_point.PRETRAINED, own, part) for part in cut(keys, TASK_TEXTS)]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from simrec.config import TrainingConfig
-from simrec.encoder.batches import (
+from simrec.training.batches import (
     Lessons,
     LessonsOnAxes,
     Ragged,
@@ -17,7 +17,7 @@ from simrec.encoder.batches import (
     pad,
     with_hard_negatives,
 )
-from simrec.encoder.pairs import NO_IDS, Tokens, draw_pair
+from simrec.training.pairs import NO_IDS, Tokens, draw_pair
 
 
 def ids(*numbers: int) -> np.ndarray:

@@ -10,9 +10,9 @@ from simrec import files
 from simrec.articles.article import Article
 from simrec.articles.store import Keys, Store
 from simrec.encoder.embed import Task, terms_shard
-from simrec.encoder.lexical import Lexical
-from simrec.encoder.shards import Cache
+from simrec.encoder.embedding_cache import Cache
 from simrec.errors import LockedError, ReleaseError
+from simrec.lexical.tfidf import Lexical
 from tests.conftest import speeches
 
 ARTICLES = [Article(id=speech["id"], text=speech["text"]) for speech in speeches()[:8]]

@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 
 from simrec.config import EncoderConfig, Objective, TrainingConfig
-from simrec.encoder import fitting
-from simrec.encoder.batches import Rows
-from simrec.encoder.fitting import Task, encoder_of, fit
-from simrec.encoder.network import build_tower
+from simrec.training import trainer
+from simrec.training.batches import Rows
+from simrec.training.network import build_tower
+from simrec.training.trainer import Task, encoder_of, fit
 
 CONFIG = EncoderConfig(cell="rnn", hidden=6, dim=8, bidirectional=False)
 ROWS = [
@@ -33,7 +33,7 @@ class Killed(BaseException):
 
 @pytest.mark.parametrize("killed_after", [3, 8, 9, 13])
 def test_a_killed_fit_goes_on_to_the_same_weights(tmp_path, monkeypatch, killed_after: int) -> None:
-    monkeypatch.setattr(fitting, "CHECKPOINT_STEPS", 3)
+    monkeypatch.setattr(trainer, "CHECKPOINT_STEPS", 3)
     training = TrainingConfig(epochs=2, learning_rate=0.01)
     whole = new_tower()
     history = fit(whole, tasks(), [], training, tmp_path / "whole.npz")

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from simrec.encoder.lexical import TERMS, Lexical, Terms, words
 from simrec.errors import ReleaseError
+from simrec.lexical.tfidf import TERMS, Lexical, Terms, words
 from tests.conftest import speeches
 
 TEXTS = [speech["text"] for speech in speeches()]

@@ -9,14 +9,14 @@ import tensorflow as tf
 
 from simrec import files
 from simrec.config import EncoderConfig
-from simrec.encoder import folder as encoder_folder
-from simrec.encoder.gradients import STEPS, gradient_reach, reach
-from simrec.encoder.network import Attention, MaskedMax, MaskedMean, Weights, build_tower, set_weights, weights_of
-from simrec.encoder.onnx_export import export, read_weights, round_tokens
+from simrec.encoder import model_folder as encoder_folder
 from simrec.encoder.runtime import Encoder
 from simrec.encoder.tokenizer import train_tokenizer
-from simrec.encoder.training import check_parity
 from simrec.errors import SimrecError
+from simrec.training.gradient_flow import STEPS, gradient_reach, reach
+from simrec.training.network import Attention, MaskedMax, MaskedMean, Weights, build_tower, set_weights, weights_of
+from simrec.training.onnx_export import export, read_weights, round_tokens
+from simrec.training.train_encoder import check_parity
 from tests.conftest import speeches
 
 VOCAB, DIM = 300, 24

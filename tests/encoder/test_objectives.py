@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from simrec.config import Objective
-from simrec.encoder.objectives import head, network
+from simrec.training.objectives import head, network
 
 DIM, BATCH = 6, 5
 RANDOM = np.random.default_rng(0)

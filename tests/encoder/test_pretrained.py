@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from simrec.encoder import folder as encoder_folder
-from simrec.encoder.begin import PRETRAINED
+from simrec.encoder import model_folder as encoder_folder
+from simrec.encoder.default_encoder import PRETRAINED
 from simrec.encoder.runtime import Encoder
 from tests.conftest import House, new_house
 

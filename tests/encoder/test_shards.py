@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from simrec.encoder.shards import Cache, shard_path, write_shard
+from simrec.encoder.embedding_cache import Cache, shard_path, write_shard
 from simrec.errors import ReleaseError
 
 

@@ -16,9 +16,9 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from simrec import files
 from simrec.articles.article import held_out_below
 from simrec.articles.store import Store
-from simrec.encoder import folder as encoder_folder
-from simrec.encoder.lessons import PASSAGE_WORDS
+from simrec.encoder import model_folder as encoder_folder
 from simrec.encoder.runtime import Encoder
+from simrec.training.distillation import PASSAGE_WORDS
 from tests.conftest import CONFIG, House, new_house, speeches
 
 SMALL = CONFIG  # hidden 16, dim 32, one epoch, batches of 32
@@ -147,10 +147,10 @@ class Teacher:
         if {kill} and asked.read_text().count("\\n") == {kill}:
             os.kill(os.getpid(), 9)
         return np.stack([np.random.default_rng(len(text)).normal(size=12) for text in texts])
-module = types.ModuleType("simrec.encoder.teacher")
+module = types.ModuleType("simrec.training.teacher")
 module.Teacher, module.packaged = Teacher, lambda: Path("nowhere")
-sys.modules["simrec.encoder.teacher"] = module
-import simrec.encoder.teaching as t
+sys.modules["simrec.training.teacher"] = module
+import simrec.training.ask_teacher as t
 t.SHARD = 300
 """
 
@@ -229,7 +229,7 @@ def test_a_start_that_cannot_be_bettered_is_kept_bit_for_bit(house: House) -> No
 
 
 KILL_AT = """
-import keras, simrec.encoder.fitting as f
+import keras, simrec.training.trainer as f
 f.CHECKPOINT_STEPS = 2
 train, steps = keras.Model.train_on_batch, []
 def counted(self, *arguments, **named):

@@ -13,13 +13,13 @@ from sklearn.metrics import average_precision_score, ndcg_score
 
 from simrec.articles.article import held_out_below
 from simrec.articles.store import Store
-from simrec.encoder.begin import PRETRAINED
-from simrec.encoder.lexical import Lexical, words
+from simrec.encoder.default_encoder import PRETRAINED
 from simrec.encoder.runtime import Encoder
 from simrec.errors import ConfigError, GateError
-from simrec.evaluate import account_halves, baselines, judgements, scorers, suites
+from simrec.evaluate import account_halves, baselines, qrels, scorers, suites
 from simrec.evaluate.baselines import TfIdf
 from simrec.evaluate.scorers import Text
+from simrec.lexical.tfidf import Lexical, words
 from tests.conftest import House, speeches
 
 TEXTS = [speech["text"] for speech in speeches()[:60]]
@@ -123,7 +123,7 @@ def test_qrels_are_measured_as_scikit_learn_does(tmp_path: Path) -> None:
     def text_of(article_id: str) -> str | None:
         return TEXTS[int(article_id)] if article_id.isdigit() else None
 
-    results = judgements.ask(tmp_path / "clicks.qrels", sampled(), text_of, 0.1, {"TF-IDF": scorer})
+    results = qrels.ask(tmp_path / "clicks.qrels", sampled(), text_of, 0.1, {"TF-IDF": scorer})
     assert [result.measure for result in results] == ["nDCG@10", "R@10", "MRR", "MAP"]
     assert results[0].skipped == "1 ids of the file are no articles"
     scores = scorer(ASKED, ASKED).astype(np.float64)
@@ -146,7 +146,7 @@ def test_qrels_are_measured_as_scikit_learn_does(tmp_path: Path) -> None:
 def test_equal_scores_earn_nothing_from_judgements(tmp_path: Path) -> None:
     write_qrels(tmp_path / "clicks.qrels")
     blind = {"blind": lambda left, right: np.zeros((len(left), len(right)))}
-    results = judgements.ask(
+    results = qrels.ask(
         tmp_path / "clicks.qrels", sampled(), lambda n: TEXTS[int(n)] if n.isdigit() else None, 0.1, blind
     )
     assert max(result.values["blind"] for result in results) < 0.1
@@ -157,15 +157,15 @@ def test_a_judgement_that_is_none_is_named_with_its_line(tmp_path: Path) -> None
     for line in ("1 0 2", "1 0 2 x", "1 0 2 1 5"):
         path.write_text(f"1 0 2 1\n{line}\n")
         with pytest.raises(ConfigError, match="line 2: .* is no judgement; a line is topic 0 article grade"):
-            judgements.ask(path, [], lambda _: "text", 0.1, {})
+            qrels.ask(path, [], lambda _: "text", 0.1, {})
     (tmp_path / "odd.jsonl").write_text('{"texts": ["a", "b"]}\n')
     with pytest.raises(ConfigError, match="judgements are a, b, score"):
-        judgements.ask(tmp_path / "odd.jsonl", [], lambda _: "text", 0.1, {})
+        qrels.ask(tmp_path / "odd.jsonl", [], lambda _: "text", 0.1, {})
     (tmp_path / "links.jsonl").write_text('{"id_a": "1", "id_b": "2"}\n')
     with pytest.raises(GateError, match="line 1: there is no article '1'"):
-        judgements.ask(tmp_path / "links.jsonl", [], lambda _: None, 0.1, {})
+        qrels.ask(tmp_path / "links.jsonl", [], lambda _: None, 0.1, {})
     with pytest.raises(ConfigError, match="No such file"):
-        judgements.ask(tmp_path / "absent.qrels", [], lambda _: None, 0.1, {})
+        qrels.ask(tmp_path / "absent.qrels", [], lambda _: None, 0.1, {})
 
 
 def held(house: House) -> dict[Path, bytes]:

@@ -16,15 +16,15 @@ from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Whitespace
 
 from simrec.config import Config
-from simrec.encoder.begin import PRETRAINED
-from simrec.encoder.lexical import Lexical
-from simrec.encoder.remembered import remembered
+from simrec.encoder.default_encoder import PRETRAINED
+from simrec.encoder.query_cache import remembered
 from simrec.encoder.runtime import Encoder
 from simrec.errors import GateError
 from simrec.evaluate import gates, suites
 from simrec.evaluate.baselines import TfIdf
 from simrec.evaluate.metrics import precisions, reciprocal_ranks, same
 from simrec.evaluate.scorers import Text, encoder_scorer, joint_scorer
+from simrec.lexical.tfidf import Lexical
 from tests.conftest import House, speeches
 
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from simrec.evaluate import intervals
-from simrec.evaluate.judgements import pearson, spearman
+from simrec.evaluate import bootstrap
 from simrec.evaluate.metrics import mean
+from simrec.evaluate.qrels import pearson, spearman
 
 SIMULATIONS = 300
 
@@ -14,7 +14,7 @@ SIMULATIONS = 300
 def covered(draw, statistic, truth: float, questions: int) -> float:
     """The share of simulated samples whose interval holds the truth."""
     random = np.random.default_rng(7)
-    found = [intervals.interval(draw(random, questions), statistic) for _ in range(SIMULATIONS)]
+    found = [bootstrap.interval(draw(random, questions), statistic) for _ in range(SIMULATIONS)]
     return np.mean([within.low <= truth <= within.high for within in found])
 
 
@@ -43,7 +43,7 @@ def test_intervals_cover_what_they_say(draw, statistic, truth: float) -> None:
 def test_the_interval_is_scipys() -> None:
     values = reciprocal_ranks(np.random.default_rng(3), 300)
     theirs = stats.bootstrap((values,), np.mean, method="percentile", n_resamples=4000, rng=1).confidence_interval
-    assert intervals.interval(values, mean) == pytest.approx((theirs.low, theirs.high), abs=0.006)
+    assert bootstrap.interval(values, mean) == pytest.approx((theirs.low, theirs.high), abs=0.006)
 
 
 @pytest.mark.parametrize("lead", [0.0, 0.03, 0.06])
@@ -54,7 +54,7 @@ def test_p_is_that_of_the_randomisation_test(lead: float) -> None:
     exact = stats.permutation_test(
         (ours, theirs), lambda a, b: np.mean(a - b), permutation_type="samples", n_resamples=4000, rng=1
     )
-    found = intervals.difference(ours, theirs, mean)
+    found = bootstrap.difference(ours, theirs, mean)
     assert found.value == pytest.approx((ours - theirs).mean())
     assert found.low < found.value < found.high
     assert found.p == pytest.approx(exact.pvalue, abs=0.04)
@@ -62,13 +62,13 @@ def test_p_is_that_of_the_randomisation_test(lead: float) -> None:
 
 def test_scorers_that_answer_alike_do_not_differ() -> None:
     values = reciprocal_ranks(np.random.default_rng(3), 100)
-    assert intervals.difference(values, values, mean) == (0, 0, 0, 1)
+    assert bootstrap.difference(values, values, mean) == (0, 0, 0, 1)
 
 
 def test_p_under_no_difference_is_uniform() -> None:
     random = np.random.default_rng(11)
     found = [
-        intervals.difference(reciprocal_ranks(random, 100), reciprocal_ranks(random, 100), mean).p for _ in range(300)
+        bootstrap.difference(reciprocal_ranks(random, 100), reciprocal_ranks(random, 100), mean).p for _ in range(300)
     ]
     assert 0.02 <= np.mean(np.array(found) < 0.05) <= 0.09
 

@@ -10,7 +10,7 @@ from pyarrow import parquet
 from scipy.stats import skew
 
 from simrec.articles.store import Reject
-from simrec.evaluate import facts, lists, maps
+from simrec.evaluate import list_statistics, projection, report
 from simrec.evaluate.layout import layout
 
 IDS = [f"a{n}" for n in range(60)]
@@ -39,14 +39,14 @@ def _popular(count: int) -> np.ndarray:
 
 
 @pytest.fixture
-def table(tmp_path: Path) -> tuple[lists.Lists, list[tuple[str, int, str, float]]]:
-    rows = [row for row in written(tmp_path / "similar.parquet", 0) if row[1] <= lists.K]
-    return lists.read(tmp_path / "similar.parquet", IDS), rows
+def table(tmp_path: Path) -> tuple[list_statistics.Lists, list[tuple[str, int, str, float]]]:
+    rows = [row for row in written(tmp_path / "similar.parquet", 0) if row[1] <= list_statistics.K]
+    return list_statistics.read(tmp_path / "similar.parquet", IDS), rows
 
 
 def test_facts_are_those_of_a_count_by_hand(table) -> None:
     read, rows = table
-    found = lists.facts(read, ACCOUNTS, DAYS)
+    found = list_statistics.facts(read, ACCOUNTS, DAYS)
     occurrences = Counter(row[2] for row in rows)
     counts = np.array([occurrences[one] for one in IDS])
     assert found["coverage"] == pytest.approx(len(occurrences) / 60, abs=1e-4)
@@ -71,37 +71,42 @@ def test_facts_are_those_of_a_count_by_hand(table) -> None:
 
 
 def test_facts_that_cannot_be_are_none(table) -> None:
-    found = lists.facts(table[0], [None] * 60, [None] * 60)
+    found = list_statistics.facts(table[0], [None] * 60, [None] * 60)
     assert found["accounts"] is None
     assert found["freshness"] is None
-    none = lists.Lists(*(np.zeros(0, np.int64) for _ in range(4)))
-    empty = lists.facts(none, ["one"], ["not a date"])
+    none = list_statistics.Lists(*(np.zeros(0, np.int64) for _ in range(4)))
+    empty = list_statistics.facts(none, ["one"], ["not a date"])
     assert (empty["coverage"], empty["hubness"], empty["accounts"], empty["freshness"]) == (0, 0, None, None)
 
 
 def test_equal_accounts_are_as_many_as_they_are(table) -> None:
-    assert lists._effective(np.array([5, 5, 5, 5, 0])) == pytest.approx(4)
-    assert lists._effective(np.array([97, 1, 1, 1])) < 1.3
+    assert list_statistics._effective(np.array([5, 5, 5, 5, 0])) == pytest.approx(4)
+    assert list_statistics._effective(np.array([97, 1, 1, 1])) < 1.3
 
 
 def test_worst_have_the_lowest_best_score_and_hubs_the_most_lists(table) -> None:
     read, rows = table
     first = {row[0]: row[3] for row in rows if row[1] == 1}
     worst = sorted(IDS, key=lambda one: first[one])
-    assert [IDS[row] for row in lists.worst(read, 5)] == worst[:5]
+    assert [IDS[row] for row in list_statistics.worst(read, 5)] == worst[:5]
     told = [IDS.index(one) for one in worst[1:3]]
-    assert [IDS[row] for row in lists.worst(read, 5, told)] == [worst[0], *worst[3:7]]
+    assert [IDS[row] for row in list_statistics.worst(read, 5, told)] == [worst[0], *worst[3:7]]
     occurrences = Counter(row[2] for row in rows)
-    assert [count for _, count in lists.hubs(read, 60, 5)] == [count for _, count in occurrences.most_common(5)]
+    assert [count for _, count in list_statistics.hubs(read, 60, 5)] == [
+        count for _, count in occurrences.most_common(5)
+    ]
 
 
 def test_what_is_kept_of_the_lists_before_is_counted_by_id(tmp_path: Path) -> None:
     ids_before = [one for one in IDS if one not in ("a3", "a4")]
     ids_now = [one for one in IDS if one not in ("a7", "a8", "a9")]
-    before = [row for row in written(tmp_path / "before", 1, ids_before) if row[1] <= lists.K]
-    now = {(row[0], row[2]) for row in written(tmp_path / "now", 1, ids_now) if row[1] <= lists.K}
-    shares = lists.kept(
-        lists.read(tmp_path / "now", ids_now), ids_now, lists.read(tmp_path / "before", ids_before), ids_before
+    before = [row for row in written(tmp_path / "before", 1, ids_before) if row[1] <= list_statistics.K]
+    now = {(row[0], row[2]) for row in written(tmp_path / "now", 1, ids_now) if row[1] <= list_statistics.K}
+    shares = list_statistics.kept(
+        list_statistics.read(tmp_path / "now", ids_now),
+        ids_now,
+        list_statistics.read(tmp_path / "before", ids_before),
+        ids_before,
     )
     both = [one for one in ids_before if one in ids_now]
     own = [[(row[0], row[2]) in now for row in before if row[0] == one] for one in both]
@@ -112,7 +117,7 @@ def test_what_is_kept_of_the_lists_before_is_counted_by_id(tmp_path: Path) -> No
 def test_reasons_that_differ_in_names_and_numbers_are_one() -> None:
     rows = [Reject("/x/a.jsonl", n, f"no 'id{n}' of {n} bytes (write {n})") for n in range(1, 4)]
     rows += [Reject("/x/b.jsonl", 9, "not JSON")]
-    assert facts.rejects(rows) == [
+    assert report.rejects(rows) == [
         {"reason": "no … of … bytes", "rows": 3, "first": "a.jsonl, line 1: no 'id1' of 1 bytes (write 1)"},
         {"reason": "not JSON", "rows": 1, "first": "b.jsonl, line 9: not JSON"},
     ]
@@ -140,23 +145,23 @@ def test_maps_bring_together_what_is_alike_and_are_the_same_each_time() -> None:
 def test_a_map_has_a_colour_for_the_largest_groups_and_none_of_too_few_points() -> None:
     vectors, of = clusters()
     labels = [f"group {n}" if n else None for n in of]
-    found = maps.articles_map(IDS80, vectors, labels, ["t"] * 80, maps.NOTHING)
+    found = projection.articles_map(IDS80, vectors, labels, ["t"] * 80, projection.NOTHING)
     assert found["groups"] == ["group 1", "group 2", "group 3"]
     assert Counter(point[2] for point in found["points"]) == {0: 20, 1: 20, 2: 20, 3: 20}
-    few = maps.articles_map(IDS80[:4], vectors[:4], labels[:4], ["t"] * 4, maps.NOTHING)
+    few = projection.articles_map(IDS80[:4], vectors[:4], labels[:4], ["t"] * 4, projection.NOTHING)
     assert few == {"groups": [], "points": [], "marks": [], "added": 0}
-    accounts = maps.accounts_map(IDS80, vectors, list(range(80)), maps.NOTHING)
+    accounts = projection.accounts_map(IDS80, vectors, list(range(80)), projection.NOTHING)
     assert [point[3] for point in accounts["points"][:2]] == ["a79", "a78"]
-    assert maps.accounts_map(["a"], vectors[:1], [1], maps.NOTHING) == {"points": [], "added": 0}
+    assert projection.accounts_map(["a"], vectors[:1], [1], projection.NOTHING) == {"points": [], "added": 0}
 
 
 def test_a_map_stays_where_it_was_and_new_points_stand_between_those_like_them() -> None:
     vectors, of = clusters()
-    before, added = maps.places(IDS80, vectors, maps.NOTHING)
+    before, added = projection.places(IDS80, vectors, projection.NOTHING)
     assert added == 0
-    known = maps.Known(dict(zip(IDS80, before.tolist(), strict=True)), added)
+    known = projection.Known(dict(zip(IDS80, before.tolist(), strict=True)), added)
     marks = [*IDS80[:70], *(f"new {n}" for n in range(10))]
-    now, added = maps.places(marks, vectors, known)
+    now, added = projection.places(marks, vectors, known)
     assert added == 10
     assert np.array_equal(now[:70], before[:70])
     for row in range(70, 80):
@@ -167,25 +172,25 @@ def test_a_map_stays_where_it_was_and_new_points_stand_between_those_like_them()
 
 def test_a_map_is_laid_out_anew_when_a_fifth_was_added_since() -> None:
     vectors, _ = clusters()
-    whole, _ = maps.places(IDS80, vectors, maps.NOTHING)
+    whole, _ = projection.places(IDS80, vectors, projection.NOTHING)
     anywhere = dict.fromkeys(IDS80, (0.5, 0.5))
-    assert maps.places(IDS80, vectors, maps.Known(anywhere, 16))[1] == 16
-    places, added = maps.places(IDS80, vectors, maps.Known(anywhere, 17))
+    assert projection.places(IDS80, vectors, projection.Known(anywhere, 16))[1] == 16
+    places, added = projection.places(IDS80, vectors, projection.Known(anywhere, 17))
     assert added == 0
     assert np.array_equal(places, whole)
 
 
 def test_the_articles_of_a_map_are_the_same_every_night() -> None:
     ids = [f"article {n}" for n in range(3_000)]
-    before = [ids[row] for row in maps.drawn(ids)]
-    assert len(set(before)) == maps.MOST_POINTS
+    before = [ids[row] for row in projection.drawn(ids)]
+    assert len(set(before)) == projection.MOST_POINTS
     more = sorted([*ids, *(f"new {n}" for n in range(30))])
-    now = [more[row] for row in maps.drawn(more)]
+    now = [more[row] for row in projection.drawn(more)]
     assert [one for one in now if not one.startswith("new")] == before[: len(now) - sum("new" in one for one in now)]
     assert 950 < len(set(before) & set(now)) < 1_000
 
 
 def test_another_vector_is_another_mark() -> None:
     vectors = clusters()[0].astype(np.float16)
-    assert len({maps.mark(one, vector) for one in ("a", "b") for vector in vectors}) == 160
-    assert maps.mark("a", vectors[3]) == maps.mark("a", vectors[3].copy())
+    assert len({projection.mark(one, vector) for one in ("a", "b") for vector in vectors}) == 160
+    assert projection.mark("a", vectors[3]) == projection.mark("a", vectors[3].copy())

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from simrec.evaluate import page
+from simrec.evaluate import html
 from tests.conftest import CONFIG, House, speeches
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -106,7 +106,7 @@ def test_hostile_text_is_only_text(house: House) -> None:
     seeds["duplicates"] = {"rows": 1, "columns": [EVIL], "first": [{EVIL: EVIL}]}
     seeds["rejects"] = [{"reason": EVIL, "rows": 1, "first": EVIL}]
     maps = json.loads((release(house) / "map.json").read_bytes())
-    content = page.render(seeds, maps, [{**house.journal()[-1], "job": EVIL}])
+    content = html.render(seeds, maps, [{**house.journal()[-1], "job": EVIL}])
     (house.folder / "evil.html").write_text(content)
     shown = Page(house.folder / "evil.html")
     assert [tag for tag, _ in shown.tags].count("script") == 1
@@ -212,10 +212,10 @@ def test_the_verdict_counts_what_is_clear() -> None:
         return {"ahead_of": {"encoder alone": {"low": 1, "high": 1}, "BM25": {"low": low, "high": high}}}
 
     ahead, level, behind = suite(0.1, 0.2), suite(-0.1, 0.2), suite(-0.3, -0.1)
-    assert page.verdict([ahead, level, behind])["headline"] == "Ahead of BM25 in 1 of 3 measures, behind in 1"
-    assert page.verdict([level, level])["headline"] == "Level with BM25 in all 2 measures"
-    assert page.verdict([level, behind])["headline"] == "Behind BM25 in 1 of 2 measures"
-    assert "Too few" in page.verdict([{"ahead_of": {}}])["headline"]
+    assert html.verdict([ahead, level, behind])["headline"] == "Ahead of BM25 in 1 of 3 measures, behind in 1"
+    assert html.verdict([level, level])["headline"] == "Level with BM25 in all 2 measures"
+    assert html.verdict([level, behind])["headline"] == "Behind BM25 in 1 of 2 measures"
+    assert "Too few" in html.verdict([{"ahead_of": {}}])["headline"]
 
 
 @pytest.fixture(scope="module")

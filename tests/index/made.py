@@ -5,23 +5,23 @@ from pathlib import Path
 import numpy as np
 
 from simrec.config import IndexConfig
-from simrec.index import learning, neighbours
-from simrec.index.search import Index
+from simrec.index import build, knn_graph
+from simrec.index.vector_index import Index
 from simrec.index.vectors import write
-from simrec.stages import Stages, in_turn
+from simrec.tasks.stages import Stages, in_turn
 
 
 def index_of(matrix: np.ndarray, config: IndexConfig, k: int, folder: Path) -> Index:
     """An index over unit rows, with what its making left in the folder."""
     folder.mkdir(exist_ok=True)
     write(folder / "vectors.npy", [matrix], matrix.shape, matrix.dtype.str)  # type: ignore[arg-type]
-    return learning.make(folder / "vectors.npy", config, k, stages(folder))
+    return build.build_index(folder / "vectors.npy", config, k, stages(folder))
 
 
-def graph_of(index: Index, k: int, folder: Path, memory_mib: int = 4_096) -> neighbours.Graph:
+def graph_of(index: Index, k: int, folder: Path, memory_mib: int = 4_096) -> knn_graph.KnnGraph:
     """The graph of an index that was made in the folder."""
     index.save(folder / "index.faiss")
-    return neighbours.build(index, folder, k, stages(folder), memory_mib)
+    return knn_graph.build_knn_graph(index, folder, k, stages(folder), memory_mib)
 
 
 def stages(folder: Path) -> Stages:

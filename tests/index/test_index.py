@@ -9,11 +9,11 @@ import pytest
 
 from simrec.config import IndexConfig
 from simrec.errors import GateError, ReleaseError
-from simrec.index import kinds, ranked
+from simrec.index import faiss_kinds, packing
 from simrec.index import vectors as on_disk
 from simrec.index.exact import nearest
-from simrec.index.neighbours import Graph, pairs
-from simrec.index.search import Index, cosines
+from simrec.index.knn_graph import KnnGraph, pairs
+from simrec.index.vector_index import Index, cosines
 from tests.index.made import graph_of, index_of, stages
 
 
@@ -37,7 +37,7 @@ def oracle(matrix: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
 APPROXIMATE = ["ivf_pq", "ivf_flat", "hnsw"]
 
 
-def exact_graph(matrix: np.ndarray, k: int, folder: Path) -> Graph:
+def exact_graph(matrix: np.ndarray, k: int, folder: Path) -> KnnGraph:
     index = index_of(matrix, IndexConfig(kind="exact"), k, folder / "exact")
     return graph_of(index, k, folder / "exact")
 
@@ -68,7 +68,7 @@ def test_ties_are_broken_by_row(tmp_path: Path) -> None:
 def test_articles_that_are_all_alike_have_the_first_as_neighbours(tmp_path: Path) -> None:
     matrix = np.repeat(clustered(1), 2_500, axis=0)
     graph = exact_graph(matrix, 5, tmp_path)
-    for row, found in enumerate(ranked.rows_of(np.asarray(graph.packed[:, :5]))):
+    for row, found in enumerate(packing.rows_of(np.asarray(graph.packed[:, :5]))):
         assert found.tolist() == [other for other in range(6) if other != row][:5]
 
 
@@ -147,7 +147,7 @@ def test_few_rows_are_indexed_in_silence(tmp_path: Path, capfd: pytest.CaptureFi
 
 def test_auto_is_exact_until_it_is_too_many() -> None:
     def kind(rows: int, dim: int = 256, **config: Any) -> str:
-        return kinds.choose(rows, dim, IndexConfig(**config))
+        return faiss_kinds.choose(rows, dim, IndexConfig(**config))
 
     assert (kind(1_000, exact_up_to=1_000), kind(1_000, exact_up_to=999)) == ("exact", "ivf_pq")
     assert kind(1_000_000, recall_target=0.999) == "ivf_flat"
@@ -199,7 +199,7 @@ def test_a_pair_has_one_cosine_whoever_asks() -> None:
 
 
 def test_a_killed_graph_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("simrec.index.asking.PART", 256)
+    monkeypatch.setattr("simrec.index.knn_search.PART", 256)
     index = index_of(clustered(2_000), IndexConfig(kind="ivf_flat"), 10, tmp_path / "made")
     whole = np.array(graph_of(index, 10, tmp_path / "made").packed)
     (tmp_path / "made" / "graph.npy").unlink()
@@ -231,11 +231,11 @@ def test_groups_find_what_one_index_finds(tmp_path: Path, monkeypatch: pytest.Mo
     """
     matrix = clustered(3_000)
     monkeypatch.setattr("simrec.index.neighbours.ALL_PAIRS_UP_TO", 0)
-    monkeypatch.setattr("simrec.index.asking.PART", 500)
+    monkeypatch.setattr("simrec.index.knn_search.PART", 500)
     config = IndexConfig(kind=kind, recall_target=0.9)  # type: ignore[arg-type]
     one = index_of(matrix, config, 10, tmp_path / "one")
     alone = graph_of(one, 10, tmp_path / "one")
-    monkeypatch.setattr("simrec.index.learning.SHARD_ROWS", 500)
+    monkeypatch.setattr("simrec.index.build.SHARD_ROWS", 500)
     several = index_of(matrix, config, 10, tmp_path / "several")
     assert several.facts == one.facts
     graph = graph_of(several, 10, tmp_path / "several", memory_mib=0)
@@ -256,7 +256,7 @@ def test_nearest_of_some_rows_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None
     matrix = clustered(700)
     rows = np.arange(0, 700, 3)
     (packed,) = nearest(3 * matrix[1:2], matrix.astype(np.float16), rows, 15)
-    found, scores = ranked.rows_of(packed).tolist(), ranked.cosines_of(packed).tolist()
+    found, scores = packing.rows_of(packed).tolist(), packing.cosines_of(packed).tolist()
     exact = on_disk.unit(matrix.astype(np.float16)) @ matrix[1]
     expected = sorted(rows.tolist(), key=lambda row: (-round(float(exact[row]), 6), row))[:15]
     assert found == expected
@@ -269,7 +269,7 @@ def test_nearest_of_some_rows_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None
 def test_a_filter_is_exact_or_nearly_and_never_shortens(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, one_in: int
 ) -> None:
-    monkeypatch.setattr("simrec.index.search.LOOKED_THROUGH", 20)
+    monkeypatch.setattr("simrec.index.vector_index.LOOKED_THROUGH", 20)
     matrix = clustered(3_000)
     index = index_of(matrix, IndexConfig(kind=kind, recall_target=0.95), 10, tmp_path / "made")
     rows = np.arange(0, 3_000, one_in)
@@ -277,9 +277,9 @@ def test_a_filter_is_exact_or_nearly_and_never_shortens(
     for asked in range(100):
         found = index.search_among(matrix[asked], rows, 10)
         assert len(found) == 10
-        assert set(ranked.rows_of(found)) <= set(rows.tolist())
+        assert set(packing.rows_of(found)) <= set(rows.tolist())
         hits.append(
-            len(set(ranked.rows_of(found)) & set(ranked.rows_of(nearest(matrix[asked][None], matrix, rows, 10)[0])))
+            len(set(packing.rows_of(found)) & set(packing.rows_of(nearest(matrix[asked][None], matrix, rows, 10)[0])))
             / 10
         )
     assert np.mean(hits) >= 0.95
@@ -288,18 +288,18 @@ def test_a_filter_is_exact_or_nearly_and_never_shortens(
 
 
 def test_pairs_stop_where_neighbours_do() -> None:
-    packed = ranked.pack(np.array([[0.9, 0.5, 0], [0.9, 0, 0]]), np.array([[1, 2, -1], [0, -1, -1]]))
-    assert list(pairs(Graph(packed), 2)) == [(0, 1, 1, 0.9), (0, 2, 2, 0.5), (1, 1, 0, 0.9)]
+    packed = packing.pack(np.array([[0.9, 0.5, 0], [0.9, 0, 0]]), np.array([[1, 2, -1], [0, -1, -1]]))
+    assert list(pairs(KnnGraph(packed), 2)) == [(0, 1, 1, 0.9), (0, 2, 2, 0.5), (1, 1, 0, 0.9)]
 
 
 def test_packed_neighbours_are_in_order_of_cosine_then_row() -> None:
     random = np.random.default_rng(3)
     scores, rows = random.uniform(-1.1, 1.1, 5_000).round(2), random.integers(0, 2**32, 5_000)
-    packed = np.sort(ranked.pack(scores, rows))
+    packed = np.sort(packing.pack(scores, rows))
     expected = sorted(zip(-np.clip(scores, -1, 1), rows, strict=True))
-    assert ranked.rows_of(packed).tolist() == [row for _, row in expected]
-    assert ranked.cosines_of(packed) == pytest.approx([-score for score, _ in expected], abs=1e-6)
-    assert ranked.rows_of(ranked.pack(np.zeros(1), np.array([-1]))).tolist() == [-1]
+    assert packing.rows_of(packed).tolist() == [row for _, row in expected]
+    assert packing.cosines_of(packed) == pytest.approx([-score for score, _ in expected], abs=1e-6)
+    assert packing.rows_of(packing.pack(np.zeros(1), np.array([-1]))).tolist() == [-1]
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, 0.0])

@@ -10,14 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simrec.config import IndexConfig
-from simrec.index import update as update_module
+from simrec.index import incremental as update_module
 from simrec.index import vectors as on_disk
-from simrec.index.neighbours import Graph
+from simrec.index.incremental import Change, change
+from simrec.index.incremental import update as update_files
+from simrec.index.knn_graph import KnnGraph
 from simrec.index.refresh import Before
 from simrec.index.refresh import refresh as refresh_files
-from simrec.index.search import Index, IndexFacts
-from simrec.index.update import Change, change
-from simrec.index.update import update as update_files
+from simrec.index.vector_index import Index, IndexFacts
 from tests.index.made import graph_of, index_of, stages
 
 K, DIM = 10, 16
@@ -36,15 +36,15 @@ def rows(articles: Articles) -> tuple[list[str], np.ndarray]:
     return ids, np.array([articles[article_id] for article_id in ids], np.float16).reshape(-1, DIM)
 
 
-def made_from_scratch(articles: Articles, path: Path) -> Graph:
+def made_from_scratch(articles: Articles, path: Path) -> KnnGraph:
     matrix, folder = on_disk.unit(rows(articles)[1]), path.with_suffix(".made")
     graph_of(index_of(matrix, IndexConfig(kind="exact"), K, folder), K, folder)
     (folder / "graph.npy").rename(path)
     shutil.rmtree(folder)
-    return Graph.open(path)
+    return KnnGraph.open(path)
 
 
-def update(before: Path, matrix: np.ndarray, changed: Change, path: Path) -> Graph:
+def update(before: Path, matrix: np.ndarray, changed: Change, path: Path) -> KnnGraph:
     folder = path.with_suffix(".made")
     folder.mkdir(exist_ok=True)
     on_disk.write(folder / "vectors.npy", [matrix], matrix.shape, "<f4")  # type: ignore[arg-type]
@@ -124,7 +124,7 @@ def test_a_handful_of_articles_grows(tmp_path: Path) -> None:
 @pytest.mark.parametrize("written", [0, 1, 2, 3])
 def test_a_killed_update_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, written: int) -> None:
     """In two ranges of two files each, and killed after any number of them."""
-    monkeypatch.setattr("simrec.index.update.RANGE", 150)
+    monkeypatch.setattr("simrec.index.incremental.RANGE", 150)
     articles = {f"a{n:03d}": vector(n) for n in range(300)}
     made_from_scratch(articles, tmp_path / "graph.npy")
     before = rows(articles)
@@ -208,7 +208,7 @@ def test_a_night_of_each_kind_is_as_good_as_from_scratch(tmp_path: Path, kind: s
     ids = stage(tmp_path / "now", articles)
     sentence = refresh(tmp_path / "now", ids, before, config)
     assert "new rows and" in sentence
-    found = np.concatenate([block for block, _ in Graph.open(tmp_path / "now" / "graph.npy").blocks(K)])
+    found = np.concatenate([block for block, _ in KnnGraph.open(tmp_path / "now" / "graph.npy").blocks(K)])
     expected = brute_force(articles)
     recall = np.mean([len(set(a) & set(b)) / K for a, b in zip(found, expected, strict=True)])
     assert recall >= (0.9999 if kind == "exact" else 0.95)
@@ -242,7 +242,7 @@ def test_lists_that_lost_recall_ask_more_of_them_before_they_are_learned_anew(
     facts = IndexFacts(**{**read_facts(tmp_path / "first"), "effort": 1, "recall": 0.2})
     articles["b"] = vector(5)
     ids_now = stage(tmp_path / "now", articles)
-    monkeypatch.setattr("simrec.index.learning.make", None)
+    monkeypatch.setattr("simrec.index.build.make", None)
     assert "1 new rows and 0 gone" in refresh(tmp_path / "now", ids_now, Before(tmp_path / "first", ids, facts), config)
     assert read_facts(tmp_path / "now")["recall"] >= 0.9
 
@@ -263,4 +263,4 @@ def test_much_change_is_made_from_scratch(tmp_path: Path) -> None:
     ids = stage(tmp_path / "now", articles)
     assert "from scratch" in refresh(tmp_path / "now", ids, before, IndexConfig(candidates=K))
     whole = made_from_scratch(articles, tmp_path / "whole.npy")
-    assert np.array_equal(Graph.open(tmp_path / "now" / "graph.npy").packed[:, :K], whole.packed[:, :K])
+    assert np.array_equal(KnnGraph.open(tmp_path / "now" / "graph.npy").packed[:, :K], whole.packed[:, :K])

@@ -99,9 +99,9 @@ def test_killed_during_embed_the_old_release_answers_and_only_the_rest_is_done(h
     old, before = house.current, answer(house)
     house.write_articles([{**article, "text": article["text"] + " Again."} for article in house.articles])
     slow = (
-        "import time, simrec.encoder.shards as s; write = s.write_shard\n"
+        "import time, simrec.encoder.embedding_cache as s; write = s.write_shard\n"
         "def slowly(*a): write(*a); time.sleep(0.5)\ns.write_shard = slowly\n"
-        "from simrec.engine import local; local.worker_count = lambda n: 1"
+        "from simrec.tasks import local; local.worker_count = lambda n: 1"
     )
     code = house.job_code("nightly", slow)
     shards = next((house.workspace / "embeddings").iterdir())
@@ -134,9 +134,9 @@ KILLS = {
         "import pathlib; old = pathlib.Path.write_bytes\n"
         f"pathlib.Path.write_bytes = lambda s, b: (old(s, b[:3]), {KILL}) if 'CURRENT' in s.name else old(s, b)"
     ),
-    "while the tables are written": f"import simrec.recommend.tables as t; t.closing = lambda db: {KILL}",
+    "while the tables are written": f"import simrec.recommend.tables.sqlite as t; t.closing = lambda db: {KILL}",
     "while the vectors are written": (
-        f"import simrec.encoder.shards as s; old = s.Cache.gather\ns.Cache.gather = lambda self, keys: {KILL}"
+        f"import simrec.encoder.embedding_cache as s; old = s.Cache.gather\ns.Cache.gather = lambda self, keys: {KILL}"
     ),
     "while articles come in": (
         f"import simrec.articles.store as s; old = s.Store.delete\ns.Store.delete = lambda *a: {KILL}"
@@ -293,9 +293,9 @@ def test_a_damaged_release_is_not_built_upon(house: House, name: str) -> None:
 def test_an_index_below_its_recall_target_is_refused(house: House) -> None:
     house.write_articles([*house.articles, NEW])
     worse = (
-        "import simrec.index.learning as l, simrec.index.search as s, dataclasses; old = l.make\n"
+        "import simrec.index.build as l, simrec.index.vector_index as s, dataclasses; old = l.build_index\n"
         "def bad(i, k=0): i.facts = dataclasses.replace(i.facts, recall=0.5); return i\n"
-        "l.make = lambda *a: bad(old(*a)); s.Index.judged = bad"
+        "l.build_index = lambda *a: bad(old(*a)); s.Index.judged = bad"
     )
     ran = house.job(before=worse)
     assert (ran.code, "the index finds 50.0% of the true neighbours" in ran.err) == (7, True)
@@ -474,7 +474,7 @@ def test_interrupted_from_the_keyboard(house: House) -> None:
 
 def test_workers_end_with_their_parent(house: House) -> None:
     code = (
-        "import os, time\nfrom simrec.engine import local\nfrom tests.engine.test_local import linger\n"
+        "import os, time\nfrom simrec.tasks import local\nfrom tests.tasks.test_local import linger\n"
         f"list(local.Local(2).run(linger, [{str(house.folder)!r}] * 2))"
     )
     with subprocess.Popen([sys.executable, "-c", code], env=environment()) as parent:
@@ -518,7 +518,7 @@ def test_the_nightly_job_needs_nothing_that_only_training_needs(house: House) ->
 def test_held_out_articles_are_never_trained_on(house: House) -> None:
     """Also where there are more articles than are trained on: the sample must not be the held-out ones."""
     spy = (
-        "import simrec.encoder.training as t, json, pathlib\n"
+        "import simrec.training.train_encoder as t, json, pathlib\n"
         "def train(start, seen, *rest):\n"
         f"    seen_at = pathlib.Path({str(house.folder / 'seen.json')!r})\n"
         "    seen_at.write_text(json.dumps([seen.articles, seen.held_out]))\n"

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from simrec.encoder.lexical import Lexical, Terms, unpack
-from simrec.index import ranked
+from simrec.index import packing
+from simrec.lexical.tfidf import Lexical, Terms, unpack
 from tests.conftest import CONFIG, House, new_house, speeches
 
 ARTICLES = {speech["id"]: speech for speech in speeches()}
@@ -73,10 +73,10 @@ def test_a_text_is_ranked_as_the_article_it_is(house: House) -> None:
 
 def test_words_change_the_order_and_only_that(house: House) -> None:
     graph = np.load(release(house) / "graph.npy")[IDS.index(SEED), :CANDIDATES]
-    candidates = {IDS[row] for row in ranked.rows_of(graph)}
+    candidates = {IDS[row] for row in packing.rows_of(graph)}
     listed = [hit["id"] for hit in house.simrec("similar", SEED, "--json").rows]
     assert set(listed) <= candidates
-    assert listed != [IDS[row] for row in ranked.rows_of(graph)[:TABLE]]
+    assert listed != [IDS[row] for row in packing.rows_of(graph)[:TABLE]]
 
 
 def test_a_night_of_changes_gives_the_tables_of_one_from_scratch(house: House, tmp_path: Path) -> None:

@@ -12,8 +12,8 @@ import numpy as np
 import pyarrow.parquet as parquet
 import pytest
 
-from simrec.encoder.lexical import words
-from simrec.index import ranked
+from simrec.index import packing
+from simrec.lexical.tfidf import words
 from tests.conftest import CONFIG, House, new_house, speeches
 
 SEED = "1861-Lincoln-1/13"
@@ -196,7 +196,7 @@ def test_rules_that_leave_nobody_are_refused_by_the_gate(changed: House) -> None
 
 def joint_scores(house: House) -> tuple[list[str], np.ndarray]:
     """The ids, and the joint scores of all pairs of articles, from the stored vectors and terms."""
-    from simrec.encoder.lexical import Terms
+    from simrec.lexical.tfidf import Terms
 
     vectors = np.load(folder(house) / "vectors.npy").astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
@@ -268,7 +268,7 @@ def test_accounts_that_write_about_a_text_are_those_of_its_nearest_articles(hous
 def test_the_evidence_of_accounts_are_the_pairs_of_highest_score(house: House) -> None:
     ids, scores = joint_scores(house)
     candidates = np.load(folder(house) / "graph.npy")[:, :20]
-    near = {(row, other) for row, others in enumerate(ranked.rows_of(candidates)) for other in others.tolist()}
+    near = {(row, other) for row, others in enumerate(packing.rows_of(candidates)) for other in others.tolist()}
     rows_of: dict[str, list[int]] = {}
     for row, one in enumerate(ids):
         rows_of.setdefault(ARTICLES[one]["account"], []).append(row)

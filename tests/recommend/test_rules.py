@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simrec.config import RulesConfig
-from simrec.index import ranked
-from simrec.index.neighbours import Graph
+from simrec.index import packing
+from simrec.index.knn_graph import KnnGraph
+from simrec.recommend.exposure import Lists, fair, rescue
 from simrec.recommend.rules import NOBODY, Ages, Candidates, Kinds, applied, diverse
-from simrec.recommend.shares import Lists, fair, rescue
 
 OFF = {"collapse_duplicates": False, "fair_share": 0.0}
 
@@ -131,7 +131,7 @@ def test_what_stands_nowhere_gets_a_last_place_and_takes_nobody_s_only_one() -> 
     listed = Lists(rows.copy(), np.full((5, 2), 0.5, np.float32), np.full((5, 2), 1, np.uint16))
     kinds = Kinds(np.full(5, NOBODY), np.full(5, NOBODY), np.ones(5, np.float32))
     near = np.array([[1, 2, 3], [0, 2, 3], [0, 1, 3], [0, 1, 4], [3, 0, 1]])
-    graph = Graph(ranked.pack(np.full((5, 3), 0.25, np.float32), near))
+    graph = KnnGraph(packing.pack(np.full((5, 3), 0.25, np.float32), near))
     assert rescue(listed, graph, kinds, RulesConfig()) == 1
     assert listed.rows[3].tolist() == [0, 4]  # the first of 4's own candidates, 3, lists it; 1 stands elsewhere too
     assert (float(listed.scores[3, 1]), int(listed.places[3, 1])) == (0.25, 0)
@@ -147,7 +147,7 @@ def test_the_only_place_of_somebody_is_not_given_away() -> None:
     listed = Lists(rows, np.full((5, 2), 0.5, np.float32), np.full((5, 2), 1, np.uint16))
     kinds = Kinds(np.full(5, NOBODY), np.full(5, NOBODY), np.ones(5, np.float32))
     near = np.array([[1, 3], [0, 2], [1, 0], [2, 0], [0, 1]])
-    assert rescue(listed, Graph(ranked.pack(np.full((5, 2), 0.25, np.float32), near)), kinds, RulesConfig()) == 1
+    assert rescue(listed, KnnGraph(packing.pack(np.full((5, 2), 0.25, np.float32), near)), kinds, RulesConfig()) == 1
     assert listed.rows[:2].tolist() == [[1, 3], [0, 4]]
 
 

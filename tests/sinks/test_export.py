@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyarrow import parquet
 
-from simrec.sinks.tables import Disordered, difference
+from simrec.sinks.table_diff import Disordered, difference
 from tests.conftest import House, Ran, run, speeches
 from tests.postgres import Database
 
@@ -168,7 +168,7 @@ def test_a_night_changes_only_the_rows_that_differ(house: House, database: Datab
 
 
 MIDWAY = """
-import simrec.sinks.sql as s; bring = s._Sink.bring
+import simrec.sinks.database_sink as s; bring = s._Sink.bring
 def midway(*what):
     due = bring(*what)
     {deed}
@@ -197,7 +197,11 @@ def test_killed_midway_the_database_holds_the_old_release_and_the_next_run_the_n
 
 def test_killed_after_the_last_row_nothing_is_written_twice(house: House, database: Database) -> None:
     configure(house, f"url = '{database.url}'")
-    export(house, -signal.SIGKILL, f"import simrec.sinks.sql as s; w = s.write; s.write = lambda *a: (w(*a), {KILL})")
+    export(
+        house,
+        -signal.SIGKILL,
+        f"import simrec.sinks.database_sink as s\nw = s.write\ns.write = lambda *a: (w(*a), {KILL})",
+    )
     holds_the_release(house, database)
     export(house)
     assert house.last_steps()["export"]["state"] == "skipped"
@@ -329,7 +333,7 @@ def test_a_full_disk_leaves_the_old_files_whole(house: House) -> None:
     before = {path.name: path.read_bytes() for path in out.iterdir()}
     advance(house)
     limit = (
-        "import resource as r, simrec.sinks.folders as f; w = f.WRITERS['jsonl']\n"
+        "import resource as r, simrec.sinks.folder_sink as f; w = f.WRITERS['jsonl']\n"
         "def write(table, path):\n"
         "    r.setrlimit(r.RLIMIT_FSIZE, (200 if 'accounts' in table.name else 1 << 30, r.RLIM_INFINITY))\n"
         "    w(table, path)\n"
@@ -344,7 +348,7 @@ def test_a_full_disk_leaves_the_old_files_whole(house: House) -> None:
 
 def test_killed_among_the_files_the_next_run_writes_them(house: House) -> None:
     configure(house, "path = 'out'")
-    export(house, -signal.SIGKILL, f"import simrec.sinks.folders as f; f.files.write_json = lambda *a: {KILL}")
+    export(house, -signal.SIGKILL, f"import simrec.sinks.folder_sink as f; f.files.write_json = lambda *a: {KILL}")
     advance(house)
     kill = f"import simrec.files as f; old = f.sync; f.sync = lambda p: {KILL} if 'articles' in p.name else old(p)"
     export(house, -signal.SIGKILL, kill)

@@ -1,0 +1,59 @@
+"""Plots of training: what was learned epoch by epoch, and how far back in time gradients reach."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from simrec import files
+from simrec.training.trainer import History
+
+SIZE = (10, 3.6)  # inches
+
+
+def write_training(path: Path, history: History, norms: Sequence[float]) -> None:
+    """Plot one training as SVG: the judges by epoch, and the gradient by distance in time."""
+    figure = Figure(figsize=SIZE, layout="constrained")
+    left, right = figure.subplots(1, 2)
+    names = [name for name in history[0] if name.startswith("held_out")]
+    for name in names:
+        left.plot([epoch["epoch"] for epoch in history], [epoch[name] for epoch in history], marker="o", label=name)
+    left.set(xlabel="epoch (0 is the start)", title="what was held out")
+    if names:
+        left.legend()
+    _gradients(right, {"": norms})
+    _save(figure, path)
+
+
+def write_comparison(path: Path, rows: Sequence[Mapping[str, Any]], norms: Mapping[str, Sequence[float]]) -> None:
+    """Plot cells side by side as SVG: held-out score, speed, and the gradient by distance in time."""
+    figure = Figure(figsize=SIZE, layout="constrained")
+    quality, speed, reach = figure.subplots(1, 3, width_ratios=[1, 1, 1.6])
+    cells = [str(row["cell"]) for row in rows]
+    _bars(quality, cells, [row["held_out"] for row in rows], "%.3f", "score on what was held out")
+    _bars(speed, cells, [row["articles_a_second"] for row in rows], "%.0f", "articles a second")
+    _gradients(reach, norms)
+    _save(figure, path)
+
+
+def _bars(axes: Axes, names: Sequence[str], values: Sequence[float], form: str, title: str) -> None:
+    axes.bar_label(axes.bar(names, values), fmt=form)
+    axes.set(title=title)
+    axes.margins(y=0.1)
+
+
+def _gradients(axes: Axes, norms: Mapping[str, Sequence[float]]) -> None:
+    for name, values in norms.items():
+        if values:
+            axes.semilogy(range(len(values)), values, label=name)
+    axes.set(xlabel="distance in time (tokens)", ylabel="relative to distance 0", title="gradient of the last state")
+    axes.grid(alpha=0.3)
+    if any(norms):
+        axes.legend()
+
+
+def _save(figure: Figure, path: Path) -> None:
+    with files.atomic_path(path) as temporary:
+        figure.savefig(temporary, format="svg", metadata={"Date": None})

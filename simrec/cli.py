@@ -171,7 +171,9 @@ def evaluate(workspace: Path, config_path: Path | None, verbose: bool, as_json: 
 
     opened, config = Workspace.open(workspace), _config(config_path, verbose)
     if any(asked.values()):
-        suites = steps.beside(opened, config, _baselines(asked["beside"]), asked["judgements"], asked["against"])
+        suites = steps.compare_scorers(
+            opened, config, _baselines(asked["beside"]), asked["judgements"], asked["against"]
+        )
     else:
         _run("evaluate", opened, config)
         suites = status.suites(opened)
@@ -286,7 +288,7 @@ def status(line: bool, as_json: bool, config_path: Path | None, workspace: Path)
 
     config, facts = _config(config_path, verbose=False), status.status(Workspace.open(workspace))
     if line:
-        click.echo(terminal.plain(status.as_line(facts)))
+        click.echo(terminal.escape_control(status.as_line(facts)))
     elif as_json:
         terminal.print_json([facts])
     else:

@@ -150,7 +150,7 @@ class IndexConfig(Section, frozen=True):
     """How neighbours are found, and how well."""
 
     kind: Literal["auto", "exact", "ivf_flat", "ivf_pq", "hnsw"] = "auto"
-    exact_up_to: int = 100_000
+    exact_max_rows: int = 100_000
     candidates: Count = 100
     recall_target: Share = 0.98
     memory_mib: Count = 4_096
@@ -162,8 +162,8 @@ class RecommendConfig(Section, frozen=True):
     similar_articles: Count = 20
     similar_accounts: Count = 20
     lexical_weight: Annotated[float, Meta(ge=0, le=1)] | Literal["auto"] = "auto"
-    few_articles: NotNegativeCount = 3
-    rescored_beyond: NotNegative = 0.01
+    min_articles: NotNegativeCount = 3
+    min_score_change: NotNegative = 0.01
 
 
 class RulesConfig(Section, frozen=True):
@@ -174,7 +174,7 @@ class RulesConfig(Section, frozen=True):
     exclude_own_account: bool = False
     account_cap: NotNegativeCount = 0
     diversity: Annotated[float, Meta(ge=0, lt=1)] = 0.0
-    fair_share: NotNegative = 2.0
+    max_exposure: NotNegative = 2.0
 
 
 class EvaluateConfig(Section, frozen=True):
@@ -233,9 +233,9 @@ class Config(Section, frozen=True):
         training = self.training
         if training.title_share + training.halves_share + training.sections_share > 1:
             raise ValueError("training.title_share, halves_share and sections_share are more than 1 together")
-        if 0 < self.rules.fair_share < 1:
+        if 0 < self.rules.max_exposure < 1:
             raise ValueError(
-                f"rules.fair_share is {self.rules.fair_share}: all lists together have as many places as articles "
+                f"rules.max_exposure is {self.rules.max_exposure}: all lists together have as many places as articles "
                 "have a right to at 1; give 1 or more, or 0 for no limit"
             )
         if self.recommend.similar_articles > self.index.candidates:

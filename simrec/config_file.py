@@ -13,6 +13,13 @@ from msgspec import Struct
 from simrec.config import SQLITE, STARTS, Config, Section, Sink, Source, override
 from simrec.errors import ConfigError
 
+RENAMED = {
+    "exact_up_to": "exact_max_rows",
+    "fair_share": "max_exposure",
+    "few_articles": "min_articles",
+    "rescored_beyond": "min_score_change",
+}
+
 
 def load(path: Path) -> Config:
     """Read a TOML file; paths in it are taken from the file's folder.
@@ -66,14 +73,21 @@ def _explain(path: Path, text: str, message: str) -> str:
     unknown = re.search(r"unknown field `(.+)`", what)
     if unknown:
         key = unknown.group(1)
-        near = difflib.get_close_matches(key, set(_keys(Config)), n=1)
-        what = f"unknown key '{key}'" + (f" in [{section}]" if section else "")
-        what += f"; did you mean '{near[0]}'?" if near else "; configs/default.toml lists all keys"
+        place = f" in [{section}]" if section else ""
+        what = f"unknown key '{key}'{place}; {_suggestion(key)}"
     else:
         key = section.rpartition(".")[2]
         what = f"{section}: {what}" if section else what
     line = _line_of(text, key)
     return f"{path}{f', line {line}' if line else ''}: {what}"
+
+
+def _suggestion(key: str) -> str:
+    """Say which key was meant by one that does not exist."""
+    if key in RENAMED:
+        return f"it is called '{RENAMED[key]}' now"
+    near = difflib.get_close_matches(key, set(_keys(Config)), n=1)
+    return f"did you mean '{near[0]}'?" if near else "configs/default.toml lists all keys"
 
 
 def _keys(section: type[Struct]) -> Iterator[str]:

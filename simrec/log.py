@@ -56,7 +56,7 @@ def progress(label: str, total: int | None, unit: str = "articles") -> Iterator[
 
 
 @contextmanager
-def native_silence() -> Iterator[None]:
+def silence_native_stderr() -> Iterator[None]:
     """Keep compiled libraries from writing to stderr; Python errors still reach it.
 
     TensorFlow 2.21 logs through absl before its log level can be set.
@@ -77,14 +77,14 @@ def now(precision: str = "microseconds", later: float = 0) -> str:
     return (datetime.now(UTC) + timedelta(seconds=later)).isoformat(timespec=precision).replace("+00:00", "Z")
 
 
-class Cost:
+class Stopwatch:
     """Wall seconds, CPU seconds (children included) and peak memory since it was made."""
 
     def __init__(self) -> None:
         self._wall = time.monotonic()
         self._cpu = _cpu_seconds()
 
-    def so_far(self) -> dict[str, float]:
+    def elapsed(self) -> dict[str, float]:
         own, children = (resource.getrusage(who) for who in _BOTH)
         return {
             "seconds": round(time.monotonic() - self._wall, 3),

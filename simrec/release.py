@@ -12,7 +12,7 @@ from simrec.errors import ReleaseError
 from simrec.workspace import Workspace
 
 MANIFEST = "manifest.json"
-FORMAT = 2  # of the files of a release; 1 knew no reasons and no near-duplicates
+FORMAT = 3  # of the files of a release; 1 knew no reasons and no near-duplicates, 2 had other names of keys
 REFUSAL = "refused.txt"  # in a staged release: why the gates refused it
 ID = re.compile("[0-9a-f]{16}")
 
@@ -52,7 +52,7 @@ class Release:
         for name, facts in manifest.files.items():
             path = folder / name
             if not path.is_file() or path.stat().st_size != facts["bytes"]:
-                raise ReleaseError(f"{path}: missing or cut short; {_MEND}")
+                raise ReleaseError(f"{path}: missing or cut short; {HINT}")
         return cls(folder, manifest)
 
     @classmethod
@@ -80,10 +80,10 @@ class Release:
         """Read every file, or only some; ReleaseError names the first whose bytes are not those that were published."""
         for name, facts in self.manifest.files.items():
             if (only is None or name in only) and files.sha256(self.folder / name) != facts["sha256"]:
-                raise ReleaseError(f"{self.folder / name}: damaged (checksum); {_MEND}")
+                raise ReleaseError(f"{self.folder / name}: damaged (checksum); {HINT}")
 
 
-_MEND = "simrec rollback returns to the release before"
+HINT = "simrec rollback returns to the release before"
 
 
 def _read_manifest(folder: Path) -> Manifest:
@@ -92,7 +92,7 @@ def _read_manifest(folder: Path) -> Manifest:
     except PermissionError:
         raise
     except (OSError, ValueError, TypeError) as error:
-        raise ReleaseError(f"{folder / MANIFEST}: no readable release ({error}); {_MEND}") from error
+        raise ReleaseError(f"{folder / MANIFEST}: no readable release ({error}); {HINT}") from error
 
 
 def derive_id(keys: Iterable[tuple[str, bytes, bytes]], encoder_id: str, rules: str) -> str:

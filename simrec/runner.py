@@ -39,7 +39,7 @@ def run(job: str, steps: "Sequence[Step]", workspace: Workspace, config: "Config
         _check_clock(workspace)
         workspace.sweep()
         record: dict[str, Any] = {"job": job, "started_at": log.now("seconds"), "steps": []}
-        cost = log.Cost()
+        cost = log.Stopwatch()
         try:
             for step in steps:
                 _run_step(step, workspace, config, record["steps"])
@@ -50,7 +50,7 @@ def run(job: str, steps: "Sequence[Step]", workspace: Workspace, config: "Config
             record["error"] = str(known or repr(error))
             raise
         finally:
-            _journal(workspace, {**record, **cost.so_far()})
+            _journal(workspace, {**record, **cost.elapsed()})
             _tell_monitor(workspace, config)
 
 
@@ -85,15 +85,15 @@ def _check_clock(workspace: Workspace) -> None:
 
 def _run_step(step: "Step", workspace: Workspace, config: "Config", done: list[dict[str, Any]]) -> None:
     """Run a step, and add to `done` what it did and cost, also if it fails."""
-    cost = log.Cost()
+    cost = log.Stopwatch()
     record: dict[str, Any] = {"step": step.__name__, "state": "failed"}
     try:
         outcome = step(workspace, config)
         state = "skipped" if outcome.skipped else "done"
         record |= {"state": state, "rows_in": outcome.rows_in, "rows_out": outcome.rows_out, "what": outcome.sentence}
-        logger.info("%s: %s (%.1f s)", step.__name__, outcome.sentence, cost.so_far()["seconds"])
+        logger.info("%s: %s (%.1f s)", step.__name__, outcome.sentence, cost.elapsed()["seconds"])
     finally:
-        done.append({**record, **cost.so_far()})
+        done.append({**record, **cost.elapsed()})
 
 
 @contextmanager
@@ -123,7 +123,7 @@ def exit_codes() -> Iterator[None]:
 def main(steps: "Sequence[Step]") -> None:
     """Run a job file's steps with the options every job has; the job is named as its file."""
     from simrec import config, config_file
-    from simrec.steps.forecast import foretell
+    from simrec.steps.forecast import forecast
 
     @click.command(help=f"Run the job: {', then '.join(step.__name__ for step in steps)}.")
     @click.option("-c", "--config", "config_path", type=Path, required=True, help="The TOML configuration.")
@@ -140,7 +140,7 @@ def main(steps: "Sequence[Step]") -> None:
         if engine:
             loaded = config.override(loaded, engine={"kind": engine})
         if dry_run:
-            click.echo("\n".join(foretell(steps, _as_it_is(workspace), loaded)))
+            click.echo("\n".join(forecast(steps, _as_it_is(workspace), loaded)))
         else:
             run(Path(sys.argv[0]).stem, steps, Workspace.create(workspace), loaded)
 

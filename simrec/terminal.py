@@ -17,7 +17,7 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[Any]], notes: Seq
 
     notes are lines to print below each row.
     """
-    cells = [[plain(cell) for cell in row] for row in (header, *rows)]
+    cells = [[escape_control(cell) for cell in row] for row in (header, *rows)]
     used = [n for n in range(len(header)) if n == 0 or any(row[n] for row in cells[1:])]
     cells = [[row[n] for n in used] for row in cells]
     width = shutil.get_terminal_size((120, 24)).columns
@@ -30,7 +30,7 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[Any]], notes: Seq
         ]
         click.echo("  ".join([*fixed, fit(row[-1], last)]).rstrip())
         for line in below:
-            click.echo(f"    {fit(plain(line), width - 4)}")
+            click.echo(f"    {fit(escape_control(line), width - 4)}")
 
 
 def print_json(objects: Iterable[Any]) -> None:
@@ -44,7 +44,7 @@ def print_fields(fields: dict[str, Any]) -> None:
     width = max(map(len, fields))
     for name, value in fields.items():
         if value is not None and value != "":
-            click.echo(f"{name.replace('_', ' '):<{width}}  {plain(value)}")
+            click.echo(f"{name.replace('_', ' '):<{width}}  {escape_control(value)}")
 
 
 def cell(row: dict[str, Any], column: str) -> Any:
@@ -71,7 +71,7 @@ def because(row: dict[str, Any]) -> list[str]:
     return lines
 
 
-def plain(value: Any) -> str:
+def escape_control(value: Any) -> str:
     """Return text that cannot move the cursor: control and direction characters are escaped."""
     text = "" if value is None else str(value)
     if text.isprintable():

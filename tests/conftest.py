@@ -41,7 +41,7 @@ similar_articles = 10
 lexical_weight = 0
 [rules]
 collapse_duplicates = false
-fair_share = 0
+max_exposure = 0
 [evaluate]
 sample = 100
 [engine]

@@ -15,9 +15,9 @@ from simrec import __version__, files
 from simrec.articles import cleaning
 from simrec.articles.article import Article
 from simrec.articles.mapping import Mapping
-from simrec.articles.sources.readers import Row, read_piece
-from simrec.articles.splits import Piece, cut, files_in, opening, pieces_of
-from simrec.articles.store import Keys, Marks, Store
+from simrec.articles.sources.readers import Row, read_split
+from simrec.articles.splits import Split, files_in, opening, split_file, splits_of
+from simrec.articles.store import Keys, Store, SyncState
 from simrec.config import Source
 from simrec.errors import ReleaseError, missing_extra
 
@@ -25,10 +25,10 @@ BATCH_BYTES = 64 << 20  # of files, for which one task is worth the start of a p
 FRAME_ROWS = 1_000
 FRAME = struct.Struct(">II")  # length and CRC of what follows
 
-Holds = Callable[[str, bytes], bool]
+IsUnchanged = Callable[[str, bytes], bool]
 
 
-class Refused(Struct, frozen=True, array_like=True, tag=True):
+class Rejected(Struct, frozen=True, array_like=True, tag=True):
     """A row that is not taken, and why; the `end` of a damaged file says that what followed it is lost."""
 
     file: str
@@ -37,7 +37,7 @@ class Refused(Struct, frozen=True, array_like=True, tag=True):
     end: bool = False
 
 
-class Held(Struct, frozen=True, array_like=True, tag=True):
+class Unchanged(Struct, frozen=True, array_like=True, tag=True):
     """A row of which the store holds all: its article came from just this record the last time."""
 
     file: str
@@ -46,7 +46,7 @@ class Held(Struct, frozen=True, array_like=True, tag=True):
     source_key: bytes
 
 
-class Cleaned(Struct, frozen=True, array_like=True, tag=True):
+class Parsed(Struct, frozen=True, array_like=True, tag=True):
     """A row that is new or changed, its keys, and what values it had to be kept without."""
 
     file: str
@@ -60,22 +60,22 @@ class Cleaned(Struct, frozen=True, array_like=True, tag=True):
         return self.article.id
 
 
-Shaped = Refused | Held | Cleaned
-_encode, _decode = msgspec.msgpack.Encoder().encode, msgspec.msgpack.Decoder(list[Shaped]).decode
+RowOutcome = Rejected | Unchanged | Parsed
+_encode, _decode = msgspec.msgpack.Encoder().encode, msgspec.msgpack.Decoder(list[RowOutcome]).decode
 
 
-class Batch(NamedTuple):
+class SplitBatch(NamedTuple):
     """Pieces of one source that one task reads; the name stands for all that decides what it makes of them."""
 
-    pieces: tuple[Piece, ...]
+    pieces: tuple[Split, ...]
     mapping: Mapping
     name: str
 
 
-class Task(NamedTuple):
+class CleanTask(NamedTuple):
     """A batch, the store that tells what need not be cleaned again, and the file to write."""
 
-    batch: Batch
+    batch: SplitBatch
     articles_db: Path
     settled: bool
     path: Path
@@ -85,54 +85,58 @@ class Task(NamedTuple):
         return f"{first.path}, line {first.line}" + (f", and {len(others)} more" if others else "")
 
 
-def shape(row: Row, mapping: Mapping, holds: Holds) -> Shaped:
+def parse_row(row: Row, mapping: Mapping, holds: IsUnchanged) -> RowOutcome:
     """Make of a row what there is to do with it."""
     try:
         if row.problem:
             raise ValueError(row.problem)
         article_id, source_key = mapping.article_id(row.record), mapping.source_key(row.record)
         if holds(article_id, source_key):
-            return Held(row.file, row.line, article_id, source_key)
+            return Unchanged(row.file, row.line, article_id, source_key)
         article, problems = mapping.article(row.record)
     except ValueError as problem:
         reason = str(problem).encode(errors="backslashreplace").decode()  # it may name a field by half a surrogate pair
-        return Refused(row.file, row.line, reason, row.end)
+        return Rejected(row.file, row.line, reason, row.end)
     # A row with a problem is looked at every time, so that it goes on being named.
     keys = Keys(article.row_key, article.text_key, b"" if problems else source_key)
-    return Cleaned(row.file, row.line, article, keys, problems)
+    return Parsed(row.file, row.line, article, keys, problems)
 
 
-def pulled(
-    source: Source, mapping: Mapping, holds: Holds, marks: Marks, present: Callable[[Iterable[str]], None] | None
-) -> Iterator[Shaped]:
+def parse_query(
+    source: Source,
+    mapping: Mapping,
+    holds: IsUnchanged,
+    marks: SyncState,
+    present: Callable[[Iterable[str]], None] | None,
+) -> Iterator[RowOutcome]:
     """Yield the rows of a query; one that is refused is named by its id: lines of queries are others every time."""
     try:
-        from simrec.articles.sources.sql import pull
+        from simrec.articles.sources.sql import read_query
     except ModuleNotFoundError as error:
         raise missing_extra("sql", "reading from a database") from error
-    for row in pull(source, mapping, marks, present):
-        shaped, article_id = shape(row, mapping, holds), row.record.get(mapping.fields.id)
-        if isinstance(shaped, Refused) and article_id is not None and not shaped.reason.startswith("id "):
+    for row in read_query(source, mapping, marks, present):
+        shaped, article_id = parse_row(row, mapping, holds), row.record.get(mapping.fields.id)
+        if isinstance(shaped, Rejected) and article_id is not None and not shaped.reason.startswith("id "):
             shaped = msgspec.structs.replace(shaped, reason=f"id {str(article_id)!r}: {shaped.reason}")
         yield shaped
 
 
-def batches(source: Source, mapping: Mapping, checksums: dict[Path, str]) -> Iterator[Batch]:
+def batches(source: Source, mapping: Mapping, checksums: dict[Path, str]) -> Iterator[SplitBatch]:
     """Yield the files of a source in batches, in order, a query in none; the cut does not ask who will read them.
 
     A file that came after the checksums were taken has none.
     """
-    wholes = pieces_of(source) if source.path else ()
-    pieces = (piece for whole in wholes for piece in cut(whole, BATCH_BYTES))
+    wholes = splits_of(source) if source.path else ()
+    pieces = (piece for whole in wholes for piece in split_file(whole, BATCH_BYTES))
     for group in _grouped(pieces):
         content = [checksums.get(path) for piece in group for path in files_in(piece.path)]
         rules = [__version__, cleaning.VERSION, mapping, group, content]
-        yield Batch(group, mapping, hashlib.sha256(repr(rules).encode()).hexdigest()[:32])
+        yield SplitBatch(group, mapping, hashlib.sha256(repr(rules).encode()).hexdigest()[:32])
 
 
-def _grouped(pieces: Iterable[Piece]) -> Iterator[tuple[Piece, ...]]:
+def _grouped(pieces: Iterable[Split]) -> Iterator[tuple[Split, ...]]:
     """Put pieces together as long as they are no more than a batch's bytes."""
-    group, size = list[Piece](), 0
+    group, size = list[Split](), 0
     for piece in pieces:
         with opening(piece.path):
             more = BATCH_BYTES if piece.lines else sum(path.stat().st_size for path in files_in(piece.path))
@@ -145,11 +149,11 @@ def _grouped(pieces: Iterable[Piece]) -> Iterator[tuple[Piece, ...]]:
         yield tuple(group)
 
 
-def write_part(task: Task) -> int:
+def write_part(task: CleanTask) -> int:
     """Read and clean a batch and write its part; return 1. A part that exists is left as it is."""
     if not task.path.exists():
         with Store.open(task.articles_db, settled=task.settled) as store, files.atomic_path(task.path) as temporary:
-            rows = _shape_all(task.batch, store.holds)
+            rows = _shape_all(task.batch, store.is_unchanged)
             with temporary.open("wb") as file:
                 while frame := list(islice(rows, FRAME_ROWS)):
                     content = _encode(frame)
@@ -157,7 +161,7 @@ def write_part(task: Task) -> int:
     return 1
 
 
-def rows(batch: Batch, folder: Path | None, store: Store) -> Iterator[Shaped]:
+def rows(batch: SplitBatch, folder: Path | None, store: Store) -> Iterator[RowOutcome]:
     """Yield the rows of a batch, from its part, if there is one, as far as what that says of the store is still so.
 
     It is not where an earlier row of this ingest has changed the same article.
@@ -165,28 +169,28 @@ def rows(batch: Batch, folder: Path | None, store: Store) -> Iterator[Shaped]:
     done = 0
     if folder and (folder / batch.name).exists():
         for row in _read_part(folder / batch.name):
-            if isinstance(row, Held) and not store.holds(row.id, row.source_key):
+            if isinstance(row, Unchanged) and not store.is_unchanged(row.id, row.source_key):
                 break
             yield row
             done += 1
         else:
             return
-    yield from islice(_shape_all(batch, store.holds), done, None)
+    yield from islice(_shape_all(batch, store.is_unchanged), done, None)
 
 
-def _shape_all(batch: Batch, holds: Holds) -> Iterator[Shaped]:
+def _shape_all(batch: SplitBatch, holds: IsUnchanged) -> Iterator[RowOutcome]:
     for piece in batch.pieces:
-        for row in read_piece(piece, batch.mapping.fields):
-            yield shape(row, batch.mapping, holds)
+        for row in read_split(piece, batch.mapping.fields):
+            yield parse_row(row, batch.mapping, holds)
 
 
-def _read_part(part: Path) -> Iterator[Shaped]:
+def _read_part(part: Path) -> Iterator[RowOutcome]:
     with part.open("rb") as file:
         while head := file.read(FRAME.size):
             yield from _frame(part, head, file)
 
 
-def _frame(part: Path, head: bytes, file: Any) -> list[Shaped]:
+def _frame(part: Path, head: bytes, file: Any) -> list[RowOutcome]:
     try:
         length, checksum = FRAME.unpack(head)
         content = file.read(length)

@@ -8,14 +8,14 @@ from pathlib import Path
 
 from simrec import __version__, files, log
 from simrec.articles import clean_tasks, cleaning
-from simrec.articles.clean_tasks import Batch, Cleaned, Held, Refused, Shaped
+from simrec.articles.clean_tasks import Parsed, Rejected, RowOutcome, SplitBatch, Unchanged
 from simrec.articles.mapping import Mapping
 from simrec.articles.splits import files_of, opening
-from simrec.articles.store import Change, Marks, Reject, Store
+from simrec.articles.store import Change, Reject, Store, SyncState
 from simrec.config import Config
 from simrec.errors import GateError, UsageError
 
-Ahead = Callable[[list[Batch]], Path | None]
+Ahead = Callable[[list[SplitBatch]], Path | None]
 
 SHOWN = 5
 FEW = 10  # bad rows in a pull of a few: no sign that the mapping is wrong
@@ -72,7 +72,7 @@ def ingest(store: Store, config: Config, now: str, ahead: Ahead | None = None) -
     GateError, with nothing changed but the rejects, if too many rows are bad or a sync would delete too many
     articles; and after the fact, with the good rows kept and nothing deleted by sync, if a file was damaged.
     """
-    result, checksums, marks = Ingested(), _checksums(config), Marks(store.marks(), {})
+    result, checksums, marks = Ingested(), _checksums(config), SyncState(store.marks(), {})
     checksum = _checksum_of_all(config, checksums)
     if checksum and marks.before.get(FILES) == checksum:
         result.unchanged = store.count()
@@ -84,7 +84,9 @@ def ingest(store: Store, config: Config, now: str, ahead: Ahead | None = None) -
     try:
         with store.transaction():
             for (source, mapping), own in zip(sources, batches, strict=True):
-                pulled = clean_tasks.pulled(source, mapping, store.holds, marks, present) if source.url else ()
+                pulled = (
+                    clean_tasks.parse_query(source, mapping, store.is_unchanged, marks, present) if source.url else ()
+                )
                 _take_all(store, chain(pulled, *(clean_tasks.rows(batch, folder, store) for batch in own)), result)
             _check_rejects(result, config)
             if checksum and not (result.rejects.count or result.notes.count):  # else they are to be named again
@@ -129,29 +131,29 @@ def _checksum_of_all(config: Config, checksums: dict[Path, str]) -> str:
     return digest.hexdigest()
 
 
-def _take_all(store: Store, rows: Iterable[Shaped], result: Ingested) -> None:
+def _take_all(store: Store, rows: Iterable[RowOutcome], result: Ingested) -> None:
     with log.progress("ingest", total=None, unit="rows") as bar:
         for row in rows:
             result.read += 1
             result.files.setdefault(row.file)
             bar.update()
-            if isinstance(row, Refused):
+            if isinstance(row, Rejected):
                 _refuse(row, result)
             else:
                 change = _take(store, row, result)
                 setattr(result, change, getattr(result, change) + 1)
 
 
-def _refuse(row: Refused, result: Ingested) -> None:
+def _refuse(row: Rejected, result: Ingested) -> None:
     reject = Reject(row.file, row.line, row.reason)
     result.rejects.add(*reject)
     if row.end:
         result.damaged.append(_place(reject))
 
 
-def _take(store: Store, row: Held | Cleaned, result: Ingested) -> Change:
+def _take(store: Store, row: Unchanged | Parsed, result: Ingested) -> Change:
     change: Change = "unchanged"
-    if isinstance(row, Cleaned):
+    if isinstance(row, Parsed):
         for problem in row.problems:
             result.notes.add(row.file, row.line, f"kept without {problem}")
         change = store.upsert(row.article, row.keys)

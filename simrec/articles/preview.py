@@ -4,10 +4,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from simrec.articles import clean_tasks
-from simrec.articles.clean_tasks import Cleaned, Refused, Shaped
+from simrec.articles.clean_tasks import Parsed, Rejected, RowOutcome
 from simrec.articles.mapping import Mapping
 from simrec.articles.sources.readers import read
-from simrec.articles.store import Marks, Store
+from simrec.articles.store import Store, SyncState
 from simrec.config import Config, Source
 
 
@@ -40,24 +40,24 @@ def preview(store: Store | None, config: Config) -> Preview:
     return result
 
 
-def _shaped(store: Store | None, source: Source, config: Config, result: Preview) -> Iterable[Shaped]:
-    mapping, holds = Mapping.of(source, config), store.holds if store else _holds_nothing
+def _shaped(store: Store | None, source: Source, config: Config, result: Preview) -> Iterable[RowOutcome]:
+    mapping, holds = Mapping.of(source, config), store.is_unchanged if store else _holds_nothing
     if source.url:
-        marks = Marks(store.marks() if store else {}, {})
-        return clean_tasks.pulled(source, mapping, holds, marks, result.met.update if config.ingest.sync else None)
-    return (clean_tasks.shape(row, mapping, holds) for row in read(source, mapping.fields))
+        marks = SyncState(store.marks() if store else {}, {})
+        return clean_tasks.parse_query(source, mapping, holds, marks, result.met.update if config.ingest.sync else None)
+    return (clean_tasks.parse_row(row, mapping, holds) for row in read(source, mapping.fields))
 
 
 def _holds_nothing(article_id: str, source_key: bytes) -> bool:
     return False
 
 
-def _foretell(row: Shaped, result: Preview) -> None:
+def _foretell(row: RowOutcome, result: Preview) -> None:
     result.rows += 1
-    if isinstance(row, Refused):
+    if isinstance(row, Rejected):
         result.rejected += 1
         return
     result.met.add(row.id)
-    if isinstance(row, Cleaned):
+    if isinstance(row, Parsed):
         result.changed += 1
         result.texts.add(row.keys.text)

@@ -17,7 +17,7 @@ FORMATS = {".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl", ".csv": "csv
 FORMATS |= {".parquet": "parquet", ".rss": "feed", ".atom": "feed", ".xml": "feed"}
 
 
-class Piece(NamedTuple):
+class Split(NamedTuple):
     """What one reader reads at a time: a file or a folder, or some lines of a file from a byte and a line number on."""
 
     path: Path
@@ -27,10 +27,10 @@ class Piece(NamedTuple):
     lines: int | None = None
 
 
-def pieces_of(source: Source) -> Iterator[Piece]:
+def splits_of(source: Source) -> Iterator[Split]:
     """Yield the files and folders of a source, in order of name; UsageError where nothing is found."""
     for path in _paths(source.path):
-        yield Piece(path, _format(path) if source.format == "auto" else source.format)
+        yield Split(path, _format(path) if source.format == "auto" else source.format)
 
 
 def files_of(source: Source) -> Iterator[Path]:
@@ -69,7 +69,7 @@ def texts_in(folder: Path) -> Iterator[Path]:
     return (path for path in sorted(folder.rglob("*")) if path.suffix.lower() in BODY_OF_SUFFIX and path.is_file())
 
 
-def cut(piece: Piece, most: int) -> Iterator[Piece]:
+def split_file(piece: Split, most: int) -> Iterator[Split]:
     """Cut a file into pieces of about so many bytes at ends of lines, if its rows are lines.
 
     Rows of CSV may go over several lines, and nobody can begin in the middle of a compressed file: they stay whole.
@@ -84,10 +84,10 @@ def cut(piece: Piece, most: int) -> Iterator[Piece]:
         for line in file:
             size, lines = size + len(line), lines + 1
             if size >= most:
-                yield Piece(piece.path, piece.kind, start, first, lines)
+                yield Split(piece.path, piece.kind, start, first, lines)
                 start, first, size, lines = start + size, first + lines, 0, 0
     if lines:
-        yield Piece(piece.path, piece.kind, start, first, lines)
+        yield Split(piece.path, piece.kind, start, first, lines)
 
 
 @contextmanager

@@ -55,14 +55,14 @@ class Keys(NamedTuple):
     source: bytes
 
 
-class Marks(NamedTuple):
+class SyncState(NamedTuple):
     """How far each source was read the last time, and now."""
 
     before: dict[str, str]
     now: dict[str, str]
 
 
-class Known(NamedTuple):
+class ArticleMeta(NamedTuple):
     """What of an article is held in memory where all of them are."""
 
     id: str
@@ -125,13 +125,13 @@ class Store:
                 self._db.execute("ROLLBACK")
             raise
 
-    def settle(self) -> None:
+    def checkpoint(self) -> None:
         """Bring everything into the one file, for readers on other hosts; LockedError if somebody is in the way."""
         busy = self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
         if busy:
             raise LockedError("articles.db: another process has been reading it for long; run again when it has ended")
 
-    def holds(self, article_id: str, source_key: bytes) -> bool:
+    def is_unchanged(self, article_id: str, source_key: bytes) -> bool:
         """Tell whether the article came from just this record the last time, so that nothing is to be done."""
         query = "SELECT 1 FROM articles WHERE id = ? AND source_key = ?"
         return self._db.execute(query, (article_id, source_key)).fetchone() is not None
@@ -224,13 +224,13 @@ class Store:
         """Yield the columns of every article, in order of id (of its UTF-8 bytes)."""
         return iter(self._db.execute(f"SELECT {COLUMNS} FROM articles ORDER BY id"))
 
-    def known(self) -> Iterator[Known]:
+    def known(self) -> Iterator[ArticleMeta]:
         """Yield what is known of every article, in order of id; accounts and categories are there once."""
         once: dict[str | None, str | None] = {}
         for one, account, published_at, category in self._db.execute(
             "SELECT id, account, published_at, category FROM articles ORDER BY id"
         ):
-            yield Known(one, once.setdefault(account, account), published_at, once.setdefault(category, category))
+            yield ArticleMeta(one, once.setdefault(account, account), published_at, once.setdefault(category, category))
 
     def keys(self) -> Iterator[tuple[str, bytes, bytes]]:
         """Yield (id, row_key, text_key) of every article, in order of id."""

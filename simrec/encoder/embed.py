@@ -9,10 +9,10 @@ from simrec.articles.store import Store
 from simrec.encoder import embedding_cache
 from simrec.encoder.runtime import Encoder
 from simrec.errors import ReleaseError
-from simrec.lexical.tfidf import MOST_CHARS, Lexical
+from simrec.lexical.tfidf import MOST_CHARS, TfIdf
 
 
-class Task(NamedTuple):
+class EmbedTask(NamedTuple):
     """Where to read and write, and the keys of the texts of one shard.
 
     made_by is an encoder's folder or the file of the word weights. A settled store is read from other hosts.
@@ -39,12 +39,12 @@ class Task(NamedTuple):
             return store.texts(self.keys, most_chars)
 
 
-def cut(keys: list[bytes], size: int) -> list[list[bytes]]:
+def cut_shards(keys: list[bytes], size: int) -> list[list[bytes]]:
     """Cut the keys into those of one shard each; the cut does not depend on the number of workers."""
     return [keys[start : start + size] for start in range(0, len(keys), size)]
 
 
-def embed_shard(task: Task) -> int:
+def embed_shard(task: EmbedTask) -> int:
     """Encode the texts of one shard and write it; return how many. A shard that exists is left as it is."""
     if not task.path.exists():
         encoder = _encoder(task.made_by, task.threads)
@@ -54,7 +54,7 @@ def embed_shard(task: Task) -> int:
     return len(task.keys)
 
 
-def terms_shard(task: Task) -> int:
+def terms_shard(task: EmbedTask) -> int:
     """Write the terms of one shard; return of how many texts. A shard that exists is left as it is."""
     if not task.path.exists():
         texts = [encoded_text(*article) for article in task.articles(MOST_CHARS)]
@@ -68,8 +68,8 @@ def _encoder(folder: Path, threads: int) -> Encoder:
 
 
 @lru_cache(maxsize=1)  # by the id as well: the file is replaced when the corpus has outgrown it, and workers live on
-def _lexical(path: Path, identity: str) -> Lexical:
-    lexical = Lexical.open(path)
+def _lexical(path: Path, identity: str) -> TfIdf:
+    lexical = TfIdf.open(path)
     if lexical.id != identity:
         raise ReleaseError(f"{path}: holds {lexical.id}, where {identity} was expected; is it the same workspace?")
     return lexical

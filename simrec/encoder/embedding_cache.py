@@ -29,7 +29,7 @@ def write_shard(folder: Path, keys: Sequence[bytes], vectors: np.ndarray) -> Pat
     return path
 
 
-class Cache:
+class EmbeddingCache:
     """All shards of one encoder, as they are when it is opened."""
 
     def __init__(self, folder: Path) -> None:

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
-from simrec.encoder.embedding_cache import Cache, write_shard
+from simrec.encoder.embedding_cache import EmbeddingCache, write_shard
 
 Encode = Callable[[Sequence[str]], np.ndarray]
 
 
-def remembered(encode: Encode, folder: Path, keep: bool = True) -> Encode:
+def with_query_cache(encode: Encode, folder: Path, keep: bool = True) -> Encode:
     """Return what encodes texts as `encode` does, unit rows [texts, dim], but each of them once for all nights.
 
     The folder is a cache of its own; it may be removed at any time. Without `keep` it stays as it is. New vectors are
@@ -20,7 +20,7 @@ def remembered(encode: Encode, folder: Path, keep: bool = True) -> Encode:
 
     def encoded(texts: Sequence[str]) -> np.ndarray:
         keys = [hashlib.sha256(text.encode()).digest()[:16] for text in texts]
-        text_of, cache = dict(zip(keys, texts, strict=True)), Cache(folder)
+        text_of, cache = dict(zip(keys, texts, strict=True)), EmbeddingCache(folder)
         known = cache.present(list(text_of))
         vector_of = dict(zip(known, cache.gather(known), strict=True)) if known else {}
         missing = [key for key in text_of if key not in vector_of]

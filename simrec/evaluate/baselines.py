@@ -25,7 +25,7 @@ MEND = "remove it, simrec evaluate makes it anew"
 logging.getLogger("bm25s").setLevel(logging.WARNING)  # it tells of every index it builds
 
 
-class TfIdf:
+class TfIdfBaseline:
     """TF-IDF with sublinear term frequency (Salton & Buckley 1988), its words and their idf fixed when it was fitted.
 
     articles is how many there were then, of which it may have read only some.
@@ -36,14 +36,14 @@ class TfIdf:
         self.articles = articles
 
     @classmethod
-    def fit(cls, texts: Sequence[str], articles: int = 0) -> "TfIdf":
+    def fit(cls, texts: Sequence[str], articles: int = 0) -> "TfIdfBaseline":
         """Fit it on the corpus it is asked about."""
         vectorizer = _vectorizer(_mostly_without_spaces(texts))
         vectorizer.fit([*texts, "placeholder"])  # a corpus of stop words alone is an error otherwise
         return cls(vectorizer, articles)
 
     @classmethod
-    def open(cls, path: Path) -> "TfIdf":
+    def open(cls, path: Path) -> "TfIdfBaseline":
         """Open a saved one; ReleaseError if it is not whole."""
         facts, idf, words = arrays.read(path, MEND, *SAVED)
         without_spaces, articles = facts.tolist()
@@ -67,7 +67,7 @@ class TfIdf:
         return self._vectorizer.transform(texts)
 
 
-def lsa(tfidf: TfIdf, texts: Sequence[str]) -> Scorer:
+def lsa(tfidf: TfIdfBaseline, texts: Sequence[str]) -> Scorer:
     """Return a scorer by latent semantic analysis (Deerwester et al. 1990), its axes learned from texts.
 
     These have to be others than those that ask: a rare word that stands in both halves of a text is on
@@ -98,7 +98,7 @@ def recent(left: Sequence[Text], right: Sequence[Text]) -> np.ndarray:
     return np.where((own[:, None] == categories) & (categories != ""), 1.0 + newer, 0.0)
 
 
-def simple(names: Iterable[str], tfidf: TfIdf | None, others: Sequence[str]) -> dict[str, Scorer]:
+def simple(names: Iterable[str], tfidf: TfIdfBaseline | None, others: Sequence[str]) -> dict[str, Scorer]:
     """Return the named baselines that need no encoder; `others` are texts of the corpus that do not ask.
 
     TF-IDF knows how common a word is in the whole corpus, as it would in use, and as simrec does. It is None if

@@ -19,7 +19,7 @@ class Interval(NamedTuple):
     high: float
 
 
-class Difference(NamedTuple):
+class PairedDifference(NamedTuple):
     """How far one scorer is ahead of another on the same questions, its interval, and p of no difference."""
 
     value: float
@@ -33,7 +33,7 @@ def interval(values: np.ndarray, statistic: Statistic) -> Interval:
     return Interval(*_quantiles(_resampled(values, statistic)))
 
 
-def difference(ours: np.ndarray, theirs: np.ndarray, statistic: Statistic) -> Difference:
+def difference(ours: np.ndarray, theirs: np.ndarray, statistic: Statistic) -> PairedDifference:
     """Return statistic(ours) - statistic(theirs), question by question from the same resamples.
 
     p is two-sided, of the shifted bootstrap, which agrees with the randomisation test in retrieval
@@ -42,7 +42,7 @@ def difference(ours: np.ndarray, theirs: np.ndarray, statistic: Statistic) -> Di
     found = float(statistic(ours[None])[0] - statistic(theirs[None])[0])
     drawn = _resampled(ours, statistic) - _resampled(theirs, statistic)
     as_far = int((np.abs(drawn - drawn.mean()) >= abs(found) - 1e-12).sum())
-    return Difference(found, *_quantiles(drawn), (1 + as_far) / (RESAMPLES + 1))
+    return PairedDifference(found, *_quantiles(drawn), (1 + as_far) / (RESAMPLES + 1))
 
 
 def _resampled(values: np.ndarray, statistic: Statistic) -> np.ndarray:

@@ -14,7 +14,7 @@ BINS = 40  # of a histogram of scores
 NEWEST = 0.1  # share of the dated articles
 
 
-class Lists(NamedTuple):
+class ListTable(NamedTuple):
     """The first K places of every list as rows: who asks, at which place, who is found, with what score."""
 
     seeds: np.ndarray
@@ -23,13 +23,13 @@ class Lists(NamedTuple):
     scores: np.ndarray
 
 
-def read(path: Path, ids: Sequence[str]) -> Lists:
+def read(path: Path, ids: Sequence[str]) -> ListTable:
     """Read the table of similar articles; ids are those of the articles, in order of their rows."""
     columns = ["article", "rank", "similar", "score"]
     table = parquet.read_table(path, columns=columns, filters=[("rank", "<=", K)])
     names = pyarrow.array(ids, pyarrow.string())
     seeds, found = (_rows(table[column], names) for column in ("article", "similar"))
-    return Lists(seeds, table["rank"].to_numpy(), found, table["score"].to_numpy())
+    return ListTable(seeds, table["rank"].to_numpy(), found, table["score"].to_numpy())
 
 
 def _rows(column: Any, names: Any) -> np.ndarray:
@@ -41,7 +41,7 @@ def _rows(column: Any, names: Any) -> np.ndarray:
     return np.concatenate([row_of[chunk.indices.to_numpy()] for chunk in coded.chunks])
 
 
-def facts(lists: Lists, accounts: Sequence[str | None], days: Sequence[str | None]) -> dict[str, Any]:
+def facts(lists: ListTable, accounts: Sequence[str | None], days: Sequence[str | None]) -> dict[str, Any]:
     """Return what the report says of the lists; a fact that needs accounts or dates is None where there are none.
 
     occurrences are N_K, in how many lists an article stands (Radovanović et al. 2010); novelty is the mean
@@ -71,21 +71,21 @@ def skewness(counts: np.ndarray) -> float:
     return float((centred**3).mean() / spread**1.5) if spread else 0.0
 
 
-def hubs(lists: Lists, articles: int, most: int) -> list[tuple[int, int]]:
+def hubs(lists: ListTable, articles: int, most: int) -> list[tuple[int, int]]:
     """Return the rows that stand in most lists, and in how many, ties in order of rows."""
     occurrences = np.bincount(lists.found, minlength=articles)
     best = np.argsort(-occurrences, kind="stable")[:most]
     return [(int(row), int(occurrences[row])) for row in best if occurrences[row]]
 
 
-def worst(lists: Lists, most: int, again: Sequence[int] = ()) -> list[int]:
+def worst(lists: ListTable, most: int, again: Sequence[int] = ()) -> list[int]:
     """Return the rows whose best recommendation has the lowest score, worst first, without those in `again`."""
     first = (lists.ranks == 1) & ~np.isin(lists.seeds, again)
     order = np.lexsort((lists.seeds[first], lists.scores[first]))
     return [int(row) for row in lists.seeds[first][order][:most]]
 
 
-def score_histogram(lists: Lists, random: np.ndarray) -> dict[str, Any]:
+def score_histogram(lists: ListTable, random: np.ndarray) -> dict[str, Any]:
     """Return the shares of scores by bin, of first places, of K-th places and of articles drawn by chance."""
     edges = np.linspace(-0.2, 1, BINS + 1)
     kinds = {"first place": lists.scores[lists.ranks == 1], f"place {K}": lists.scores[lists.ranks == K]}
@@ -98,7 +98,7 @@ def score_histogram(lists: Lists, random: np.ndarray) -> dict[str, Any]:
     return {"edges": [_rounded(edge) for edge in edges], "shares": shares, "medians": medians}
 
 
-def kept(lists: Lists, ids: Sequence[str], before: Lists, before_ids: Sequence[str]) -> np.ndarray:
+def kept(lists: ListTable, ids: Sequence[str], before: ListTable, before_ids: Sequence[str]) -> np.ndarray:
     """Return for every article that has a list in both releases the share of its old list that is in the new one."""
     row_of = {article_id: row for row, article_id in enumerate(ids)}
     now = np.array([row_of.get(article_id, -1) for article_id in before_ids], np.int64)
@@ -119,7 +119,7 @@ def _pairs(seeds: np.ndarray, found: np.ndarray, articles: int) -> np.ndarray:
     return numbers
 
 
-def _accounts(lists: Lists, accounts: Sequence[str | None]) -> dict[str, Any] | None:
+def _accounts(lists: ListTable, accounts: Sequence[str | None]) -> dict[str, Any] | None:
     """Return how recommendations are spread over accounts, beside how articles are."""
     names = sorted({account for account in accounts if account is not None})
     if len(names) < 2 or not len(lists.found):
@@ -146,7 +146,7 @@ def _effective(counts: np.ndarray) -> float:
     return float(np.exp(-(shares * np.log(shares)).sum()))
 
 
-def _freshness(lists: Lists, days: Sequence[str | None]) -> dict[str, Any] | None:
+def _freshness(lists: ListTable, days: Sequence[str | None]) -> dict[str, Any] | None:
     """Return how far apart in time articles and their recommendations are, and how often the newest are among these."""
     when = np.array([_day(day) for day in days])
     asks, found = when[lists.seeds], when[lists.found]

@@ -17,19 +17,19 @@ BESIDE = 5  # neighbours that a new point is put between
 MOST_ADDED = 0.2  # of the points: with more new ones since it was laid out, a map is laid out anew
 
 
-class Known(NamedTuple):
+class PlacedPoints(NamedTuple):
     """A map of the night before: places by the marks of its points, and how many were added since it was laid out."""
 
     places: Mapping[str, Sequence[float]]
     added: int
 
     @classmethod
-    def of(cls, stored: dict[str, Any], marks: Sequence[str]) -> "Known":
+    def of(cls, stored: dict[str, Any], marks: Sequence[str]) -> "PlacedPoints":
         """Take it from a part of map.json; that of an older simrec has no marks, and nothing is known of it."""
         return cls(dict(zip(marks, (point[:2] for point in stored["points"]), strict=False)), stored.get("added", 0))
 
 
-NOTHING = Known({}, 0)
+NOTHING = PlacedPoints({}, 0)
 
 
 def drawn(ids: Sequence[str]) -> list[int]:
@@ -45,12 +45,12 @@ def mark(article_id: str, vector: np.ndarray) -> str:
     return hashlib.blake2b(article_id.encode() + b"\0" + vector.tobytes(), digest_size=6).hexdigest()
 
 
-def outgrown(marks: Sequence[str], known: Known) -> bool:
+def outgrown(marks: Sequence[str], known: PlacedPoints) -> bool:
     """Tell whether so many points are new since a map was laid out that it has to be laid out anew."""
     return known.added + sum(one not in known.places for one in marks) > MOST_ADDED * len(marks)
 
 
-def places(marks: Sequence[str], vectors: np.ndarray, known: Known) -> tuple[np.ndarray, int]:
+def places(marks: Sequence[str], vectors: np.ndarray, known: PlacedPoints) -> tuple[np.ndarray, int]:
     """Return places in [0, 1], [rows, 2], and how many points were added since the map was laid out.
 
     What was on the map of the night before stays where it was, so that readers find it again and a night costs
@@ -68,7 +68,7 @@ def places(marks: Sequence[str], vectors: np.ndarray, known: Known) -> tuple[np.
 
 
 def articles_map(
-    marks: Sequence[str], vectors: np.ndarray, labels: Sequence[str | None], titles: Sequence[str], known: Known
+    marks: Sequence[str], vectors: np.ndarray, labels: Sequence[str | None], titles: Sequence[str], known: PlacedPoints
 ) -> Any:
     """Return points (x, y, number of the group, title) and the names of the groups, the largest first.
 
@@ -88,7 +88,7 @@ def articles_map(
     return {"groups": groups, "points": points, "marks": list(marks), "added": added}
 
 
-def accounts_map(ids: Sequence[str], matrix: np.ndarray, articles: Sequence[int], known: Known) -> Any:
+def accounts_map(ids: Sequence[str], matrix: np.ndarray, articles: Sequence[int], known: PlacedPoints) -> Any:
     """Return points (x, y, articles, account) of the largest accounts; matrix [accounts, dim] are their unit rows.
 
     An account that is known stays where it is, although it moves a little whenever it publishes.

@@ -15,8 +15,8 @@ from simrec.articles.store import Reject
 from simrec.evaluate import list_statistics, projection
 from simrec.evaluate.bootstrap import interval
 from simrec.evaluate.metrics import mean
-from simrec.index.vectors import VECTORS, opened, unit
-from simrec.lexical.tfidf import Lexical, Terms
+from simrec.index.vectors import VECTORS, open_matrix, unit
+from simrec.lexical.tfidf import TermVectors, TfIdf
 from simrec.recommend.similar_accounts import account_vectors
 from simrec.recommend.tables.sqlite import read_articles, read_ids
 
@@ -32,12 +32,12 @@ SHOWN_COLUMNS = "id, coalesce(nullif(title, ''), lead), account, substr(publishe
 TITLE_CHARS = 140
 
 
-class Made(NamedTuple):
+class EvaluatedRelease(NamedTuple):
     """What decides the scores of a release: its folder, its encoder's folder, and its word weights, if any."""
 
     folder: Path
     encoder: Path
-    lexical: Lexical | None
+    lexical: TfIdf | None
 
 
 class Labels(NamedTuple):
@@ -50,12 +50,12 @@ class Labels(NamedTuple):
     published_at: str | None
 
 
-def gather(made: Made, before: Path | None) -> tuple[dict[str, Any], dict[str, Any]]:
+def gather(made: EvaluatedRelease, before: Path | None) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the facts of a release in a folder, and the maps of it; `before` is the folder of the one before."""
     articles = [Labels(*row) for row in read_articles(made.folder / ITEMS, "id, account, category, lang, published_at")]
     ids = [article.id for article in articles]
     table = list_statistics.read(made.folder / SIMILAR, ids)
-    stored = opened(made.folder / VECTORS)
+    stored = open_matrix(made.folder / VECTORS)
     days = [article.published_at for article in articles]
     drawn = projection.drawn(ids)
     hubs = list_statistics.hubs(table, len(ids), HUBS)
@@ -106,7 +106,7 @@ def _articles(articles: Sequence[Labels]) -> dict[str, Any]:
     }
 
 
-def _of_any_two(made: Made, stored: np.ndarray, chance: np.random.Generator) -> np.ndarray:
+def _of_any_two(made: EvaluatedRelease, stored: np.ndarray, chance: np.random.Generator) -> np.ndarray:
     """Return the scores of articles that chance brings together."""
     if len(stored) < 2:
         return np.zeros(0)
@@ -116,12 +116,12 @@ def _of_any_two(made: Made, stored: np.ndarray, chance: np.random.Generator) -> 
     cosines: np.ndarray = (left * right).sum(axis=1)
     if made.lexical is None:
         return cosines
-    terms = opened(made.folder / "terms.npy")
-    compare, each = Terms(terms[pairs[:, 1]]), np.arange(len(pairs))[:, None]
+    terms = open_matrix(made.folder / "terms.npy")
+    compare, each = TermVectors(terms[pairs[:, 1]]), np.arange(len(pairs))[:, None]
     return compare.joint(cosines[:, None], terms[pairs[:, 0]], each, made.lexical.weight)[:, 0]
 
 
-def _stability(table: list_statistics.Lists, ids: Sequence[str], before: Path | None) -> dict[str, Any]:
+def _stability(table: list_statistics.ListTable, ids: Sequence[str], before: Path | None) -> dict[str, Any]:
     """Return how much of the lists of the release before is still there."""
     if before is None or not (before / SIMILAR).exists():
         return {"skipped": "there is no release before this one to compare with"}
@@ -188,19 +188,19 @@ def _duplicates(folder: Path, ids: Sequence[str]) -> dict[str, Any] | None:
     }
 
 
-def _maps_before(before: Path | None) -> tuple[projection.Known, projection.Known]:
+def _maps_before(before: Path | None) -> tuple[projection.PlacedPoints, projection.PlacedPoints]:
     """Return where articles and accounts were on the maps of the release before."""
     if before is None or not (before / MAPS).exists():
         return projection.NOTHING, projection.NOTHING
     stored = json.loads((before / MAPS).read_bytes())
     names = [point[3] for point in stored["accounts"]["points"]]
-    return projection.Known.of(stored["articles"], stored["articles"].get("marks", [])), projection.Known.of(
-        stored["accounts"], names
-    )
+    return projection.PlacedPoints.of(
+        stored["articles"], stored["articles"].get("marks", [])
+    ), projection.PlacedPoints.of(stored["accounts"], names)
 
 
 def _articles_map(
-    drawn: Sequence[Labels], titles: Sequence[str], stored: np.ndarray, known: projection.Known
+    drawn: Sequence[Labels], titles: Sequence[str], stored: np.ndarray, known: projection.PlacedPoints
 ) -> dict[str, Any]:
     """Return the map of the drawn articles, coloured by category where most have one, else by account."""
     by_category = sum(article.category is not None for article in drawn) > len(drawn) / 2
@@ -211,7 +211,7 @@ def _articles_map(
     return {"coloured_by": of_what if found["groups"] else None, **found}
 
 
-def _accounts_map(articles: Sequence[Labels], stored: np.ndarray, known: projection.Known) -> dict[str, Any]:
+def _accounts_map(articles: Sequence[Labels], stored: np.ndarray, known: projection.PlacedPoints) -> dict[str, Any]:
     """Return the map of the largest accounts, by the mean of their first articles less that of all these accounts."""
     sizes = Counter(article.account for article in articles if article.account is not None)
     largest, met = dict(sizes.most_common(projection.MOST_ACCOUNTS)), Counter[str | None]()

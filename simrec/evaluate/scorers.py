@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from simrec.lexical.tfidf import Lexical, Terms
+from simrec.lexical.tfidf import TermVectors, TfIdf
 
 RECENT = "recent in category"  # the scorer that is told the category
 
@@ -28,14 +28,14 @@ def encoder_scorer(encode: Encode) -> Scorer:
     return lambda left, right: vectors(left) @ vectors(right).T
 
 
-def joint_scorer(scorer: Scorer, lexical: Lexical, weight: float) -> Scorer:
+def joint_scorer(scorer: Scorer, lexical: TfIdf, weight: float) -> Scorer:
     """Return a scorer whose score is the cosine of two vectors side by side, the lexical one with that share."""
     terms = _remembered(lexical.terms)
 
     def scores(left: Sequence[Text], right: Sequence[Text]) -> np.ndarray:
         cosines = scorer(left, right)
         all_right = np.broadcast_to(np.arange(len(right)), cosines.shape)
-        return Terms(terms(right)).joint(cosines, terms(left), all_right, weight)
+        return TermVectors(terms(right)).joint(cosines, terms(left), all_right, weight)
 
     return scores
 

@@ -12,7 +12,7 @@ import numpy as np
 from simrec.articles.article import encoded_text
 from simrec.evaluate import bootstrap, metrics
 from simrec.evaluate.scorers import RECENT, Scorer, Text, joint_scorer, once
-from simrec.lexical.tfidf import Lexical
+from simrec.lexical.tfidf import TfIdf
 
 SHORTEST_TEXT = 80  # characters; half of less is no text to find
 FEWEST = 20  # questions below which a figure says nothing
@@ -194,7 +194,7 @@ def halves(text: str) -> tuple[str, str]:
     return text[:cut], text[cut:].lstrip()
 
 
-def best_weight(sample: Sequence[Sampled], scorer: Scorer, lexical: Lexical) -> float:
+def best_weight(sample: Sequence[Sampled], scorer: Scorer, lexical: TfIdf) -> float:
     """Return the lexical share with which held-out titles and halves find their texts best, nothing being labelled.
 
     It is the middle one of those shares that come within a hundredth of the best mean; WEIGHT where

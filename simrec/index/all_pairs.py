@@ -71,14 +71,14 @@ class _AllPairs:
         mine, theirs = self._matters[:, : cosines.size]
         np.greater_equal(cosines, self.floors[block, None], out=mine.reshape(shape))
         np.greater_equal(cosines, self.floors[None, tile], out=theirs.reshape(shape))
-        found = packing.where_true(np.logical_or(mine, theirs, out=mine))
+        found = packing.nonzero_sparse(np.logical_or(mine, theirs, out=mine))
         rows, columns = np.divmod(found, shape[1])
         near, rows, columns = cosines.ravel()[found], rows + block.start, columns + tile.start
 
         kept = (near >= self.floors[rows]) & (rows != columns)
-        self._wait(number, packing.of_owner(rows[kept] % BLOCK, packing.pack(near[kept], self.order[columns[kept]])))
+        self._wait(number, packing.with_query(rows[kept] % BLOCK, packing.pack(near[kept], self.order[columns[kept]])))
         kept = (near >= self.floors[columns]) & (columns >= block.stop)
-        packed = packing.of_owner(columns[kept] % BLOCK, packing.pack(near[kept], self.order[rows[kept]]))
+        packed = packing.with_query(columns[kept] % BLOCK, packing.pack(near[kept], self.order[rows[kept]]))
         of_block = columns[kept] // BLOCK
         by_block = np.argsort(of_block, kind="stable")
         others, starts = np.unique(of_block[by_block], return_index=True)
@@ -93,8 +93,8 @@ class _AllPairs:
 
     def _settle(self, number: int) -> np.ndarray:
         """Keep the best k of each row of a block; what is worse than the last of them matters no more."""
-        best = packing.first(np.concatenate(self.waiting[number]), self.k)
-        own, cosines = packing.last_of_full(best, self.k)
+        best = packing.top_k_per_query(np.concatenate(self.waiting[number]), self.k)
+        own, cosines = packing.kth_scores(best, self.k)
         rows = self.blocks[number].start + own
         self.floors[rows] = np.maximum(self.floors[rows], cosines - ROUNDING)
         self.waiting[number], self.waiting_count[number] = [best], len(best)
@@ -103,7 +103,7 @@ class _AllPairs:
     def finish(self, number: int) -> np.ndarray:
         """Return the neighbours of a block that has met all rows, and forget its candidates."""
         block = self.blocks[number]
-        found = packing.table(self._settle(number), block.stop - block.start, self.k)
+        found = packing.as_table(self._settle(number), block.stop - block.start, self.k)
         self.waiting[number] = []
         return found
 

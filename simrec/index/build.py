@@ -9,7 +9,7 @@ from threadpoolctl import threadpool_limits
 from simrec.config import IndexConfig
 from simrec.index import faiss_kinds
 from simrec.index.vector_index import Index, IndexFacts
-from simrec.index.vectors import opened, unit_rows
+from simrec.index.vectors import open_matrix, unit_rows
 from simrec.tasks.stages import Stages
 
 SHARD_ROWS = 1 << 17  # a multiple of what FAISS adds at once: shards merged are an index that was filled at once
@@ -41,7 +41,7 @@ class Learned(NamedTuple):
 
 def build_index(vectors: Path, config: IndexConfig, k: int, stages: Stages) -> Index:
     """Return an index over stored vectors [rows, dim], tuned for recall@k; all engines make the same."""
-    stored = opened(vectors)
+    stored = open_matrix(vectors)
     rows, dim = stored.shape
     kind = faiss_kinds.choose(rows, dim, config)
     if kind == "exact":
@@ -57,19 +57,21 @@ def build_index(vectors: Path, config: IndexConfig, k: int, stages: Stages) -> I
             for n, start in cuts
         ]
         stages.run("fill", fill, tasks, rows)
-        built = faiss_kinds.merged([task.path for task in tasks])
-    return Index.tuned_from(built, stored, IndexFacts(kind, rows, dim, lists=faiss_kinds.lists(built)), config, k)
+        built = faiss_kinds.merge_shards([task.path for task in tasks])
+    return Index.tuned_from(built, stored, IndexFacts(kind, rows, dim, lists=faiss_kinds.nlist(built)), config, k)
 
 
 def learn(task: Learned) -> int:
     """Learn lists and codes from a sample of the rows; with one thread, as all engines do."""
-    stored = opened(task.vectors)
+    stored = open_matrix(task.vectors)
     if not task.path.exists():
         with threadpool_limits(1):
             if task.kind == "hnsw":
-                index = faiss_kinds.linked(unit_rows(stored))
+                index = faiss_kinds.build_hnsw(unit_rows(stored))
             else:
-                index = faiss_kinds.learned(task.kind, len(stored), unit_rows(stored[faiss_kinds.sample(len(stored))]))
+                index = faiss_kinds.train_ivf(
+                    task.kind, len(stored), unit_rows(stored[faiss_kinds.sample(len(stored))])
+                )
         faiss_kinds.write(index, task.path)
     return len(stored)
 
@@ -77,7 +79,7 @@ def learn(task: Learned) -> int:
 def fill(task: Shard) -> int:
     """Write a shard: its rows in the lists they belong to."""
     if not task.path.exists():
-        stored = opened(task.vectors)
+        stored = open_matrix(task.vectors)
         index = faiss_kinds.read(task.learned)
         with threadpool_limits(1):
             index.add_with_ids(unit_rows(stored[task.start : task.stop]), np.arange(task.start, task.stop))

@@ -4,7 +4,7 @@ auto takes the first kind of this table that is for so many rows and needs no mo
 
 | kind     | for                                 | bytes a row to build  | at rest, beside 2 dim for the vectors |
 |----------|-------------------------------------|-----------------------|---------------------------------------|
-| exact    | up to `exact_up_to` rows            | 8 dim + 4,096         | none                                  |
+| exact    | up to `exact_max_rows` rows            | 8 dim + 4,096         | none                                  |
 | ivf_flat | a recall target above CODES_REACH   | 8 dim + 16            | 4 dim + 8                             |
 | ivf_pq   | all else                            | 4.25 dim + 8          | dim / 4 + 8                           |
 | hnsw     | by name only: no deletes, slow build | 8 dim + 300           | 4 dim + 270                           |
@@ -40,13 +40,13 @@ def choose(rows: int, dim: int, config: IndexConfig) -> str:
     if config.kind != "auto":
         return config.kind
     budget = config.memory_mib << 20
-    if rows <= config.exact_up_to and rows * (8 * dim + 4_096) <= budget:
+    if rows <= config.exact_max_rows and rows * (8 * dim + 4_096) <= budget:
         return "exact"
     precise = config.recall_target > CODES_REACH and rows * (8 * dim + 16) <= budget
     return "ivf_flat" if precise or dim % (2 * CODED_DIMS) else "ivf_pq"
 
 
-def linked(vectors: np.ndarray) -> Any:
+def build_hnsw(vectors: np.ndarray) -> Any:
     """Build HNSW over float32 unit rows."""
     index = faiss.IndexHNSWFlat(vectors.shape[1], HNSW_LINKS, faiss.METRIC_INNER_PRODUCT)
     index.hnsw.efConstruction = HNSW_BUILD_EFFORT
@@ -54,7 +54,7 @@ def linked(vectors: np.ndarray) -> Any:
     return index
 
 
-def learned(kind: str, rows: int, sampled: np.ndarray) -> Any:
+def train_ivf(kind: str, rows: int, sampled: np.ndarray) -> Any:
     """Return an index without rows, its lists and codes learned from the sampled ones of so many."""
     index = _lists(kind, sampled.shape[1], _list_count(rows))
     index.cp.max_points_per_centroid, index.cp.min_points_per_centroid = POINTS_A_LIST, 1
@@ -82,7 +82,7 @@ def _lists(kind: str, dim: int, lists: int) -> Any:
     return faiss.IndexIVFPQ(coarse, dim, lists, dim // CODED_DIMS, 4, faiss.METRIC_INNER_PRODUCT)
 
 
-def fast(index: Any) -> Any:
+def to_fastscan(index: Any) -> Any:
     """Return the form that is quickest for many queries: 4-bit codes packed for the registers (André et al. 2015)."""
     return faiss.IndexIVFPQFastScan(index) if isinstance(index, faiss.IndexIVFPQ) else index
 
@@ -92,17 +92,17 @@ def has_codes_only(index: Any) -> bool:
     return isinstance(index, faiss.IndexIVFPQ | faiss.IndexIVFPQFastScan)
 
 
-def lists(index: Any) -> int:
+def nlist(index: Any) -> int:
     """Return how many inverted lists an index has; HNSW has none."""
     return int(index.nlist) if hasattr(index, "nlist") else 0
 
 
 def efforts(index: Any) -> tuple[int, int]:
     """Return the least and the most effort a search can be told to make."""
-    return (1, lists(index)) if lists(index) else (16, HNSW_MOST_EFFORT)
+    return (1, nlist(index)) if nlist(index) else (16, HNSW_MOST_EFFORT)
 
 
-def ladder(index: Any, chosen: int) -> list[int]:
+def effort_grid(index: Any, chosen: int) -> list[int]:
     """Return efforts, ascending: from the least, doubling until one is beyond the chosen one, and the chosen one."""
     least, most = efforts(index)
     steps = [least]
@@ -111,14 +111,14 @@ def ladder(index: Any, chosen: int) -> list[int]:
     return sorted({*steps, chosen})
 
 
-def compared(index: Any, queries: np.ndarray, k: int, effort: int) -> float:
+def rows_scanned(index: Any, queries: np.ndarray, k: int, effort: int) -> float:
     """Return how many rows a search for k of them compares with a query [queries, dim], in the mean.
 
     Of inverted lists these are the rows of the lists that are asked, beside which all their centres are compared. HNSW
     is searched, and counts for itself.
     """
-    if lists(index):
-        sizes = np.array([index.invlists.list_size(number) for number in range(lists(index))])
+    if nlist(index):
+        sizes = np.array([index.invlists.list_size(number) for number in range(nlist(index))])
         asked = index.quantizer.search(np.ascontiguousarray(queries), effort)[1]
         return float(sizes[asked].sum(axis=1).mean())
     set_effort(index, effort)
@@ -130,13 +130,13 @@ def compared(index: Any, queries: np.ndarray, k: int, effort: int) -> float:
 
 def set_effort(index: Any, effort: int) -> None:
     """Tell the index how hard to search: nprobe for inverted lists, efSearch for HNSW."""
-    if lists(index):
+    if nlist(index):
         index.nprobe = int(effort)
     else:
         index.hnsw.efSearch = int(effort)
 
 
-def among(index: Any, rows: np.ndarray, effort: int) -> Any:
+def id_filter(index: Any, rows: np.ndarray, effort: int) -> Any:
     """Return how to search only some rows (int64, ascending) of inverted lists.
 
     A list holds fewer of them than of all, so that more lists are asked.
@@ -144,7 +144,7 @@ def among(index: Any, rows: np.ndarray, effort: int) -> Any:
     allowed = np.zeros(int(index.ntotal) // 8 + 1, np.uint8)
     np.bitwise_or.at(allowed, rows >> 3, np.left_shift(1, rows & 7).astype(np.uint8))
     selector = faiss.IDSelectorBitmap(len(allowed), faiss.swig_ptr(allowed))
-    nprobe = min(lists(index), FILTERED_EFFORT * effort)
+    nprobe = min(nlist(index), FILTERED_EFFORT * effort)
     parameters: Any = faiss.SearchParametersIVF(sel=selector, nprobe=nprobe)  # type: ignore[call-arg]
     parameters.rows = allowed  # FAISS only points at it
     return parameters
@@ -152,10 +152,10 @@ def among(index: Any, rows: np.ndarray, effort: int) -> Any:
 
 def list_order(index: Any) -> np.ndarray:
     """Return all rows in order of their inverted list."""
-    return np.concatenate([_ids(index, number) for number in range(lists(index))])
+    return np.concatenate([_ids(index, number) for number in range(nlist(index))])
 
 
-def merged(paths: Sequence[Path]) -> Any:
+def merge_shards(paths: Sequence[Path]) -> Any:
     """Return one index with the rows of all shards, each list in the order of the shards."""
     index = read(paths[0])
     for path in paths[1:]:
@@ -163,10 +163,10 @@ def merged(paths: Sequence[Path]) -> Any:
     return index
 
 
-def among_rows(index: Any, start: int, stop: int) -> Any:
+def slice_rows(index: Any, start: int, stop: int) -> Any:
     """Return the inverted lists with the rows from start to stop only, which keep their numbers."""
     now = _like(index)
-    for number in range(lists(index)):
+    for number in range(nlist(index)):
         ids = _ids(index, number)
         inside = (ids >= start) & (ids < stop)
         _add(now, number, ids[inside], _codes(index, number)[inside])
@@ -190,15 +190,15 @@ def read(path: Path, mapped: bool = False) -> Any:
         raise ReleaseError(f"{path}: not a whole index ({str(error).splitlines()[0]})") from error
 
 
-def changed(index: Any, place: np.ndarray, vectors: np.ndarray, new: np.ndarray) -> Any:
+def apply_change(index: Any, place: np.ndarray, vectors: np.ndarray, new: np.ndarray) -> Any:
     """Return the index with rows moved to their place, those without one left out, and new rows added.
 
     Lists and codes stay as they were learned. HNSW cannot forget, and is built again.
     """
-    if not lists(index):
-        return linked(unit_rows(vectors))
+    if not nlist(index):
+        return build_hnsw(unit_rows(vectors))
     now = _like(index)
-    for number in range(lists(index)):
+    for number in range(nlist(index)):
         ids = place[_ids(index, number)]
         _add(now, number, ids[ids >= 0], _codes(index, number)[ids >= 0])
     if len(new):
@@ -208,8 +208,8 @@ def changed(index: Any, place: np.ndarray, vectors: np.ndarray, new: np.ndarray)
 
 def _like(index: Any) -> Any:
     """Return an index with the same lists, codes and effort, and no rows."""
-    now = _lists("ivf_pq" if isinstance(index, faiss.IndexIVFPQ) else "ivf_flat", index.d, lists(index))
-    now.quantizer.add(index.quantizer.reconstruct_n(0, lists(index)))
+    now = _lists("ivf_pq" if isinstance(index, faiss.IndexIVFPQ) else "ivf_flat", index.d, nlist(index))
+    now.quantizer.add(index.quantizer.reconstruct_n(0, nlist(index)))
     if isinstance(index, faiss.IndexIVFPQ):
         faiss.copy_array_to_vector(faiss.vector_to_array(index.pq.centroids), now.pq.centroids)
     now.is_trained = True

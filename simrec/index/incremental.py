@@ -12,7 +12,7 @@ from simrec.index.all_pairs import MOST_WAITING, ROUNDING
 from simrec.index.knn_graph import KnnGraph
 from simrec.index.knn_search import PACKED
 from simrec.index.vector_index import cosines, rank
-from simrec.index.vectors import header, opened, unit_rows, write
+from simrec.index.vectors import header, open_matrix, unit_rows, write_matrix
 from simrec.tasks.stages import Stages
 
 RANGE = 1 << 18  # rows of one task
@@ -21,7 +21,7 @@ ASKED = 2_048  # rows that ask at once
 MEND = "remove the folder it is in"
 
 
-class Change(NamedTuple):
+class RowChange(NamedTuple):
     """What became of the rows: where each of before stands now, or -1, and which of now are new.
 
     place is int64 [rows before], new int64, ascending.
@@ -54,7 +54,7 @@ class Meeting(NamedTuple):
         return str(self.path)
 
 
-def change(before_ids: Sequence[str], ids: Sequence[str], before: np.ndarray, vectors: np.ndarray) -> Change:
+def diff_rows(before_ids: Sequence[str], ids: Sequence[str], before: np.ndarray, vectors: np.ndarray) -> RowChange:
     """Compare two sets of rows, each in order of id: a row whose vector has changed is gone and a new one there.
 
     before and vectors are the stored matrices [rows, dim].
@@ -67,17 +67,17 @@ def change(before_ids: Sequence[str], ids: Sequence[str], before: np.ndarray, ve
         place[part[(before[part] != vectors[place[part]]).any(axis=1)]] = -1
     new = np.ones(len(ids), bool)
     new[place[place >= 0]] = False
-    return Change(place, np.flatnonzero(new))
+    return RowChange(place, np.flatnonzero(new))
 
 
-def update(before: Path, vectors: Path, change: Change, k: int, path: Path, stages: Stages) -> KnnGraph:
+def update_knn_graph(before: Path, vectors: Path, change: RowChange, k: int, path: Path, stages: Stages) -> KnnGraph:
     """Write the graph of now, whole or not at all, from that of before.
 
     vectors is the file of the vectors of now [rows, dim]. New rows, and those whose lists have become
     shorter than k, are compared with all rows; every other row takes a new one that comes before the
     last it had. Where the lists before were those of exact search, so are the first k of each now.
     """
-    graph, rows = KnnGraph.open(before), len(opened(vectors))
+    graph, rows = KnnGraph.open(before), len(open_matrix(vectors))
     asking = np.concatenate([change.new, _short(graph, change.place, min(k, rows - 1))])
     arrays.write(stages.folder / "asking.npz", asking=asking, new=np.array(len(change.new)), place=change.place)
     noted = stages.folder / "asking.npz"
@@ -91,8 +91,8 @@ def update(before: Path, vectors: Path, change: Change, k: int, path: Path, stag
         file.write(header((rows, graph.width), PACKED))
         begin, line = file.tell(), graph.width * graph.packed.itemsize
         for task in tasks:
-            file.write(opened(task.path).data)
-        for row, found in _merged(asking, [opened(task.asked) for task in tasks], graph.width):
+            file.write(open_matrix(task.path).data)
+        for row, found in _merged(asking, [open_matrix(task.asked) for task in tasks], graph.width):
             file.seek(begin + row * line)
             file.write(found.data)
     return KnnGraph.open(path)
@@ -129,8 +129,8 @@ def meet(task: Meeting) -> int:
                 chunk = slice(start, min(start + CHUNK, rows))
                 lists[chunk] = work.meet(chunk)
                 bar.update(chunk.stop - chunk.start)
-        write(task.asked, work.asked(), (len(work.asking), work.width), PACKED)
-        write(task.path, [lists], lists.shape, PACKED)  # last: its being there says that the task is done
+        write_matrix(task.asked, work.asked(), (len(work.asking), work.width), PACKED)
+        write_matrix(task.path, [lists], lists.shape, PACKED)  # last: its being there says that the task is done
     return task.stop - task.start
 
 
@@ -138,7 +138,7 @@ class _Range:
     """Some rows, and all that ask, with their candidates among these so far."""
 
     def __init__(self, task: Meeting) -> None:
-        graph, vectors = KnnGraph.open(task.graph), opened(task.vectors)
+        graph, vectors = KnnGraph.open(task.graph), open_matrix(task.vectors)
         self.asking, new, self.place = arrays.read(task.asking, MEND, "asking", "new", "place")
         self.packed, self.width = graph.packed, graph.width
         self.start, self.vectors = task.start, unit_rows(vectors[task.start : task.stop])
@@ -164,11 +164,11 @@ class _Range:
         floors[bound == packing.NONE] = -np.inf
         floors[self.asks[chunk]] = np.inf
         taken = [self._products(number, chunk, floors, bound) for number in range(len(self.tiles))]
-        best = packing.first(np.concatenate([np.empty(0, np.uint64), *taken]), self.width)
+        best = packing.top_k_per_query(np.concatenate([np.empty(0, np.uint64), *taken]), self.width)
         if not len(best):
             return kept
-        owners = packing.owners(best)
-        more = packing.table(best, len(kept), int(np.bincount(owners).max()))
+        owners = packing.query_of(best)
+        more = packing.as_table(best, len(kept), int(np.bincount(owners).max()))
         merged = np.concatenate([kept, more], axis=1)
         merged.sort(axis=1)
         return np.ascontiguousarray(merged[:, : self.width])
@@ -199,13 +199,13 @@ class _Range:
         tile = self.tiles[number]
         near = self.vectors[chunk] @ self.queries[tile].T
         matters = (near >= floors[:, None]) | (near >= self.floors[None, tile])
-        found = packing.where_true(matters.ravel())
+        found = packing.nonzero_sparse(matters.ravel())
         rows, columns = np.divmod(found, near.shape[1])
         near, own = near.ravel()[found], rows + chunk.start + self.start
         self_row = self.asking[tile][columns] == own
 
         kept = (near >= self.floors[tile][columns]) & ~self_row
-        self.waiting[number].append(packing.of_owner(columns[kept], packing.pack(near[kept], own[kept])))
+        self.waiting[number].append(packing.with_query(columns[kept], packing.pack(near[kept], own[kept])))
         if sum(map(len, self.waiting[number])) > MOST_WAITING * self.width * (tile.stop - tile.start):
             self._settle(number)
 
@@ -214,13 +214,13 @@ class _Range:
         exact = cosines(self.vectors[rows + chunk.start], columns[:, None], self.queries[tile])[:, 0]
         packed = packing.pack(exact, self.asking[tile][columns])
         inside = packed <= bound[rows]
-        return packing.of_owner(rows[inside], packed[inside])
+        return packing.with_query(rows[inside], packed[inside])
 
     def _settle(self, number: int) -> np.ndarray:
         """Keep the best candidates of those that ask; what is worse than the last of them matters no more."""
         most = self.width + packing.SLACK
-        best = packing.first(np.concatenate(self.waiting[number]), most)
-        own, near = packing.last_of_full(best, most)
+        best = packing.top_k_per_query(np.concatenate(self.waiting[number]), most)
+        own, near = packing.kth_scores(best, most)
         rows = self.tiles[number].start + own
         self.floors[rows] = np.maximum(self.floors[rows], near - ROUNDING)
         self.waiting[number] = [best]
@@ -230,5 +230,5 @@ class _Range:
         """Yield what those that ask have found here [b, width], scored exactly, NONE where there are fewer."""
         most = self.width + packing.SLACK
         for number, tile in enumerate(self.tiles):
-            found = packing.rows_of(packing.table(self._settle(number), tile.stop - tile.start, most))
+            found = packing.rows_of(packing.as_table(self._settle(number), tile.stop - tile.start, most))
             yield rank(self.queries[tile], found, self.vectors, self.width, self.start)

@@ -12,7 +12,7 @@ from simrec.index import packing
 from simrec.index.all_pairs import all_pairs
 from simrec.index.knn_search import PACKED, PART, ask_all
 from simrec.index.vector_index import Index, rank
-from simrec.index.vectors import GRAPH, VECTORS, opened, unit_rows, write
+from simrec.index.vectors import GRAPH, VECTORS, open_matrix, unit_rows, write_matrix
 from simrec.tasks.stages import Stages
 
 SPARE = 28  # neighbours beyond those asked for, so that one that is deleted seldom has to be searched for anew
@@ -82,14 +82,14 @@ class AllPairs(NamedTuple):
 
 def compare_all(task: AllPairs) -> int:
     """Write the packed neighbours [rows, width] of all rows; the same with any number of threads."""
-    stored = opened(task.vectors)
+    stored = open_matrix(task.vectors)
     if not task.path.exists():
         matrix, packed = unit_rows(stored), np.empty((len(stored), task.width), np.uint64)
         with log.progress("neighbours", len(stored)) as bar:
             for block, found in all_pairs(matrix, task.width + packing.SLACK):
                 packed[block] = rank(matrix[block], packing.rows_of(found), matrix, task.width)
                 bar.update(len(block))
-        write(task.path, [packed], packed.shape, PACKED)
+        write_matrix(task.path, [packed], packed.shape, PACKED)
     return len(stored)
 
 

@@ -11,7 +11,7 @@ from threadpoolctl import threadpool_limits
 from simrec import files
 from simrec.index import packing
 from simrec.index.vector_index import Index, IndexFacts
-from simrec.index.vectors import GRAPH, INDEX, VECTORS, header, opened, unit_rows, write
+from simrec.index.vectors import GRAPH, INDEX, VECTORS, header, open_matrix, unit_rows, write_matrix
 from simrec.tasks.stages import Stages
 
 PACKED = "<u8"  # packed neighbours in a .npy file
@@ -49,7 +49,7 @@ def ask_all(index: Index, folder: Path, width: int, stages: Stages, memory_mib: 
     vectors, saved = folder / VECTORS, folder / INDEX
     facts, order = index.facts, stages.folder / "order.npy"
     if not order.exists():
-        write(order, [index.list_order()[None]], (1, facts.rows), "<i8")
+        write_matrix(order, [index.list_order()[None]], (1, facts.rows), "<i8")
     size = facts.rows if facts.kind == "hnsw" else group_rows(facts.dim, memory_mib)  # its links go everywhere
     groups = [(start, min(start + size, facts.rows)) for start in range(0, facts.rows, size)]
     parts = [(start, min(start + PART, facts.rows)) for start in range(0, facts.rows, PART)]
@@ -84,21 +84,21 @@ def ask(task: Ask) -> int:
     if not task.path.exists():
         with threadpool_limits(1):
             group = _group(task.vectors, task.saved, task.facts, task.group)
-            stored, rows = opened(task.vectors), opened(task.order)[0, slice(*task.part)]
+            stored, rows = open_matrix(task.vectors), open_matrix(task.order)[0, slice(*task.part)]
             packed = np.empty((len(rows), task.width), np.uint64)
             for some in np.array_split(np.arange(len(rows)), max(1, len(rows) // BLOCK)):
                 packed[some] = _neighbours(group, unit_rows(stored[rows[some]]), rows[some], task.width)
             if task.before:
-                packed = np.concatenate([packed, opened(task.before)], axis=1)
+                packed = np.concatenate([packed, open_matrix(task.before)], axis=1)
                 packed.sort(axis=1)
                 packed = packed[:, : task.width]
-            write(task.path, [packed], packed.shape, PACKED)
+            write_matrix(task.path, [packed], packed.shape, PACKED)
     return task.part[1] - task.part[0]
 
 
 @lru_cache(maxsize=1)  # a process asks one group about many parts
 def _group(vectors: Path, saved: Path, facts: IndexFacts, group: tuple[int, int]) -> Index:
-    return Index.open(saved, facts.as_dict(), opened(vectors)).among_rows(*group)
+    return Index.open(saved, facts.as_dict(), open_matrix(vectors)).among_rows(*group)
 
 
 def _neighbours(index: Index, queries: np.ndarray, rows: np.ndarray, width: int) -> np.ndarray:
@@ -116,8 +116,8 @@ def _put_in_order(order: Path, parts: Sequence[Path], path: Path, shape: tuple[i
     files.allocate(growing, header(shape, PACKED), shape[0] * shape[1] * packing.NONE.itemsize)
     start = 0
     for part in parts:
-        found, packed = opened(part), np.load(growing, mmap_mode="r+", allow_pickle=False)
-        packed[opened(order)[0, start : start + len(found)]] = found
+        found, packed = open_matrix(part), np.load(growing, mmap_mode="r+", allow_pickle=False)
+        packed[open_matrix(order)[0, start : start + len(found)]] = found
         packed.flush()
         start += len(found)
         del packed, found  # and their pages

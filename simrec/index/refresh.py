@@ -11,10 +11,10 @@ from threadpoolctl import threadpool_limits
 from simrec import files
 from simrec.config import IndexConfig
 from simrec.index import build, faiss_kinds, knn_graph
-from simrec.index.incremental import Change, change, update
+from simrec.index.incremental import RowChange, diff_rows, update_knn_graph
 from simrec.index.knn_graph import SPARE, KnnGraph
 from simrec.index.vector_index import Index, IndexFacts
-from simrec.index.vectors import GRAPH, INDEX, VECTORS, opened
+from simrec.index.vectors import GRAPH, INDEX, VECTORS, open_matrix
 from simrec.tasks.stages import Stages
 
 logger = logging.getLogger(__name__)
@@ -25,7 +25,7 @@ MOST_NEW = 1 << 18  # rows: beyond it to compare them with all costs more than t
 MOST_SINCE_LEARNED = 0.5  # of the rows the lists were learned from
 
 
-class Before(NamedTuple):
+class PreviousIndex(NamedTuple):
     """A release of the same encoder: its folder, its ids in order, and the facts of its index."""
 
     folder: Path
@@ -34,7 +34,7 @@ class Before(NamedTuple):
 
 
 def refresh(
-    staged: Path, ids: Sequence[str], before: Before | None, config: IndexConfig, k: int, stages: Stages
+    staged: Path, ids: Sequence[str], before: PreviousIndex | None, config: IndexConfig, k: int, stages: Stages
 ) -> str:
     """Write index and graph over the staged vectors, tuned for recall@k; return a sentence.
 
@@ -44,7 +44,7 @@ def refresh(
     with threadpool_limits(1):  # or sums, and with them what was tuned, could differ from machine to machine
         index = _index(staged, before, changed, config, k, stages)
     if before and changed and _same_rules(before, index.facts):
-        update(before.folder / GRAPH, staged / VECTORS, changed, config.candidates, staged / GRAPH, stages)
+        update_knn_graph(before.folder / GRAPH, staged / VECTORS, changed, config.candidates, staged / GRAPH, stages)
         how = f"{len(changed.new):,} new rows and {int((changed.place < 0).sum()):,} gone"
     else:
         knn_graph.build_knn_graph(index, staged, config.candidates, stages, config.memory_mib)
@@ -54,25 +54,25 @@ def refresh(
     return f"{facts.kind} index, {'recall 1' if facts.kind == 'exact' else measured}, {how}"
 
 
-def _little_changed(before: Before, ids: Sequence[str], staged: Path, config: IndexConfig) -> Change | None:
+def _little_changed(before: PreviousIndex, ids: Sequence[str], staged: Path, config: IndexConfig) -> RowChange | None:
     kind = faiss_kinds.choose(len(ids), before.facts.dim, config)
     graph = before.folder / GRAPH
     if not graph.exists() or kind != before.facts.kind or KnnGraph.open(graph).width != config.candidates + SPARE:
         return None
-    changed = change(before.ids, ids, opened(before.folder / VECTORS), opened(staged / VECTORS))
+    changed = diff_rows(before.ids, ids, open_matrix(before.folder / VECTORS), open_matrix(staged / VECTORS))
     return changed if changed.share <= MOST_CHANGED and len(changed.new) <= MOST_NEW else None
 
 
 def _index(
-    staged: Path, before: Before | None, changed: Change | None, config: IndexConfig, k: int, stages: Stages
+    staged: Path, before: PreviousIndex | None, changed: RowChange | None, config: IndexConfig, k: int, stages: Stages
 ) -> Index:
     """Return the index that a killed run has saved, or that of before with the change, or a new one."""
     if (staged / FACTS).exists():
-        return Index.open(staged / INDEX, json.loads((staged / FACTS).read_bytes()), opened(staged / VECTORS))
+        return Index.open(staged / INDEX, json.loads((staged / FACTS).read_bytes()), open_matrix(staged / VECTORS))
     index = None
     if before and changed:
-        index = Index.open(before.folder / INDEX, before.facts.as_dict(), opened(before.folder / VECTORS))
-        index = index.changed(changed.place, opened(staged / VECTORS), changed.new).judged(k)
+        index = Index.open(before.folder / INDEX, before.facts.as_dict(), open_matrix(before.folder / VECTORS))
+        index = index.changed(changed.place, open_matrix(staged / VECTORS), changed.new).with_measured_recall(k)
         if index.facts.recall < config.recall_target:
             index = index.tuned(config.recall_target, k)
         facts = index.facts
@@ -85,6 +85,6 @@ def _index(
     return index
 
 
-def _same_rules(before: Before, facts: IndexFacts) -> bool:
+def _same_rules(before: PreviousIndex, facts: IndexFacts) -> bool:
     """Tell whether the graph of before is as good as one from scratch: exact, or of the lists that are still used."""
     return facts.kind == "exact" or facts.learned_rows == before.facts.learned_rows

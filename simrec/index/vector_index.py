@@ -66,7 +66,7 @@ class Index:
     def tuned_from(cls, built: Any, vectors: np.ndarray, facts: IndexFacts, config: IndexConfig, k: int) -> "Index":
         """Return what FAISS has built over the rows, tuned for recall@k."""
         learned = replace(facts, learned_rows=facts.rows)
-        return cls(faiss_kinds.fast(built), vectors, learned).tuned(config.recall_target, k)._of(built)
+        return cls(faiss_kinds.to_fastscan(built), vectors, learned).tuned(config.recall_target, k)._of(built)
 
     @classmethod
     def exact(cls, vectors: np.ndarray) -> "Index":
@@ -99,7 +99,7 @@ class Index:
         if self._index is None:
             return Index(None, vectors, facts, start)
         whole = stop - start == self.facts.rows
-        index = faiss_kinds.fast(self._index if whole else faiss_kinds.among_rows(self._index, start, stop))
+        index = faiss_kinds.to_fastscan(self._index if whole else faiss_kinds.slice_rows(self._index, start, stop))
         faiss_kinds.set_effort(index, facts.effort)
         return Index(index, vectors, facts, start)
 
@@ -113,7 +113,7 @@ class Index:
             return Index.exact(vectors)
         since = self.facts.changed + int((place < 0).sum()) + len(new)
         facts = replace(self.facts, rows=len(vectors), changed=since)
-        return Index(faiss_kinds.changed(self._index, place, vectors, new), vectors, facts)
+        return Index(faiss_kinds.apply_change(self._index, place, vectors, new), vectors, facts)
 
     def search(self, queries: np.ndarray, k: int) -> np.ndarray:
         """Return packed neighbours [queries, min(k, rows)], by (cosine down, row up), NONE where it found fewer.
@@ -122,7 +122,7 @@ class Index:
         """
         k = min(k, self.facts.rows)
         queries = np.ascontiguousarray(queries, np.float32)
-        more = min(self._more(k), self.facts.rows)
+        more = min(self._oversampled_k(k), self.facts.rows)
         found = self._nearest(queries, more) if self._index is None else self._index.search(queries, more)[1]
         return rank(queries, found, self._vectors, k, self._first)
 
@@ -138,22 +138,22 @@ class Index:
             near, found = np.take_along_axis(near, best, 1), np.take_along_axis(found, best, 1)
         return found
 
-    def search_among(self, query: np.ndarray, rows: np.ndarray, k: int) -> np.ndarray:
+    def search_filtered(self, query: np.ndarray, rows: np.ndarray, k: int) -> np.ndarray:
         """Return the packed neighbours [min(k, rows)] of one query [dim] among some rows (int64, ascending).
 
         Few of them are all looked at, and so are more where the lists that are asked hold fewer than k.
         """
         query = unit(query)
         if self.facts.lists and len(rows) > LOOKED_THROUGH:
-            parameters = faiss_kinds.among(self._index, rows, self.facts.effort)
-            found = self._index.search(np.ascontiguousarray(query[None]), self._more(k), params=parameters)[1]
+            parameters = faiss_kinds.id_filter(self._index, rows, self.facts.effort)
+            found = self._index.search(np.ascontiguousarray(query[None]), self._oversampled_k(k), params=parameters)[1]
             best: np.ndarray = rank(query[None], found, self._vectors, k)[0]
             if (best != packing.NONE).all():
                 return best
         exact: np.ndarray = nearest(query[None], self._vectors, rows, k)[0]
         return exact
 
-    def _more(self, k: int) -> int:
+    def _oversampled_k(self, k: int) -> int:
         """Return how many rows to ask FAISS for, so that the k best of them are those of all."""
         return k + packing.SLACK + (REFINED if faiss_kinds.has_codes_only(self._index) else 0)
 
@@ -173,7 +173,7 @@ class Index:
         rows = self.facts.rows
         asked = np.linspace(0, rows - 1, QUERIES, dtype=np.int64)
         k = min(k, rows - 1)
-        worst = self._worst_true(asked, k)
+        worst = self._kth_true_cosine(asked, k)
         low, most = faiss_kinds.efforts(self._index)
         high = most
         while low < high:
@@ -187,16 +187,16 @@ class Index:
         while judged.facts.recall < target and judged.facts.effort < most:  # the other half may be the harder one
             more = min(most, judged.facts.effort + max(1, judged.facts.effort // 10))
             judged = self._judged(asked[1::2], worst[1::2], k, more)
-        return judged._charted(asked[1::2], worst[1::2], k)
+        return judged._with_recall_curve(asked[1::2], worst[1::2], k)
 
-    def judged(self, k: int) -> "Index":
+    def with_measured_recall(self, k: int) -> "Index":
         """Return the index with its recall@k and its curve measured as it is now."""
         if self._index is None:
             return self
         asked = np.linspace(0, self.facts.rows - 1, QUERIES, dtype=np.int64)[1::2]
         k = min(k, self.facts.rows - 1)
-        worst = self._worst_true(asked, k)
-        return self._judged(asked, worst, k, self.facts.effort)._charted(asked, worst, k)
+        worst = self._kth_true_cosine(asked, k)
+        return self._judged(asked, worst, k, self.facts.effort)._with_recall_curve(asked, worst, k)
 
     def _judged(self, asked: np.ndarray, worst: np.ndarray, k: int, effort: int) -> "Index":
         faiss_kinds.set_effort(self._index, effort)
@@ -209,18 +209,20 @@ class Index:
         )  # fmt: skip
         return Index(self._index, self._vectors, facts)
 
-    def _charted(self, asked: np.ndarray, worst: np.ndarray, k: int) -> "Index":
+    def _with_recall_curve(self, asked: np.ndarray, worst: np.ndarray, k: int) -> "Index":
         """Return the index with its curve; work is counted and not timed, so that equal indexes have equal facts."""
         curve = []
-        for effort in faiss_kinds.ladder(self._index, self.facts.effort):
+        for effort in faiss_kinds.effort_grid(self._index, self.facts.effort):
             faiss_kinds.set_effort(self._index, effort)
             recall = float(self._recalls(asked, worst, k).mean())
-            rows = faiss_kinds.compared(self._index, unit_rows(self._vectors[asked]), self._more(k + 1), effort)
+            rows = faiss_kinds.rows_scanned(
+                self._index, unit_rows(self._vectors[asked]), self._oversampled_k(k + 1), effort
+            )
             curve.append({"effort": effort, "compared": round(rows / self.facts.rows, 6), "recall": recall})
         faiss_kinds.set_effort(self._index, self.facts.effort)
         return Index(self._index, self._vectors, replace(self.facts, curve=curve))
 
-    def _worst_true(self, asked: np.ndarray, k: int) -> np.ndarray:
+    def _kth_true_cosine(self, asked: np.ndarray, k: int) -> np.ndarray:
         """Return the cosine of the k-th true neighbour of each row, itself left out."""
         queries = unit_rows(self._vectors[asked])
         found = self._nearest(queries, k + 1)

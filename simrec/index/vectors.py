@@ -14,7 +14,7 @@ CHECKED_ROWS = 65_536
 BLOCK_VALUES = 1 << 24
 
 
-def write(path: Path, blocks: Iterable[np.ndarray], shape: tuple[int, int], dtype: str = "<f2") -> None:
+def write_matrix(path: Path, blocks: Iterable[np.ndarray], shape: tuple[int, int], dtype: str = "<f2") -> None:
     """Write blocks of rows as one .npy file of that shape.
 
     Through a file and not a mapping: on a full disk a write fails with an error, a mapping with a
@@ -33,7 +33,7 @@ def header(shape: tuple[int, ...], dtype: str) -> bytes:
     return begin.getvalue()
 
 
-def opened(path: Path) -> np.ndarray:
+def open_matrix(path: Path) -> np.ndarray:
     """Return stored vectors [rows, dim], mapped; as a plain array, of which parts are taken in half the time."""
     return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
 
@@ -53,7 +53,7 @@ def unit_rows(vectors: np.ndarray) -> np.ndarray:
 
 def check(path: Path, ids: Sequence[str]) -> None:
     """Raise GateError that names the first article whose stored vector is zero or not a number."""
-    vectors = opened(path)
+    vectors = open_matrix(path)
     blocks = (vectors[start : start + CHECKED_ROWS] for start in range(0, len(ids), CHECKED_ROWS))
     norms = np.concatenate([np.linalg.norm(block.astype(np.float32), axis=1) for block in blocks])
     bad = np.flatnonzero(~(np.isfinite(norms) & (norms > 0.5)))

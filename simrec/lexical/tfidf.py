@@ -27,7 +27,7 @@ FORMAT = 2
 MEND = "remove it, simrec embed makes it anew"
 
 
-class Lexical:
+class TfIdf:
     """TF-IDF with sublinear term frequency (Salton & Buckley 1988), its weights fixed when it was fitted.
 
     idf is the root of ln(texts / texts with the word), float32 [FEATURES]: in the product of two texts
@@ -41,12 +41,12 @@ class Lexical:
         self.weight = weight
 
     @classmethod
-    def fit(cls, texts: Iterable[str], weight: float = 0.0, see: Callable[[set[str]], None] | None = None) -> "Lexical":
+    def fit(cls, texts: Iterable[str], weight: float = 0.0, see: Callable[[set[str]], None] | None = None) -> "TfIdf":
         """Count in how many of the texts each word stands; `see` is given the words of each."""
         counts, total = np.zeros(FEATURES, np.int64), 0
         for text in texts:
             found = set(words(text))
-            counts[list({number(word) & (FEATURES - 1) for word in found})] += 1
+            counts[list({term_id(word) & (FEATURES - 1) for word in found})] += 1
             total += 1
             if see:
                 see(found)
@@ -54,7 +54,7 @@ class Lexical:
         return cls(idf, total, weight)
 
     @classmethod
-    def open(cls, path: Path) -> "Lexical":
+    def open(cls, path: Path) -> "TfIdf":
         """Open a saved one; ReleaseError if it is not whole, or of another format."""
         facts, idf = arrays.read(path, MEND, "facts", "idf")
         version, texts, weight = facts.tolist()
@@ -71,9 +71,9 @@ class Lexical:
         """Write it as one file, whole or not at all."""
         arrays.write(path, idf=self._idf, facts=np.array([FORMAT, self.texts, self.weight]))
 
-    def weighing(self, weight: float) -> "Lexical":
+    def with_weight(self, weight: float) -> "TfIdf":
         """Return the same with another share in a score."""
-        return Lexical(self._idf, self.texts, weight)
+        return TfIdf(self._idf, self.texts, weight)
 
     @property
     def id(self) -> str:
@@ -84,7 +84,7 @@ class Lexical:
         """Return the terms of texts, uint32 [texts, TERMS], heaviest first; 0 where there are no more."""
         found = np.zeros((len(texts), TERMS), np.uint32)
         for row, text in enumerate(texts):
-            counts = Counter(map(number, words(text)))
+            counts = Counter(map(term_id, words(text)))
             numbers = np.fromiter(counts, np.int64, len(counts))
             weights = 1 + np.log(np.fromiter(counts.values(), np.float64, len(counts)))
             weights *= self._idf[numbers & (FEATURES - 1)]
@@ -105,12 +105,12 @@ def words(text: str) -> Iterator[str]:
 
 
 @lru_cache(maxsize=1 << 18)
-def number(word: str) -> int:
+def term_id(word: str) -> int:
     """Return the number of a word."""
     return zlib.crc32(word.encode()) & (NUMBERS - 1)
 
 
-class Terms:
+class TermVectors:
     """The terms of many texts, to be compared with those of one.
 
     stored are uint32 [texts, TERMS], in memory or mapped; known are their sizes, if somebody has them.

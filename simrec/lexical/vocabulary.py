@@ -6,12 +6,12 @@ from pathlib import Path
 
 from simrec import files
 from simrec.errors import ReleaseError
-from simrec.lexical.tfidf import number, words
+from simrec.lexical.tfidf import term_id, words
 
 MOST_WORDS = 2_000_000  # that are counted at once
 
 
-class Counting:
+class TermCounter:
     """Counts words while texts go by; of more than MOST_WORDS the rarest are let go (Manku & Motwani 2002)."""
 
     def __init__(self) -> None:
@@ -25,19 +25,19 @@ class Counting:
             self._let_go += 1
             self._counts = Counter({word: n for word, n in self._counts.items() if n > self._let_go})
 
-    def vocabulary(self) -> "Vocabulary":
+    def vocabulary(self) -> "TermVocabulary":
         """Return the words that more than one text has: others are shared by nobody."""
-        return Vocabulary(word for word, count in self._counts.items() if count > 1)
+        return TermVocabulary(word for word, count in self._counts.items() if count > 1)
 
 
-class Vocabulary:
+class TermVocabulary:
     """Words by their numbers; of several with one number, the first in order of the alphabet."""
 
     def __init__(self, known: Iterable[str]) -> None:
-        self._words = {number(word): word for word in sorted(known, reverse=True)}
+        self._words = {term_id(word): word for word in sorted(known, reverse=True)}
 
     @classmethod
-    def open(cls, path: Path) -> "Vocabulary":
+    def open(cls, path: Path) -> "TermVocabulary":
         """Open a saved one; an empty one where there is no file, ReleaseError if it is damaged."""
         try:
             return cls(files.unseal(path.read_bytes())["words"] if path.exists() else ())
@@ -63,6 +63,6 @@ class Vocabulary:
     def learn(self, text: str, wanted: set[int]) -> None:
         """Learn the words of a text whose numbers are wanted, and want these no more."""
         for word in sorted(set(words(text))):
-            if number(word) in wanted:
-                self._words[number(word)] = word
-                wanted.discard(number(word))
+            if term_id(word) in wanted:
+                self._words[term_id(word)] = word
+                wanted.discard(term_id(word))

@@ -6,10 +6,10 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
-from simrec.recommend.rules import NOBODY
+from simrec.recommend.rules import NO_GROUP
 
 
-def stories(pairs: np.ndarray, published: Sequence[str | None]) -> np.ndarray:
+def duplicate_groups(pairs: np.ndarray, published: Sequence[str | None]) -> np.ndarray:
     """Return the original of every row that has near-duplicates, NOBODY for all others, int64 [rows].
 
     pairs are rows [n, 2] that are near-duplicates; those of those are as well. The original is what was
@@ -23,6 +23,6 @@ def stories(pairs: np.ndarray, published: Sequence[str | None]) -> np.ndarray:
     originals: dict[int, int] = {}
     for row in by_age:
         originals.setdefault(int(labels[row]), row)
-    found = np.full(count, NOBODY)
+    found = np.full(count, NO_GROUP)
     found[told_twice] = [originals[label] for label in labels[told_twice].tolist()]
     return found

@@ -8,9 +8,9 @@ import numpy as np
 from simrec import files
 from simrec.index import packing
 from simrec.index.knn_search import PART
-from simrec.index.vectors import VECTORS, opened, unit_rows, write
-from simrec.recommend.hybrid import Joint, Rescored, Scoring, packed_of
-from simrec.recommend.rules import NOBODY
+from simrec.index.vectors import VECTORS, open_matrix, unit_rows, write_matrix
+from simrec.recommend.hybrid import HybridScorer, RankedCandidates, Scoring, packed_of
+from simrec.recommend.rules import NO_GROUP
 from simrec.tasks.stages import Stages
 
 PAIRS = 3  # of articles are shown for a pair of accounts
@@ -37,7 +37,7 @@ class Looking(NamedTuple):
 
 
 def evidence(
-    related: np.ndarray, candidates: Rescored, owners: np.ndarray, scoring: Scoring, stages: Stages
+    related: np.ndarray, candidates: RankedCandidates, owners: np.ndarray, scoring: Scoring, stages: Stages
 ) -> np.ndarray:
     """Return the article pairs of highest score for pairs of accounts, at most PAIRS of each.
 
@@ -51,14 +51,14 @@ def evidence(
     wanted = np.sort(account * count + related[account, place])
     noted = stages.folder / "wanted.npy", stages.folder / "owners.npy"
     for path, column in zip(noted, (wanted, owners), strict=True):
-        write(path, [column[None]], (1, len(column)), "<i8")
+        write_matrix(path, [column[None]], (1, len(column)), "<i8")
     tasks = [
         Looking(stages.part("evidence", n), part, n * PART, *noted, count) for n, part in enumerate(candidates.parts)
     ]
     stages.run("evidence", look_through, tasks, len(owners))
-    found = _best(np.concatenate([opened(task.path) for task in tasks]), count)
+    found = _best(np.concatenate([open_matrix(task.path) for task in tasks]), count)
     missing = np.setdiff1d(wanted, found["account"] * count + found["similar"])
-    of_account, vectors, joint = _articles(owners, count), opened(scoring.folder / VECTORS), scoring.open()
+    of_account, vectors, joint = _articles(owners, count), open_matrix(scoring.folder / VECTORS), scoring.open()
     compared = [
         _compared(one, other, of_account[one], of_account[other], vectors, joint)
         for one, other in zip((missing // count).tolist(), (missing % count).tolist(), strict=True)
@@ -73,10 +73,10 @@ def look_through(task: Looking) -> int:
     """Write the wanted pairs of accounts whose articles are candidates of each other."""
     packed = packed_of(task.candidates)[:, :NEAREST]
     if not task.path.exists():
-        wanted, owners, count = opened(task.wanted)[0], opened(task.owners)[0], task.accounts
+        wanted, owners, count = open_matrix(task.wanted)[0], open_matrix(task.owners)[0], task.accounts
         rows, scores = packing.rows_of(packed), packing.cosines_of(packed)
         own = owners[task.start : task.start + len(rows)]
-        theirs = np.where(rows >= 0, owners[rows], NOBODY)
+        theirs = np.where(rows >= 0, owners[rows], NO_GROUP)
         key = np.where((own[:, None] >= 0) & (theirs >= 0), own[:, None] * count + theirs, -1)
         known = wanted[np.minimum(np.searchsorted(wanted, key), len(wanted) - 1)] == key if len(wanted) else key < -1
         seed, place = np.nonzero(known & (key >= 0))
@@ -94,7 +94,7 @@ def _best(found: np.ndarray, count: int) -> np.ndarray:
     key = found["account"] * count + found["similar"]
     order = np.lexsort((found["other"], found["article"], -found["score"], key))
     found, key = found[order], key[order]
-    kept: np.ndarray = found[packing.place_among_equals(key) < PAIRS]
+    kept: np.ndarray = found[packing.rank_in_group(key) < PAIRS]
     return kept
 
 
@@ -106,7 +106,7 @@ def _articles(owners: np.ndarray, count: int) -> list[np.ndarray]:
 
 
 def _compared(
-    account: int, similar: int, own: np.ndarray, others: np.ndarray, vectors: np.ndarray, joint: Joint
+    account: int, similar: int, own: np.ndarray, others: np.ndarray, vectors: np.ndarray, joint: HybridScorer
 ) -> np.ndarray:
     """Return the best pairs of articles of two accounts, by comparing all of them."""
     cosines = (unit_rows(vectors[own]) @ unit_rows(vectors[others]).T).round(packing.DECIMALS)

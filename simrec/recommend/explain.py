@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from simrec.encoder.runtime import Encoder
-from simrec.lexical.tfidf import Lexical, Terms, number, words
-from simrec.recommend.hits import Hit, Why
+from simrec.lexical.tfidf import TermVectors, TfIdf, term_id, words
+from simrec.recommend.hits import Explanation, Hit
 
 SENTENCE = re.compile(r"(?<=[.!?])\s+|(?<=[。！？])|\n+")
 PASSAGE = 120  # characters from which sentences are long enough to be compared
@@ -21,28 +21,28 @@ class Explainer:
 
     def __init__(self, encoder: Path, lexical: Path | None, weight: float) -> None:
         self._encoder = Encoder(encoder)
-        self._lexical, self._weight = Lexical.open(lexical) if lexical else None, weight
+        self._lexical, self._weight = TfIdf.open(lexical) if lexical else None, weight
 
-    def why(self, question: str, hit: str) -> Why:
+    def why(self, question: str, hit: str) -> Explanation:
         """Say what two texts share; notes are left to who knows more of them."""
         own, others = passages(question), passages(hit)
         if not (own and others):
-            return Why([], [], [])
+            return Explanation([], [], [])
         vectors = self._encoder.encode([*own, *others])
         scores = vectors[: len(own)] @ vectors[len(own) :].T
         if self._lexical:
             terms = self._lexical.terms([*own, *others])
             rows = np.broadcast_to(np.arange(len(others)), scores.shape)
-            scores = Terms(terms[len(own) :]).joint(scores, terms[: len(own)], rows, self._weight)
+            scores = TermVectors(terms[len(own) :]).joint(scores, terms[: len(own)], rows, self._weight)
         left, right = np.unravel_index(scores.argmax(), scores.shape)
-        return Why(self._shared(question, hit), [own[left], others[right]], [])
+        return Explanation(self._shared(question, hit), [own[left], others[right]], [])
 
     def _shared(self, question: str, hit: str) -> list[str]:
         if self._lexical is None:
             return []
         terms = self._lexical.terms([question, hit])
-        numbers = Terms(terms[1:]).shared(terms[:1], np.array([[0]]), WORDS)[0, 0]
-        known = {number(word): word for word in sorted(set(words(question)), reverse=True)}
+        numbers = TermVectors(terms[1:]).shared(terms[:1], np.array([[0]]), WORDS)[0, 0]
+        known = {term_id(word): word for word in sorted(set(words(question)), reverse=True)}
         return [known[one] for one in numbers.tolist() if one in known]
 
 
@@ -65,8 +65,8 @@ def notes(hit: Hit, rank: int, seed: dict[str, Any] | None) -> list[str]:
         for name in ("account", "category")
         if seed and seed[name] is not None and seed[name] == getattr(hit, name)
     ]
-    if hit.because:
-        said.append(f"because of {hit.because}")
+    if hit.seed_id:
+        said.append(f"because of {hit.seed_id}")
     if hit.place == 0:
         said.append("a place for what stands in no other list")
     elif hit.place != rank:

@@ -7,15 +7,15 @@ import numpy as np
 from simrec.config import RulesConfig
 from simrec.index import packing
 from simrec.index.knn_graph import KnnGraph
-from simrec.recommend.hybrid import Rescored
-from simrec.recommend.rules import NOBODY, Kinds, first_columns
+from simrec.recommend.hybrid import RankedCandidates
+from simrec.recommend.rules import NO_GROUP, RowAttributes, first_columns
 
 ROUNDS = 50
 ASKED = 30  # of its own candidates, an article that stands nowhere asks for a place
 
 
 @dataclass
-class Lists:
+class RankedLists:
     """Whom every row recommends, best first, all [rows, most].
 
     rows are int32, -1 for nobody; scores float32; places, uint16, are those in order of score alone,
@@ -27,7 +27,7 @@ class Lists:
     places: np.ndarray
 
 
-def fair(rows: np.ndarray, values: np.ndarray, most: int, share: float) -> np.ndarray:
+def cap_exposure(rows: np.ndarray, values: np.ndarray, most: int, share: float) -> np.ndarray:
     """Return the columns of `most` candidates of each row, in order, int [rows, most], -1 where there are no more.
 
     No row stands in more than share * most lists: those that value it most keep it, the others take
@@ -45,7 +45,7 @@ def fair(rows: np.ndarray, values: np.ndarray, most: int, share: float) -> np.nd
             break
         wanted = rows[seed, column]
         order = np.lexsort((seed, -values[seed, column], wanted))
-        over = order[packing.place_among_equals(wanted[order]) >= capacity]
+        over = order[packing.rank_in_group(wanted[order]) >= capacity]
         allowed[seed[over], column[over]] = False
     let_go = ~allowed & (rows >= 0)
     missing = most - allowed.sum(axis=1)[:, None]
@@ -53,7 +53,9 @@ def fair(rows: np.ndarray, values: np.ndarray, most: int, share: float) -> np.nd
     return first_columns(allowed, most)
 
 
-def rescue(listed: Lists, candidates: KnnGraph | Rescored, kinds: Kinds, rules: RulesConfig) -> int:
+def place_orphans(
+    listed: RankedLists, candidates: KnnGraph | RankedCandidates, kinds: RowAttributes, rules: RulesConfig
+) -> int:
     """Give rows that stand in no list the last place of the list they fit best, in place; return how many.
 
     A list gives one place at most, never that of a row which would then stand nowhere, and to nobody
@@ -63,19 +65,14 @@ def rescue(listed: Lists, candidates: KnnGraph | Rescored, kinds: Kinds, rules: 
     counts = np.bincount(listed.rows[listed.rows >= 0], minlength=len(listed.rows))
     nowhere = counts == 0
     if rules.collapse_duplicates:
-        nowhere &= (kinds.stories == NOBODY) | (kinds.stories == np.arange(len(counts)))
+        nowhere &= (kinds.stories == NO_GROUP) | (kinds.stories == np.arange(len(counts)))
     rows = np.flatnonzero(nowhere)
     asked = candidates.of(rows, ASKED)
     giving: set[int] = set()
     for row, seeds, scores in zip(rows.tolist(), packing.rows_of(asked), packing.cosines_of(asked), strict=True):
         for seed, score in zip(seeds.tolist(), scores.tolist(), strict=True):
             place = _place(listed.rows[seed], counts)
-            if (
-                seed in giving
-                or seed < 0
-                or place is None
-                or not _may_stand(row, listed.rows[seed], seed, kinds, rules)
-            ):
+            if seed in giving or seed < 0 or place is None or not _allowed(row, listed.rows[seed], seed, kinds, rules):
                 continue
             counts[listed.rows[seed, place]] -= listed.rows[seed, place] >= 0
             listed.rows[seed, place], listed.scores[seed, place], listed.places[seed, place] = row, score, 0
@@ -92,14 +89,14 @@ def _place(listed: np.ndarray, counts: np.ndarray) -> int | None:
     return len(listed) - 1 if counts[listed[-1]] > 1 else None
 
 
-def _may_stand(row: int, listed: np.ndarray, seed: int, kinds: Kinds, rules: RulesConfig) -> bool:
+def _allowed(row: int, listed: np.ndarray, seed: int, kinds: RowAttributes, rules: RulesConfig) -> bool:
     """Tell whether the rules of a seed's list let a row stand at its end."""
     story, account = kinds.stories[row], kinds.accounts[row]
     others = listed[listed >= 0]
     told = story == kinds.stories[seed] or (kinds.stories[others] == story).any()
-    if rules.collapse_duplicates and story != NOBODY and told:
+    if rules.collapse_duplicates and story != NO_GROUP and told:
         return False
-    if account == NOBODY:
+    if account == NO_GROUP:
         return True
     if rules.exclude_own_account and account == kinds.accounts[seed]:
         return False

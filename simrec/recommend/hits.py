@@ -6,13 +6,13 @@ from typing import Any
 
 from simrec.errors import UsageError
 
-TABLES_VERSION = 2
+TABLES_VERSION = 3
 WORD_BITS = 21  # of each of the words that stand in one number of the table of similar articles
 DAY = re.compile(r"\d{4}(-\d{2}(-\d{2})?)?")
 
 
 @dataclass(frozen=True)
-class Why:
+class Explanation:
     """The words that question and hit share, heaviest first, their closest passages, and what else led to it."""
 
     words: list[str]
@@ -24,7 +24,7 @@ class Why:
 class Hit:
     """An article with its score: the cosine to what was asked, from -1 to 1, higher is better.
 
-    place is that by score alone, from 1; 0 if it stands here since it stands nowhere else. because is the
+    place is that by score alone, from 1; 0 if it stands here since it stands nowhere else. seed_id is the
     seed it comes from, where there were several.
     """
 
@@ -39,8 +39,8 @@ class Hit:
     category: str | None
     place: int = 0
     words: list[str] = field(default_factory=list)
-    because: str | None = None
-    why: Why | None = None
+    seed_id: str | None = None
+    why: Explanation | None = None
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)

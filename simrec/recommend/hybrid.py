@@ -10,8 +10,8 @@ from simrec import arrays
 from simrec.index import packing
 from simrec.index.knn_graph import KnnGraph
 from simrec.index.knn_search import PART
-from simrec.index.vectors import GRAPH, opened, write
-from simrec.lexical.tfidf import Terms, sizes
+from simrec.index.vectors import GRAPH, open_matrix, write_matrix
+from simrec.lexical.tfidf import TermVectors, sizes
 from simrec.tasks.stages import Stages
 
 TERMS = "terms.npy"
@@ -21,7 +21,7 @@ BLOCK = 2_048  # rows that are scored at once: after them the pages of mapped te
 MEND = "remove the folder it is in"
 
 
-class Joint:
+class HybridScorer:
     """Scores pairs of articles: by meaning, and by words with a share of `weight`.
 
     terms are those of all rows, uint32 [rows, TERMS], None where words have no share; known are their sizes.
@@ -30,7 +30,7 @@ class Joint:
     def __init__(self, terms: np.ndarray | None, weight: float, known: np.ndarray | None = None) -> None:
         self.weight = weight if terms is not None else 0.0
         self.stored = terms
-        self.terms = None if terms is None else Terms(terms, known)
+        self.terms = None if terms is None else TermVectors(terms, known)
 
     def scores(self, owns: np.ndarray, rows: np.ndarray, cosines: np.ndarray) -> np.ndarray:
         """Return the scores, float32 [seeds, n], of seeds [seeds] and rows with the encoder's cosines [seeds, n]."""
@@ -65,13 +65,17 @@ class Scoring(NamedTuple):
         """Measure the terms of a folder, where words have a share."""
         made = cls(folder, stages.folder / "sizes.npy", weight)
         if weight and not made.sizes.exists():
-            stored = opened(folder / TERMS)
-            write(made.sizes, sizes(stored), (len(stored), 2), "<f4")
+            stored = open_matrix(folder / TERMS)
+            write_matrix(made.sizes, sizes(stored), (len(stored), 2), "<f4")
         return made
 
-    def open(self) -> Joint:
+    def open(self) -> HybridScorer:
         """Open what is stored, mapped."""
-        return Joint(opened(self.folder / TERMS), self.weight, opened(self.sizes)) if self.weight else Joint(None, 0)
+        return (
+            HybridScorer(open_matrix(self.folder / TERMS), self.weight, open_matrix(self.sizes))
+            if self.weight
+            else HybridScorer(None, 0)
+        )
 
 
 class Rescoring(NamedTuple):
@@ -87,7 +91,7 @@ class Rescoring(NamedTuple):
         return str(self.path)
 
 
-class Rescored:
+class RankedCandidates:
     """The candidates of all rows in order of the joint score, part by part."""
 
     def __init__(self, parts: Sequence[Path]) -> None:
@@ -108,7 +112,7 @@ class Rescored:
         return np.concatenate([np.empty((0, found[0].shape[1] if found else most), np.uint64), *found])
 
 
-def rescored(scoring: Scoring, candidates: int, stages: Stages) -> Rescored:
+def rerank(scoring: Scoring, candidates: int, stages: Stages) -> RankedCandidates:
     """Score the candidates of all rows of a graph."""
     rows = len(KnnGraph.open(scoring.folder / GRAPH).packed)
     tasks = [
@@ -116,7 +120,7 @@ def rescored(scoring: Scoring, candidates: int, stages: Stages) -> Rescored:
         for n, start in enumerate(range(0, rows, PART))
     ]
     stages.run("rescore", rescore, tasks, rows)
-    return Rescored([task.path for task in tasks])
+    return RankedCandidates([task.path for task in tasks])
 
 
 def rescore(task: Rescoring) -> int:

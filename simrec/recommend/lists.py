@@ -10,10 +10,10 @@ from simrec.config import RulesConfig
 from simrec.index import packing
 from simrec.index.knn_search import PART
 from simrec.index.vector_index import Index, IndexFacts
-from simrec.index.vectors import INDEX, VECTORS, opened, unit_rows, write
-from simrec.recommend.exposure import Lists, fair, rescue
-from simrec.recommend.hybrid import MEND, Rescored, Scoring, packed_of
-from simrec.recommend.rules import NOBODY, Candidates, Kinds, aged, applied, diverse
+from simrec.index.vectors import INDEX, VECTORS, open_matrix, unit_rows, write_matrix
+from simrec.recommend.exposure import RankedLists, cap_exposure, place_orphans
+from simrec.recommend.hybrid import MEND, RankedCandidates, Scoring, packed_of
+from simrec.recommend.rules import NO_GROUP, Candidates, RowAttributes, apply_rules, decayed, mmr
 from simrec.tasks.stages import Stages
 
 BLOCK = 2_048
@@ -48,24 +48,28 @@ class Listing(NamedTuple):
         return str(self.path)
 
 
-def lists(candidates: Rescored, kinds: Kinds, ruling: Ruling, most: int, stages: Stages) -> Lists:
+def rank_lists(
+    candidates: RankedCandidates, kinds: RowAttributes, ruling: Ruling, most: int, stages: Stages
+) -> RankedLists:
     """Return the lists of all rows, with so many places each."""
     noted, rules = stages.folder / "kinds", ruling.rules
     save_kinds(kinds, noted)
-    depth = SPARE_LISTS * most if rules.fair_share else most
+    depth = SPARE_LISTS * most if rules.max_exposure else most
     tasks = [
         Listing(stages.part("lists", n, ".npz"), part, n * PART, noted, ruling, most, depth)
         for n, part in enumerate(candidates.parts)
     ]
     stages.run("lists", list_part, tasks, len(kinds.stories))
-    listed = Lists(*map(np.concatenate, zip(*(arrays.read(task.path, MEND, *COLUMNS) for task in tasks), strict=True)))
-    if not rules.fair_share:
+    listed = RankedLists(
+        *map(np.concatenate, zip(*(arrays.read(task.path, MEND, *COLUMNS) for task in tasks), strict=True))
+    )
+    if not rules.max_exposure:
         return listed
-    columns = fair(listed.rows, aged(listed.scores, kinds.freshness[listed.rows]), most, rules.fair_share)
+    columns = cap_exposure(listed.rows, decayed(listed.scores, kinds.freshness[listed.rows]), most, rules.max_exposure)
     taken = (np.take_along_axis(column, np.maximum(columns, 0), axis=1) for column in vars(listed).values())
-    listed = Lists(*taken)
+    listed = RankedLists(*taken)
     listed.rows[columns < 0] = -1
-    rescue(listed, candidates, kinds, rules)
+    place_orphans(listed, candidates, kinds, rules)
     return listed
 
 
@@ -85,7 +89,7 @@ class _Part:
     def __init__(self, task: Listing, packed: np.ndarray) -> None:
         self._task, self._packed, self._rules = task, packed, task.ruling.rules
         self._own = np.arange(task.start, task.start + len(packed))
-        self._kinds, self._vectors = open_kinds(task.kinds), opened(task.ruling.scoring.folder / VECTORS)
+        self._kinds, self._vectors = open_kinds(task.kinds), open_matrix(task.ruling.scoring.folder / VECTORS)
 
     def lists(self) -> Candidates:
         """Return the lists of all rows of the part."""
@@ -104,14 +108,14 @@ class _Part:
 
     def _ruled(self, own: np.ndarray, packed: np.ndarray) -> Candidates:
         stories, accounts = self._kinds.stories[own], self._kinds.accounts[own]
-        return applied(self._known(packed), stories, accounts, self._task.depth, self._rules)
+        return apply_rules(self._known(packed), stories, accounts, self._task.depth, self._rules)
 
     def _known(self, packed: np.ndarray) -> Candidates:
         return Candidates.of(packing.rows_of(packed), packing.cosines_of(packed), self._kinds)
 
     def _diverse(self, found: Candidates) -> Candidates:
         vectors = unit_rows(self._vectors[np.maximum(found.rows, 0).ravel()]).reshape(*found.rows.shape, -1)
-        return diverse(found, vectors, self._rules.diversity)
+        return mmr(found, vectors, self._rules.diversity)
 
     def _crowded_out(self, cut: slice, found: Candidates) -> np.ndarray:
         """Tell which rows have too few left since near-duplicates were among as many candidates as were looked for."""
@@ -119,7 +123,7 @@ class _Part:
         few: np.ndarray = (found.rows[cut] >= 0).sum(axis=1) < self._task.most
         if not self._rules.collapse_duplicates:
             return np.zeros(len(packed), bool)
-        few[few] = (packed[few, -1] != packing.NONE) & (self._known(packed[few]).stories != NOBODY).any(axis=1)
+        few[few] = (packed[few, -1] != packing.NONE) & (self._known(packed[few]).stories != NO_GROUP).any(axis=1)
         return few
 
     def _deeper(self, rows: np.ndarray) -> np.ndarray:
@@ -132,13 +136,13 @@ class _Part:
         return scoring.open().ranked(rows, near, cosines)
 
 
-def save_kinds(kinds: Kinds, folder: Path) -> None:
+def save_kinds(kinds: RowAttributes, folder: Path) -> None:
     """Write what the rules know of rows, for all tasks."""
     folder.mkdir(exist_ok=True)
     for name, column in vars(kinds).items():
-        write(folder / f"{name}.npy", [column[None]], (1, len(column)), column.dtype.str)
+        write_matrix(folder / f"{name}.npy", [column[None]], (1, len(column)), column.dtype.str)
 
 
-def open_kinds(folder: Path) -> Kinds:
+def open_kinds(folder: Path) -> RowAttributes:
     """Open them, mapped."""
-    return Kinds(*(opened(folder / f"{name}.npy")[0] for name in ("stories", "accounts", "freshness")))
+    return RowAttributes(*(open_matrix(folder / f"{name}.npy")[0] for name in ("stories", "accounts", "freshness")))

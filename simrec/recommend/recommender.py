@@ -14,7 +14,7 @@ from simrec.errors import ReleaseError, UnknownIdError, UsageError
 from simrec.recommend.hits import NO_FILTERS, TABLES_VERSION, WORD_BITS, AccountHit, Evidence, Filters, Hit
 
 if TYPE_CHECKING:
-    from simrec.recommend.search import Asked, Questions
+    from simrec.recommend.search import Search, SeedQuery
 
 REMEMBERED = 50  # articles of a history, or of an account, that are asked with
 FORGETS = 10  # articles later, an article of a history counts half
@@ -47,7 +47,7 @@ class Recommender:
         row = self._row("articles", article_id)
         (stored,) = self._db.execute("SELECT similar_articles FROM facts").fetchone()
         if n > stored or filters or not ruled:
-            return self._answer(self._questions.like([row], [1.0]), [article_id], n, filters, {row}, ruled)
+            return self._answer(self._questions.from_rows([row], [1.0]), [article_id], n, filters, {row}, ruled)
         found = self._db.execute(
             "SELECT other, score, place, words FROM similar_articles WHERE row = ? AND rank <= ? ORDER BY rank",
             (row, n),
@@ -60,7 +60,7 @@ class Recommender:
         """Return the n articles most similar to all of some and least to others; none of these. UnknownIdError."""
         likes, dislikes = ([self._row("articles", one) for one in some] for some in (ids, less_like))
         weights = [*[1 / len(likes)] * len(likes), *[-0.5 / max(1, len(dislikes))] * len(dislikes)]
-        asked = self._questions.like([*likes, *dislikes], weights)
+        asked = self._questions.from_rows([*likes, *dislikes], weights)
         return self._answer(asked, [*ids, *less_like], n, filters, {*likes, *dislikes}, ruled)
 
     def next_to_read(
@@ -77,7 +77,7 @@ class Recommender:
             raise UnknownIdError(f"none of the {len(history):,} articles of the history is in the current release")
         recent = list(dict.fromkeys(one for one in reversed(history) if one in known))[:REMEMBERED]
         weights = [0.5 ** (ago / FORGETS) for ago in range(len(recent))]
-        asked = self._questions.like([known[one] for one in recent], weights, any_of=True)
+        asked = self._questions.from_rows([known[one] for one in recent], weights, max_over_seeds=True)
         return self._answer(asked, recent, n, filters, set(known.values()), ruled)
 
     def for_followers(self, account: str, n: int, filters: Filters = NO_FILTERS, ruled: bool = True) -> list[Hit]:
@@ -86,7 +86,7 @@ class Recommender:
         query = "SELECT row, id FROM articles WHERE account = ? ORDER BY published_at DESC, row DESC"
         own = self._db.execute(query, (account,)).fetchall()
         recent = own[:REMEMBERED]
-        asked = self._questions.like([row for row, _ in recent], [1.0] * len(recent), any_of=True)
+        asked = self._questions.from_rows([row for row, _ in recent], [1.0] * len(recent), max_over_seeds=True)
         return self._answer(asked, [one for _, one in recent], n, filters, {row for row, _ in own}, ruled)
 
     def similar_to_text(self, text: str, n: int, filters: Filters = NO_FILTERS, ruled: bool = True) -> list[Hit]:
@@ -97,7 +97,7 @@ class Recommender:
         """Return the n accounts most similar to one, best first, with the articles that say so. UnknownIdError."""
         row = self._row("accounts", account)
         found = self._db.execute(
-            "SELECT a.row, a.id, s.score, a.articles, a.first, a.last, min(own.articles, a.articles) < few_articles "
+            "SELECT a.row, a.id, s.score, a.articles, a.first, a.last, min(own.articles, a.articles) < min_articles "
             "FROM similar_accounts s JOIN accounts a ON a.row = s.other JOIN accounts own ON own.row = s.row, facts "
             "WHERE s.row = ? AND s.rank <= ? ORDER BY s.rank",
             (row, n),
@@ -151,32 +151,32 @@ class Recommender:
         explainer = Explainer(self._encoder, words, lexical.get("weight", 0))
         explained = []
         for rank, hit in enumerate(hits, start=1):
-            seed = hit.because or question
+            seed = hit.seed_id or question
             known = self.show(seed) if self._find("articles", seed) is not None else None
             why = explainer.why(text_of(seed) if known else question, text_of(hit.id))
             explained.append(replace(hit, why=replace(why, notes=notes(hit, rank, known))))
         return explained
 
     @cached_property
-    def _questions(self) -> "Questions":
-        from simrec.recommend.search import Questions
+    def _questions(self) -> "Search":
+        from simrec.recommend.search import Search
 
-        return Questions(self._folder, self._db, self._manifest)
+        return Search(self._folder, self._db, self._manifest)
 
     def _answer(
-        self, asked: "Asked", seeds: Sequence[str], n: int, filters: Filters, without: Iterable[int], ruled: bool
+        self, asked: "SeedQuery", seeds: Sequence[str], n: int, filters: Filters, without: Iterable[int], ruled: bool
     ) -> list[Hit]:
         rules = self._questions.rules if ruled else self._questions.no_rules
         found = self._questions.answer(asked, n, filters, set(without), rules)
         several = len(seeds) > 1
-        return [self._hit(one.row, one.score, one.place, because=seeds[one.seed] if several else None) for one in found]
+        return [self._hit(one.row, one.score, one.place, seed_id=seeds[one.seed] if several else None) for one in found]
 
-    def _asked_with(self, text: str) -> "Asked":
+    def _asked_with(self, text: str) -> "SeedQuery":
         import numpy as np
 
         from simrec.articles.cleaning import clean_text
         from simrec.encoder.runtime import Encoder
-        from simrec.recommend.search import Asked
+        from simrec.recommend.search import SeedQuery
 
         try:
             cleaned = clean_text(text)
@@ -185,7 +185,7 @@ class Recommender:
         if not cleaned:
             raise UsageError("the text is empty: there is nothing to be similar to")
         vectors = Encoder(self._encoder).encode([cleaned])
-        return Asked(vectors, self._questions.terms([cleaned]), np.ones(1, np.float32))
+        return SeedQuery(vectors, self._questions.terms([cleaned]), np.ones(1, np.float32))
 
     def _find(self, table: str, identity: str) -> int | None:
         found = self._db.execute(f"SELECT row FROM {table} WHERE id = ?", (identity,)).fetchone()
@@ -207,12 +207,12 @@ class Recommender:
         return difflib.get_close_matches(identity, beside, n=3)
 
     def _hit(
-        self, row: int, score: float, place: int = 0, words: Sequence[str] = (), because: str | None = None
+        self, row: int, score: float, place: int = 0, words: Sequence[str] = (), seed_id: str | None = None
     ) -> Hit:
         query = f"SELECT {COLUMNS} FROM articles WHERE row = ?"
         known = dict(zip(COLUMNS.split(", "), self._db.execute(query, (row,)).fetchone(), strict=True))
         del known["tags"]
-        return Hit(**known, score=round(score, 6), place=place, words=list(words), because=because)
+        return Hit(**known, score=round(score, 6), place=place, words=list(words), seed_id=seed_id)
 
     def _words(self, packed: int) -> list[str]:
         """Return the words behind a number of the table, heaviest first."""
@@ -230,7 +230,7 @@ class Recommender:
         return [Evidence(*row) for row in found]
 
     def _account(self, account: str, score: float, told: Sequence[Hit]) -> AccountHit:
-        query = "SELECT articles, first, last, articles < few_articles FROM accounts, facts WHERE id = ?"
+        query = "SELECT articles, first, last, articles < min_articles FROM accounts, facts WHERE id = ?"
         articles, first, last, few = self._db.execute(query, (account,)).fetchone()
         found = [Evidence("", hit.id, hit.score) for hit in told]
         return AccountHit(account, round(score, 6), articles, first, last, bool(few), found)

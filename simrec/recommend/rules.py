@@ -12,11 +12,11 @@ import numpy as np
 from simrec.config import RulesConfig
 from simrec.index import packing
 
-NOBODY = -1  # the story of an article that has no duplicates, the account of one without
+NO_GROUP = -1  # the story of an article that has no duplicates, the account of one without
 
 
 @dataclass(frozen=True)
-class Kinds:
+class RowAttributes:
     """What the rules know of rows, [rows] each: their story, their account, and what age leaves of their scores."""
 
     stories: np.ndarray
@@ -42,10 +42,10 @@ class Candidates:
     @property
     def values(self) -> np.ndarray:
         """What the rules rank by: a score that is aged; one below zero stays what it is."""
-        return aged(self.scores, self.freshness)
+        return decayed(self.scores, self.freshness)
 
     @classmethod
-    def of(cls, rows: np.ndarray, scores: np.ndarray, kinds: Kinds) -> "Candidates":
+    def of(cls, rows: np.ndarray, scores: np.ndarray, kinds: RowAttributes) -> "Candidates":
         """Return candidates [seeds, candidates] in order of score, with what is known of them."""
         known = {name: column[rows] for name, column in vars(kinds).items()}
         return cls(rows, scores, places=np.broadcast_to(np.arange(1, rows.shape[1] + 1), rows.shape), **known)
@@ -57,26 +57,28 @@ class Candidates:
         return Candidates(**found)
 
 
-def aged(scores: np.ndarray, freshness: np.ndarray) -> np.ndarray:
+def decayed(scores: np.ndarray, freshness: np.ndarray) -> np.ndarray:
     """Return what age leaves of scores; one below zero stays what it is."""
     values: np.ndarray = np.where(scores > 0, scores * freshness, scores)
     return values
 
 
-def applied(found: Candidates, stories: np.ndarray, accounts: np.ndarray, most: int, rules: RulesConfig) -> Candidates:
+def apply_rules(
+    found: Candidates, stories: np.ndarray, accounts: np.ndarray, most: int, rules: RulesConfig
+) -> Candidates:
     """Return the first `most` of each seed's candidates by all rules but diversity, rows -1 where there are no more.
 
     stories and accounts are those of the seeds [seeds].
     """
     allowed = found.rows >= 0
     if rules.collapse_duplicates:
-        allowed &= (found.stories != stories[:, None]) | (found.stories == NOBODY)
+        allowed &= (found.stories != stories[:, None]) | (found.stories == NO_GROUP)
         allowed &= _at_most(1, found.stories, allowed)
     if rules.freshness_half_life:
         fresh_first = np.argsort(np.where(allowed, -found.values, np.inf), axis=1, kind="stable")
         found, allowed = found.taken(fresh_first), np.take_along_axis(allowed, fresh_first, axis=1)
     if rules.exclude_own_account:
-        allowed &= (found.accounts != accounts[:, None]) | (found.accounts == NOBODY)
+        allowed &= (found.accounts != accounts[:, None]) | (found.accounts == NO_GROUP)
     if rules.account_cap:
         allowed &= _at_most(rules.account_cap, found.accounts, allowed)
     return found.taken(first_columns(allowed, most))
@@ -94,16 +96,16 @@ def first_columns(allowed: np.ndarray, most: int) -> np.ndarray:
 def _at_most(most: int, kinds: np.ndarray, allowed: np.ndarray) -> np.ndarray:
     """Return where a kind stands among the first `most` of its kind in a row that are allowed; NOBODY is no kind."""
     kept = np.ones(kinds.shape, bool)
-    row, column = np.nonzero(allowed & (kinds != NOBODY))
+    row, column = np.nonzero(allowed & (kinds != NO_GROUP))
     kind = kinds[row, column]
     order = np.lexsort((column, kind, row))
     row, column, kind = row[order], column[order], kind[order]
-    place = packing.place_among_equals(row * (kinds.max(initial=0) + 1) + kind)
+    place = packing.rank_in_group(row * (kinds.max(initial=0) + 1) + kind)
     kept[row[place >= most], column[place >= most]] = False
     return kept
 
 
-def diverse(found: Candidates, vectors: np.ndarray, share: float) -> Candidates:
+def mmr(found: Candidates, vectors: np.ndarray, share: float) -> Candidates:
     """Return candidates in the order of maximal marginal relevance (Carbonell & Goldstein 1998).
 
     Next comes what has the most of (1 - share) value - share * the highest cosine to one before it.
@@ -122,14 +124,14 @@ def diverse(found: Candidates, vectors: np.ndarray, share: float) -> Candidates:
 
 
 @dataclass(frozen=True)
-class Ages:
+class RecencyDecay:
     """What age is counted from: the newest day, and how many days before it the undated are taken to be."""
 
     newest: str = "1970-01-01"
     undated_days: float = 0.0
 
     @classmethod
-    def of(cls, published: Sequence[str | None], today: str) -> "Ages":
+    def of(cls, published: Sequence[str | None], today: str) -> "RecencyDecay":
         """Count from the newest ISO date that is not after today; what has none is as old as the median."""
         known = sorted(day[:10] for day in published if day and day[:10] <= today[:10])
         if not known:

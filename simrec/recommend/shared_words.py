@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 
 from simrec.index.knn_search import PART
-from simrec.index.vectors import opened, write
-from simrec.lexical.vocabulary import Vocabulary
+from simrec.index.vectors import open_matrix, write_matrix
+from simrec.lexical.vocabulary import TermVocabulary
 from simrec.recommend.hybrid import Scoring
 from simrec.tasks.stages import Stages
 
@@ -31,7 +31,7 @@ class Sharing(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Reasons:
+class SharedWords:
     """The words of every place of the lists of `places` each, heaviest first.
 
     known are the numbers of all words that are shared, ascending, named the place of each in `words`, from 1,
@@ -53,37 +53,37 @@ class Reasons:
         return found
 
 
-def reasons(
-    scoring: Scoring, listed: np.ndarray, vocabulary: Vocabulary, texts: Callable[[list[int]], Iterator[str]],
+def find_shared_words(
+    scoring: Scoring, listed: np.ndarray, vocabulary: TermVocabulary, texts: Callable[[list[int]], Iterator[str]],
     stages: Stages,
-) -> Reasons:  # fmt: skip
+) -> SharedWords:  # fmt: skip
     """Return the shared words of all pairs (row, one of its list), listed being int32 [rows, most], -1 for nobody.
 
     A word that the vocabulary does not know yet is learned from the texts of rows that share it.
     """
     if not scoring.weight:
-        return Reasons([], np.empty(0, np.uint32), np.empty(0, np.int32), listed.shape[1], [])
+        return SharedWords([], np.empty(0, np.uint32), np.empty(0, np.int32), listed.shape[1], [])
     noted = stages.folder / "listed.npy"
-    write(noted, [listed], listed.shape, "<i4")
+    write_matrix(noted, [listed], listed.shape, "<i4")
     tasks = [
         Sharing(stages.part("reasons", n), noted, scoring, start, min(start + PART, len(listed)))
         for n, start in enumerate(range(0, len(listed), PART))
     ]
     stages.run("reasons", share, tasks, len(listed))
     parts = [task.path for task in tasks]
-    known = np.unique(np.concatenate([np.unique(opened(part)) for part in parts]))
+    known = np.unique(np.concatenate([np.unique(open_matrix(part)) for part in parts]))
     known = known[known > 0]
     _learn(vocabulary, parts, {one for one in known.tolist() if one not in vocabulary}, texts)
     names = [vocabulary.get(one) for one in known.tolist()]
     is_named = np.array([name != "" for name in names], bool)
     named = np.where(is_named, is_named.cumsum(), 0).astype(np.int32)
-    return Reasons([name for name in names if name], known, named, listed.shape[1], parts)
+    return SharedWords([name for name in names if name], known, named, listed.shape[1], parts)
 
 
 def share(task: Sharing) -> int:
     """Write the numbers of the words that are shared, uint32 [rows, places * WORDS], heaviest first, 0 for none."""
     if not task.path.exists():
-        listed = opened(task.listed)[task.start : task.stop]
+        listed = open_matrix(task.listed)[task.start : task.stop]
         numbers = np.zeros((*listed.shape, WORDS), np.uint32)
         for start in range(0, len(listed), BLOCK):
             joint, rows = task.scoring.open(), listed[start : start + BLOCK]
@@ -92,7 +92,7 @@ def share(task: Sharing) -> int:
                 numbers[start : start + BLOCK] = joint.terms.shared(own, np.maximum(rows, 0), WORDS)
         numbers[listed < 0] = 0
         flat = numbers.reshape(len(listed), -1)
-        write(task.path, [flat], flat.shape, "<u4")
+        write_matrix(task.path, [flat], flat.shape, "<u4")
     return task.stop - task.start
 
 
@@ -101,18 +101,18 @@ def _numbers(parts: list[Path], start: int, stop: int) -> np.ndarray:
     found = []
     for part in range(start // PART, (stop - 1) // PART + 1):
         first = part * PART
-        found.append(opened(parts[part])[max(0, start - first) : stop - first])
+        found.append(open_matrix(parts[part])[max(0, start - first) : stop - first])
     return np.concatenate(found)
 
 
 def _learn(
-    vocabulary: Vocabulary, parts: list[Path], unknown: set[int], texts: Callable[[list[int]], Iterator[str]]
+    vocabulary: TermVocabulary, parts: list[Path], unknown: set[int], texts: Callable[[list[int]], Iterator[str]]
 ) -> None:
     """Read texts that have unknown words until all are known."""
     for number, part in enumerate(parts):
         if not unknown:
             return
-        wanted = np.isin(opened(part), np.array(sorted(unknown), np.uint32)).any(axis=1)
+        wanted = np.isin(open_matrix(part), np.array(sorted(unknown), np.uint32)).any(axis=1)
         for text in texts((np.flatnonzero(wanted) + number * PART).tolist()):
             vocabulary.learn(text, unknown)
             if not unknown:

@@ -13,8 +13,8 @@ from simrec.index import packing
 from simrec.index.build import build_index
 from simrec.index.knn_graph import KnnGraph, build_knn_graph
 from simrec.index.knn_search import PACKED
-from simrec.index.vectors import INDEX, VECTORS, opened, unit_rows, write
-from simrec.lexical.tfidf import NUMBERS, Terms, pack, unpack
+from simrec.index.vectors import INDEX, VECTORS, open_matrix, unit_rows, write_matrix
+from simrec.lexical.tfidf import NUMBERS, TermVectors, pack, unpack
 from simrec.recommend.hybrid import TERMS, Scoring
 from simrec.tasks.stages import Stages, in_turn
 
@@ -50,7 +50,7 @@ def similar_accounts(
     ranked by the words that tell accounts apart as well, where words have a share in scores.
     """
     noted = stages.folder / "owners.npy"
-    write(noted, [owners[None]], (1, len(owners)), "<i8")
+    write_matrix(noted, [owners[None]], (1, len(owners)), "<i8")
     scratch = stages.folder / "of accounts"
     task = Relating(stages.part("accounts", 0), scoring, noted, accounts, config, most, scratch)
     stages.run("accounts", relate, [task], len(owners))
@@ -59,7 +59,7 @@ def similar_accounts(
 
 def relate(task: Relating) -> int:
     """Write the nearest accounts of every account, packed [accounts, most]."""
-    owners = opened(task.owners)[0]
+    owners = open_matrix(task.owners)[0]
     if not task.path.exists():
         task.scratch.mkdir(exist_ok=True)
         candidates = max(task.most, task.config.candidates) if task.scoring.weight else task.most
@@ -67,14 +67,14 @@ def relate(task: Relating) -> int:
         packed = np.array(graph.packed[:, : task.most])
         if task.scoring.weight and task.accounts:
             packed = _with_words(task, owners, graph, candidates)
-        write(task.path, [packed], packed.shape, PACKED)
+        write_matrix(task.path, [packed], packed.shape, PACKED)
     return len(owners)
 
 
 def _nearest(task: Relating, owners: np.ndarray, candidates: int) -> KnnGraph:
     """Return the accounts nearest by meaning."""
-    matrix = centred_means(opened(task.scoring.folder / VECTORS), owners, task.accounts)
-    write(task.scratch / VECTORS, [matrix], matrix.shape, "<f4")
+    matrix = centred_means(open_matrix(task.scoring.folder / VECTORS), owners, task.accounts)
+    write_matrix(task.scratch / VECTORS, [matrix], matrix.shape, "<f4")
     stages = Stages(in_turn, task.scratch / "parts", "accounts")
     index = build_index(task.scratch / VECTORS, task.config, candidates, stages)
     index.save(task.scratch / INDEX)
@@ -83,9 +83,9 @@ def _nearest(task: Relating, owners: np.ndarray, candidates: int) -> KnnGraph:
 
 def _with_words(task: Relating, owners: np.ndarray, graph: KnnGraph, candidates: int) -> np.ndarray:
     """Return the accounts of a graph in order of meaning and words."""
-    words = account_words(opened(task.scoring.folder / TERMS), owners, task.accounts)
+    words = account_words(open_matrix(task.scoring.folder / TERMS), owners, task.accounts)
     own, packed, start = account_terms(words), [], 0
-    compare = Terms(own)
+    compare = TermVectors(own)
     for others, near in graph.blocks(candidates):
         scores = compare.joint(near, own[start : start + len(others)], others, WORDS_SHARE)
         packed.append(np.sort(packing.pack(scores, others), axis=1)[:, : task.most])
@@ -129,7 +129,7 @@ def account_terms(sums: sparse.csr_matrix) -> np.ndarray:
 def account_vectors(vectors: np.ndarray, accounts: Sequence[str | None]) -> tuple[list[str], np.ndarray]:
     """Return the accounts in order of id, and float32 unit vectors [accounts, dim] of them."""
     ids = sorted({account for account in accounts if account is not None})
-    return ids, centred_means(vectors, owners_of(ids, accounts), len(ids))
+    return ids, centred_means(vectors, account_rows(ids, accounts), len(ids))
 
 
 def centred_means(vectors: np.ndarray, owners: np.ndarray, accounts: int) -> np.ndarray:
@@ -152,7 +152,7 @@ def centred_means(vectors: np.ndarray, owners: np.ndarray, accounts: int) -> np.
     return unit
 
 
-def owners_of(ids: Sequence[str], accounts: Sequence[str | None]) -> np.ndarray:
+def account_rows(ids: Sequence[str], accounts: Sequence[str | None]) -> np.ndarray:
     """Return the row of each article's account, -1 for none."""
     row_of: dict[str | None, int] = {account: row for row, account in enumerate(ids)}
     return np.array([row_of.get(account, -1) for account in accounts], dtype=np.int64)

@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 
 from simrec import database
 from simrec.errors import ConfigError
-from simrec.sinks.table_diff import KEY, Difference, Disordered, Released, Row, Table, difference
+from simrec.sinks.table_diff import KEY, Disordered, ReleaseStamp, Row, RowDifference, Table, difference
 
 logger = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ class Written:
     changed: int = 0
     removed: int = 0
 
-    def add(self, step: Difference) -> None:
+    def add(self, step: RowDifference) -> None:
         self.added += len(step.added)
         self.changed += len(step.changed)
         self.removed += len(step.removed)
@@ -55,7 +55,7 @@ class Written:
         return f"{self.added:,} rows added, {self.changed:,} changed, {self.removed:,} removed"
 
 
-def write(url: str, tables: Sequence[Table], release: Released, now: str, earlier: Earlier) -> Written | None:
+def write(url: str, tables: Sequence[Table], release: ReleaseStamp, now: str, earlier: Earlier) -> Written | None:
     """Make a database hold the tables of a release; return what was changed, or None if it holds them already.
 
     `earlier` opens a table of the release that the database holds. If that is gone, or rows are not as it
@@ -68,7 +68,7 @@ def write(url: str, tables: Sequence[Table], release: Released, now: str, earlie
         return _write(url, tables, release, now, lambda *_: None)
 
 
-def _write(url: str, tables: Sequence[Table], release: Released, now: str, earlier: Earlier) -> Written | None:
+def _write(url: str, tables: Sequence[Table], release: ReleaseStamp, now: str, earlier: Earlier) -> Written | None:
     with database.transaction(url, create=True) as connection:
         RECORD.create(connection, checkfirst=True)
         sink = _Sink(connection, _name(url), release, earlier)
@@ -79,7 +79,7 @@ def _write(url: str, tables: Sequence[Table], release: Released, now: str, earli
 class _Sink:
     """An open database that is brought to a release, table by table."""
 
-    def __init__(self, connection: Connection, name: str, release: Released, earlier: Earlier) -> None:
+    def __init__(self, connection: Connection, name: str, release: ReleaseStamp, earlier: Earlier) -> None:
         self._connection = connection
         self._name = name
         self._release = release

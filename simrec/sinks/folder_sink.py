@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from simrec import files
-from simrec.sinks.table_diff import Released, Table
+from simrec.sinks.table_diff import ReleaseStamp, Table
 
 RECORD = "release.json"  # written last: what it says is there, is there
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet takes a cell that begins so for a formula
 
 
-def write(folder: Path, form: str, tables: Sequence[Table], release: Released) -> bool:
+def write(folder: Path, form: str, tables: Sequence[Table], release: ReleaseStamp) -> bool:
     """Write the tables of a release into a folder; return False if it holds them already.
 
     All files are written beside their places first: a full disk leaves the old ones as they are.
@@ -34,7 +34,7 @@ def write(folder: Path, form: str, tables: Sequence[Table], release: Released) -
     return True
 
 
-def _holds(folder: Path, release: Released, named: dict[str, Table]) -> bool:
+def _holds(folder: Path, release: ReleaseStamp, named: dict[str, Table]) -> bool:
     try:
         record = json.loads((folder / RECORD).read_bytes())
         sizes = {name: (folder / name).stat().st_size for name in named}

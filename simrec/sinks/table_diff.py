@@ -24,14 +24,14 @@ class Disordered(Exception):
     """A table does not come in the order of its key, so that two cannot be compared as they pass by."""
 
 
-class Released(NamedTuple):
+class ReleaseStamp(NamedTuple):
     """Which release is written."""
 
     release_id: str
     released_at: str
 
 
-class Difference(NamedTuple):
+class RowDifference(NamedTuple):
     """Rows that are new, rows whose other columns changed, and keys that are gone."""
 
     added: list[Row]
@@ -77,7 +77,7 @@ class Table:
                 yield list(zip(*values, strict=True))
 
 
-def difference(before: Iterator[list[Row]], after: Iterator[list[Row]]) -> Iterator[Difference]:
+def difference(before: Iterator[list[Row]], after: Iterator[list[Row]]) -> Iterator[RowDifference]:
     """Yield what changed from one table to another, in the order of their keys; Disordered if they have none.
 
     Both are read once, side by side, up to the smaller of the two last keys at hand.
@@ -94,11 +94,11 @@ def difference(before: Iterator[list[Row]], after: Iterator[list[Row]]) -> Itera
             yield _compare(set(gone), set(come))
 
 
-def _compare(gone: set[Row], come: set[Row]) -> Difference:
+def _compare(gone: set[Row], come: set[Row]) -> RowDifference:
     before = {row[:KEY] for row in gone - come}
     now = sorted(come - gone, key=itemgetter(slice(KEY)))
     kept = {row[:KEY] for row in now}
-    return Difference(
+    return RowDifference(
         [row for row in now if row[:KEY] not in before],
         [row for row in now if row[:KEY] in before],
         sorted(before - kept),

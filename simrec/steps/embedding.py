@@ -10,7 +10,7 @@ from simrec.articles.article import encoded_text
 from simrec.articles.store import Store
 from simrec.config import Config
 from simrec.errors import ReleaseError
-from simrec.steps.outcome import OUTGROWN, Outcome, boundary_of, encode_asked, encoder_id_of, lexical_of
+from simrec.steps.outcome import OUTGROWN, StepResult, boundary_of, encode_asked, encoder_id_of, lexical_of
 from simrec.tasks.stages import run_missing
 from simrec.workspace import Workspace
 
@@ -22,15 +22,15 @@ logger = logging.getLogger(__name__)
 GATHERED_TEXTS = 1_024
 
 
-def embed(workspace: Workspace, config: Config) -> Outcome:
+def embed(workspace: Workspace, config: Config) -> StepResult:
     """Encode the texts that have no vector yet by the newest encoder."""
     from simrec.encoder.embed import embed_shard, terms_shard
-    from simrec.tasks.engine import engine_of
+    from simrec.tasks.engine import open_engine
 
     encoder_id = _encoder_to_use(workspace)
     with Store.open(workspace.articles_db) as store:
         keys = store.text_keys()
-    with engine_of(config.engine) as engine:
+    with open_engine(config.engine) as engine:
         vectors = Making(embed_shard, workspace.encoder(encoder_id), encoder_id)
         missing = _fill(workspace, config, engine, vectors, keys)
         _weigh_words(workspace, config, keys)
@@ -39,7 +39,7 @@ def embed(workspace: Workspace, config: Config) -> Outcome:
             words = Making(terms_shard, workspace.lexical(encoder_id), lexical.id)
             termless = _fill(workspace, config, engine, words, keys)
     sentence = f"{missing:,} texts encoded by {encoder_id}, {len(keys) - missing:,} were in the cache"
-    return Outcome(sentence, len(keys), missing, skipped=not (missing or termless))
+    return StepResult(sentence, len(keys), missing, skipped=not (missing or termless))
 
 
 class Making(NamedTuple):
@@ -52,20 +52,20 @@ class Making(NamedTuple):
 
 def _fill(workspace: Workspace, config: Config, engine: "Engine", making: Making, keys: list[bytes]) -> int:
     """Write the shards of a cache for the keys that it does not hold; return how many those were."""
-    from simrec.encoder.embed import Task, cut
-    from simrec.encoder.embedding_cache import Cache
+    from simrec.encoder.embed import EmbedTask, cut_shards
+    from simrec.encoder.embedding_cache import EmbeddingCache
     from simrec.tasks.local import worker_count
 
     folder = workspace.embeddings(making.name)
     folder.mkdir(exist_ok=True)
-    missing = Cache(folder).missing(keys)
-    shards = cut(missing, config.engine.shard_texts)
+    missing = EmbeddingCache(folder).missing(keys)
+    shards = cut_shards(missing, config.engine.shard_texts)
     threads = worker_count(config.engine.workers) if len(shards) == 1 and not engine.elsewhere else 1
     if missing and engine.elsewhere:
         with Store.open(workspace.articles_db) as store:
-            store.settle()
+            store.checkpoint()
     db, by, folder = (path.absolute() for path in (workspace.articles_db, making.by, folder))
-    tasks = [Task(db, engine.elsewhere, by, folder, shard, threads) for shard in shards]
+    tasks = [EmbedTask(db, engine.elsewhere, by, folder, shard, threads) for shard in shards]
     run_missing(engine.run, making.work, tasks, making.work.__name__.removesuffix("_shard"), len(missing))
     return len(missing)
 
@@ -73,26 +73,26 @@ def _fill(workspace: Workspace, config: Config, engine: "Engine", making: Making
 def _weigh_words(workspace: Workspace, config: Config, keys: list[bytes]) -> None:
     """Fit the word weights, and choose their share in a score, where there are none or the corpus has outgrown them."""
     from simrec.evaluate import scorers, suites
-    from simrec.lexical.tfidf import MOST_CHARS, Lexical
-    from simrec.lexical.vocabulary import Counting
+    from simrec.lexical.tfidf import MOST_CHARS, TfIdf
+    from simrec.lexical.vocabulary import TermCounter
 
     encoder_id = encoder_id_of(workspace)
     path = workspace.lexical(encoder_id)
     if config.recommend.lexical_weight == 0 or not keys:
         return
-    if Lexical.is_current(path) and len(keys) <= OUTGROWN * Lexical.open(path).texts:
+    if TfIdf.is_current(path) and len(keys) <= OUTGROWN * TfIdf.open(path).texts:
         return
     workspace.lexicals.mkdir(exist_ok=True)
-    counting = Counting()
+    counting = TermCounter()
     with Store.open(workspace.articles_db) as store:
         parts = (keys[start : start + GATHERED_TEXTS] for start in range(0, len(keys), GATHERED_TEXTS))
         texts = (encoded_text(*article) for part in parts for article in store.texts(part, MOST_CHARS))
-        lexical = Lexical.fit(texts, see=counting.see)
+        lexical = TfIdf.fit(texts, see=counting.see)
         sample = suites.sample(store.sample(config.evaluate.sample), boundary_of(workspace, config))
     neural = scorers.encoder_scorer(encode_asked(workspace, config, encoder_id))
     weight = suites.best_weight(sample, neural, lexical)
     counting.vocabulary().save(workspace.vocabulary(encoder_id))
-    lexical.weighing(weight).save(path)
+    lexical.with_weight(weight).save(path)
     logger.info("embed: words have a share of %.1f in a score, as held-out articles ask for", weight)
 
 

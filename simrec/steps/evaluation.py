@@ -14,13 +14,13 @@ from simrec.articles.article import encoded_text
 from simrec.articles.store import Store
 from simrec.config import Config, override
 from simrec.errors import ReleaseError
-from simrec.steps.outcome import OUTGROWN, Outcome, boundary_of, encode_asked, encoder_id_of, lexical_of
+from simrec.steps.outcome import OUTGROWN, StepResult, boundary_of, encode_asked, encoder_id_of, lexical_of
 from simrec.steps.staging import need, nothing_to_do, read_json, stage
-from simrec.steps.training import teacher_room, training_room
+from simrec.steps.training import import_training, teacher_room
 from simrec.workspace import Workspace
 
 if TYPE_CHECKING:
-    from simrec.evaluate.report import Made
+    from simrec.evaluate.report import EvaluatedRelease
     from simrec.evaluate.scorers import Scorer
     from simrec.evaluate.suites import Result, Sampled
 
@@ -32,7 +32,7 @@ USES_TFIDF = {"TF-IDF", "LSA"}
 MINILM_TOKENS = 256  # that all-MiniLM-L6-v2 reads of a text, as its users have it
 
 
-def evaluate(workspace: Workspace, config: Config) -> Outcome:
+def evaluate(workspace: Workspace, config: Config) -> StepResult:
     """Measure the staged release on articles held out from training, beside the baselines, and write its report."""
     staged = stage(workspace, config)
     if staged is None or (staged / "report.json").exists():
@@ -40,10 +40,10 @@ def evaluate(workspace: Workspace, config: Config) -> Outcome:
     need(staged / "items.db", "recommend")
 
     from simrec.evaluate import html, report, suites
-    from simrec.evaluate.report import Made
+    from simrec.evaluate.report import EvaluatedRelease
     from simrec.evaluate.scorers import encoder_scorer
 
-    made = Made(staged, workspace.encoder(encoder_id_of(workspace)), lexical_of(workspace, config))
+    made = EvaluatedRelease(staged, workspace.encoder(encoder_id_of(workspace)), lexical_of(workspace, config))
     neural = encoder_scorer(encode_asked(workspace, config, encoder_id_of(workspace)))
     _keep_tfidf(workspace, config)
     results = _measure(workspace, config, made, _scorers(made, neural))
@@ -59,10 +59,10 @@ def evaluate(workspace: Workspace, config: Config) -> Outcome:
     files.write(staged / "map.json", json.dumps(maps, ensure_ascii=False, separators=(",", ":")).encode())
     files.write(staged / "report.html", html.render(facts, maps).encode())
     files.write_json(staged / "report.json", facts)  # last: its being there says that the step is done
-    return Outcome(suites.as_sentence(results), len(results), sum(bool(result.scored) for result in results))
+    return StepResult(suites.as_sentence(results), len(results), sum(bool(result.scored) for result in results))
 
 
-def beside(
+def compare_scorers(
     workspace: Workspace, config: Config, baselines: Sequence[str], judgements: Sequence[str], against: str
 ) -> list[dict[str, Any]]:
     """Return what the current release measures beside more baselines, judgements or an older release; keep nothing."""
@@ -95,7 +95,7 @@ def _before(workspace: Workspace) -> Path | None:
     return current.folder
 
 
-def _encoder(made: "Made") -> dict[str, Any]:
+def _encoder(made: "EvaluatedRelease") -> dict[str, Any]:
     """Return what the encoder's card says of how it was made."""
     from simrec.encoder.model_folder import read_card, read_id
 
@@ -104,16 +104,18 @@ def _encoder(made: "Made") -> dict[str, Any]:
     return {"id": read_id(made.encoder), "trained_here": "plan" in card, **{k: card[k] for k in told if k in card}}
 
 
-def _made(workspace: Workspace, published: release.Release) -> "Made":
-    from simrec.evaluate.report import Made
-    from simrec.lexical.tfidf import Lexical
+def _made(workspace: Workspace, published: release.Release) -> "EvaluatedRelease":
+    from simrec.evaluate.report import EvaluatedRelease
+    from simrec.lexical.tfidf import TfIdf
 
     stored = published.folder / "lexical.npz"
-    words = Lexical.open(stored).weighing(published.manifest.lexical["weight"]) if published.manifest.lexical else None
-    return Made(published.folder, workspace.encoder(published.manifest.encoder_id), words)
+    words = TfIdf.open(stored).with_weight(published.manifest.lexical["weight"]) if published.manifest.lexical else None
+    return EvaluatedRelease(published.folder, workspace.encoder(published.manifest.encoder_id), words)
 
 
-def _measure(workspace: Workspace, config: Config, made: "Made", ours: "dict[str, Scorer]") -> "list[Result]":
+def _measure(
+    workspace: Workspace, config: Config, made: "EvaluatedRelease", ours: "dict[str, Scorer]"
+) -> "list[Result]":
     """Ask every suite of the release and of whatever stands beside it, on the same rows."""
     from simrec.evaluate import suites
 
@@ -134,7 +136,7 @@ def _neural(workspace: Workspace, config: Config, encoder_id: str) -> "Scorer":
     return encoder_scorer(encode_asked(workspace, config, encoder_id, keep=False))
 
 
-def _scorers(made: "Made", neural: "Scorer") -> "dict[str, Scorer]":
+def _scorers(made: "EvaluatedRelease", neural: "Scorer") -> "dict[str, Scorer]":
     """Return the scorer of a release, and that of its encoder alone where words have a share."""
     from simrec.evaluate.scorers import joint_scorer
 
@@ -145,20 +147,22 @@ def _scorers(made: "Made", neural: "Scorer") -> "dict[str, Scorer]":
 
 def _keep_tfidf(workspace: Workspace, config: Config) -> None:
     """Fit TF-IDF where there is none, or the corpus has outgrown it: as seldom as the word weights, and as fair."""
-    from simrec.evaluate.baselines import TfIdf
+    from simrec.evaluate.baselines import TfIdfBaseline
 
     path = workspace.tfidf(encoder_id_of(workspace))
     if not USES_TFIDF & {*config.evaluate.baselines}:
         return
     with Store.open(workspace.articles_db) as store:
         count = store.count()
-        if not path.exists() or count > OUTGROWN * TfIdf.open(path).articles:
+        if not path.exists() or count > OUTGROWN * TfIdfBaseline.open(path).articles:
             workspace.baselines.mkdir(exist_ok=True)
-            TfIdf.fit(_texts(store, b""), count).save(path)
+            TfIdfBaseline.fit(_texts(store, b""), count).save(path)
 
 
 @contextmanager
-def _baselines(workspace: Workspace, store: Store, made: "Made", config: Config) -> "Iterator[dict[str, Scorer]]":
+def _baselines(
+    workspace: Workspace, store: Store, made: "EvaluatedRelease", config: Config
+) -> "Iterator[dict[str, Scorer]]":
     """Yield the baselines that the configuration names, in its order."""
     from simrec.encoder.default_encoder import PRETRAINED
     from simrec.encoder.model_folder import read_id
@@ -170,7 +174,7 @@ def _baselines(workspace: Workspace, store: Store, made: "Made", config: Config)
     names, threads = config.evaluate.baselines, local.worker_count(config.engine.workers)
     kept, tfidf = workspace.tfidf(encoder_id_of(workspace)), None
     if USES_TFIDF & {*names}:
-        tfidf = baselines.TfIdf.open(kept) if kept.exists() else baselines.TfIdf.fit(_texts(store, b""))
+        tfidf = baselines.TfIdfBaseline.open(kept) if kept.exists() else baselines.TfIdfBaseline.fit(_texts(store, b""))
     others = _texts(store, boundary_of(workspace, config)) if "LSA" in names else []
     made_of = baselines.simple(names, tfidf, others)
     with tempfile.TemporaryDirectory() as folder:
@@ -185,7 +189,7 @@ def _baselines(workspace: Workspace, store: Store, made: "Made", config: Config)
             )
         if "MiniLM" in names:
             room = teacher_room()
-            made_of["MiniLM"] = encoder_scorer(room.Teacher(room.packaged(), MINILM_TOKENS).encode)
+            made_of["MiniLM"] = encoder_scorer(room.SentenceTransformerTeacher(room.packaged(), MINILM_TOKENS).encode)
         yield {name: made_of[name] for name in names}
 
 
@@ -194,20 +198,20 @@ def _texts(store: Store, start: bytes) -> list[str]:
 
 
 def _write_untrained(encoder: Path, folder: Path, config: Config) -> None:
-    training_room()  # first: its libraries are to be silent
-    from simrec.training.random_encoder import write_untrained
+    import_training()  # first: its libraries are to be silent
+    from simrec.training.random_encoder import write_random_encoder
 
-    write_untrained(encoder, folder, config.training.seed)
+    write_random_encoder(encoder, folder, config.training.seed)
 
 
-def _accounts(made: "Made") -> "Result":
+def _accounts(made: "EvaluatedRelease") -> "Result":
     """Let halves of accounts find each other, by the vectors and words of the release."""
     from simrec.evaluate import account_halves
-    from simrec.index.vectors import opened
+    from simrec.index.vectors import open_matrix
     from simrec.recommend.tables.sqlite import read_articles
 
     names = ["vectors.npy", "terms.npy"] if made.lexical else ["vectors.npy"]
-    stored = [opened(made.folder / name) for name in names]
+    stored = [open_matrix(made.folder / name) for name in names]
     matrix, terms = stored[0], stored[1] if made.lexical else None
     listed = read_articles(made.folder / "items.db", "id, account")
     return account_halves.run([row[0] for row in listed], [row[1] for row in listed], matrix, terms)

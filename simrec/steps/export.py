@@ -7,21 +7,21 @@ from simrec import log
 from simrec.config import Config, Sink
 from simrec.errors import ConfigError, SimrecError, missing_extra
 from simrec.release import Release, published
-from simrec.steps.outcome import Outcome
+from simrec.steps.outcome import StepResult
 from simrec.workspace import Workspace
 
 if TYPE_CHECKING:
     from simrec.sinks.table_diff import Table
 
 
-def export(workspace: Workspace, config: Config) -> Outcome:
+def export(workspace: Workspace, config: Config) -> StepResult:
     """Write the tables of the current release to every sink that does not hold them yet.
 
     Nothing is recomputed. A sink that cannot be written does not keep the others from it; the step
     fails when all have been tried, and the next run tries again.
     """
     if not config.sinks:
-        return Outcome("no sinks are configured", skipped=True)
+        return StepResult("no sinks are configured", skipped=True)
     current = Release.current(workspace)
     current.verify(only={f"{name}.parquet" for sink in config.sinks for name in sink.tables})
     said: list[str] = []
@@ -36,16 +36,16 @@ def export(workspace: Workspace, config: Config) -> Outcome:
     if problems:
         raise type(problems[0])("\n".join(map(str, problems)))
     where = f"{len(config.sinks)} sinks hold {current.manifest.release_id}"
-    return Outcome("; ".join([where, *said]), len(config.sinks), len(said), skipped=not said)
+    return StepResult("; ".join([where, *said]), len(config.sinks), len(said), skipped=not said)
 
 
 def _write(workspace: Workspace, current: Release, sink: Sink) -> str:
     """Write one sink; return what was done in words, or nothing if there was nothing to do."""
     from simrec.sinks import folder_sink
-    from simrec.sinks.table_diff import Released, Table
+    from simrec.sinks.table_diff import ReleaseStamp, Table
 
     tables = [Table.open(current.folder, name) for name in sink.tables]
-    released = Released(current.manifest.release_id, current.manifest.created_at)
+    released = ReleaseStamp(current.manifest.release_id, current.manifest.created_at)
     if sink.path:
         written = folder_sink.write(Path(sink.path), sink.format, tables, released)
         return f"{sink.path} written" if written else ""

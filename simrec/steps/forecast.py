@@ -25,7 +25,7 @@ class Foretold(NamedTuple):
     rows: int | None = None
 
 
-def foretell(steps: Sequence[Step], workspace: Workspace, config: Config) -> list[str]:
+def forecast(steps: Sequence[Step], workspace: Workspace, config: Config) -> list[str]:
     """Return a line for each step, with seconds at the rate of its last run that did something; nothing is changed."""
     names = [step.__name__ for step in steps]
     preview, texts = _preview(workspace, config), 0
@@ -71,14 +71,14 @@ def _preview(workspace: Workspace, config: Config) -> "Preview":
 
 
 def _texts_to_encode(workspace: Workspace, preview: "Preview") -> int:
-    from simrec.encoder.embedding_cache import Cache
+    from simrec.encoder.embedding_cache import EmbeddingCache
 
     keys = set(preview.texts)
     if workspace.articles_db.exists():
         with Store.open(workspace.articles_db) as store:
             keys.update(store.text_keys())
     try:
-        return len(Cache(workspace.embeddings(encoder_id_of(workspace))).missing(sorted(keys)))
+        return len(EmbeddingCache(workspace.embeddings(encoder_id_of(workspace))).missing(sorted(keys)))
     except ReleaseError:  # no encoder yet
         return len(keys)
 

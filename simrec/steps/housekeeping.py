@@ -8,15 +8,15 @@ from simrec import files, log, release
 from simrec.articles.store import Store
 from simrec.config import Config
 from simrec.errors import ReleaseError
-from simrec.steps.outcome import Outcome, encoder_id_of, lexical_of
+from simrec.steps.outcome import StepResult, encoder_id_of, lexical_of
 from simrec.workspace import Workspace
 
 
-def verify(workspace: Workspace, config: Config) -> Outcome:
+def verify(workspace: Workspace, config: Config) -> StepResult:
     """Read the current release and all that the next one is made from; ReleaseError names everything damaged."""
     from simrec import arrays
     from simrec.encoder import embedding_cache, model_folder
-    from simrec.evaluate.baselines import TfIdf
+    from simrec.evaluate.baselines import TfIdfBaseline
     from simrec.lexical import tfidf, vocabulary
 
     current = release.Release.current(workspace)
@@ -26,14 +26,14 @@ def verify(workspace: Workspace, config: Config) -> Outcome:
     checks += [partial(embedding_cache.verify, path) for path in sorted(workspace.embeddings("").glob("*/[!.]*.npz"))]
     weights, words = (sorted(workspace.lexicals.glob(f"[!.]*.{kind}")) for kind in ("npz", "words"))
     checks += [partial(arrays.read, path, tfidf.MEND, "facts", "idf") for path in weights]
-    checks += [partial(vocabulary.Vocabulary.open, path) for path in words]
-    checks += [partial(TfIdf.open, path) for path in sorted(workspace.baselines.glob("[!.]*.npz"))]
+    checks += [partial(vocabulary.TermVocabulary.open, path) for path in words]
+    checks += [partial(TfIdfBaseline.open, path) for path in sorted(workspace.baselines.glob("[!.]*.npz"))]
     damage = list(filter(None, map(_damage, checks)))
     if damage:
         raise ReleaseError("\n".join(damage))
     count, others = len(current.manifest.files), len(checks) - 1
     sentence = f"{current.manifest.release_id}: {count} files are as they were published, and {others} beside it whole"
-    return Outcome(sentence, count + others, count + others)
+    return StepResult(sentence, count + others, count + others)
 
 
 def _verify_articles(workspace: Workspace) -> None:
@@ -49,7 +49,7 @@ def _damage(check: Callable[[], object]) -> str:
     return ""
 
 
-def prune(workspace: Workspace, config: Config) -> Outcome:
+def prune(workspace: Workspace, config: Config) -> StepResult:
     """Remove the oldest releases beyond those to keep, and the encoders that only they needed."""
     from simrec.encoder.model_folder import newest
 
@@ -65,10 +65,10 @@ def prune(workspace: Workspace, config: Config) -> Outcome:
         if path.stem not in needed:
             files.remove(path)
     sentence = f"{len(pruned)} old releases and {len(unused)} folders of unused encoders removed"
-    return Outcome(sentence, len(pruned) + len(unused), skipped=not (pruned or unused))
+    return StepResult(sentence, len(pruned) + len(unused), skipped=not (pruned or unused))
 
 
-def compact(workspace: Workspace, config: Config) -> Outcome:
+def compact(workspace: Workspace, config: Config) -> StepResult:
     """Write the shards in use anew, without the vectors and the words of texts that are gone."""
     lexical = lexical_of(workspace, config)
     used = [encoder_id_of(workspace), *([lexical.id] if lexical else [])]
@@ -77,17 +77,17 @@ def compact(workspace: Workspace, config: Config) -> Outcome:
     counted = [_compact(workspace.embeddings(name), keys, config.engine.shard_texts) for name in used]
     before, after = sum(done[0] for done in counted), sum(done[1] for done in counted)
     if not any(changed for _, _, changed in counted):
-        return Outcome("the embedding cache is compact", before, after, skipped=True)
-    return Outcome(f"{before} shards are now {after}", before, after)
+        return StepResult("the embedding cache is compact", before, after, skipped=True)
+    return StepResult(f"{before} shards are now {after}", before, after)
 
 
 def _compact(folder: Path, keys: list[bytes], shard_texts: int) -> tuple[int, int, bool]:
     """Compact one cache; return how many shards there were and are, and whether they changed."""
     from simrec.encoder import embed as room
-    from simrec.encoder.embedding_cache import Cache, write_shard
+    from simrec.encoder.embedding_cache import EmbeddingCache, write_shard
 
-    cache = Cache(folder)
-    wanted = room.cut(cache.present(keys), shard_texts)
+    cache = EmbeddingCache(folder)
+    wanted = room.cut_shards(cache.present(keys), shard_texts)
     if len(cache) == sum(map(len, wanted)) and cache.shards <= len(wanted):
         return cache.shards, cache.shards, False
     before = cache.shards

@@ -8,19 +8,19 @@ from simrec import files, log, release
 from simrec.articles.store import Store
 from simrec.config import Config
 from simrec.errors import GateError, ReleaseError
-from simrec.steps.outcome import Outcome, encoder_id_of, lexical_of
+from simrec.steps.outcome import StepResult, encoder_id_of, lexical_of
 from simrec.steps.staging import gather, need, nothing_to_do, read_json, release_id_of, stage, stages
 from simrec.tasks.stages import PARTS
 from simrec.workspace import Workspace
 
 if TYPE_CHECKING:
     from simrec.evaluate.gates import Candidate
-    from simrec.index.refresh import Before
+    from simrec.index.refresh import PreviousIndex
 
 logger = logging.getLogger(__name__)
 
 
-def index(workspace: Workspace, config: Config) -> Outcome:
+def index(workspace: Workspace, config: Config) -> StepResult:
     """Index all articles and find the neighbours of each, from the current release where little has changed."""
     staged = stage(workspace, config)
     if staged is None or (staged / "graph.npy").exists():
@@ -38,12 +38,12 @@ def index(workspace: Workspace, config: Config) -> Outcome:
         sentence = refresh(
             staged.absolute(), ids, _before(workspace), config.index, config.recommend.similar_articles, parts
         )
-    return Outcome(sentence, len(ids), len(ids))
+    return StepResult(sentence, len(ids), len(ids))
 
 
-def _before(workspace: Workspace) -> "Before | None":
+def _before(workspace: Workspace) -> "PreviousIndex | None":
     """Return the current release for the next one to start from, if it is whole and of the encoder in use."""
-    from simrec.index.refresh import Before
+    from simrec.index.refresh import PreviousIndex
     from simrec.index.vector_index import IndexFacts
     from simrec.index.vectors import GRAPH, INDEX, VECTORS
     from simrec.recommend.tables.sqlite import read_ids
@@ -54,7 +54,7 @@ def _before(workspace: Workspace) -> "Before | None":
         current = release.Release.current(workspace)
         if current.manifest.encoder_id == encoder_id_of(workspace):
             current.verify(only=[VECTORS, INDEX, GRAPH])
-            return Before(
+            return PreviousIndex(
                 current.folder.absolute(), read_ids(current.folder / "items.db"), IndexFacts(**current.manifest.index)
             )
     except (ReleaseError, TypeError) as error:  # damaged, or of an older simrec: the next one is made without it
@@ -70,7 +70,7 @@ def _gather_vectors(workspace: Workspace, path: Path) -> list[str]:
     return gather(workspace, encoder_id, path, check(workspace.encoder(encoder_id)).dim, "<f2")
 
 
-def publish(workspace: Workspace, config: Config) -> Outcome:
+def publish(workspace: Workspace, config: Config) -> StepResult:
     """Check the gates, publish the staged release, and prune old ones."""
     release_id = release_id_of(workspace, config)
     current = release.current_id(workspace)
@@ -78,7 +78,7 @@ def publish(workspace: Workspace, config: Config) -> Outcome:
         return nothing_to_do(workspace, None)
     if release_id in release.held(workspace):
         why = f"{release_id} was rolled back and stays so until articles, encoder or configuration change"
-        return Outcome(why, skipped=True)
+        return StepResult(why, skipped=True)
     staged = workspace.staged(release_id)
     if not workspace.release(release_id).exists():
         need(staged / "report.json", "evaluate")
@@ -93,7 +93,7 @@ def publish(workspace: Workspace, config: Config) -> Outcome:
         release.seal(staged, lexical=words, **facts)
     release.publish(workspace, release_id)
     pruned = release.prune(workspace, config.release.keep)
-    return Outcome(f"{release_id} is the current release" + (f"; {len(pruned)} old removed" if pruned else ""), 1, 1)
+    return StepResult(f"{release_id} is the current release" + (f"; {len(pruned)} old removed" if pruned else ""), 1, 1)
 
 
 def _judge(workspace: Workspace, staged: Path, config: Config) -> None:

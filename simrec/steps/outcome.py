@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     import numpy as np
 
     from simrec.encoder.query_cache import Encode
-    from simrec.lexical.tfidf import Lexical
+    from simrec.lexical.tfidf import TfIdf
 
 
 OUTGROWN = 2  # times the articles that word weights, and TF-IDF beside them, were fitted on
 
 
 @dataclass(frozen=True)
-class Outcome:
+class StepResult:
     """What a step did, for the journal: a sentence, rows in and out, and whether there was nothing to do."""
 
     sentence: str
@@ -32,7 +32,7 @@ class Outcome:
     skipped: bool = False
 
 
-Step = Callable[[Workspace, Config], Outcome]
+Step = Callable[[Workspace, Config], StepResult]
 
 
 def encoder_id_of(workspace: Workspace) -> str:
@@ -61,7 +61,7 @@ def encode_asked(workspace: Workspace, config: Config, encoder_id: str, keep: bo
 
     Without `keep` nothing is written, which is for those who do not hold the lock.
     """
-    from simrec.encoder.query_cache import remembered
+    from simrec.encoder.query_cache import with_query_cache
 
     def encode(texts: Sequence[str]) -> "np.ndarray":
         from simrec.encoder.runtime import Encoder
@@ -69,19 +69,19 @@ def encode_asked(workspace: Workspace, config: Config, encoder_id: str, keep: bo
 
         return Encoder(workspace.encoder(encoder_id), local.worker_count(config.engine.workers)).encode(texts)
 
-    return remembered(encode, workspace.asked(encoder_id), keep)
+    return with_query_cache(encode, workspace.asked(encoder_id), keep)
 
 
-def lexical_of(workspace: Workspace, config: Config) -> "Lexical | None":
+def lexical_of(workspace: Workspace, config: Config) -> "TfIdf | None":
     """Return the word weights in use, with their share in a score; None if the share is nothing."""
-    from simrec.lexical.tfidf import Lexical
+    from simrec.lexical.tfidf import TfIdf
 
     asked = config.recommend.lexical_weight
     path = workspace.lexical(encoder_id_of(workspace))
     if asked == 0 or not path.exists():
         return None
-    lexical = Lexical.open(path)
-    lexical = lexical if asked == "auto" else lexical.weighing(asked)
+    lexical = TfIdf.open(path)
+    lexical = lexical if asked == "auto" else lexical.with_weight(asked)
     return lexical if lexical.weight else None
 
 

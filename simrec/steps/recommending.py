@@ -9,9 +9,9 @@ import msgspec
 
 from simrec import files, log, release
 from simrec.articles.article import Account, encoded_text
-from simrec.articles.store import Known, Store
+from simrec.articles.store import ArticleMeta, Store
 from simrec.config import Config
-from simrec.steps.outcome import Outcome, encoder_id_of, lexical_of
+from simrec.steps.outcome import StepResult, encoder_id_of, lexical_of
 from simrec.steps.staging import gather, need, nothing_to_do, read_json, stage, stages
 from simrec.tasks.stages import Stages
 from simrec.workspace import Workspace
@@ -20,27 +20,27 @@ if TYPE_CHECKING:
     import numpy as np
 
     from simrec.index.knn_graph import KnnGraph
-    from simrec.recommend.exposure import Lists
+    from simrec.recommend.exposure import RankedLists
     from simrec.recommend.hybrid import Scoring
-    from simrec.recommend.shared_words import Reasons
+    from simrec.recommend.shared_words import SharedWords
 
 SIMILAR_ARTICLES, SIMILAR_ACCOUNTS = "similar_articles.parquet", "similar_accounts.parquet"
 
 
 @dataclass(frozen=True)
-class Made:
+class RankedRelease:
     """All that the tables of a release are written from; originals are the rows of those that were published first."""
 
-    articles: list[Known]
+    articles: list[ArticleMeta]
     originals: "np.ndarray"
-    listed: "Lists"
-    reasons: "Reasons"
+    listed: "RankedLists"
+    reasons: "SharedWords"
     accounts: list[Account]
     related: "KnnGraph"
     evidence: "np.ndarray"
 
 
-def recommend(workspace: Workspace, config: Config) -> Outcome:
+def recommend(workspace: Workspace, config: Config) -> StepResult:
     """Turn neighbours into the tables of similar articles and similar accounts."""
     staged = stage(workspace, config)
     if staged is None or (staged / "items.db").exists():
@@ -52,36 +52,36 @@ def recommend(workspace: Workspace, config: Config) -> Outcome:
     counts = len(made.articles), len(made.accounts)
     twice = sum(row >= 0 and row != own for own, row in enumerate(made.originals.tolist()))
     sentence = f"{counts[0]:,} articles, {twice:,} of them near-duplicates, {counts[1]:,} accounts"
-    return Outcome(sentence + changes, counts[0], sum(counts))
+    return StepResult(sentence + changes, counts[0], sum(counts))
 
 
-def _made(workspace: Workspace, config: Config, staged: Path, parts: Stages) -> Made:
+def _made(workspace: Workspace, config: Config, staged: Path, parts: Stages) -> RankedRelease:
     """Rank everything."""
     from simrec.index.vector_index import IndexFacts
-    from simrec.recommend.dedup import stories
+    from simrec.recommend.dedup import duplicate_groups
     from simrec.recommend.evidence import evidence
-    from simrec.recommend.hybrid import Scoring, rescored
-    from simrec.recommend.lists import Ruling, lists
-    from simrec.recommend.rules import Ages, Kinds
-    from simrec.recommend.similar_accounts import owners_of, similar_accounts
+    from simrec.recommend.hybrid import Scoring, rerank
+    from simrec.recommend.lists import Ruling, rank_lists
+    from simrec.recommend.rules import RecencyDecay, RowAttributes
+    from simrec.recommend.similar_accounts import account_rows, similar_accounts
 
     with Store.open(workspace.articles_db) as store:
         articles, accounts = list(store.known()), store.accounts()
     published = [article.published_at for article in articles]
-    owners = owners_of([account.id for account in accounts], [article.account for article in articles])
-    ages = Ages.of(published, log.now())
+    owners = account_rows([account.id for account in accounts], [article.account for article in articles])
+    ages = RecencyDecay.of(published, log.now())
     files.write_json(staged / "rules.json", {**msgspec.to_builtins(config.rules), **asdict(ages)})
 
     scoring = Scoring.of(staged, _words(workspace, config, staged), parts)
-    candidates = rescored(scoring, config.index.candidates, parts)
-    originals = stories(candidates.pairs(), published)
-    kinds = Kinds(originals, owners, ages.freshness(published, config.rules.freshness_half_life))
+    candidates = rerank(scoring, config.index.candidates, parts)
+    originals = duplicate_groups(candidates.pairs(), published)
+    kinds = RowAttributes(originals, owners, ages.freshness(published, config.rules.freshness_half_life))
     ruling = Ruling(scoring, IndexFacts(**read_json(staged / "index.json")), config.rules)
-    listed = lists(candidates, kinds, ruling, config.recommend.similar_articles, parts)
+    listed = rank_lists(candidates, kinds, ruling, config.recommend.similar_articles, parts)
     most = config.recommend.similar_accounts
     related = similar_accounts(scoring, owners, len(accounts), config.index, most, parts)
     found = evidence(related.rows(most), candidates, owners, scoring, parts)
-    return Made(
+    return RankedRelease(
         articles, originals, listed, _reasons(workspace, scoring, listed, articles, parts), accounts, related, found
     )
 
@@ -100,14 +100,14 @@ def _words(workspace: Workspace, config: Config, staged: Path) -> float:
 
 
 def _reasons(
-    workspace: Workspace, scoring: "Scoring", listed: "Lists", articles: list[Known], parts: Stages
-) -> "Reasons":
+    workspace: Workspace, scoring: "Scoring", listed: "RankedLists", articles: list[ArticleMeta], parts: Stages
+) -> "SharedWords":
     """Return the words that pairs share; new ones are kept for the next night."""
-    from simrec.lexical.vocabulary import Vocabulary
-    from simrec.recommend.shared_words import reasons
+    from simrec.lexical.vocabulary import TermVocabulary
+    from simrec.recommend.shared_words import find_shared_words
 
     path = workspace.vocabulary(encoder_id_of(workspace))
-    vocabulary = Vocabulary.open(path)
+    vocabulary = TermVocabulary.open(path)
     known = len(vocabulary)
     with Store.open(workspace.articles_db) as store:
 
@@ -117,7 +117,7 @@ def _reasons(
                 if found:
                     yield encoded_text(*found[1:])
 
-        found = reasons(scoring, listed.rows, vocabulary, texts, parts)
+        found = find_shared_words(scoring, listed.rows, vocabulary, texts, parts)
     if len(vocabulary) > known:
         vocabulary.save(path)
     return found
@@ -128,7 +128,7 @@ def _before(workspace: Workspace) -> Path | None:
     return workspace.release(current) if current else None
 
 
-def _write(workspace: Workspace, staged: Path, made: Made, config: Config) -> str:
+def _write(workspace: Workspace, staged: Path, made: RankedRelease, config: Config) -> str:
     """Write all tables; return a clause that says how they differ from those before."""
     from simrec.recommend.tables import parquet
     from simrec.recommend.tables.sqlite import Tables
@@ -136,7 +136,7 @@ def _write(workspace: Workspace, staged: Path, made: Made, config: Config) -> st
     most = config.recommend
     articles, accounts = staged / SIMILAR_ARTICLES, staged / SIMILAR_ACCOUNTS
     parquet.write_similar_articles(articles, made.articles, made.listed, made.reasons)
-    parquet.write_similar_accounts(accounts, made.accounts, made.related, most.similar_accounts, most.few_articles)
+    parquet.write_similar_accounts(accounts, made.accounts, made.related, most.similar_accounts, most.min_articles)
     parquet.write_duplicates(staged / "duplicates.parquet", made.articles, made.originals)
     parquet.write_evidence(staged / "account_evidence.parquet", made.articles, made.accounts, made.evidence)
     before = _before(workspace)
@@ -145,7 +145,7 @@ def _write(workspace: Workspace, staged: Path, made: Made, config: Config) -> st
         tables.articles(store.rows(), made.originals)
         tables.similar_articles(made.listed, made.reasons)
         tables.accounts(made.accounts, made.related, most.similar_accounts, made.evidence)
-        tables.facts(most.similar_articles, most.similar_accounts, most.few_articles)
+        tables.facts(most.similar_articles, most.similar_accounts, most.min_articles)
     return clause
 
 
@@ -156,7 +156,7 @@ def _write_changes(staged: Path, before: Path, config: Config) -> str:
     for name, what in ((SIMILAR_ARTICLES, "article"), (SIMILAR_ACCOUNTS, "account")):
         if (before / name).exists():
             path = staged / f"changes_{name}"
-            counts[what] = write_changes(before / name, staged / name, what, config.recommend.rescored_beyond, path)
+            counts[what] = write_changes(before / name, staged / name, what, config.recommend.min_score_change, path)
     if not counts:
         return ""
     files.write_json(staged / "changes.json", {"since": before.name, "rows": counts})

@@ -10,7 +10,7 @@ from simrec import __version__, release
 from simrec.articles.store import Store
 from simrec.config import Config
 from simrec.errors import GateError, ReleaseError
-from simrec.steps.outcome import Outcome, encoder_id_of, lexical_of, rules
+from simrec.steps.outcome import StepResult, encoder_id_of, lexical_of, rules
 from simrec.tasks.stages import PARTS, Stages
 from simrec.workspace import Workspace
 
@@ -34,18 +34,18 @@ def release_id_of(workspace: Workspace, config: Config) -> str:
         return release.derive_id(store.keys(), encoder_id_of(workspace) + words, settings)
 
 
-def nothing_to_do(workspace: Workspace, staged: Path | None) -> Outcome:
+def nothing_to_do(workspace: Workspace, staged: Path | None) -> StepResult:
     """Say that a step has been done before."""
     where = "is published" if staged is None else "is done"
-    return Outcome(f"nothing changed since this {where}", skipped=True)
+    return StepResult(f"nothing changed since this {where}", skipped=True)
 
 
 @contextmanager
 def stages(staged: Path, step: str, config: Config) -> Iterator[Stages]:
     """Yield what runs the stages of a step on the engine; what they wrote is removed when the step is through."""
-    from simrec.tasks.engine import engine_of
+    from simrec.tasks.engine import open_engine
 
-    with engine_of(config.engine) as engine:
+    with open_engine(config.engine) as engine:
         made = Stages(engine.run, (staged / PARTS).absolute(), f"{step} of simrec {__version__}")
         yield made
     made.end()
@@ -64,16 +64,16 @@ def read_json(path: Path) -> Any:
 
 def gather(workspace: Workspace, name: str, path: Path, width: int, dtype: str) -> list[str]:
     """Write what a cache holds of all articles, in order of id; return the ids."""
-    from simrec.encoder.embedding_cache import Cache
+    from simrec.encoder.embedding_cache import EmbeddingCache
     from simrec.index import vectors
 
     with Store.open(workspace.articles_db) as store:
         rows = list(store.keys())
     keys = [text_key for _, _, text_key in rows]
-    cache = Cache(workspace.embeddings(name))
+    cache = EmbeddingCache(workspace.embeddings(name))
     missing = cache.missing(keys)
     if missing:
         raise ReleaseError(f"{len(missing):,} articles have no vector of {name}; run simrec embed first")
     parts = (keys[start : start + GATHERED_ROWS] for start in range(0, len(keys), GATHERED_ROWS))
-    vectors.write(path, map(cache.gather, parts), (len(keys), width), dtype)
+    vectors.write_matrix(path, map(cache.gather, parts), (len(keys), width), dtype)
     return [article_id for article_id, _, _ in rows]

@@ -14,7 +14,7 @@ from simrec.articles.article import encoded_text, held_out_below
 from simrec.articles.store import Store
 from simrec.config import Config, override
 from simrec.errors import missing_extra
-from simrec.steps.outcome import Outcome, rules
+from simrec.steps.outcome import StepResult, rules
 from simrec.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     import numpy as np
 
     from simrec.training.ask_teacher import Teacher
-    from simrec.training.corpus import Material
+    from simrec.training.corpus import TrainingCorpus
     from simrec.training.pair_files import PairFile
-    from simrec.training.starting_point import Begin
+    from simrec.training.starting_point import StartingPoint
     from simrec.training.train_encoder import Trained
 
 logger = logging.getLogger(__name__)
@@ -33,12 +33,12 @@ logger = logging.getLogger(__name__)
 SPEED_TEXTS = 500
 
 
-def teach(workspace: Workspace, config: Config) -> Outcome:
+def teach(workspace: Workspace, config: Config) -> StepResult:
     """Let the teacher encode what a student will learn from: its vocabulary, and lessons drawn from the articles."""
     from simrec.training import ask_teacher
 
     if ask_teacher.is_file(config):
-        return Outcome("the teacher is a file of lessons already", skipped=True)
+        return StepResult("the teacher is a file of lessons already", skipped=True)
     boundary = held_out_below(config.training.held_out)
     with Store.open(workspace.articles_db) as store:
         shards = ask_teacher.plan(store, store.text_keys(config.training.max_articles, start=boundary), config)
@@ -49,12 +49,12 @@ def teach(workspace: Workspace, config: Config) -> Outcome:
         for shard in missing:
             bar.update(ask_teacher.teach_shard(teacher, folder, shard))
     lessons, taught = sum(map(len, shards)), sum(map(len, missing))
-    return Outcome(
+    return StepResult(
         f"{taught:,} lessons taught, {lessons - taught:,} were already", lessons, taught, skipped=not missing
     )
 
 
-def train(workspace: Workspace, config: Config) -> Outcome:
+def train(workspace: Workspace, config: Config) -> StepResult:
     """Train an encoder, unless one was trained on just these articles with this configuration."""
     from simrec.encoder import model_folder
     from simrec.training import ask_teacher, corpus, starting_point
@@ -69,14 +69,14 @@ def train(workspace: Workspace, config: Config) -> Outcome:
     plan = release.derive_id((("", key, key) for key in gathered.keys), learned, settings)
     known = model_folder.trained_from(workspace.encoders, plan)
     if known:
-        return Outcome(f"{known} was trained on these articles already", len(gathered.keys), skipped=True)
+        return StepResult(f"{known} was trained on these articles already", len(gathered.keys), skipped=True)
     staged = _staged_training(workspace, plan)
     facts = {
         "created_at": log.now(), "plan": plan, "articles": len(gathered.articles), "held_out": len(gathered.held_out),
         **_asdict(encoder=config.encoder, training=config.training, pretraining=config.pretraining),
         "objectives": [msgspec.to_builtins(objective) for objective in config.objectives],
     }  # fmt: skip
-    trained = training_room().train(start, gathered, config, staged, {**facts, "start": start.name})
+    trained = import_training().train(start, gathered, config, staged, {**facts, "start": start.name})
     return _challenge(workspace, config, gathered, start, trained, staged)
 
 
@@ -85,7 +85,7 @@ def compare(workspace: Workspace, config: Config, cells: Sequence[str], plot: Pa
 
     Nothing in the workspace changes.
     """
-    training = training_room()  # first: its libraries are to be silent
+    training = import_training()  # first: its libraries are to be silent
 
     from simrec.training import corpus, starting_point
     from simrec.training.gradient_flow import reach
@@ -98,10 +98,10 @@ def compare(workspace: Workspace, config: Config, cells: Sequence[str], plot: Pa
         staged = workspace.staged_training(f"compare-{cell}")
         files.remove_folder(staged)
         staged.mkdir()
-        cost = log.Cost()
+        cost = log.Stopwatch()
         of_cell = override(config, encoder={"cell": cell})
-        trained = training.train(starting_point.Begin("articles", "articles"), gathered, of_cell, staged, {})
-        seconds = cost.so_far()["seconds"]
+        trained = training.train(starting_point.StartingPoint("articles", "articles"), gathered, of_cell, staged, {})
+        seconds = cost.elapsed()["seconds"]
         best = max(trained.history, key=lambda epoch: epoch["score"])
         norms[cell] = trained.gradient_norms
         rows.append({
@@ -124,8 +124,13 @@ def _speed(encoder: Path, articles: list[tuple[str, str]]) -> float:
 
 
 def _challenge(
-    workspace: Workspace, config: Config, material: "Material", start: "Begin", trained: "Trained", staged: Path
-) -> Outcome:
+    workspace: Workspace,
+    config: Config,
+    material: "TrainingCorpus",
+    start: "StartingPoint",
+    trained: "Trained",
+    staged: Path,
+) -> StepResult:
     """Ask the trained encoder and the one in use, or else the start, held-out questions; the better one is used."""
     from simrec.encoder import model_folder
 
@@ -151,10 +156,12 @@ def _challenge(
         verdict = "takes over from" if kept else "is no better than, and leaves the work to,"
         beaten = model_folder.read_id(champion)
         sentence += f"; with {scores['challenger']:.4f} to {scores['champion']:.4f} it {verdict} {beaten}"
-    return Outcome(sentence, len(trained.history) - 1, int(kept))
+    return StepResult(sentence, len(trained.history) - 1, int(kept))
 
 
-def _duel(workspace: Workspace, config: Config, material: "Material", encoders: dict[str, Path]) -> dict[str, float]:
+def _duel(
+    workspace: Workspace, config: Config, material: "TrainingCorpus", encoders: dict[str, Path]
+) -> dict[str, float]:
     """Return the mean of all measures for each encoder; nothing where nothing can be measured.
 
     Measures are the correlation with the held-out grades of each graded file, and the suites, unless
@@ -193,12 +200,12 @@ def _staged_training(workspace: Workspace, plan: str) -> Path:
     return staged
 
 
-def training_room() -> Any:
+def import_training() -> Any:
     """Open the room that needs TensorFlow; its libraries speak on stderr before they can be told not to."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     try:
-        with log.native_silence():
+        with log.silence_native_stderr():
             from simrec.training import train_encoder
 
             train_encoder.warm_up()
@@ -213,7 +220,7 @@ def teacher_room() -> Any:
     """Open the room that needs PyTorch, offline."""
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
     try:
-        with log.native_silence():
+        with log.silence_native_stderr():
             from simrec.training import teacher
 
             teacher.packaged()
@@ -226,7 +233,7 @@ def teacher_room() -> Any:
 
 def _teacher(config: Config) -> "Teacher":
     room, named = teacher_room(), config.pretraining.teacher
-    opened: Teacher = room.Teacher(Path(named) if named else room.packaged())
+    opened: Teacher = room.SentenceTransformerTeacher(Path(named) if named else room.packaged())
     return opened
 
 

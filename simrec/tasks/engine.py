@@ -29,7 +29,7 @@ class Engine(Protocol):
         """Yield `task(argument)` for every argument, once each, as they finish."""
 
 
-def engine_of(config: EngineConfig) -> Engine:
+def open_engine(config: EngineConfig) -> Engine:
     """Return the engine that is asked for; ConfigError if it cannot be had. It connects when it runs something."""
     if config.kind == "local":
         return Local(config.workers)

@@ -12,8 +12,8 @@ from simrec import files
 from simrec.articles.store import Store
 from simrec.config import Config
 from simrec.errors import ConfigError
-from simrec.training.distillation import Taught, lessons, write_taught
-from simrec.training.starting_point import Vocabulary
+from simrec.training.distillation import DistillationSet, lessons, write_distillation_set
+from simrec.training.starting_point import TeacherVocabulary
 
 SHARD = 8_192  # lessons: what is lost if teaching is killed
 READ_TEXTS, MOST_CHARS = 1_024, 16_384  # of an article, from which lessons are drawn
@@ -64,7 +64,7 @@ def prepare(teacher: Teacher, root: Path) -> Path:
         tokenizer = plain(written)
         texts = pieces(tokenizer)
         files.write(folder / TOKENIZER, tokenizer.to_str(pretty=False).encode())
-        write_taught(folder / TOKENS, Taught(texts, teacher.encode(texts)))
+        write_distillation_set(folder / TOKENS, DistillationSet(texts, teacher.encode(texts)))
     files.write(root / TEACHER, f"{teacher.id}\n".encode())
     return folder
 
@@ -79,18 +79,18 @@ def teach_shard(teacher: Teacher, folder: Path, texts: list[str]) -> int:
     """Let the teacher encode the lessons of one shard and write it; return how many."""
     path = shard_path(folder, texts)
     path.parent.mkdir(exist_ok=True)
-    write_taught(path, Taught(texts, teacher.encode(texts)))
+    write_distillation_set(path, DistillationSet(texts, teacher.encode(texts)))
     return len(texts)
 
 
-def taught_by(config: Config, root: Path) -> tuple[Vocabulary | None, list[Path]]:
+def taught_by(config: Config, root: Path) -> tuple[TeacherVocabulary | None, list[Path]]:
     """Return the vocabulary of the last teacher asked, if it has one, and the files of lessons to learn from."""
     if is_file(config):
         return None, _glob(config.pretraining.teacher)
     if not (root / TEACHER).exists():
         return None, []
     folder = root / (root / TEACHER).read_text(encoding="utf-8").strip()
-    vocabulary = Vocabulary(folder / TOKENIZER, folder / TOKENS) if (folder / TOKENS).exists() else None
+    vocabulary = TeacherVocabulary(folder / TOKENIZER, folder / TOKENS) if (folder / TOKENS).exists() else None
     given = _glob(config.pretraining.lessons) if config.pretraining.lessons else None
     return vocabulary, given or sorted((folder / "shards").glob("*.parquet"))
 

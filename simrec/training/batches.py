@@ -18,14 +18,14 @@ MOST_MINED = 20_000  # texts among which a hard negative is looked for
 Encode = Callable[[Sequence[Ids]], np.ndarray]  # token ids of texts to unit vectors [texts, dim]
 
 
-class Batch(NamedTuple):
+class TrainingBatch(NamedTuple):
     """The padded texts of a batch, one int32 array [batch, time] for each text of a row, and what is wanted of them."""
 
     texts: list[np.ndarray]
     wanted: np.ndarray
 
 
-class Source(Protocol):
+class BatchSource(Protocol):
     """Gives the batches of an epoch; the same epoch gives the same batches."""
 
     sides: int  # texts of a row
@@ -33,7 +33,7 @@ class Source(Protocol):
     def steps(self) -> int:
         """Return the batches of an epoch."""
 
-    def epoch(self, number: int, encode: Encode) -> Iterator[Batch]:
+    def epoch(self, number: int, encode: Encode) -> Iterator[TrainingBatch]:
         """Yield the batches of an epoch."""
 
 
@@ -61,7 +61,7 @@ class Rows:
     def steps(self) -> int:
         return self._count // self._size
 
-    def epoch(self, number: int, encode: Encode) -> Iterator[Batch]:
+    def epoch(self, number: int, encode: Encode) -> Iterator[TrainingBatch]:
         chance = random.Random(f"{self._seed}/{number}")
         rows = self._draw(chance)
         if self._mined:
@@ -69,29 +69,29 @@ class Rows:
         lengths = np.array([max(map(len, row)) for row in rows])
         for batch in bucketed(lengths, self._size, chance.getrandbits(32)):
             wanted = self._grades[batch] if len(self._grades) else np.arange(len(batch))
-            yield Batch([pad(side) for side in zip(*(rows[row] for row in batch), strict=True)], wanted)
+            yield TrainingBatch([pad(side) for side in zip(*(rows[row] for row in batch), strict=True)], wanted)
 
 
-class Lessons:
+class DistillationBatches:
     """Batches of single texts, for which the teacher's unit vector is wanted, float32 [batch, dim]."""
 
     sides = 1
 
-    def __init__(self, lessons: "LessonsOnAxes", rows: np.ndarray, batch_size: int, seed: int) -> None:
+    def __init__(self, lessons: "ProjectedTargets", rows: np.ndarray, batch_size: int, seed: int) -> None:
         self._lessons, self._rows = lessons, rows
         self._size, self._seed = min(batch_size, len(rows)), seed
 
     def steps(self) -> int:
         return len(self._rows) // self._size
 
-    def epoch(self, number: int, _: Encode) -> Iterator[Batch]:
+    def epoch(self, number: int, _: Encode) -> Iterator[TrainingBatch]:
         lengths = self._lessons.tokens.lengths[self._rows]
         for batch in bucketed(lengths, self._size, hash((self._seed, number)) & 0xFFFF_FFFF):
             rows = self._rows[batch]
-            yield Batch([pad(self._lessons.texts(rows))], self._lessons.wanted(rows))
+            yield TrainingBatch([pad(self._lessons.texts(rows))], self._lessons.wanted(rows))
 
 
-class LessonsOnAxes(NamedTuple):
+class ProjectedTargets(NamedTuple):
     """Texts, the teacher's vectors of them, and the axes of its space that are the student's dimensions."""
 
     tokens: "Ragged"

@@ -10,7 +10,7 @@ from simrec.articles.article import encoded_text, held_out_below
 from simrec.articles.store import Store
 from simrec.config import Config, Objective
 from simrec.errors import GateError
-from simrec.training.distillation import Taught, read_taught
+from simrec.training.distillation import DistillationSet, read_distillation_set
 from simrec.training.pair_files import PairFile, read_pairs
 
 CHARS_PER_TOKEN = 8  # enough for any prose
@@ -18,11 +18,11 @@ FEWEST_ARTICLES = 20
 MOST_HELD_OUT = 1_000  # articles that judge an epoch
 
 Articles = list[tuple[str, str]]  # title and text of each
-NO_LESSONS = Taught([], np.empty((0, 0), np.float16))
+NO_LESSONS = DistillationSet([], np.empty((0, 0), np.float16))
 
 
 @dataclass(frozen=True)
-class Material:
+class TrainingCorpus:
     """Articles by the keys of their texts, pair files by their path, and a teacher's lessons.
 
     Of the articles held out nothing is learned; they judge.
@@ -32,7 +32,7 @@ class Material:
     articles: Articles
     held_out: Articles
     pair_files: dict[str, PairFile] = field(default_factory=dict)
-    taught: Taught = NO_LESSONS
+    taught: DistillationSet = NO_LESSONS
 
     def refuse(self, usable: int, judging: int) -> GateError:
         """Return the error for articles too few to train on."""
@@ -47,7 +47,7 @@ class Material:
         return any(objective.pairs == "articles" for objective in _with_pairs(config))
 
 
-def gather(store: Store, config: Config, lessons: list[Path]) -> Material:
+def gather(store: Store, config: Config, lessons: list[Path]) -> TrainingCorpus:
     """Read all that the objectives of the configuration ask for; links to articles held out are left out."""
     boundary = held_out_below(config.training.held_out)
     keys = store.text_keys(config.training.max_articles, start=boundary)
@@ -67,9 +67,9 @@ def gather(store: Store, config: Config, lessons: list[Path]) -> Material:
     most_bad = config.ingest.max_reject_share
     pair_files = {path: read_pairs(Path(path), kinds, text_of, most_bad) for path, kinds in named.items()}
     distils = any(objective.kind == "distillation" for objective in config.objectives)
-    taught = read_taught(lessons, config.pretraining.max_lessons) if distils else NO_LESSONS
+    taught = read_distillation_set(lessons, config.pretraining.max_lessons) if distils else NO_LESSONS
     chars = config.training.max_tokens * CHARS_PER_TOKEN
-    return Material(judges + keys, store.texts(keys, chars), store.texts(judges, chars), pair_files, taught)
+    return TrainingCorpus(judges + keys, store.texts(keys, chars), store.texts(judges, chars), pair_files, taught)
 
 
 def _with_pairs(config: Config) -> Iterator[Objective]:

@@ -9,13 +9,21 @@ from tokenizers import Tokenizer
 from simrec.config import Config, Objective, TrainingConfig
 from simrec.encoder.tokenizer import token_ids
 from simrec.errors import GateError
-from simrec.training.batches import Lessons, LessonsOnAxes, Ragged, Rows, Source, article_rows, group_rows
-from simrec.training.corpus import FEWEST_ARTICLES, Articles, Material
+from simrec.training.batches import (
+    BatchSource,
+    DistillationBatches,
+    ProjectedTargets,
+    Ragged,
+    Rows,
+    article_rows,
+    group_rows,
+)
+from simrec.training.corpus import FEWEST_ARTICLES, Articles, TrainingCorpus
 from simrec.training.initial_tower import matching_axes
 from simrec.training.pair_files import PairFile
 from simrec.training.pairs import NO_IDS, Ids, Tokens
-from simrec.training.trainer import Task, encoder_of
-from simrec.training.validation import Correlation, Judge, PassageSearch, TeacherAgreement
+from simrec.training.trainer import TrainingTask, encoder_of
+from simrec.training.validation import Correlation, PassageSearch, TeacherAgreement, Validator
 
 FEWEST_GRADED = 20
 JUDGED_LESSONS_EVERY = 100
@@ -23,10 +31,10 @@ MOST_JUDGED_LESSONS = 4_096
 MATCHED = 4_096  # lessons that place a teacher's space upon a student's
 
 
-class Tokenized:
+class Dataset:
     """The material in token ids: what sources and judges are made of."""
 
-    def __init__(self, material: Material, tokenizer: Tokenizer, axes: np.ndarray | None, config: Config) -> None:
+    def __init__(self, material: TrainingCorpus, tokenizer: Tokenizer, axes: np.ndarray | None, config: Config) -> None:
         """Tokenize everything; GateError if there is too little to train on or to judge with.
 
         `axes` are those of the teacher's space that are the student's dimensions, if it starts from it.
@@ -42,9 +50,11 @@ class Tokenized:
         if material.asks_articles(config) and (len(self.articles) < FEWEST_ARTICLES or not self.held_out):
             raise material.refuse(len(self.articles), len(self.held_out))
 
-    def tasks(self, training: TrainingConfig, tower: keras.Model) -> list[Task]:
+    def tasks(self, training: TrainingConfig, tower: keras.Model) -> list[TrainingTask]:
         """Return every objective with its source of batches."""
-        return [Task(objective, self._source(objective, training, tower)) for objective in self._config.objectives]
+        return [
+            TrainingTask(objective, self._source(objective, training, tower)) for objective in self._config.objectives
+        ]
 
     def some_texts(self, most: int) -> list[Ids]:
         """Return up to so many texts of any kind, each within a window."""
@@ -53,10 +63,10 @@ class Tokenized:
         lessons = [self._lessons[n] for n in range(min(most, len(self._lessons)))]
         return [row[: self._config.encoder.window_tokens] for row in [*bodies, *pairs, *lessons][:most]]
 
-    def judges(self, tower: keras.Model) -> list[Judge]:
+    def judges(self, tower: keras.Model) -> list[Validator]:
         """Return what measures on held-out lessons and grades, and on held-out articles unless only grades matter."""
         graded = [(r[f.held_out], f.grades[f.held_out]) for r, f in self._both() if f.kind == "graded"]
-        found: list[Judge] = []
+        found: list[Validator] = []
         if self.held_out and (self._material.asks_articles(self._config) or not (graded or len(self._lessons))):
             found.append(PassageSearch.of(self.held_out, self.articles, self._config.training))
         if len(self._judged_lessons):
@@ -70,11 +80,11 @@ class Tokenized:
     def _both(self) -> Iterator[tuple[list[tuple[Ids, ...]], PairFile]]:
         return ((self._files[path], file) for path, file in self._material.pair_files.items())
 
-    def _source(self, objective: Objective, training: TrainingConfig, tower: keras.Model) -> Source:
+    def _source(self, objective: Objective, training: TrainingConfig, tower: keras.Model) -> BatchSource:
         size = max(2, round(objective.batch_share * training.batch_size))
         if objective.kind == "distillation":
             learned = np.setdiff1d(np.arange(len(self._lessons)), self._judged_lessons)
-            return Lessons(self._on_axes(tower), learned, size, training.seed)
+            return DistillationBatches(self._on_axes(tower), learned, size, training.seed)
         mined = objective.hard_negatives or objective.kind == "triplet"
         if objective.pairs == "articles":
             return Rows(article_rows(self.articles, training), size, training.seed, mined=mined)
@@ -88,13 +98,13 @@ class Tokenized:
         draw = group_rows(rows) if file.kind == "groups" else lambda _: rows
         return Rows(draw, size, training.seed, mined=mined and file.kind != "triplets")
 
-    def _on_axes(self, tower: keras.Model) -> LessonsOnAxes:
+    def _on_axes(self, tower: keras.Model) -> ProjectedTargets:
         """Return the lessons on the student's own axes, or, where it has a space already, turned towards that."""
         if self._axes is None:
             rows = np.arange(0, len(self._lessons), max(1, len(self._lessons) // MATCHED))
             given = encoder_of(tower)([self._lessons[row] for row in rows])
             self._axes = matching_axes(self._taught.vectors[rows], given)
-        return LessonsOnAxes(self._lessons, self._taught.vectors, self._axes)
+        return ProjectedTargets(self._lessons, self._taught.vectors, self._axes)
 
     def _pair_rows(self, file: PairFile) -> list[tuple[Ids, ...]]:
         most = self._config.encoder.window_tokens

@@ -17,7 +17,7 @@ PASSAGE_WORDS, LEAD_WORDS, MOST_PASSAGES, MOST_SENTENCES = 80, 60, 5, 3
 TEXT, VECTOR = "text", "vector"
 
 
-class Taught(NamedTuple):
+class DistillationSet(NamedTuple):
     """Texts and the teacher's vectors of them, float16 [texts, teacher dim]."""
 
     texts: list[str]
@@ -39,7 +39,7 @@ def lessons(title: str, text: str) -> Iterator[str]:
     yield from islice(sentences, MOST_SENTENCES)
 
 
-def write_taught(path: Path, taught: Taught) -> None:
+def write_distillation_set(path: Path, taught: DistillationSet) -> None:
     """Write one Parquet shard of (text, vector), whole or not at all."""
     import pyarrow
     from pyarrow import parquet
@@ -50,7 +50,7 @@ def write_taught(path: Path, taught: Taught) -> None:
         parquet.write_table(pyarrow.table({TEXT: taught.texts, VECTOR: vectors}), temporary)
 
 
-def read_taught(paths: Iterable[Path], most: int) -> Taught:
+def read_distillation_set(paths: Iterable[Path], most: int) -> DistillationSet:
     """Read Parquet files of (text, vector); ConfigError names a file without those, or with vectors of another size."""
     import pyarrow
     from pyarrow import parquet
@@ -79,4 +79,4 @@ def read_taught(paths: Iterable[Path], most: int) -> Taught:
             break
     if not texts:
         raise ConfigError("there are no lessons: run simrec teach, or set pretraining.lessons to Parquet files")
-    return Taught(texts[:most], np.concatenate(vectors)[:most])
+    return DistillationSet(texts[:most], np.concatenate(vectors)[:most])

@@ -11,24 +11,24 @@ from tokenizers import Tokenizer
 from simrec.config import Config
 from simrec.encoder import model_folder as encoder_folder
 from simrec.encoder.tokenizer import token_ids, train_tokenizer
-from simrec.training.distillation import Taught, read_taught
+from simrec.training.distillation import DistillationSet, read_distillation_set
 from simrec.training.network import build_tower, set_weights
 from simrec.training.onnx_export import read_weights
-from simrec.training.starting_point import Vocabulary
+from simrec.training.starting_point import TeacherVocabulary
 from simrec.training.token_vectors import count_matrix, token_vectors
 
 RARE = 1e-3  # a of smooth inverse frequency, a / (a + p): Arora et al. 2017
 SAMPLE = 50_000  # texts
 
 
-class Start(NamedTuple):
+class InitialTower(NamedTuple):
     """A tokenizer and a tower to train."""
 
     tokenizer: Tokenizer
     tower: keras.Model
 
 
-def from_articles(texts: Iterable[tuple[str, str]], config: Config) -> Start:
+def from_articles(texts: Iterable[tuple[str, str]], config: Config) -> InitialTower:
     """Learn words from titles and texts, and start as their latent semantic analysis."""
     articles = list(texts)
     tokenizer = train_tokenizer((part for article in articles for part in article), config.encoder.vocab_size)
@@ -36,18 +36,20 @@ def from_articles(texts: Iterable[tuple[str, str]], config: Config) -> Start:
         token_ids(tokenizer, [f"{title}\n{text}"[: 8 * config.training.max_tokens] for title, text in articles])
     )
     vectors = token_vectors(tokens, tokenizer.get_vocab_size(), config.encoder.dim, config.training.seed)
-    return Start(tokenizer, _tower(config, vectors))
+    return InitialTower(tokenizer, _tower(config, vectors))
 
 
-def from_encoder(folder: Path, config: Config) -> Start:
+def from_encoder(folder: Path, config: Config) -> InitialTower:
     """Start as an encoder of this shape: from its ONNX file alone, so that no Keras of another year is needed."""
     weights = read_weights((folder / encoder_folder.ONNX).read_bytes(), config.encoder)
     tower = _tower(config, weights.tokens)
     set_weights(tower, config.encoder, weights)
-    return Start(Tokenizer.from_file(str(folder / encoder_folder.TOKENIZER)), tower)
+    return InitialTower(Tokenizer.from_file(str(folder / encoder_folder.TOKENIZER)), tower)
 
 
-def from_teacher(taught: Taught, vocabulary: Vocabulary | None, axes: np.ndarray, config: Config) -> Start:
+def from_teacher(
+    taught: DistillationSet, vocabulary: TeacherVocabulary | None, axes: np.ndarray, config: Config
+) -> InitialTower:
     """Start as the weighted mean of the teacher's vectors of single tokens, on some axes of its space.
 
     As in model2vec's distillation (Tulkens & van Dongen 2024). Where the teacher is only a file of
@@ -58,7 +60,7 @@ def from_teacher(taught: Taught, vocabulary: Vocabulary | None, axes: np.ndarray
     if vocabulary:
         tokenizer = Tokenizer.from_file(str(vocabulary.tokenizer))
         rows = list(token_ids(tokenizer, sample))
-        vectors = read_taught([vocabulary.tokens], tokenizer.get_vocab_size()).vectors.astype(np.float32)
+        vectors = read_distillation_set([vocabulary.tokens], tokenizer.get_vocab_size()).vectors.astype(np.float32)
     else:
         tokenizer = train_tokenizer(sample, config.encoder.vocab_size)
         rows = list(token_ids(tokenizer, sample))
@@ -69,7 +71,7 @@ def from_teacher(taught: Taught, vocabulary: Vocabulary | None, axes: np.ndarray
     frequency = np.bincount(np.concatenate([np.asarray(row) for row in rows]), minlength=len(vectors))
     start = (vectors @ axes) * (RARE / (RARE + frequency / frequency.sum()))[:, None]
     start /= np.sqrt((start**2).sum(axis=1).mean())
-    return Start(tokenizer, _tower(config, start.astype(np.float32)))
+    return InitialTower(tokenizer, _tower(config, start.astype(np.float32)))
 
 
 def principal_axes(vectors: np.ndarray, dim: int) -> np.ndarray:

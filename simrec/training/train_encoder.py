@@ -15,15 +15,15 @@ from simrec.config import Config, TrainingConfig
 from simrec.encoder import model_folder as encoder_folder
 from simrec.encoder.runtime import Encoder
 from simrec.errors import SimrecError
-from simrec.training.corpus import FEWEST_ARTICLES, Material
-from simrec.training.dataset import Tokenized
+from simrec.training.corpus import FEWEST_ARTICLES, TrainingCorpus
+from simrec.training.dataset import Dataset
 from simrec.training.gradient_flow import gradient_reach
-from simrec.training.initial_tower import Start, from_articles, from_encoder, from_teacher, principal_axes
+from simrec.training.initial_tower import InitialTower, from_articles, from_encoder, from_teacher, principal_axes
 from simrec.training.network import MaskedMean, set_weights, weights_of
 from simrec.training.onnx_export import export, round_tokens
 from simrec.training.pairs import Ids
 from simrec.training.plots import write_training
-from simrec.training.starting_point import Begin
+from simrec.training.starting_point import StartingPoint
 from simrec.training.trainer import History, encoder_of, fit
 
 PARITY = 1e-4  # largest difference of a vector's component between Keras and ONNX
@@ -45,7 +45,9 @@ class Trained:
     gradient_norms: list[float]
 
 
-def train(begin: Begin, material: Material, config: Config, staged: Path, facts: dict[str, Any]) -> Trained:
+def train(
+    begin: StartingPoint, material: TrainingCorpus, config: Config, staged: Path, facts: dict[str, Any]
+) -> Trained:
     """Train from where it is to begin, and fill a staged encoder folder.
 
     The weights kept are those of the epoch, or of the start, that was best on what was held out. A
@@ -54,7 +56,7 @@ def train(begin: Begin, material: Material, config: Config, staged: Path, facts:
     """
     keras.utils.set_random_seed(config.training.seed)
     start, axes = _start(begin, material, config)
-    tokenized = Tokenized(material, start.tokenizer, axes, config)
+    tokenized = Dataset(material, start.tokenizer, axes, config)
     training, tower = config.training, start.tower
     if training.token_epochs and not (staged / CHECKPOINT).exists():
         _fit_tokens(tower, tokenized, training, staged)
@@ -69,7 +71,7 @@ def train(begin: Begin, material: Material, config: Config, staged: Path, facts:
     return Trained(identity, history, norms)
 
 
-def _start(begin: Begin, material: Material, config: Config) -> tuple[Start, np.ndarray | None]:
+def _start(begin: StartingPoint, material: TrainingCorpus, config: Config) -> tuple[InitialTower, np.ndarray | None]:
     if begin.encoder:
         return from_encoder(begin.encoder, config), None
     if begin.kind == "articles":
@@ -80,7 +82,7 @@ def _start(begin: Begin, material: Material, config: Config) -> tuple[Start, np.
     return from_teacher(material.taught, begin.vocabulary, axes, config), axes
 
 
-def _fit_tokens(tower: keras.Model, tokenized: Tokenized, training: TrainingConfig, staged: Path) -> None:
+def _fit_tokens(tower: keras.Model, tokenized: Dataset, training: TrainingConfig, staged: Path) -> None:
     """Train the token embeddings first, as an encoder that is their mean.
 
     Without the recurrence a step costs a twentieth, so that every rare word is met often and a batch
@@ -98,7 +100,7 @@ def _fit_tokens(tower: keras.Model, tokenized: Tokenized, training: TrainingConf
     fit(tokens_only, tokenized.tasks(training, tokens_only), [], training, staged / TOKENS_CHECKPOINT)
 
 
-def _finish(start: Start, config: Config, staged: Path, card: dict[str, Any]) -> str:
+def _finish(start: InitialTower, config: Config, staged: Path, card: dict[str, Any]) -> str:
     weights = weights_of(start.tower, config.encoder)
     weights = weights._replace(tokens=round_tokens(weights.tokens))
     set_weights(start.tower, config.encoder, weights)

@@ -14,10 +14,10 @@ import numpy as np
 from simrec import files, log
 from simrec.config import Objective, TrainingConfig
 from simrec.errors import SimrecError
-from simrec.training.batches import Batch, Encode, Source, pad
+from simrec.training.batches import BatchSource, Encode, TrainingBatch, pad
 from simrec.training.objectives import head, network
 from simrec.training.pairs import Ids
-from simrec.training.validation import Judge
+from simrec.training.validation import Validator
 
 logger = logging.getLogger(__name__)
 
@@ -29,14 +29,16 @@ MOST_TURNS = 100_000  # that a short source goes round in an epoch of a long one
 History = list[dict[str, float]]
 
 
-class Task(NamedTuple):
+class TrainingTask(NamedTuple):
     """An objective and where its batches come from."""
 
     objective: Objective
-    source: Source
+    source: BatchSource
 
 
-def fit(tower: keras.Model, tasks: list[Task], judges: list[Judge], config: TrainingConfig, path: Path) -> History:
+def fit(
+    tower: keras.Model, tasks: list[TrainingTask], judges: list[Validator], config: TrainingConfig, path: Path
+) -> History:
     """Train the tower in place, and leave it with the weights of the epoch, or of the start, that was judged best.
 
     An epoch is once through the first task's batches; the others go round beside it. Without judges the
@@ -81,13 +83,13 @@ def encoder_of(tower: keras.Model) -> Encode:
     return encode
 
 
-def _together(tasks: list[Task], epoch: int, encode: Encode) -> Iterator[tuple[Batch, ...]]:
+def _together(tasks: list[TrainingTask], epoch: int, encode: Encode) -> Iterator[tuple[TrainingBatch, ...]]:
     first, *others = tasks
     rounds = (_endless(task.source, epoch, encode) for task in others)
     return zip(first.source.epoch(epoch, encode), *rounds, strict=False)
 
 
-def _endless(source: Source, epoch: int, encode: Encode) -> Iterator[Batch]:
+def _endless(source: BatchSource, epoch: int, encode: Encode) -> Iterator[TrainingBatch]:
     for turn in count(epoch * MOST_TURNS):
         yield from source.epoch(turn, encode)
 
@@ -100,7 +102,7 @@ def _optimizer(config: TrainingConfig, steps: int) -> keras.optimizers.Optimizer
     return keras.optimizers.Adam(schedule, global_clipnorm=config.clip_norm)
 
 
-def _judge(judges: list[Judge], encode: Encode) -> dict[str, float]:
+def _judge(judges: list[Validator], encode: Encode) -> dict[str, float]:
     return dict(judge(encode) for judge in judges)
 
 
@@ -123,7 +125,7 @@ class _Progress:
         self.losses.append([float(loss) for loss in np.atleast_1d(losses)])
         self.step += 1
 
-    def end_epoch(self, tower: keras.Model, tasks: list[Task], judged: dict[str, float]) -> None:
+    def end_epoch(self, tower: keras.Model, tasks: list[TrainingTask], judged: dict[str, float]) -> None:
         whole, *parts = np.mean(self.losses, axis=0)
         names = [f"{task.objective.kind}_{n}_loss" for n, task in enumerate(tasks, start=1)]
         named = {name: float(part) for name, part in zip(names, parts, strict=False)}

@@ -12,7 +12,7 @@ from simrec.training.pairs import Ids, Tokens, draw_pair
 
 DISTRACTORS = 2_000
 
-Judge = Callable[[Encode], tuple[str, float]]
+Validator = Callable[[Encode], tuple[str, float]]
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from simrec.articles.cleaning import body_text, clean_text
 from simrec.articles.mapping import Mapping
 from simrec.config import Fields, IngestConfig
-from simrec.terminal import fit, plain, text_width
+from simrec.terminal import escape_control, fit, text_width
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=200)
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=30)
@@ -63,7 +63,7 @@ def test_html_blocks_are_lines_and_inline_tags_are_none() -> None:
 
 @given(st.text(max_size=80), st.integers(1, 40))
 def test_a_cell_fits_and_cannot_move_the_cursor(text: str, width: int) -> None:
-    shown = fit(plain(text), width)
+    shown = fit(escape_control(text), width)
     assert shown.isprintable()
     assert text_width(shown) <= max(width, 1)
 

@@ -406,6 +406,7 @@ def test_globs_and_sources_are_read_in_order(tmp_path: Path) -> None:
     ("text", "says"),
     [
         ("[encoder]\nhiden = 3\n", "config.toml, line 2: unknown key 'hiden' in [encoder]; did you mean 'hidden'?"),
+        ("[rules]\nfair_share = 2\n", "line 2: unknown key 'fair_share' in [rules]; it is called 'max_exposure' now"),
         ("[encodr]\n", "line 1: unknown key 'encodr'; did you mean 'encoder'?"),
         ("[[sources]]\npath = 'a'\nbdy = 'html'\n", "line 3: unknown key 'bdy' in [sources[0]]; did you mean 'body'?"),
         ("[encoder]\ncell = 'transformer'\n", "line 2: encoder.cell: Invalid enum value 'transformer'"),

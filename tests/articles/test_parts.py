@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from simrec.articles import clean_tasks
 from simrec.articles.mapping import Mapping
-from simrec.articles.sources.readers import read_piece
-from simrec.articles.splits import Piece, cut
+from simrec.articles.sources.readers import read_split
+from simrec.articles.splits import Split, split_file
 from simrec.articles.store import Store
 from simrec.config import Fields, IngestConfig
 from simrec.errors import ConfigError
@@ -198,14 +198,16 @@ def test_a_file_that_comes_while_others_are_compared_comes_in(house: House) -> N
 def test_a_part_that_exists_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What a task wrote before it failed is no part."""
     monkeypatch.setattr(clean_tasks, "FRAME_ROWS", 1)
-    pieces = (Piece(write_jsonl(tmp_path / "a.jsonl", ROWS[:5]), "jsonl"), Piece(tmp_path / "gone.jsonl", "jsonl"))
-    batch = clean_tasks.Batch(pieces, Mapping(Fields(), "auto", IngestConfig()), "name")
+    pieces = (Split(write_jsonl(tmp_path / "a.jsonl", ROWS[:5]), "jsonl"), Split(tmp_path / "gone.jsonl", "jsonl"))
+    batch = clean_tasks.SplitBatch(pieces, Mapping(Fields(), "auto", IngestConfig()), "name")
     (tmp_path / "parts").mkdir()
     with (
         Store.open(tmp_path / "articles.db", create=True),
         pytest.raises(ConfigError, match=r"gone.jsonl: cannot be read"),
     ):
-        clean_tasks.write_part(clean_tasks.Task(batch, tmp_path / "articles.db", False, tmp_path / "parts" / "name"))
+        clean_tasks.write_part(
+            clean_tasks.CleanTask(batch, tmp_path / "articles.db", False, tmp_path / "parts" / "name")
+        )
     assert not list((tmp_path / "parts").iterdir())
 
 
@@ -228,8 +230,8 @@ def test_a_damaged_part_is_named(house: House) -> None:
 def test_rows_of_pieces_are_the_rows_of_the_file(tmp_path_factory: Any, lines: list[bytes], most: int) -> None:
     path = tmp_path_factory.getbasetemp() / "cut.jsonl"
     path.write_bytes(b"\n".join(lines))
-    whole = Piece(path, "jsonl")
-    pieces = list(cut(whole, most))
-    assert [row for piece in pieces for row in read_piece(piece, Fields())] == list(read_piece(whole, Fields()))
+    whole = Split(path, "jsonl")
+    pieces = list(split_file(whole, most))
+    assert [row for piece in pieces for row in read_split(piece, Fields())] == list(read_split(whole, Fields()))
     longest = max(map(len, lines), default=0) + 1
     assert len(pieces) >= path.stat().st_size // (most + longest)

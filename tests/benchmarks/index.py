@@ -22,7 +22,7 @@ from threadpoolctl import threadpool_limits
 
 from simrec.config import IndexConfig
 from simrec.index import packing
-from simrec.index.incremental import change, update
+from simrec.index.incremental import diff_rows, update_knn_graph
 from simrec.index.vector_index import Index
 from simrec.index.vectors import unit
 from tests.benchmarks.machine import ROOT, cpu_seconds, print_machine
@@ -178,7 +178,7 @@ def autofaiss(source: np.ndarray | None) -> None:
     print(f"\n| {ROWS:,} x {vectors.shape[1]}, 100 MB | recall@{K} | questions/s |\n|---|---|---|")
     asked = np.linspace(0, ROWS - 1, 4_096, dtype=np.int64)
     for target in (0.95, 0.98):
-        config = IndexConfig(exact_up_to=0, recall_target=target)
+        config = IndexConfig(exact_max_rows=0, recall_target=target)
         with tempfile.TemporaryDirectory() as folder:
             index = index_of(vectors, config, K, Path(folder)).among_rows(0, ROWS)
         ours = answer(vectors, asked, lambda queries, index=index: packing.rows_of(index.search(queries, K + 1)))
@@ -263,8 +263,10 @@ def changed(source: np.ndarray | None) -> None:
 
         def follow_change() -> None:
             np.save(folder / "now.npy", now)
-            changed = change(ids, ids, vectors, now)
-            update(before, folder / "now.npy", changed, 100, folder / "followed.npy", stages(folder / "following"))
+            changed = diff_rows(ids, ids, vectors, now)
+            update_knn_graph(
+                before, folder / "now.npy", changed, 100, folder / "followed.npy", stages(folder / "following")
+            )
 
         before = scratch(vectors, folder / "before")
         follow = cpu(follow_change)

@@ -25,7 +25,7 @@ from simrec.encoder.runtime import Encoder
 from simrec.encoder.tokenizer import token_ids
 from simrec.evaluate import baselines, suites
 from simrec.evaluate.scorers import Scorer, Text, encoder_scorer, joint_scorer
-from simrec.lexical.tfidf import Lexical
+from simrec.lexical.tfidf import TfIdf
 from tests.benchmarks.encoder import cores, rows, sentence_transformer, unseen
 from tests.benchmarks.machine import print_machine
 
@@ -60,11 +60,11 @@ def drawn(data: Path, name: str) -> list[suites.Sampled]:
 def quality(name: str, articles: list[suites.Sampled]) -> None:
     """Print one row for each scorer: values with their 95 % intervals, and * where simrec differs with p < .05."""
     sample, others = articles[:CANDIDATES], [article.encoded for article in articles[ASKING:][:LEARNED_FROM]]
-    encoder, lexical = Encoder(PRETRAINED, threads=cores()), Lexical.fit(others)
+    encoder, lexical = Encoder(PRETRAINED, threads=cores()), TfIdf.fit(others)
     neural = encoder_scorer(encoder.encode)
     chooses = [article._replace(held_out=not article.held_out) for article in sample]
     share = suites.best_weight(chooses, neural, lexical)
-    tfidf = baselines.TfIdf.fit(others)
+    tfidf = baselines.TfIdfBaseline.fit(others)
     scorers: dict[str, Scorer] = {
         "simrec": joint_scorer(neural, lexical, share),
         "encoder alone": neural,
@@ -110,7 +110,7 @@ def cell(result: dict[str, Any], who: str) -> str:
 
 def speed(texts: list[str]) -> None:
     """Print how many news articles of up to 2,500 characters each reads in a second of one thread's CPU time."""
-    encoder, lexical, tfidf = Encoder(PRETRAINED), Lexical.fit(texts), baselines.TfIdf.fit(texts)
+    encoder, lexical, tfidf = Encoder(PRETRAINED), TfIdf.fit(texts), baselines.TfIdfBaseline.fit(texts)
     readers: dict[str, Callable[[list[str]], Any]] = {
         "simrec": lambda some: (encoder.encode(some), lexical.terms(some)),
         "mean of its token embeddings": token_mean(encoder),

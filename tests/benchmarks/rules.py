@@ -22,29 +22,29 @@ from simrec.encoder.default_encoder import PRETRAINED
 from simrec.encoder.runtime import Encoder
 from simrec.index.build import build_index
 from simrec.index.knn_graph import build_knn_graph
-from simrec.index.vectors import INDEX, VECTORS, write
-from simrec.lexical.tfidf import Lexical
+from simrec.index.vectors import INDEX, VECTORS, write_matrix
+from simrec.lexical.tfidf import TfIdf
 from simrec.log import now
-from simrec.recommend.dedup import stories
-from simrec.recommend.hybrid import TERMS, Scoring, rescored
-from simrec.recommend.lists import Ruling, lists
-from simrec.recommend.rules import NOBODY, Ages, Kinds
-from simrec.recommend.similar_accounts import owners_of
+from simrec.recommend.dedup import duplicate_groups
+from simrec.recommend.hybrid import TERMS, Scoring, rerank
+from simrec.recommend.lists import Ruling, rank_lists
+from simrec.recommend.rules import NO_GROUP, RecencyDecay, RowAttributes
+from simrec.recommend.similar_accounts import account_rows
 from simrec.tasks.stages import Stages, in_turn
 from tests.benchmarks.encoder import cores, rows
 from tests.benchmarks.machine import print_machine
 
 SETS = ("bbc_articles", "openblogs_articles", "techblog_articles", "news_articles")
 MOST, CANDIDATES, WEIGHT = 20, 100, 0.7
-OFF = RulesConfig(collapse_duplicates=False, fair_share=0)
+OFF = RulesConfig(collapse_duplicates=False, max_exposure=0)
 RULES = {
     "none": OFF,
-    "collapse_duplicates": RulesConfig(fair_share=0),
-    "freshness_half_life 365": RulesConfig(collapse_duplicates=False, fair_share=0, freshness_half_life=365),
-    "exclude_own_account": RulesConfig(collapse_duplicates=False, fair_share=0, exclude_own_account=True),
-    "account_cap 3": RulesConfig(collapse_duplicates=False, fair_share=0, account_cap=3),
-    "diversity 0.3": RulesConfig(collapse_duplicates=False, fair_share=0, diversity=0.3),
-    "fair_share 2": RulesConfig(collapse_duplicates=False),
+    "collapse_duplicates": RulesConfig(max_exposure=0),
+    "freshness_half_life 365": RulesConfig(collapse_duplicates=False, max_exposure=0, freshness_half_life=365),
+    "exclude_own_account": RulesConfig(collapse_duplicates=False, max_exposure=0, exclude_own_account=True),
+    "account_cap 3": RulesConfig(collapse_duplicates=False, max_exposure=0, account_cap=3),
+    "diversity 0.3": RulesConfig(collapse_duplicates=False, max_exposure=0, diversity=0.3),
+    "max_exposure 2": RulesConfig(collapse_duplicates=False),
     "default": RulesConfig(),
 }
 
@@ -63,27 +63,27 @@ def measure(name: str, articles: list[dict[str, Any]], folder: Path) -> None:
     texts = [encoded_text(article.get("title") or "", article.get("text") or "") for article in articles]
     vectors = Encoder(PRETRAINED, threads=cores()).encode(texts).astype(np.float16)
     stages, config = Stages(in_turn, folder / "parts", name), IndexConfig(candidates=CANDIDATES)
-    write(folder / VECTORS, [vectors], vectors.shape)
-    terms = Lexical.fit(texts).terms(texts)
-    write(folder / TERMS, [terms], terms.shape, "<u4")
+    write_matrix(folder / VECTORS, [vectors], vectors.shape)
+    terms = TfIdf.fit(texts).terms(texts)
+    write_matrix(folder / TERMS, [terms], terms.shape, "<u4")
     index = build_index(folder / VECTORS, config, CANDIDATES, stages)
     index.save(folder / INDEX)
     build_knn_graph(index, folder, CANDIDATES, stages, config.memory_mib)
     scoring = Scoring.of(folder, WEIGHT, stages)
-    candidates = rescored(scoring, CANDIDATES, stages)
+    candidates = rerank(scoring, CANDIDATES, stages)
     published = [dated(article.get("published_at")) for article in articles]
-    originals, ages = stories(candidates.pairs(), published), Ages.of(published, now())
+    originals, ages = duplicate_groups(candidates.pairs(), published), RecencyDecay.of(published, now())
     owners = [article.get("account") for article in articles]
-    accounts = owners_of(sorted({owner for owner in owners if owner}), owners)
+    accounts = account_rows(sorted({owner for owner in owners if owner}), owners)
     print(f"\n**{name}**, {len(articles):,} articles; {duplicates(articles, originals)}\n")
     print("| rules | category P@10 | account P@10 | lists that tell one twice | skewness | in no list |")
     print("|---|---|---|---|---|---|")
     for label, rules in RULES.items():
         if rules.exclude_own_account and accounts.max(initial=0) < 1:
             continue
-        kinds = Kinds(originals, accounts, ages.freshness(published, rules.freshness_half_life))
+        kinds = RowAttributes(originals, accounts, ages.freshness(published, rules.freshness_half_life))
         again = Stages(in_turn, folder / label, label)
-        listed = lists(candidates, kinds, Ruling(scoring, index.facts, rules), MOST, again).rows
+        listed = rank_lists(candidates, kinds, Ruling(scoring, index.facts, rules), MOST, again).rows
         print(f"| {label} | {' | '.join(figures(articles, listed, originals))} |", flush=True)
 
 
@@ -99,10 +99,10 @@ def figures(articles: list[dict[str, Any]], listed: np.ndarray, originals: np.nd
     """Return the columns of one row."""
     counts = np.bincount(listed[listed >= 0], minlength=len(listed))
     skewness = float((((counts - counts.mean()) / counts.std()) ** 3).mean())
-    told = np.where(listed >= 0, originals[listed], NOBODY)
+    told = np.where(listed >= 0, originals[listed], NO_GROUP)
     own = originals[:, None]
-    twice = [len(some := row[row != NOBODY]) > len(set(some.tolist())) for row in np.hstack([own, told])]
-    told_by = np.where(originals == NOBODY, np.arange(len(counts)), originals)
+    twice = [len(some := row[row != NO_GROUP]) > len(set(some.tolist())) for row in np.hstack([own, told])]
+    told_by = np.where(originals == NO_GROUP, np.arange(len(counts)), originals)
     nowhere = np.bincount(told_by, counts)[np.unique(told_by)] == 0
     labels = [same_label(articles, listed[:, :10], field) for field in ("category", "account")]
     return [*labels, f"{np.mean(twice):.4f}", f"{skewness:.2f}", f"{nowhere.mean():.4f}"]
@@ -111,7 +111,7 @@ def figures(articles: list[dict[str, Any]], listed: np.ndarray, originals: np.nd
 def same_label(articles: list[dict[str, Any]], listed: np.ndarray, field: str) -> str:
     """Return the share of the listed that have the label of their seed, of seeds whose label others have."""
     names = sorted({str(article.get(field)) for article in articles if article.get(field)})
-    codes = owners_of(names, [article.get(field) and str(article[field]) for article in articles])
+    codes = account_rows(names, [article.get(field) and str(article[field]) for article in articles])
     several = (codes >= 0) & (np.bincount(codes[codes >= 0], minlength=len(names))[codes] > 1)
     if len(names) < 2 or not several.any():
         return ""
@@ -121,7 +121,7 @@ def same_label(articles: list[dict[str, Any]], listed: np.ndarray, field: str) -
 
 def duplicates(articles: list[dict[str, Any]], originals: np.ndarray) -> str:
     """Say how many near-duplicates there are, and how right that is where the set knows them."""
-    found = (originals != NOBODY) & (originals != np.arange(len(originals)))
+    found = (originals != NO_GROUP) & (originals != np.arange(len(originals)))
     if not any("duplicate" in article for article in articles):
         return f"{found.sum()} near-duplicates"
     flagged = np.array([bool(article.get("duplicate")) for article in articles])

@@ -23,7 +23,7 @@ PAGE = ROOT / "docs" / "sizing.md"
 BLOCK = re.compile(r"(?<=<!-- computed: begin -->\n).*(?=<!-- computed: end -->)", re.DOTALL)
 ARTICLES = (27_961, 100_000, 1_000_000, 10_000_000, 100_000_000, 1_000_000_000)
 CORES = (1, 16, 128)
-DIM, MEMORY_MIB, EXACT_UP_TO = EncoderConfig().dim, IndexConfig().memory_mib, IndexConfig().exact_up_to
+DIM, MEMORY_MIB, EXACT_UP_TO = EncoderConfig().dim, IndexConfig().memory_mib, IndexConfig().exact_max_rows
 SHARD, GROUP = EngineConfig().shard_texts, group_rows(DIM, MEMORY_MIB)
 MOST_SIMULATED = 250_000
 HOUR, MIB, GIB = 3600, 1 << 20, 1 << 30

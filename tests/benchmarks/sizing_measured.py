@@ -14,9 +14,9 @@ from simrec.articles import ingest as room
 from simrec.articles.article import Article
 from simrec.articles.store import Keys, Store
 from simrec.config import Config, Source
-from simrec.encoder.embed import Task, cut, embed_shard, terms_shard
+from simrec.encoder.embed import EmbedTask, cut_shards, embed_shard, terms_shard
 from simrec.encoder.model_folder import newest
-from simrec.lexical.tfidf import Lexical
+from simrec.lexical.tfidf import TfIdf
 from simrec.release import current_id
 from simrec.tasks.dask import Dask
 from simrec.training import starting_point
@@ -55,10 +55,10 @@ def cpu(workspace: Workspace, folder: Path, n: int) -> dict[sizing.Rate, float]:
     """Return CPU seconds an article of what tasks do, and of bringing in what they have read."""
     clock = []
 
-    def ahead(batches: list[clean_tasks.Batch]) -> Path:
+    def ahead(batches: list[clean_tasks.SplitBatch]) -> Path:
         clock.append(time.process_time())
         for batch in batches:
-            clean_tasks.write_part(clean_tasks.Task(batch, folder / "anew.db", False, folder / batch.name))
+            clean_tasks.write_part(clean_tasks.CleanTask(batch, folder / "anew.db", False, folder / batch.name))
         clock.append(time.process_time())
         return folder
 
@@ -67,13 +67,13 @@ def cpu(workspace: Workspace, folder: Path, n: int) -> dict[sizing.Rate, float]:
         clock.append(time.process_time())
         keys = store.text_keys()[: 2 * sizing.SHARD]
     encoder = newest(workspace.encoders) or ""
-    lexical = Lexical.open(workspace.lexical(encoder))
+    lexical = TfIdf.open(workspace.lexical(encoder))
     made = {embed_shard: (workspace.encoder(encoder), encoder), terms_shard: (workspace.lexical(encoder), lexical.id)}
     rates = {sizing.READ: (clock[1] - clock[0]) / n, sizing.STORE: (clock[2] - clock[1]) / n}
     for (write, (made_by, name)), rate in zip(made.items(), (sizing.EMBED, sizing.WORDS), strict=True):
         tasks = [
-            Task(folder / "anew.db", False, made_by, new_folder(folder / name), part)
-            for part in cut(keys, sizing.SHARD)
+            EmbedTask(folder / "anew.db", False, made_by, new_folder(folder / name), part)
+            for part in cut_shards(keys, sizing.SHARD)
         ]
         began = time.process_time()
         rates[rate] = sum(map(write, tasks)) and (time.process_time() - began) / len(keys)
@@ -127,7 +127,7 @@ def check() -> None:
     assert BAND[0] <= real / foretold <= BAND[1], f"not within {BAND}"
 
 
-def timed(task: Task) -> float:
+def timed(task: EmbedTask) -> float:
     """Encode a shard; return how long it took."""
     began = time.monotonic()
     embed_shard(task)
@@ -142,11 +142,14 @@ def articles(db: Path) -> list[bytes]:
             for number, row in zip(range(TEXTS), itertools.cycle(rows), strict=False):
                 article = Article(str(number), text=f"{row['text']} {number}")
                 store.upsert(article, Keys(article.row_key, article.text_key, b""))
-        store.settle()
+        store.checkpoint()
         return store.text_keys()
 
 
-def shards(folder: Path, keys: list[bytes]) -> list[Task]:
+def shards(folder: Path, keys: list[bytes]) -> list[EmbedTask]:
     """Return the tasks that encode these texts."""
     own = new_folder(folder / "shards")
-    return [Task(folder / "articles.db", True, starting_point.PRETRAINED, own, part) for part in cut(keys, TASK_TEXTS)]
+    return [
+        EmbedTask(folder / "articles.db", True, starting_point.PRETRAINED, own, part)
+        for part in cut_shards(keys, TASK_TEXTS)
+    ]

@@ -7,8 +7,8 @@ import pytest
 
 from simrec.config import TrainingConfig
 from simrec.training.batches import (
-    Lessons,
-    LessonsOnAxes,
+    DistillationBatches,
+    ProjectedTargets,
     Ragged,
     Rows,
     article_rows,
@@ -95,7 +95,7 @@ def test_lessons_stay_with_their_vectors_on_the_axes() -> None:
     vectors = np.random.default_rng(0).normal(size=(30, 4)).astype(np.float16)
     axes = np.eye(4, 3, dtype=np.float32)
     kept = np.array([n for n in range(30) if n != 7])
-    source = Lessons(LessonsOnAxes(Ragged(iter(rows)), vectors, axes), kept, 4, seed=0)
+    source = DistillationBatches(ProjectedTargets(Ragged(iter(rows)), vectors, axes), kept, 4, seed=0)
     met = {}
     for batch in source.epoch(1, no_encoder):
         met.update({text[0]: wanted for text, wanted in zip(batch.texts[0], batch.wanted, strict=True)})

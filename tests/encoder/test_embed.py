@@ -9,10 +9,10 @@ import pytest
 from simrec import files
 from simrec.articles.article import Article
 from simrec.articles.store import Keys, Store
-from simrec.encoder.embed import Task, terms_shard
-from simrec.encoder.embedding_cache import Cache
+from simrec.encoder.embed import EmbedTask, terms_shard
+from simrec.encoder.embedding_cache import EmbeddingCache
 from simrec.errors import LockedError, ReleaseError
-from simrec.lexical.tfidf import Lexical
+from simrec.lexical.tfidf import TfIdf
 from tests.conftest import speeches
 
 ARTICLES = [Article(id=speech["id"], text=speech["text"]) for speech in speeches()[:8]]
@@ -39,7 +39,7 @@ def test_a_settled_store_is_one_file_for_readers_without_locks(articles_db: Path
         ingest(articles_db)
         assert Path(f"{articles_db}-wal").stat().st_size > 0
         with Store.open(articles_db) as store:
-            store.settle()
+            store.checkpoint()
         with Store.open(articles_db, settled=True) as store:
             assert store.texts(KEYS, 50) == [("", article.text[:50]) for article in ARTICLES]
     beside = sorted(articles_db.parent.iterdir())
@@ -54,7 +54,7 @@ def test_a_store_that_is_being_read_for_long_cannot_be_settled(articles_db: Path
         reader.execute("SELECT count(*) FROM articles").fetchone()
         ingest(articles_db)
         with Store.open(articles_db, seconds=0.1) as store, pytest.raises(LockedError, match="has been reading it"):
-            store.settle()
+            store.checkpoint()
 
 
 def test_the_text_of_another_key_is_never_encoded(articles_db: Path) -> None:
@@ -72,21 +72,21 @@ def test_a_worker_that_lives_on_takes_the_word_weights_of_tonight(articles_db: P
     ingest(articles_db)
     texts = [article.text for article in ARTICLES]
     for some in (texts[:4], texts):  # the second night they are fitted anew, and replace the file
-        lexical = Lexical.fit(some)
+        lexical = TfIdf.fit(some)
         lexical.save(tmp_path / "lexical.npz")
         (tmp_path / lexical.id).mkdir()
-        terms_shard(Task(articles_db, True, tmp_path / "lexical.npz", tmp_path / lexical.id, KEYS))
-        assert (Cache(tmp_path / lexical.id).gather(KEYS) == lexical.terms(texts)).all()
+        terms_shard(EmbedTask(articles_db, True, tmp_path / "lexical.npz", tmp_path / lexical.id, KEYS))
+        assert (EmbeddingCache(tmp_path / lexical.id).gather(KEYS) == lexical.terms(texts)).all()
     with pytest.raises(ReleaseError, match=f"holds {lexical.id}, where tfidf-other was expected"):
-        terms_shard(Task(articles_db, True, tmp_path / "lexical.npz", tmp_path / "tfidf-other", KEYS))
+        terms_shard(EmbedTask(articles_db, True, tmp_path / "lexical.npz", tmp_path / "tfidf-other", KEYS))
 
 
 def test_a_shard_that_exists_is_left_as_it_is(articles_db: Path, tmp_path: Path) -> None:
     ingest(articles_db)
-    lexical = Lexical.fit([article.text for article in ARTICLES])
+    lexical = TfIdf.fit([article.text for article in ARTICLES])
     lexical.save(tmp_path / "lexical.npz")
     (tmp_path / lexical.id).mkdir()
-    task = Task(articles_db, True, tmp_path / "lexical.npz", tmp_path / lexical.id, KEYS)
+    task = EmbedTask(articles_db, True, tmp_path / "lexical.npz", tmp_path / lexical.id, KEYS)
     assert terms_shard(task) == len(KEYS)
     before = task.path.stat().st_ino, task.path.stat().st_mtime_ns
     assert terms_shard(task) == len(KEYS)

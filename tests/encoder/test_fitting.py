@@ -8,7 +8,7 @@ from simrec.config import EncoderConfig, Objective, TrainingConfig
 from simrec.training import trainer
 from simrec.training.batches import Rows
 from simrec.training.network import build_tower
-from simrec.training.trainer import Task, encoder_of, fit
+from simrec.training.trainer import TrainingTask, encoder_of, fit
 
 CONFIG = EncoderConfig(cell="rnn", hidden=6, dim=8, bidirectional=False)
 ROWS = [
@@ -21,10 +21,10 @@ def new_tower() -> keras.Model:
     return build_tower(CONFIG, np.random.default_rng(0).normal(size=(50, 8)).astype(np.float32), 0)
 
 
-def tasks() -> list[Task]:
+def tasks() -> list[TrainingTask]:
     source = Rows(lambda chance: chance.sample(ROWS, len(ROWS)), 8, seed=0)
     graded = Rows(lambda _: ROWS, 16, seed=1, grades=np.linspace(0, 1, len(ROWS)))
-    return [Task(Objective(), source), Task(Objective(kind="cosine"), graded)]
+    return [TrainingTask(Objective(), source), TrainingTask(Objective(kind="cosine"), graded)]
 
 
 class Killed(BaseException):

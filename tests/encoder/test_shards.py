@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from simrec.encoder.embedding_cache import Cache, shard_path, write_shard
+from simrec.encoder.embedding_cache import EmbeddingCache, shard_path, write_shard
 from simrec.errors import ReleaseError
 
 
@@ -29,7 +29,7 @@ def filled(tmp_path: Path) -> tuple[Path, dict[bytes, np.ndarray]]:
 
 def test_every_key_finds_its_vector_in_any_order(filled: tuple[Path, dict[bytes, np.ndarray]]) -> None:
     folder, oracle = filled
-    cache = Cache(folder)
+    cache = EmbeddingCache(folder)
     assert len(cache) == len(oracle)
     keys = [list(oracle)[n] for n in np.random.default_rng(1).integers(0, len(oracle), 800)]
     assert np.array_equal(cache.gather(keys), np.stack([oracle[key] for key in keys]))
@@ -37,7 +37,7 @@ def test_every_key_finds_its_vector_in_any_order(filled: tuple[Path, dict[bytes,
 
 def test_missing_and_present_split_the_keys(filled: tuple[Path, dict[bytes, np.ndarray]]) -> None:
     folder, oracle = filled
-    cache = Cache(folder)
+    cache = EmbeddingCache(folder)
     asked = [key(9_999), *list(oracle)[:7], b"a" * 16, key(77_777)]
     assert cache.missing(asked) == [key(9_999), b"a" * 16, key(77_777)]
     assert cache.present(asked) == list(oracle)[:7]
@@ -46,7 +46,7 @@ def test_missing_and_present_split_the_keys(filled: tuple[Path, dict[bytes, np.n
 
 
 def test_an_empty_cache_misses_everything(tmp_path: Path) -> None:
-    assert Cache(tmp_path).missing([key(1), key(2)]) == [key(1), key(2)]
+    assert EmbeddingCache(tmp_path).missing([key(1), key(2)]) == [key(1), key(2)]
 
 
 def test_shards_are_named_by_their_keys(tmp_path: Path) -> None:
@@ -62,4 +62,4 @@ def test_damage_is_named(filled: tuple[Path, dict[bytes, np.ndarray]], cut: str)
     content[len(content) // 2] ^= 1
     path.write_bytes({"flip": bytes(content), "truncate": bytes(content[:-200]), "empty": b""}[cut])
     with pytest.raises(ReleaseError, match=path.name):
-        Cache(folder).gather(list(oracle))
+        EmbeddingCache(folder).gather(list(oracle))

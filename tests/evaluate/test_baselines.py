@@ -17,9 +17,9 @@ from simrec.encoder.default_encoder import PRETRAINED
 from simrec.encoder.runtime import Encoder
 from simrec.errors import ConfigError, GateError
 from simrec.evaluate import account_halves, baselines, qrels, scorers, suites
-from simrec.evaluate.baselines import TfIdf
+from simrec.evaluate.baselines import TfIdfBaseline
 from simrec.evaluate.scorers import Text
-from simrec.lexical.tfidf import Lexical, words
+from simrec.lexical.tfidf import TfIdf, words
 from tests.conftest import House, speeches
 
 TEXTS = [speech["text"] for speech in speeches()[:60]]
@@ -57,9 +57,9 @@ def test_bm25_of_texts_without_words_is_nothing() -> None:
 )
 def test_a_kept_tfidf_scores_to_the_bit_as_it_did(texts: list[str], tmp_path: Path) -> None:
     asked = [Text(text) for text in [*texts, "a word that none has: xylophone 琴", ""]]
-    fitted = TfIdf.fit(texts, 60)
+    fitted = TfIdfBaseline.fit(texts, 60)
     fitted.save(tmp_path / "kept.npz")
-    kept = TfIdf.open(tmp_path / "kept.npz")
+    kept = TfIdfBaseline.open(tmp_path / "kept.npz")
     assert kept.articles == 60
     assert np.array_equal(kept.scores(asked, asked), fitted.scores(asked, asked))
     kept.save(tmp_path / "again.npz")
@@ -76,7 +76,7 @@ def test_tfidf_is_fitted_once_until_the_corpus_has_doubled(house: House) -> None
     house.write_articles([*articles, *more, {**articles[0], "id": "one more"}])
     assert house.job().code == 0
     assert kept.read_bytes() != before
-    assert TfIdf.open(kept).articles == 801
+    assert TfIdfBaseline.open(kept).articles == 801
     kept.write_bytes(before[: len(before) // 2])
     ran = house.step("evaluate", "--beside", "TF-IDF")
     assert (ran.code, f"{kept}: damaged" in ran.err, "Traceback" in ran.err) == (5, True, False)
@@ -84,7 +84,7 @@ def test_tfidf_is_fitted_once_until_the_corpus_has_doubled(house: House) -> None
 
 def test_lsa_knows_words_only_from_texts_that_do_not_ask() -> None:
     """Two halves that share one rare word, which no text of the fit holds, have nothing in common."""
-    tfidf = TfIdf.fit([*TEXTS, "xylophone"])
+    tfidf = TfIdfBaseline.fit([*TEXTS, "xylophone"])
     scorer = baselines.lsa(tfidf, TEXTS)
     assert abs(scorer([Text("xylophone")], [Text("xylophone")])[0, 0]) < 1e-6
     found = scorer(ASKED, ASKED)
@@ -113,12 +113,12 @@ def write_qrels(path: Path) -> dict[int, dict[int, int]]:
     grades = {n: {int(m): int(random.integers(0, 3)) for m in random.integers(0, 60, 6) if m != n} for n in range(30)}
     lines = [f"{n} 0 {m} {grade}" for n, judged in grades.items() for m, grade in judged.items()]
     path.write_text("\n".join([*lines, "nobody 0 3 1"]))
-    return {n: judged for n, judged in grades.items() if any(judged.values())}
+    return {n: with_measured_recall for n, with_measured_recall in grades.items() if any(with_measured_recall.values())}
 
 
 def test_qrels_are_measured_as_scikit_learn_does(tmp_path: Path) -> None:
     grades = write_qrels(tmp_path / "clicks.qrels")
-    scorer = TfIdf.fit(TEXTS).scores
+    scorer = TfIdfBaseline.fit(TEXTS).scores
 
     def text_of(article_id: str) -> str | None:
         return TEXTS[int(article_id)] if article_id.isdigit() else None
@@ -273,7 +273,7 @@ def test_halves_of_accounts_find_each_other_as_a_recount_says() -> None:
 
 def test_words_count_for_accounts_where_they_have_a_share() -> None:
     ids, accounts, _ = account_data(30)
-    terms = Lexical.fit(TEXTS).terms([TEXTS[int(account[-2:])] for account in accounts])
+    terms = TfIdf.fit(TEXTS).terms([TEXTS[int(account[-2:])] for account in accounts])
     blind = np.tile(np.eye(1, 16, dtype=np.float32), (len(ids), 1))
     result = account_halves.run(ids, accounts, blind, terms)
     assert result.values["TF-IDF"] == 1

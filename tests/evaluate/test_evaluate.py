@@ -17,14 +17,14 @@ from tokenizers.pre_tokenizers import Whitespace
 
 from simrec.config import Config
 from simrec.encoder.default_encoder import PRETRAINED
-from simrec.encoder.query_cache import remembered
+from simrec.encoder.query_cache import with_query_cache
 from simrec.encoder.runtime import Encoder
 from simrec.errors import GateError
 from simrec.evaluate import gates, suites
-from simrec.evaluate.baselines import TfIdf
+from simrec.evaluate.baselines import TfIdfBaseline
 from simrec.evaluate.metrics import precisions, reciprocal_ranks, same
 from simrec.evaluate.scorers import Text, encoder_scorer, joint_scorer
-from simrec.lexical.tfidf import Lexical
+from simrec.lexical.tfidf import TfIdf
 from tests.conftest import House, speeches
 
 
@@ -63,7 +63,7 @@ def test_a_perfect_scorer_is_perfect_and_a_blind_one_is_chance() -> None:
 
 def test_the_share_of_words_is_the_one_that_finds_most() -> None:
     articles = sample(100)
-    lexical = Lexical.fit([article.text for article in articles])
+    lexical = TfIdf.fit([article.text for article in articles])
     blind = suites.best_weight(articles, lambda left, right: np.zeros((len(left), len(right))), lexical)
     seeing = suites.best_weight(articles, lambda left, right: 100 * np.eye(len(left), len(right)), lexical)
     assert blind >= 0.5, "an encoder that sees nothing is given little"
@@ -76,14 +76,16 @@ def test_what_cannot_be_measured_is_said() -> None:
     assert all(result.values == {} and result.skipped for result in results)
     one = [article._replace(category="same") for article in sample()]
     (result,) = (
-        r for r in suites.run(one, {"any": TfIdf.fit([a.text for a in one]).scores}) if r.suite == "same category"
+        r
+        for r in suites.run(one, {"any": TfIdfBaseline.fit([a.text for a in one]).scores})
+        if r.suite == "same category"
     )
     assert result.skipped == "all articles that have one are of one category"
 
 
 def test_articles_without_a_label_are_not_asked_about() -> None:
     mixed = [article._replace(category=None) if n % 2 else article for n, article in enumerate(sample(200))]
-    results = suites.run(mixed, {"TF-IDF": TfIdf.fit([article.text for article in mixed]).scores})
+    results = suites.run(mixed, {"TF-IDF": TfIdfBaseline.fit([article.text for article in mixed]).scores})
     assert {result.suite: result.questions for result in results}["same category"] == 100
 
 
@@ -91,7 +93,7 @@ def test_labels_are_asked_about_as_if_there_were_no_other_articles() -> None:
     articles = [one._replace(held_out=n % 2 == 0) for n, one in enumerate(sample(150))]
     articles = [one._replace(category=None) if n % 3 == 0 else one for n, one in enumerate(articles)]
     articles = [one._replace(account=None) if n % 5 == 0 else one for n, one in enumerate(articles)]
-    scores = TfIdf.fit([one.text for one in articles]).scores
+    scores = TfIdfBaseline.fit([one.text for one in articles]).scores
     results = {result.suite: result for result in suites.run(articles, {"TF-IDF": scores})}
     for field in ("category", "account"):
         counts = Counter(getattr(one, field) for one in articles)
@@ -113,11 +115,11 @@ def test_halves_hold_the_whole_text(text: str) -> None:
 def test_tfidf_finds_chinese_halves() -> None:
     texts = [f"{a}和{b}的关系很复杂，{a}喜欢{b}。" for a in "猫狗鸟鱼马" for b in "水火木金土"]
     asked = [Text(text) for text in texts]
-    assert reciprocal_ranks(TfIdf.fit(texts).scores(asked, asked)).mean() == 1
+    assert reciprocal_ranks(TfIdfBaseline.fit(texts).scores(asked, asked)).mean() == 1
 
 
 def test_tfidf_survives_texts_without_words() -> None:
-    assert TfIdf.fit(["the", "...", ""]).scores([Text("the")], [Text(""), Text("x")]).tolist() == [[0, 0]]
+    assert TfIdfBaseline.fit(["the", "...", ""]).scores([Text("the")], [Text(""), Text("x")]).tolist() == [[0, 0]]
 
 
 def candidate(value: float, recall: float = 1.0, articles: int = 100, **tables: float) -> gates.Candidate:
@@ -217,7 +219,7 @@ def measured(encode: Any) -> gates.Candidate:
     """The report of an encoder on a hundred speeches, beside words that have half the score."""
     articles = [suites.Sampled(True, "", s["text"], s["account"], s["category"]) for s in speeches()[:120]]
     neural = encoder_scorer(encode)
-    lexical = Lexical.fit([article.text for article in articles])
+    lexical = TfIdf.fit([article.text for article in articles])
     scorers = {"simrec": joint_scorer(neural, lexical, 0.5), "encoder alone": neural}
     results = suites.run(articles, scorers)
     return gates.Candidate(
@@ -268,10 +270,10 @@ def test_who_keeps_nothing_reads_the_same_vectors(tmp_path: Path) -> None:
 
     asked: list[list[str]] = []
     texts = ["a", "bb", "ccc", "bb"]
-    glance = remembered(encode, tmp_path / "kept", keep=False)(texts)
+    glance = with_query_cache(encode, tmp_path / "kept", keep=False)(texts)
     assert not (tmp_path / "kept").exists()
-    assert np.array_equal(remembered(encode, tmp_path / "kept")(texts[:2]), glance[:2])
-    assert np.array_equal(remembered(encode, tmp_path / "kept", keep=False)(texts), glance)
+    assert np.array_equal(with_query_cache(encode, tmp_path / "kept")(texts[:2]), glance[:2])
+    assert np.array_equal(with_query_cache(encode, tmp_path / "kept", keep=False)(texts), glance)
     assert asked == [["a", "bb", "ccc"], ["a", "bb"], ["ccc"]]
     assert len(list((tmp_path / "kept").iterdir())) == 1
 

@@ -39,7 +39,7 @@ def _popular(count: int) -> np.ndarray:
 
 
 @pytest.fixture
-def table(tmp_path: Path) -> tuple[list_statistics.Lists, list[tuple[str, int, str, float]]]:
+def table(tmp_path: Path) -> tuple[list_statistics.ListTable, list[tuple[str, int, str, float]]]:
     rows = [row for row in written(tmp_path / "similar.parquet", 0) if row[1] <= list_statistics.K]
     return list_statistics.read(tmp_path / "similar.parquet", IDS), rows
 
@@ -74,7 +74,7 @@ def test_facts_that_cannot_be_are_none(table) -> None:
     found = list_statistics.facts(table[0], [None] * 60, [None] * 60)
     assert found["accounts"] is None
     assert found["freshness"] is None
-    none = list_statistics.Lists(*(np.zeros(0, np.int64) for _ in range(4)))
+    none = list_statistics.ListTable(*(np.zeros(0, np.int64) for _ in range(4)))
     empty = list_statistics.facts(none, ["one"], ["not a date"])
     assert (empty["coverage"], empty["hubness"], empty["accounts"], empty["freshness"]) == (0, 0, None, None)
 
@@ -159,7 +159,7 @@ def test_a_map_stays_where_it_was_and_new_points_stand_between_those_like_them()
     vectors, of = clusters()
     before, added = projection.places(IDS80, vectors, projection.NOTHING)
     assert added == 0
-    known = projection.Known(dict(zip(IDS80, before.tolist(), strict=True)), added)
+    known = projection.PlacedPoints(dict(zip(IDS80, before.tolist(), strict=True)), added)
     marks = [*IDS80[:70], *(f"new {n}" for n in range(10))]
     now, added = projection.places(marks, vectors, known)
     assert added == 10
@@ -174,8 +174,8 @@ def test_a_map_is_laid_out_anew_when_a_fifth_was_added_since() -> None:
     vectors, _ = clusters()
     whole, _ = projection.places(IDS80, vectors, projection.NOTHING)
     anywhere = dict.fromkeys(IDS80, (0.5, 0.5))
-    assert projection.places(IDS80, vectors, projection.Known(anywhere, 16))[1] == 16
-    places, added = projection.places(IDS80, vectors, projection.Known(anywhere, 17))
+    assert projection.places(IDS80, vectors, projection.PlacedPoints(anywhere, 16))[1] == 16
+    places, added = projection.places(IDS80, vectors, projection.PlacedPoints(anywhere, 17))
     assert added == 0
     assert np.array_equal(places, whole)
 

@@ -89,7 +89,7 @@ def test_a_release_of_an_older_format_is_refused_until_the_night_has_made_it_ane
     assert {one for one, _ in similar(older)} == {one for one, _ in SIMILAR}  # by other weights of words
     assert older.simrec("verify").code == 0
     ran = older.simrec("rollback")
-    assert (ran.code, "a release of format 1, this simrec reads 2" in ran.err) == (5, True)
+    assert (ran.code, "a release of format 1, this simrec reads 3" in ran.err) == (5, True)
     assert len(older.simrec("releases", "--json").rows) == 2
     older.configure("[release]\nkeep = 1\n")
     assert older.job("housekeeping").code == 0
@@ -102,7 +102,7 @@ def test_what_a_newer_simrec_made_is_refused(golden: House, what: str) -> None:
         (golden.workspace / "FORMAT").write_text("simrec workspace 2\n")
     elif what == "release":
         path = golden.workspace / "releases" / golden.current / "manifest.json"
-        path.write_text(json.dumps(files.seal({**files.unseal(path.read_bytes()), "format": 3})))
+        path.write_text(json.dumps(files.seal({**files.unseal(path.read_bytes()), "format": 4})))
     else:
         with closing(sqlite3.connect(golden.workspace / "articles.db")) as db:
             db.execute("PRAGMA user_version = 2")

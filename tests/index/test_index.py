@@ -111,7 +111,7 @@ def test_a_curve_goes_from_the_least_effort_past_the_chosen_one(tmp_path: Path, 
     assert 0 < compared[0] < compared[-1] <= 1
     assert np.diff(recalls).min() > -0.01
     assert [point["recall"] for point in facts.curve if point["effort"] == facts.effort] == [facts.recall]
-    judged = index.judged(10)
+    judged = index.with_measured_recall(10)
     assert np.array_equal(judged.search(matrix[:300], 10), found), "it searches with the effort that was chosen"
 
 
@@ -149,7 +149,7 @@ def test_auto_is_exact_until_it_is_too_many() -> None:
     def kind(rows: int, dim: int = 256, **config: Any) -> str:
         return faiss_kinds.choose(rows, dim, IndexConfig(**config))
 
-    assert (kind(1_000, exact_up_to=1_000), kind(1_000, exact_up_to=999)) == ("exact", "ivf_pq")
+    assert (kind(1_000, exact_max_rows=1_000), kind(1_000, exact_max_rows=999)) == ("exact", "ivf_pq")
     assert kind(1_000_000, recall_target=0.999) == "ivf_flat"
     assert kind(1_000_000, kind="hnsw") == "hnsw"
     assert kind(399, kind="ivf_pq") == "exact", "too few to tune on"
@@ -275,7 +275,7 @@ def test_a_filter_is_exact_or_nearly_and_never_shortens(
     rows = np.arange(0, 3_000, one_in)
     hits = []
     for asked in range(100):
-        found = index.search_among(matrix[asked], rows, 10)
+        found = index.search_filtered(matrix[asked], rows, 10)
         assert len(found) == 10
         assert set(packing.rows_of(found)) <= set(rows.tolist())
         hits.append(
@@ -283,8 +283,8 @@ def test_a_filter_is_exact_or_nearly_and_never_shortens(
             / 10
         )
     assert np.mean(hits) >= 0.95
-    assert len(index.search_among(matrix[0], rows[:3], 10)) == 3
-    assert len(index.search_among(matrix[0], rows[:0], 10)) == 0
+    assert len(index.search_filtered(matrix[0], rows[:3], 10)) == 3
+    assert len(index.search_filtered(matrix[0], rows[:0], 10)) == 0
 
 
 def test_pairs_stop_where_neighbours_do() -> None:
@@ -306,15 +306,15 @@ def test_packed_neighbours_are_in_order_of_cosine_then_row() -> None:
 def test_a_vector_that_is_none_is_refused_by_id(tmp_path: Path, bad: float) -> None:
     matrix = clustered(5).astype(np.float16)
     matrix[3] = bad
-    on_disk.write(tmp_path / "vectors.npy", [matrix[:2], matrix[2:]], (5, 32))
+    on_disk.write_matrix(tmp_path / "vectors.npy", [matrix[:2], matrix[2:]], (5, 32))
     with pytest.raises(GateError, match="1 articles have a vector .* the first is 'd'"):
         on_disk.check(tmp_path / "vectors.npy", list("abcde"))
 
 
 def test_written_vectors_are_read_as_unit_rows(tmp_path: Path) -> None:
     matrix = clustered(100).astype(np.float16)
-    on_disk.write(tmp_path / "vectors.npy", np.array_split(matrix, 7), matrix.shape)
+    on_disk.write_matrix(tmp_path / "vectors.npy", np.array_split(matrix, 7), matrix.shape)
     assert np.array_equal(np.load(tmp_path / "vectors.npy"), matrix)
-    assert np.linalg.norm(on_disk.unit_rows(on_disk.opened(tmp_path / "vectors.npy")), axis=1) == pytest.approx(
+    assert np.linalg.norm(on_disk.unit_rows(on_disk.open_matrix(tmp_path / "vectors.npy")), axis=1) == pytest.approx(
         1, abs=1e-6
     )

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from simrec.config import IndexConfig
 from simrec.index import incremental as update_module
 from simrec.index import vectors as on_disk
-from simrec.index.incremental import Change, change
-from simrec.index.incremental import update as update_files
+from simrec.index.incremental import RowChange, diff_rows
+from simrec.index.incremental import update_knn_graph as update_files
 from simrec.index.knn_graph import KnnGraph
-from simrec.index.refresh import Before
+from simrec.index.refresh import PreviousIndex
 from simrec.index.refresh import refresh as refresh_files
 from simrec.index.vector_index import Index, IndexFacts
 from tests.index.made import graph_of, index_of, stages
@@ -44,14 +44,14 @@ def made_from_scratch(articles: Articles, path: Path) -> KnnGraph:
     return KnnGraph.open(path)
 
 
-def update(before: Path, matrix: np.ndarray, changed: Change, path: Path) -> KnnGraph:
+def update(before: Path, matrix: np.ndarray, changed: RowChange, path: Path) -> KnnGraph:
     folder = path.with_suffix(".made")
     folder.mkdir(exist_ok=True)
-    on_disk.write(folder / "vectors.npy", [matrix], matrix.shape, "<f4")  # type: ignore[arg-type]
+    on_disk.write_matrix(folder / "vectors.npy", [matrix], matrix.shape, "<f4")  # type: ignore[arg-type]
     return update_files(before, folder / "vectors.npy", changed, K, path, stages(folder))
 
 
-def refresh(folder: Path, ids: list[str], before: Before | None, config: IndexConfig) -> str:
+def refresh(folder: Path, ids: list[str], before: PreviousIndex | None, config: IndexConfig) -> str:
     parts = stages(folder)
     sentence = refresh_files(folder, ids, before, config, K, parts)
     parts.end()
@@ -95,7 +95,7 @@ def test_after_any_nights_the_graph_is_the_one_from_scratch(
             else:
                 articles[f"a{article:03d}"] = vector(seed)
         now = rows(articles)
-        changed = change(before[0], now[0], before[1], now[1])
+        changed = diff_rows(before[0], now[0], before[1], now[1])
         graph = update(last, on_disk.unit(now[1]), changed, folder / f"{number}.npy")
         last = folder / f"{number}.npy"
         whole = made_from_scratch(articles, folder / "whole.npy")
@@ -114,7 +114,7 @@ def test_a_handful_of_articles_grows(tmp_path: Path) -> None:
         before = rows(articles)
         articles |= {f"b{night}{n:03d}": vector(40 * night + n) for n in range(more)}
         now = rows(articles)
-        changed = change(before[0], now[0], before[1], now[1])
+        changed = diff_rows(before[0], now[0], before[1], now[1])
         graph = update(last, on_disk.unit(now[1]), changed, tmp_path / f"{night}.npy")
         last = tmp_path / f"{night}.npy"
         whole = made_from_scratch(articles, tmp_path / "whole.npy")
@@ -130,8 +130,8 @@ def test_a_killed_update_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytes
     before = rows(articles)
     articles |= {f"a{n:03d}": vector(n + 1) for n in range(0, 300, 17)}
     now = rows(articles)
-    arguments = tmp_path / "graph.npy", on_disk.unit(now[1]), change(before[0], now[0], before[1], now[1])
-    write, count = update_module.write, 0
+    arguments = tmp_path / "graph.npy", on_disk.unit(now[1]), diff_rows(before[0], now[0], before[1], now[1])
+    write, count = update_module.write_matrix, 0
 
     def killed(*some: Any) -> None:
         nonlocal count
@@ -156,7 +156,7 @@ def test_rows_that_lost_most_neighbours_are_searched_anew(tmp_path: Path) -> Non
     for article_id in nearest[:35]:  # of the 38 that are kept 3 are left, fewer than K
         del articles[article_id]
     now = rows(articles)
-    changed = change(before[0], now[0], before[1], now[1])
+    changed = diff_rows(before[0], now[0], before[1], now[1])
     assert (len(changed.new), int((changed.place < 0).sum())) == (0, 35)
     updated = update(tmp_path / "graph.npy", on_disk.unit(now[1]), changed, tmp_path / "now.npy")
     assert np.array_equal(updated.packed[:, :K], made_from_scratch(articles, tmp_path / "whole.npy").packed[:, :K])
@@ -173,7 +173,7 @@ def test_a_list_takes_in_nothing_beyond_what_it_knows(tmp_path: Path) -> None:
             del articles[f"a{n:03d}"]
         articles[f"c{night}"] = vector(1)
         now = rows(articles)
-        changed = change(before[0], now[0], before[1], now[1])
+        changed = diff_rows(before[0], now[0], before[1], now[1])
         graph = update(last, on_disk.unit(now[1]), changed, tmp_path / f"{night}.npy")
         last = tmp_path / f"{night}.npy"
         whole = made_from_scratch(articles, tmp_path / "whole.npy")
@@ -183,7 +183,7 @@ def test_a_list_takes_in_nothing_beyond_what_it_knows(tmp_path: Path) -> None:
 def stage(folder: Path, articles: Articles) -> list[str]:
     folder.mkdir()
     ids, matrix = rows(articles)
-    on_disk.write(folder / "vectors.npy", [matrix], matrix.shape)
+    on_disk.write_matrix(folder / "vectors.npy", [matrix], matrix.shape)
     return ids
 
 
@@ -200,7 +200,7 @@ def test_a_night_of_each_kind_is_as_good_as_from_scratch(tmp_path: Path, kind: s
     ids = stage(tmp_path / "first", articles)
     refresh(tmp_path / "first", ids, None, config)
     facts = IndexFacts(**read_facts(tmp_path / "first"))
-    before = Before(tmp_path / "first", ids, facts)
+    before = PreviousIndex(tmp_path / "first", ids, facts)
 
     for n in random.choice(3_000, 90, replace=False):
         del articles[f"a{n:05d}"]
@@ -243,7 +243,9 @@ def test_lists_that_lost_recall_ask_more_of_them_before_they_are_learned_anew(
     articles["b"] = vector(5)
     ids_now = stage(tmp_path / "now", articles)
     monkeypatch.setattr("simrec.index.build.make", None)
-    assert "1 new rows and 0 gone" in refresh(tmp_path / "now", ids_now, Before(tmp_path / "first", ids, facts), config)
+    assert "1 new rows and 0 gone" in refresh(
+        tmp_path / "now", ids_now, PreviousIndex(tmp_path / "first", ids, facts), config
+    )
     assert read_facts(tmp_path / "now")["recall"] >= 0.9
 
 
@@ -256,7 +258,7 @@ def read_facts(folder: Path) -> dict[str, Any]:
 
 def test_much_change_is_made_from_scratch(tmp_path: Path) -> None:
     articles = {f"a{n:03d}": vector(n) for n in range(200)}
-    before = Before(tmp_path / "first", stage(tmp_path / "first", articles), IndexFacts("exact", 200, DIM))
+    before = PreviousIndex(tmp_path / "first", stage(tmp_path / "first", articles), IndexFacts("exact", 200, DIM))
     refresh(tmp_path / "first", before.ids, None, IndexConfig(candidates=K))
     for n in range(50):
         articles[f"a{n:03d}"] = vector(n + 7)

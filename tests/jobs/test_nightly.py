@@ -136,7 +136,7 @@ KILLS = {
     ),
     "while the tables are written": f"import simrec.recommend.tables.sqlite as t; t.closing = lambda db: {KILL}",
     "while the vectors are written": (
-        f"import simrec.encoder.embedding_cache as s; old = s.Cache.gather\ns.Cache.gather = lambda self, keys: {KILL}"
+        f"import simrec.encoder.embedding_cache as s\ns.EmbeddingCache.gather = lambda self, keys: {KILL}"
     ),
     "while articles come in": (
         f"import simrec.articles.store as s; old = s.Store.delete\ns.Store.delete = lambda *a: {KILL}"

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from simrec.index import packing
-from simrec.lexical.tfidf import Lexical, Terms, unpack
+from simrec.lexical.tfidf import TermVectors, TfIdf, unpack
 from tests.conftest import CONFIG, House, new_house, speeches
 
 ARTICLES = {speech["id"]: speech for speech in speeches()}
@@ -37,9 +37,9 @@ def oracle(house: House, query: np.ndarray, text: str, keep: list[int], n: int) 
     stored /= np.linalg.norm(stored, axis=1, keepdims=True)
     cosines = (stored @ (query / np.linalg.norm(query))).round(6)
     nearest = sorted(keep, key=lambda row: (-cosines[row], row))[: max(n, CANDIDATES)]
-    lexical = Lexical.open(release(house) / "lexical.npz")
+    lexical = TfIdf.open(release(house) / "lexical.npz")
     terms = lexical.terms([text, *(speech_text(row) for row in nearest)])
-    scores = 0.7 * cosines[nearest] + 0.3 * Terms(terms[1:]).cosines(terms[:1], np.arange(len(nearest))[None])[0]
+    scores = 0.7 * cosines[nearest] + 0.3 * TermVectors(terms[1:]).cosines(terms[:1], np.arange(len(nearest))[None])[0]
     best = sorted(zip(nearest, scores, strict=True), key=lambda pair: (-round(float(pair[1]), 6), pair[0]))[:n]
     return [(IDS[row], float(score)) for row, score in best]
 
@@ -101,8 +101,8 @@ def test_auto_asks_held_out_articles_for_the_share(house: House, tmp_path: Path)
     shutil.rmtree(auto.workspace / "lexical")
     ran = auto.job()
     assert (ran.code, "as held-out articles ask for" in ran.err) == (0, True), ran.err
-    chosen = Lexical.open(next((auto.workspace / "lexical").glob("*.npz"))).weight
-    assert Lexical.open(release(auto) / "lexical.npz").weight == chosen
+    chosen = TfIdf.open(next((auto.workspace / "lexical").glob("*.npz"))).weight
+    assert TfIdf.open(release(auto) / "lexical.npz").weight == chosen
 
 
 def test_what_words_weigh_stays_until_the_corpus_has_doubled(house: House, tmp_path: Path) -> None:
@@ -119,7 +119,7 @@ def test_what_words_weigh_stays_until_the_corpus_has_doubled(house: House, tmp_p
     grown.write_articles([*grown.articles, *more])
     assert grown.job().code == 0
     assert weights.read_bytes() != before
-    assert Lexical.open(release(grown) / "lexical.npz").texts == 2 * 401
+    assert TfIdf.open(release(grown) / "lexical.npz").texts == 2 * 401
 
 
 def test_no_words_no_files(published: House) -> None:

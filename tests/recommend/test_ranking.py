@@ -161,7 +161,7 @@ def test_all_rules_off_is_the_order_of_the_score(changed: House) -> None:
 
 @pytest.mark.parametrize("options", [[], ["--since", "1000"]], ids=["from the table", "from a search"])
 def test_rules_hold_for_tables_and_questions(changed: House, options: list[str]) -> None:
-    night(changed, "fair_share = 0\naccount_cap = 1\nexclude_own_account = true\nfreshness_half_life = 3000")
+    night(changed, "max_exposure = 0\naccount_cap = 1\nexclude_own_account = true\nfreshness_half_life = 3000")
     own = ARTICLES[SEED]["account"]
     hits = changed.simrec("similar", SEED, *options, "--json").rows
     accounts = [hit["account"] for hit in hits]
@@ -196,14 +196,14 @@ def test_rules_that_leave_nobody_are_refused_by_the_gate(changed: House) -> None
 
 def joint_scores(house: House) -> tuple[list[str], np.ndarray]:
     """The ids, and the joint scores of all pairs of articles, from the stored vectors and terms."""
-    from simrec.lexical.tfidf import Terms
+    from simrec.lexical.tfidf import TermVectors
 
     vectors = np.load(folder(house) / "vectors.npy").astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     terms = np.load(folder(house) / "terms.npy")
     cosines = (vectors @ vectors.T).round(6)
     rows = np.broadcast_to(np.arange(len(terms)), cosines.shape)
-    return sorted(ARTICLES), Terms(terms).joint(cosines, terms, rows, 0.3)
+    return sorted(ARTICLES), TermVectors(terms).joint(cosines, terms, rows, 0.3)
 
 
 def test_several_seeds_are_the_mean_of_their_scores_less_those_of_the_unlike(house: House) -> None:
@@ -234,7 +234,7 @@ def test_a_history_is_answered_by_what_is_nearest_to_any_of_it_and_not_read(hous
     for hit in hits:
         pairs = {one: scores[ids.index(one), ids.index(hit["id"])] for one in read}
         nearest = max(pairs, key=lambda one: weight[one] * pairs[one])  # noqa: B023
-        assert (hit["because"], hit["score"]) == (nearest, pytest.approx(pairs[nearest], abs=3e-6))
+        assert (hit["seed_id"], hit["score"]) == (nearest, pytest.approx(pairs[nearest], abs=3e-6))
         values.append(weight[nearest] * hit["score"])
     assert values == pytest.approx(sorted(values, reverse=True), abs=3e-6)
     (tmp_path / "read.txt").write_text("gone\n")
@@ -246,7 +246,7 @@ def test_followers_get_the_articles_of_others(house: House) -> None:
     hits = house.simrec("similar", "--account", "Abraham Lincoln", "-n", 20, "--json").rows
     own = {article["id"] for article in ARTICLES.values() if article["account"] == "Abraham Lincoln"}
     assert (len(hits), {hit["id"] for hit in hits} & own) == (20, set())
-    assert {hit["because"] for hit in hits} <= own
+    assert {hit["seed_id"] for hit in hits} <= own
     ran = house.simrec("similar", "--account", "Abraham Lincon")
     assert (ran.code, "the nearest are 'Abraham Lincoln'" in ran.err) == (4, True)
 
@@ -313,7 +313,7 @@ def test_explain_shows_shared_words_and_the_closest_passages(house: House) -> No
     [
         ("freshness_half_life = -1", "freshness_half_life"),
         ("diversity = 1", "diversity"),
-        ("fair_share = 0.5", "fair_share is 0.5"),
+        ("max_exposure = 0.5", "max_exposure is 0.5"),
         ("account_cap = -2", "account_cap"),
         ("account_caps = 2", "did you mean 'account_cap'"),
     ],

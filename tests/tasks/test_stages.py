@@ -24,7 +24,7 @@ simrec.index.build.SHARD_ROWS = simrec.index.incremental.RANGE = 128
 """
 CHANGED = {
     "lexical_weight = 0": "lexical_weight = 0.5",
-    "fair_share = 0": "fair_share = 2\ndiversity = 0.2",
+    "max_exposure = 0": "max_exposure = 2\ndiversity = 0.2",
     "collapse_duplicates = false": "collapse_duplicates = true",
     "[index]": '[index]\nkind = "ivf_pq"',
 }

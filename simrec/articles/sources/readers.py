@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from simrec.articles.article import encoded_text
 from simrec.articles.cleaning import body_text
 from simrec.articles.sources import feeds
-from simrec.articles.splits import BODY_OF_SUFFIX, OPENERS, Piece, opening, pieces_of, texts_in
+from simrec.articles.splits import BODY_OF_SUFFIX, OPENERS, Split, opening, splits_of, texts_in
 from simrec.config import Fields, Source
 from simrec.errors import ConfigError
 
@@ -42,11 +42,11 @@ def read(source: Source, fields: Fields) -> Iterator[Row]:
     Raises UsageError where nothing is found and ConfigError where a file cannot be opened or a table lacks
     the id column; fields with an empty id read a table that needs none.
     """
-    for piece in pieces_of(source):
-        yield from read_piece(piece, fields)
+    for piece in splits_of(source):
+        yield from read_split(piece, fields)
 
 
-def read_piece(piece: Piece, fields: Fields) -> Iterator[Row]:
+def read_split(piece: Split, fields: Fields) -> Iterator[Row]:
     """Yield the rows of a piece, with the numbers that their lines have in the whole file."""
     with opening(piece.path):
         yield from READERS[piece.kind](piece, fields)
@@ -56,7 +56,7 @@ def _open(path: Path) -> Any:
     return OPENERS.get(path.suffix.lower(), open)(path, "rb")
 
 
-def _lines(piece: Piece) -> Iterator[bytes | Row]:
+def _lines(piece: Split) -> Iterator[bytes | Row]:
     """Yield the lines of a piece; where a compressed file breaks off, the last thing is an end row."""
     path, number = piece.path, 0
     with _open(path) as file:
@@ -71,7 +71,7 @@ def _lines(piece: Piece) -> Iterator[bytes | Row]:
             yield Row(str(path), number + 1, problem=f"the file is damaged from here on ({error})", end=True)
 
 
-def _read_jsonl(piece: Piece, _: Fields) -> Iterator[Row]:
+def _read_jsonl(piece: Split, _: Fields) -> Iterator[Row]:
     file = str(piece.path)
     for number, line in enumerate(_lines(piece), start=piece.line):
         if isinstance(line, Row):
@@ -92,7 +92,7 @@ def _json_row(file: str, number: int, line: bytes) -> Row:
     return Row(file, number, record)
 
 
-def _read_csv(piece: Piece, fields: Fields) -> Iterator[Row]:
+def _read_csv(piece: Split, fields: Fields) -> Iterator[Row]:
     csv.field_size_limit(LONGEST_CSV_FIELD)
     path, damage = piece.path, list[Row]()
     lines = _text_lines(piece, damage)
@@ -115,7 +115,7 @@ def _read_csv(piece: Piece, fields: Fields) -> Iterator[Row]:
     yield from damage
 
 
-def _text_lines(piece: Piece, damage: list[Row]) -> Iterator[str]:
+def _text_lines(piece: Split, damage: list[Row]) -> Iterator[str]:
     # Bytes that are no UTF-8 become lone surrogates, which cleaning refuses row by row.
     for line in _lines(piece):
         if isinstance(line, Row):
@@ -139,7 +139,7 @@ def check_columns(where: str, columns: Iterable[str], id_column: str) -> None:
         )
 
 
-def _read_parquet(piece: Piece, fields: Fields) -> Iterator[Row]:
+def _read_parquet(piece: Split, fields: Fields) -> Iterator[Row]:
     import pyarrow
     from pyarrow import parquet
 
@@ -155,7 +155,7 @@ def _read_parquet(piece: Piece, fields: Fields) -> Iterator[Row]:
         yield Row(str(path), number + 1, problem=f"not Parquet from here on ({error})", end=True)
 
 
-def _read_feed(piece: Piece, _: Fields) -> Iterator[Row]:
+def _read_feed(piece: Split, _: Fields) -> Iterator[Row]:
 
     path, lines = piece.path, list[Any](_lines(piece))
     cut = [lines.pop()] if lines and isinstance(lines[-1], Row) else []
@@ -187,7 +187,7 @@ def _value(scalar: Any) -> Any:
         return str(error)
 
 
-def _read_folder(piece: Piece, _: Fields) -> Iterator[Row]:
+def _read_folder(piece: Split, _: Fields) -> Iterator[Row]:
     for path in texts_in(piece.path):
         yield _file_row(piece.path, path, BODY_OF_SUFFIX[path.suffix.lower()])
 

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, text
 from simrec import database
 from simrec.articles.mapping import Mapping
 from simrec.articles.sources.readers import Row, check_columns
-from simrec.articles.store import Marks
+from simrec.articles.store import SyncState
 from simrec.config import Source
 from simrec.errors import ConfigError
 
@@ -28,7 +28,7 @@ KINDS: dict[str, Callable[[str], Any]] = {
 Present = Callable[[Iterable[str]], None]
 
 
-def pull(source: Source, mapping: Mapping, marks: Marks, present: Present | None) -> Iterator[Row]:
+def read_query(source: Source, mapping: Mapping, marks: SyncState, present: Present | None) -> Iterator[Row]:
     """Yield the rows of a query, in the order of the database, then note its watermark among the marks.
 
     With a watermark these are the rows as new as the newest of the last time, or newer, so that none is
@@ -39,7 +39,7 @@ def pull(source: Source, mapping: Mapping, marks: Marks, present: Present | None
     name = f"{address}, {_shown(source.query)}"
     key = mapping.source_key({"database": address, "query": source.query, "watermark": source.watermark}).hex()
     with database.transaction(source.url) as connection:
-        pulled = _Pulled(connection, source)
+        pulled = _QueryResult(connection, source)
         since = newest = None
         if source.watermark:
             columns = pulled.columns()
@@ -59,7 +59,7 @@ def pull(source: Source, mapping: Mapping, marks: Marks, present: Present | None
         marks.now[key] = _freeze(newest, name)
 
 
-class _Pulled:
+class _QueryResult:
     """A source's query on an open connection, as a table that can be asked in parts."""
 
     def __init__(self, connection: Connection, source: Source) -> None:

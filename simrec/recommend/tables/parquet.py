@@ -9,11 +9,11 @@ from pyarrow import compute, parquet
 
 from simrec import files
 from simrec.articles.article import Account
-from simrec.articles.store import Known
+from simrec.articles.store import ArticleMeta
 from simrec.index.knn_graph import KnnGraph
-from simrec.recommend.exposure import Lists
-from simrec.recommend.rules import NOBODY
-from simrec.recommend.shared_words import WORDS, Reasons
+from simrec.recommend.exposure import RankedLists
+from simrec.recommend.rules import NO_GROUP
+from simrec.recommend.shared_words import WORDS, SharedWords
 
 BLOCK = 65_536
 CODED = pyarrow.dictionary(pyarrow.int32(), pyarrow.string())
@@ -26,7 +26,9 @@ def write_table(path: Path, schema: pyarrow.Schema, parts: Iterator[list[pyarrow
             writer.write_table(pyarrow.Table.from_arrays(part, schema=schema))
 
 
-def write_similar_articles(path: Path, articles: Sequence[Known], listed: Lists, reasons: Reasons) -> None:
+def write_similar_articles(
+    path: Path, articles: Sequence[ArticleMeta], listed: RankedLists, reasons: SharedWords
+) -> None:
     """Write columns article, rank from 1, similar, score, place, reason, in order of article and rank.
 
     place is the rank by score alone, 0 for what was given the place for want of any.
@@ -75,7 +77,7 @@ def write_similar_accounts(path: Path, accounts: Sequence[Account], related: Knn
     write_table(path, pyarrow.schema([*fields, ("articles", pyarrow.int32()), ("few", pyarrow.bool_())]), parts())
 
 
-def write_evidence(path: Path, articles: Sequence[Known], accounts: Sequence[Account], found: np.ndarray) -> None:
+def write_evidence(path: Path, articles: Sequence[ArticleMeta], accounts: Sequence[Account], found: np.ndarray) -> None:
     """Write columns account, similar (account), article, similar_article, score."""
     names = pyarrow.array([account.id for account in accounts], pyarrow.string())
     ids = pyarrow.array([article.id for article in articles], pyarrow.string())
@@ -85,10 +87,10 @@ def write_evidence(path: Path, articles: Sequence[Known], accounts: Sequence[Acc
     write_table(path, pyarrow.schema([*fields, ("score", pyarrow.float32())]), iter([columns]))
 
 
-def write_duplicates(path: Path, articles: Sequence[Known], originals: np.ndarray) -> None:
+def write_duplicates(path: Path, articles: Sequence[ArticleMeta], originals: np.ndarray) -> None:
     """Write columns article, original: what is a near-duplicate of what was published first."""
     ids = pyarrow.array([article.id for article in articles], pyarrow.string())
-    rows = np.flatnonzero((originals != NOBODY) & (originals != np.arange(len(originals))))
+    rows = np.flatnonzero((originals != NO_GROUP) & (originals != np.arange(len(originals))))
     columns = [_used(rows, ids), _used(originals[rows], ids)]
     write_table(path, pyarrow.schema([("article", CODED), ("original", CODED)]), iter([columns]))
 
@@ -106,7 +108,7 @@ def _used(rows: np.ndarray, names: pyarrow.Array) -> pyarrow.DictionaryArray:
 class _Explained:
     """Says in a text why a pair is in the table."""
 
-    def __init__(self, articles: Sequence[Known], words: Sequence[str], most: int) -> None:
+    def __init__(self, articles: Sequence[ArticleMeta], words: Sequence[str], most: int) -> None:
         self._words, self._most = pyarrow.array(words, pyarrow.string()), most
         self._same = {
             "same account": _codes([article.account for article in articles]),
@@ -120,7 +122,7 @@ class _Explained:
         said = [compute.utf8_ltrim(_listed(words, ", "), ", ")]
         said[0] = _where(compute.not_equal(said[0], ""), said[0])
         for what, codes in self._same.items():
-            said.append(_where((codes[own] == codes[others]) & (codes[own] != NOBODY), what))
+            said.append(_where((codes[own] == codes[others]) & (codes[own] != NO_GROUP), what))
         said.append(_where(place == 0, "seldom recommended"))
         by_score = compute.binary_join_element_wise("number", pyarrow.array(place).cast("string"), "by score", " ")
         said.append(_where(place > self._most, by_score))
@@ -140,5 +142,5 @@ def _listed(said: Sequence[pyarrow.Array], separator: str) -> pyarrow.Array:
 def _codes(names: Sequence[str | None]) -> np.ndarray:
     """Return a number for every name, the same for the same; NOBODY for None, and for all where all have one."""
     known: dict[str, int] = {}
-    codes = np.array([NOBODY if name is None else known.setdefault(name, len(known)) for name in names], np.int64)
-    return codes if len(known) > 1 else np.full(len(codes), NOBODY)
+    codes = np.array([NO_GROUP if name is None else known.setdefault(name, len(known)) for name in names], np.int64)
+    return codes if len(known) > 1 else np.full(len(codes), NO_GROUP)

@@ -12,10 +12,10 @@ from simrec import files
 from simrec.articles.article import Account
 from simrec.index import packing
 from simrec.index.knn_graph import KnnGraph, pairs
-from simrec.recommend.exposure import Lists
+from simrec.recommend.exposure import RankedLists
 from simrec.recommend.hits import TABLES_VERSION, WORD_BITS
-from simrec.recommend.rules import NOBODY
-from simrec.recommend.shared_words import WORDS, Reasons
+from simrec.recommend.rules import NO_GROUP
+from simrec.recommend.shared_words import WORDS, SharedWords
 
 BLOCK = 16_384
 
@@ -53,7 +53,7 @@ CREATE TABLE evidence (
     other_article INTEGER NOT NULL, score REAL NOT NULL, PRIMARY KEY (row, other, rank)
 ) WITHOUT ROWID;
 CREATE TABLE facts (
-    similar_articles INTEGER NOT NULL, similar_accounts INTEGER NOT NULL, few_articles INTEGER NOT NULL
+    similar_articles INTEGER NOT NULL, similar_accounts INTEGER NOT NULL, min_articles INTEGER NOT NULL
 );
 CREATE VIEW similar AS
     SELECT a.id AS article, s.rank, b.id AS similar, s.score, s.place, {" || ".join(map(_word, range(WORDS)))} AS words
@@ -89,11 +89,11 @@ class Tables:
 
     def articles(self, articles: Iterable[tuple[Any, ...]], originals: np.ndarray) -> None:
         """Write the columns of articles in order of their rows, with the row of their original, NOBODY for none."""
-        known = (None if row == NOBODY else row for row in originals.tolist())
+        known = (None if row == NO_GROUP else row for row in originals.tolist())
         rows = ((row, *article, original) for row, (article, original) in enumerate(zip(articles, known, strict=True)))
         self._db.executemany("INSERT INTO articles VALUES (?,?,?,?,?,?,?,?,?,?,?)", rows)
 
-    def similar_articles(self, listed: Lists, reasons: Reasons) -> None:
+    def similar_articles(self, listed: RankedLists, reasons: SharedWords) -> None:
         """Write whom every article recommends, and the words they share."""
         self._db.executemany("INSERT INTO words VALUES (?,?)", enumerate(reasons.words, start=1))
         for start in range(0, len(listed.rows), BLOCK):
@@ -118,7 +118,7 @@ class Tables:
         listed = ((row, a.id, a.articles, a.first, a.last) for row, a in enumerate(accounts))
         self._db.executemany("INSERT INTO accounts VALUES (?,?,?,?,?)", listed)
         self._db.executemany("INSERT INTO similar_accounts VALUES (?,?,?,?)", pairs(related, most))
-        ranks = packing.place_among_equals(_pair(evidence)) + 1
+        ranks = packing.rank_in_group(_pair(evidence)) + 1
         columns = (evidence[name].tolist() for name in ("account", "similar"))
         others = (evidence[name].tolist() for name in ("article", "other"))
         rows = zip(
@@ -126,9 +126,9 @@ class Tables:
         )
         self._db.executemany("INSERT INTO evidence VALUES (?,?,?,?,?,?)", rows)
 
-    def facts(self, similar_articles: int, similar_accounts: int, few_articles: int) -> None:
+    def facts(self, similar_articles: int, similar_accounts: int, min_articles: int) -> None:
         """Write how many places each similar table has at most, and from how many articles on an account is sure."""
-        self._db.execute("INSERT INTO facts VALUES (?,?,?)", (similar_articles, similar_accounts, few_articles))
+        self._db.execute("INSERT INTO facts VALUES (?,?,?)", (similar_articles, similar_accounts, min_articles))
 
 
 def _pair(evidence: np.ndarray) -> np.ndarray:

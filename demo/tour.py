@@ -31,7 +31,11 @@ def main(workspace: str) -> None:
         say("accounts", president, "-n", "5", *here)
     say("evaluate", *here)
     print(LOOK_FOR)
-    for more in ("similar --text 'the price of wheat'", "similar 2014-Obama-1/26 --until 2000", "status"):
+    for more in (
+        "similar --text 'the price of wheat'",
+        "similar 2014-Obama-1/26 --until 2000",
+        "status",
+    ):
         print(f"  .venv/bin/simrec {more} -w {workspace}")
 
 

@@ -17,12 +17,25 @@ from collections.abc import Iterator
 from pathlib import Path
 
 CAPTIONS, HEADLINES, SPANS, REMARKS = 160_000, 100_000, 60_000, 60_000
-DOING = re.compile(r"^(?:\w+ ){1,3}?(?:is|are|was|were) (?:\w+ly )?(?P<doing>\w{2,}ing\b[^.?!,;]{0,60})[.!]$")
+DOING = re.compile(
+    r"^(?:\w+ ){1,3}?(?:is|are|was|were) (?:\w+ly )?(?P<doing>\w{2,}ing\b[^.?!,;]{0,60})[.!]$"
+)
 PLACE = re.compile(
     r"\b(?P<place>(?:in|on|at|near|by|under|behind|beside|across|through|along|over) (?:a|an|the) \w+(?: \w+)?)[.!]$"
 )
 THING = re.compile(r"\b(?P<thing>(?:a|an|the) (?:\w+ )?\w+)[.!]$")
-NO_DOING = {"going", "being", "having", "coming", "getting", "thinking", "wondering", "planning", "trying", "expecting"}
+NO_DOING = {
+    "going",
+    "being",
+    "having",
+    "coming",
+    "getting",
+    "thinking",
+    "wondering",
+    "planning",
+    "trying",
+    "expecting",
+}
 PERSONS = """
     man woman boy girl child baby person lady guy kid dog cat horse bird player musician worker chef cyclist
     surfer soldier dancer skateboarder monkey elephant teenager couple toddler puppy kitten cowboy policeman
@@ -45,7 +58,11 @@ def main(everyday: Path, encyclopedia: Path) -> None:
     chance = random.Random(0)
     daily = everyday.read_text(encoding="utf-8").splitlines()
     with encyclopedia.open(encoding="utf-8") as file:
-        learned = [sentence for line in file for sentence in SENTENCE_END.split(json.loads(line)["text"])[:3]]
+        learned = [
+            sentence
+            for line in file
+            for sentence in SENTENCE_END.split(json.loads(line)["text"])[:3]
+        ]
     seen: set[str] = set()
     for kind, texts in {
         "caption": captions(daily, chance),
@@ -61,7 +78,13 @@ def main(everyday: Path, encyclopedia: Path) -> None:
 
 def captions(daily: list[str], chance: random.Random) -> Iterator[str]:
     """Compose who is doing what, where."""
-    doings = sorted({m["doing"] for s in daily if (m := DOING.match(s)) and m["doing"].split()[0] not in NO_DOING})
+    doings = sorted(
+        {
+            m["doing"]
+            for s in daily
+            if (m := DOING.match(s)) and m["doing"].split()[0] not in NO_DOING
+        }
+    )
     places = sorted({m["place"] for s in daily if (m := PLACE.search(s))})
     things = sorted({m["thing"] for s in daily if (m := THING.search(s))})
     for _ in range(CAPTIONS):
@@ -80,10 +103,21 @@ def captions(daily: list[str], chance: random.Random) -> Iterator[str]:
 
 def subject(chance: random.Random) -> tuple[str, bool]:
     """Return who it is, with what can be seen of them, and whether they are many."""
-    person, look = chance.choice(PERSONS), f"{chance.choice(LOOKS)} " if chance.random() < 0.4 else ""
-    wears = f" in a {chance.choice(COLOURS)} {chance.choice(CLOTHES)}" if chance.random() < 0.2 else ""
+    person, look = (
+        chance.choice(PERSONS),
+        f"{chance.choice(LOOKS)} " if chance.random() < 0.4 else "",
+    )
+    wears = (
+        f" in a {chance.choice(COLOURS)} {chance.choice(CLOTHES)}" if chance.random() < 0.2 else ""
+    )
     if chance.random() < 0.25:
-        plural = {"man": "men", "woman": "women", "child": "children", "person": "people", "policeman": "policemen"}
+        plural = {
+            "man": "men",
+            "woman": "women",
+            "child": "children",
+            "person": "people",
+            "policeman": "policemen",
+        }
         return f"{chance.choice(COUNTS)} {look}{plural.get(person, person + 's')}{wears}", True
     one = f"{look}{person}{wears}"
     return f"{'an' if one[0] in 'aeiou' else 'a'} {one}", False

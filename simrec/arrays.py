@@ -32,4 +32,6 @@ def read(path: Path, mend: str, *names: str) -> list[np.ndarray]:
     except PermissionError:
         raise
     except DAMAGE as error:
-        raise ReleaseError(f"{path}: damaged ({str(error) or type(error).__name__}); {mend}") from error
+        raise ReleaseError(
+            f"{path}: damaged ({str(error) or type(error).__name__}); {mend}"
+        ) from error

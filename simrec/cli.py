@@ -47,7 +47,9 @@ def _workspace(command: Command) -> Command:
 
 def _step(command: Command) -> Command:
     """Give a command the options of everything that writes to the workspace."""
-    command = click.option("-v", "--verbose", is_flag=True, help="Say what happens even without a terminal.")(command)
+    command = click.option(
+        "-v", "--verbose", is_flag=True, help="Say what happens even without a terminal."
+    )(command)
     return _workspace(_configured(command))
 
 
@@ -59,11 +61,15 @@ def _configured(command: Command) -> Command:
 
 
 def _json(command: Command) -> Command:
-    return click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")(command)
+    return click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")(
+        command
+    )
 
 
 def _n(command: Command) -> Command:
-    return click.option("-n", type=click.IntRange(1), default=10, show_default=True, help="How many.")(command)
+    return click.option(
+        "-n", type=click.IntRange(1), default=10, show_default=True, help="How many."
+    )(command)
 
 
 def _filters(command: Command) -> Command:
@@ -77,20 +83,38 @@ def _filters(command: Command) -> Command:
         }.items()
     ):
         command = click.option(f"--{name}", help=f"Only articles {what}.")(command)
-    among = click.option("--among", type=Path, help="Only articles whose ids stand in this file, one a line.")
+    among = click.option(
+        "--among", type=Path, help="Only articles whose ids stand in this file, one a line."
+    )
     return among(command)
 
 
 @cli.command()
 @click.argument("paths", nargs=-1)
-@click.option("--field", "fields", multiple=True, metavar="NAME=COLUMN", help="Which column or key holds what.")
-@click.option("--format", type=click.Choice(["auto", "jsonl", "csv", "parquet", "feed", "folder"]), default="auto")
+@click.option(
+    "--field",
+    "fields",
+    multiple=True,
+    metavar="NAME=COLUMN",
+    help="Which column or key holds what.",
+)
+@click.option(
+    "--format",
+    type=click.Choice(["auto", "jsonl", "csv", "parquet", "feed", "folder"]),
+    default="auto",
+)
 @click.option("--body", type=click.Choice(["auto", "text", "html", "markdown"]), default="auto")
-@click.option("--delete", "deletions", type=Path, help="A file of article ids to delete, one a line.")
+@click.option(
+    "--delete", "deletions", type=Path, help="A file of article ids to delete, one a line."
+)
 @click.option("--sync", is_flag=True, help="Delete the articles that are in none of the sources.")
 @_step
 def ingest(
-    paths: tuple[str, ...], fields: tuple[str, ...], deletions: Path | None, workspace: Path, **options: Any
+    paths: tuple[str, ...],
+    fields: tuple[str, ...],
+    deletions: Path | None,
+    workspace: Path,
+    **options: Any,
 ) -> None:
     """Bring articles in from PATHS, or from the configured sources.
 
@@ -110,7 +134,10 @@ def _step_command(name: str, help_text: str) -> None:
         _run(name, Workspace.open(workspace), _config(config_path, verbose))
 
 
-_step_command("teach", "Let a teacher encode what a student will learn from; simrec train then makes the student.")
+_step_command(
+    "teach",
+    "Let a teacher encode what a student will learn from; simrec train then makes the student.",
+)
 _step_command("embed", "Encode the articles that have no vector yet.")
 _step_command("index", "Build the index of a new release and find the neighbours of every article.")
 _step_command("recommend", "Make the tables of similar articles and accounts of a new release.")
@@ -119,26 +146,49 @@ _step_command("publish", "Publish the new release if it passes the gates.")
 
 @cli.command()
 @click.argument("target", metavar="[TARGET]", required=False)
-@click.option("--format", "form", type=click.Choice(["jsonl", "csv", "parquet"]), default="jsonl", help="Of the files.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["jsonl", "csv", "parquet"]),
+    default="jsonl",
+    help="Of the files.",
+)
 @_step
-def export(target: str | None, form: str, workspace: Path, config_path: Path | None, verbose: bool) -> None:
+def export(
+    target: str | None, form: str, workspace: Path, config_path: Path | None, verbose: bool
+) -> None:
     """Write the current release's tables to TARGET, a folder or a database's URL, or to the configured sinks."""
     from simrec.config import with_sink
 
     config = _config(config_path, verbose)
     config = with_sink(config, target, form) if target else config
     if not config.sinks:
-        raise UsageError("nowhere to export to: name a folder or a database's URL, or configure [[sinks]]")
+        raise UsageError(
+            "nowhere to export to: name a folder or a database's URL, or configure [[sinks]]"
+        )
     _run("export", Workspace.open(workspace), config)
 
 
 @cli.command()
-@click.option("--compare", metavar="CELLS", help="Only compare cells, such as rnn,lstm,gru; nothing is kept.")
-@click.option("--plot", type=Path, default=Path("compare.svg"), show_default=True, help="Where --compare plots to.")
+@click.option(
+    "--compare", metavar="CELLS", help="Only compare cells, such as rnn,lstm,gru; nothing is kept."
+)
+@click.option(
+    "--plot",
+    type=Path,
+    default=Path("compare.svg"),
+    show_default=True,
+    help="Where --compare plots to.",
+)
 @_json
 @_step
 def train(
-    workspace: Path, config_path: Path | None, verbose: bool, compare: str | None, plot: Path, as_json: bool
+    workspace: Path,
+    config_path: Path | None,
+    verbose: bool,
+    compare: str | None,
+    plot: Path,
+    as_json: bool,
 ) -> None:
     """Train an encoder on the articles; if it is better than the one in use, it takes over."""
     from simrec import steps
@@ -149,7 +199,11 @@ def train(
         return
     with opened.lock():
         rows = steps.compare(opened, config, _cells(compare), plot)
-    _print(["cell", "held_out", "before", "training_seconds", "articles_a_second", "gradient_reach"], rows, as_json)
+    _print(
+        ["cell", "held_out", "before", "training_seconds", "articles_a_second", "gradient_reach"],
+        rows,
+        as_json,
+    )
 
 
 def _cells(named: str) -> list[str]:
@@ -160,12 +214,29 @@ def _cells(named: str) -> list[str]:
 
 
 @cli.command()
-@click.option("--beside", metavar="NAMES", default="", help="Baselines such as BM25,LSA,MiniLM; `all` but MiniLM.")
-@click.option("--against", metavar="RELEASE", default="", help="An older release to compare the current one with.")
-@click.option("--judgements", multiple=True, metavar="FILE", help="Graded pairs, links or TREC qrels to ask as well.")
+@click.option(
+    "--beside",
+    metavar="NAMES",
+    default="",
+    help="Baselines such as BM25,LSA,MiniLM; `all` but MiniLM.",
+)
+@click.option(
+    "--against",
+    metavar="RELEASE",
+    default="",
+    help="An older release to compare the current one with.",
+)
+@click.option(
+    "--judgements",
+    multiple=True,
+    metavar="FILE",
+    help="Graded pairs, links or TREC qrels to ask as well.",
+)
 @_json
 @_step
-def evaluate(workspace: Path, config_path: Path | None, verbose: bool, as_json: bool, **asked: Any) -> None:
+def evaluate(
+    workspace: Path, config_path: Path | None, verbose: bool, as_json: bool, **asked: Any
+) -> None:
     """Measure the new release, and print the newest report; with any of the options measure anew and keep nothing."""
     from simrec import status, steps
 
@@ -191,7 +262,9 @@ def _baselines(named: str) -> list[str]:
         return [name for name in BASELINES if name != "MiniLM"]
     unknown = [name for name in names if name not in BASELINES]
     if unknown:
-        raise click.UsageError(f"--beside {', '.join(unknown)}: the baselines are {', '.join(BASELINES)}")
+        raise click.UsageError(
+            f"--beside {', '.join(unknown)}: the baselines are {', '.join(BASELINES)}"
+        )
     return names
 
 
@@ -199,21 +272,33 @@ def _baselines(named: str) -> list[str]:
 @click.argument("ids", metavar="[ID]...", nargs=-1)
 @click.option("--text", help="Ask with a text instead of an article.")
 @click.option("--file", type=Path, help="Ask with the text of a file (text, Markdown or HTML).")
-@click.option("--history", type=Path, help="What to read next: a file of ids read, one a line, the last read last.")
-@click.option("--less-like", multiple=True, metavar="ID", help="With IDs: and little like this one.")
+@click.option(
+    "--history",
+    type=Path,
+    help="What to read next: a file of ids read, one a line, the last read last.",
+)
+@click.option(
+    "--less-like", multiple=True, metavar="ID", help="With IDs: and little like this one."
+)
 @click.option("--no-rules", is_flag=True, help="In order of the score, with no ranking rules.")
-@click.option("--explain", is_flag=True, help="Say why: shared words, the closest passages, what rules did.")
+@click.option(
+    "--explain", is_flag=True, help="Say why: shared words, the closest passages, what rules did."
+)
 @_n
 @_filters
 @_json
 @_workspace
-def similar(ids: tuple[str, ...], n: int, as_json: bool, explain: bool, workspace: Path, **options: Any) -> None:
+def similar(
+    ids: tuple[str, ...], n: int, as_json: bool, explain: bool, workspace: Path, **options: Any
+) -> None:
     """Print the articles most similar to article ID (to all, if there are several), to a text or to a file.
 
     With --history they are what a reader may read next, with --account alone what followers of an account may like.
     """
     recommender = _recommender(workspace)
-    question = ids[0] if ids else _text_of(options["file"]) if options["file"] else options["text"] or ""
+    question = (
+        ids[0] if ids else _text_of(options["file"]) if options["file"] else options["text"] or ""
+    )
     hits = _asked(recommender, ids, n, **options)
     if explain:
         hits = recommender.explained(hits, question, _texts_of(workspace))
@@ -222,12 +307,16 @@ def similar(ids: tuple[str, ...], n: int, as_json: bool, explain: bool, workspac
 
 def _asked(recommender: "Recommender", ids: tuple[str, ...], n: int, **options: Any) -> "list[Hit]":
     """Ask with whatever seeds the command line names."""
-    text, file, history, less_like = (options.pop(name) for name in ("text", "file", "history", "less_like"))
+    text, file, history, less_like = (
+        options.pop(name) for name in ("text", "file", "history", "less_like")
+    )
     ruled = not options.pop("no_rules")
     followed = None if ids or text or file or history else options.pop("account")
     seeds = [ids, text is not None, file, history, followed]
     if sum(map(bool, seeds)) != 1 or (less_like and not ids):
-        raise click.UsageError("give one of ID, --text, --file, --history and --account; --less-like goes with ID")
+        raise click.UsageError(
+            "give one of ID, --text, --file, --history and --account; --less-like goes with ID"
+        )
     filters = _filter(**options)
     if text is not None or file:
         return recommender.similar_to_text(_text_of(file) if file else text, n, filters, ruled)
@@ -247,7 +336,9 @@ def _asked(recommender: "Recommender", ids: tuple[str, ...], n: int, **options: 
 @_n
 @_json
 @_workspace
-def accounts(account: str | None, text: str | None, explain: bool, n: int, as_json: bool, workspace: Path) -> None:
+def accounts(
+    account: str | None, text: str | None, explain: bool, n: int, as_json: bool, workspace: Path
+) -> None:
     """Print the accounts most similar to ACCOUNT, those that write about a text, or the largest."""
     recommender = _recommender(workspace)
     if account is not None and text is not None:
@@ -255,7 +346,11 @@ def accounts(account: str | None, text: str | None, explain: bool, n: int, as_js
     if account is None and text is None:
         _print(["id", "articles", "first", "last"], recommender.largest_accounts(n), as_json)
         return
-    found = recommender.accounts(account, n) if account is not None else recommender.accounts_on(text or "", n)
+    found = (
+        recommender.accounts(account, n)
+        if account is not None
+        else recommender.accounts_on(text or "", n)
+    )
     if not explain:
         found = [replace(hit, evidence=[]) for hit in found]
     _print(["score", "id", "articles", "first", "last", "note"], found, as_json)
@@ -308,11 +403,20 @@ def releases(as_json: bool, workspace: Path) -> None:
 
 
 @cli.command()
-@click.option("--html", type=Path, metavar="PATH", help="Write the page there, with how long the steps took.")
-@click.option("--compare", nargs=2, metavar="BEFORE AFTER", help="Print the figures of two releases side by side.")
+@click.option(
+    "--html", type=Path, metavar="PATH", help="Write the page there, with how long the steps took."
+)
+@click.option(
+    "--compare",
+    nargs=2,
+    metavar="BEFORE AFTER",
+    help="Print the figures of two releases side by side.",
+)
 @_json
 @_workspace
-def report(html: Path | None, compare: tuple[str, str] | None, as_json: bool, workspace: Path) -> None:
+def report(
+    html: Path | None, compare: tuple[str, str] | None, as_json: bool, workspace: Path
+) -> None:
     """Print where the report page of the current release is, write it elsewhere, or compare two releases."""
     from simrec import reports
 
@@ -343,7 +447,9 @@ def rejects(as_json: bool, workspace: Path) -> None:
     from simrec.articles.store import Store
 
     with Store.open(Workspace.open(workspace).articles_db) as store:
-        _print(["file", "line", "reason"], [reject._asdict() for reject in store.rejects()], as_json)
+        _print(
+            ["file", "line", "reason"], [reject._asdict() for reject in store.rejects()], as_json
+        )
 
 
 @cli.command()

@@ -17,13 +17,25 @@ NotNegative = Annotated[float, Meta(ge=0)]
 
 
 Baseline = Literal[
-    "random", "recent in category", "TF-IDF", "LSA", "BM25", "untrained encoder", "pretrained encoder", "MiniLM"
+    "random",
+    "recent in category",
+    "TF-IDF",
+    "LSA",
+    "BM25",
+    "untrained encoder",
+    "pretrained encoder",
+    "MiniLM",
 ]
 BASELINES: tuple[str, ...] = get_args(Baseline)
 EngineKind = Literal["local", "dask"]
 ENGINES: tuple[str, ...] = get_args(EngineKind)
 SQLITE = "sqlite:///"  # begins the URL of a file
-STARTS = ("auto", "pretrained", "articles", "teacher")  # of training; anything else is an encoder's folder
+STARTS = (
+    "auto",
+    "pretrained",
+    "articles",
+    "teacher",
+)  # of training; anything else is an encoder's folder
 
 
 class Section(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -232,7 +244,9 @@ class Config(Section, frozen=True):
     def __post_init__(self) -> None:
         training = self.training
         if training.title_share + training.halves_share + training.sections_share > 1:
-            raise ValueError("training.title_share, halves_share and sections_share are more than 1 together")
+            raise ValueError(
+                "training.title_share, halves_share and sections_share are more than 1 together"
+            )
         if 0 < self.rules.max_exposure < 1:
             raise ValueError(
                 f"rules.max_exposure is {self.rules.max_exposure}: all lists together have as many places as articles "
@@ -247,12 +261,19 @@ class Config(Section, frozen=True):
 
 def override(config: Config, **sections: dict[str, Any]) -> Config:
     """Return the configuration with single keys of sections replaced: `override(c, ingest={"sync": True})`."""
-    changed = {name: msgspec.structs.replace(getattr(config, name), **keys) for name, keys in sections.items()}
+    changed = {
+        name: msgspec.structs.replace(getattr(config, name), **keys)
+        for name, keys in sections.items()
+    }
     return msgspec.structs.replace(config, **changed)
 
 
 def with_sources(
-    config: Config, paths: Sequence[str], fields: Sequence[str], deletions: Path | None, **options: Any
+    config: Config,
+    paths: Sequence[str],
+    fields: Sequence[str],
+    deletions: Path | None,
+    **options: Any,
 ) -> Config:
     """Return the configuration with what a command line asks for: paths, "name=column" fields and options.
 
@@ -262,11 +283,15 @@ def with_sources(
     named = dict(field.partition("=")[::2] for field in fields)
     unknown = named.keys() - {field.name for field in msgspec.structs.fields(Fields)}
     if unknown:
-        raise UsageError(f"--field {', '.join(sorted(unknown))}: the names are {', '.join(Fields.__struct_fields__)}")
+        raise UsageError(
+            f"--field {', '.join(sorted(unknown))}: the names are {', '.join(Fields.__struct_fields__)}"
+        )
     config = msgspec.structs.replace(config, fields=msgspec.structs.replace(config.fields, **named))
     if paths or deletions:
         kind = {"format": options["format"], "body": options["body"]}
-        sources = tuple(Source(path=str(Path(path).absolute()), **kind) for path in paths)  # for other hosts
+        sources = tuple(
+            Source(path=str(Path(path).absolute()), **kind) for path in paths
+        )  # for other hosts
         config = msgspec.structs.replace(config, sources=sources)
         return override(config, ingest={"sync": options["sync"], "deletions": str(deletions or "")})
     return override(config, ingest={"sync": options["sync"] or config.ingest.sync})
@@ -274,5 +299,9 @@ def with_sources(
 
 def with_sink(config: Config, target: str, form: str) -> Config:
     """Return the configuration with one sink, a folder or a database's URL, instead of those it has."""
-    place = {"url": target} if "://" in target or target.startswith("$") else {"path": target, "format": form}
+    place = (
+        {"url": target}
+        if "://" in target or target.startswith("$")
+        else {"path": target, "format": form}
+    )
     return msgspec.structs.replace(config, sinks=(msgspec.convert(place, Sink),))

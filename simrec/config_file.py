@@ -63,7 +63,10 @@ def _resolve(config: Config, folder: Path) -> Config:
         monitor={"prometheus": resolved(config.monitor.prometheus)},
         evaluate={"judgements": tuple(map(resolved, config.evaluate.judgements))},
         training={"start": start if start in STARTS else resolved(start)},
-        pretraining={"teacher": resolved(pretraining.teacher), "lessons": resolved(pretraining.lessons)},
+        pretraining={
+            "teacher": resolved(pretraining.teacher),
+            "lessons": resolved(pretraining.lessons),
+        },
     )
 
 

@@ -10,7 +10,11 @@ from sqlalchemy.exc import DBAPIError, NoSuchModuleError, SQLAlchemyError
 
 from simrec.errors import ConfigError, missing_extra
 
-DRIVERS = {"postgres": "postgresql+psycopg", "postgresql": "postgresql+psycopg", "mysql": "mysql+pymysql"}
+DRIVERS = {
+    "postgres": "postgresql+psycopg",
+    "postgresql": "postgresql+psycopg",
+    "mysql": "mysql+pymysql",
+}
 PATIENCE = 30  # seconds for a server to answer, or for SQLite's lock
 
 
@@ -28,7 +32,9 @@ def transaction(url: str, create: bool = False) -> Iterator[Connection]:
         with _connect(address) as connection:
             yield connection
     except SQLAlchemyError as error:
-        said = str(error.orig if isinstance(error, DBAPIError) else error).strip().partition("\n")[0]
+        said = (
+            str(error.orig if isinstance(error, DBAPIError) else error).strip().partition("\n")[0]
+        )
         if address.password:
             said = said.replace(str(address.password), "***")
         raise ConfigError(f"{name_of(address)}: {said}; nothing was changed") from error
@@ -40,8 +46,12 @@ def resolve(url: str) -> URL:
     try:
         address = make_url(whole)
     except (SQLAlchemyError, ValueError):
-        shown = url if url.startswith("$") else f"{url.partition(':')[0]}:..."  # what follows may be a password
-        raise ConfigError(f"{shown} is no URL of a database, such as postgresql://user@host/database") from None
+        shown = (
+            url if url.startswith("$") else f"{url.partition(':')[0]}:..."
+        )  # what follows may be a password
+        raise ConfigError(
+            f"{shown} is no URL of a database, such as postgresql://user@host/database"
+        ) from None
     if address.password:
         address = address.set(password=_variable(str(address.password)))
     return address.set(drivername=DRIVERS.get(address.drivername, address.drivername))
@@ -70,7 +80,9 @@ def _connect(address: URL) -> Iterator[Connection]:
     except ModuleNotFoundError as error:
         if error.name == "psycopg":
             raise missing_extra("sql", "PostgreSQL") from error
-        raise ConfigError(f"{name_of(address)}: its driver is not installed: pip install {error.name}") from error
+        raise ConfigError(
+            f"{name_of(address)}: its driver is not installed: pip install {error.name}"
+        ) from error
     try:
         with engine.begin() as connection:
             yield connection
@@ -84,4 +96,6 @@ def _variable(value: str) -> str:
     try:
         return os.environ[value[1:].strip("{}")]
     except KeyError:
-        raise ConfigError(f"{value}, which a url of the configuration names, is not set in the environment") from None
+        raise ConfigError(
+            f"{value}, which a url of the configuration names, is not set in the environment"
+        ) from None

@@ -45,4 +45,6 @@ class GateError(SimrecError):
 
 def missing_extra(extra: str, what: str) -> ConfigError:
     """Return the error for a library that only an extra installs."""
-    return ConfigError(f"{what} needs packages that are not installed: pip install 'simrec[{extra}]'")
+    return ConfigError(
+        f"{what} needs packages that are not installed: pip install 'simrec[{extra}]'"
+    )

@@ -77,7 +77,9 @@ def append_line(target: Path, line: str) -> None:
     with target.open("a+b", buffering=0) as file:
         if file.seek(0, os.SEEK_END) and (file.seek(-1, os.SEEK_END), file.read(1))[1] != b"\n":
             line = f"\n{line}"  # a crash left half a line: it must not take this one with it
-        file.write(f"{line}\n".encode(errors="backslashreplace"))  # half a surrogate pair, as JSON writes it
+        file.write(
+            f"{line}\n".encode(errors="backslashreplace")
+        )  # half a surrogate pair, as JSON writes it
         os.fsync(file.fileno())
 
 

@@ -28,7 +28,11 @@ class Sample(NamedTuple):
 
     def __str__(self) -> str:
         labels = ",".join(f'{name}="{_escaped(value)}"' for name, value in self.labels.items())
-        return f"simrec_{self.name}{{{labels}}} {self.value}" if labels else f"simrec_{self.name} {self.value}"
+        return (
+            f"simrec_{self.name}{{{labels}}} {self.value}"
+            if labels
+            else f"simrec_{self.name} {self.value}"
+        )
 
 
 def write_metrics(workspace: Workspace, path: Path) -> None:
@@ -39,16 +43,23 @@ def write_metrics(workspace: Workspace, path: Path) -> None:
     for sample in sorted(samples, key=str):
         if sample.name not in told:
             told.add(sample.name)
-            lines += [f"# HELP simrec_{sample.name} {sample.what}.", f"# TYPE simrec_{sample.name} gauge"]
+            lines += [
+                f"# HELP simrec_{sample.name} {sample.what}.",
+                f"# TYPE simrec_{sample.name} gauge",
+            ]
         lines.append(str(sample))
     files.write(path, ("\n".join(lines) + "\n").encode())
 
 
 def _of_runs(workspace: Workspace) -> Iterator[Sample]:
-    last: dict[str, dict[str, Any]] = {run["job"]: run for run in log.read_journal(workspace.journal)}
+    last: dict[str, dict[str, Any]] = {
+        run["job"]: run for run in log.read_journal(workspace.journal)
+    }
     for job, run in last.items():
         started = datetime.fromisoformat(run["started_at"]).timestamp()
-        yield Sample("last_run_started_timestamp_seconds", "When the last run began", started, {"job": job})
+        yield Sample(
+            "last_run_started_timestamp_seconds", "When the last run began", started, {"job": job}
+        )
         for name, what in OF_RUNS.items():
             yield Sample(f"last_run_{name}", what, run[name], {"job": job})
 
@@ -56,8 +67,12 @@ def _of_runs(workspace: Workspace) -> Iterator[Sample]:
 def _of_articles(workspace: Workspace) -> Iterator[Sample]:
     if workspace.articles_db.exists():
         with Store.open(workspace.articles_db) as store:
-            yield Sample("articles", "Articles that have come in and were not deleted", store.count(), {})
-            yield Sample("rejects", "Rows that were rejected or lost a value", store.count("rejects"), {})
+            yield Sample(
+                "articles", "Articles that have come in and were not deleted", store.count(), {}
+            )
+            yield Sample(
+                "rejects", "Rows that were rejected or lost a value", store.count("rejects"), {}
+            )
 
 
 def _of_release(workspace: Workspace) -> Iterator[Sample]:
@@ -66,10 +81,16 @@ def _of_release(workspace: Workspace) -> Iterator[Sample]:
     except ReleaseError:
         return  # none yet, or damaged: what is absent is what an alarm is raised on
     created = datetime.fromisoformat(manifest.created_at).timestamp()
-    yield Sample("release_created_timestamp_seconds", "When the current release was made", created, {})
+    yield Sample(
+        "release_created_timestamp_seconds", "When the current release was made", created, {}
+    )
     yield Sample("release_articles", "Articles of the current release", manifest.articles, {})
     yield Sample("release_accounts", "Accounts of the current release", manifest.accounts, {})
-    names = {"release": manifest.release_id, "encoder": manifest.encoder_id, "index": manifest.index["kind"]}
+    names = {
+        "release": manifest.release_id,
+        "encoder": manifest.encoder_id,
+        "index": manifest.index["kind"],
+    }
     yield Sample("release_info", "The current release, its encoder and its index", 1, names)
 
 

@@ -46,7 +46,11 @@ class Release:
         """Open a release; ReleaseError if it is of another format, or a file is not of the size its manifest says."""
         manifest = _read_manifest(folder)
         if manifest.format != FORMAT:
-            mend = "a newer simrec made it, use that" if manifest.format > FORMAT else "the nightly job makes it anew"
+            mend = (
+                "a newer simrec made it, use that"
+                if manifest.format > FORMAT
+                else "the nightly job makes it anew"
+            )
             found = f"a release of format {manifest.format}, this simrec reads {FORMAT}"
             raise ReleaseError(f"{folder / MANIFEST}: {found}; {mend}")
         for name, facts in manifest.files.items():
@@ -63,7 +67,9 @@ class Release:
         """
         release_id = current_id(workspace)
         if release_id is None:
-            raise ReleaseError(f"{workspace.root}: no release is published yet; run the nightly job")
+            raise ReleaseError(
+                f"{workspace.root}: no release is published yet; run the nightly job"
+            )
         try:
             return cls.open(workspace.release(release_id))
         except ReleaseError as error:
@@ -79,7 +85,9 @@ class Release:
     def verify(self, only: Collection[str] | None = None) -> None:
         """Read every file, or only some; ReleaseError names the first whose bytes are not those that were published."""
         for name, facts in self.manifest.files.items():
-            if (only is None or name in only) and files.sha256(self.folder / name) != facts["sha256"]:
+            if (only is None or name in only) and files.sha256(self.folder / name) != facts[
+                "sha256"
+            ]:
                 raise ReleaseError(f"{self.folder / name}: damaged (checksum); {HINT}")
 
 
@@ -107,7 +115,9 @@ def current_id(workspace: Workspace) -> str | None:
     """Return the id of the published release, or None before the first; ReleaseError if CURRENT holds no id."""
     name = pointer(workspace)
     if name is not None and not ID.fullmatch(name):
-        raise ReleaseError(f"{workspace.current}: damaged, '{name}' is no release id; simrec rollback RELEASE mends it")
+        raise ReleaseError(
+            f"{workspace.current}: damaged, '{name}' is no release id; simrec rollback RELEASE mends it"
+        )
     return name
 
 
@@ -121,8 +131,13 @@ def pointer(workspace: Workspace) -> str | None:
 
 def seal(folder: Path, **facts: Any) -> None:
     """Write the manifest of a staged release, with the size and checksum of every file in it."""
-    names = sorted(path.name for path in folder.iterdir() if path.is_file() and path.name != MANIFEST)
-    content = {name: {"bytes": (folder / name).stat().st_size, "sha256": files.sha256(folder / name)} for name in names}
+    names = sorted(
+        path.name for path in folder.iterdir() if path.is_file() and path.name != MANIFEST
+    )
+    content = {
+        name: {"bytes": (folder / name).stat().st_size, "sha256": files.sha256(folder / name)}
+        for name in names
+    }
     manifest = Manifest(files=content, format=FORMAT, **facts)
     files.write_json(folder / MANIFEST, files.seal(asdict(manifest)))
 
@@ -158,10 +173,16 @@ def roll_back(workspace: Workspace, release_id: str | None = None) -> Release:
 
 def held(workspace: Workspace) -> set[str]:
     """Return the ids that were rolled back from: the next nightly run must not publish them again by itself."""
-    ids = workspace.held.read_text(encoding="utf-8", errors="replace").split() if workspace.held.exists() else []
+    ids = (
+        workspace.held.read_text(encoding="utf-8", errors="replace").split()
+        if workspace.held.exists()
+        else []
+    )
     for name in ids:
         if not ID.fullmatch(name):
-            raise ReleaseError(f"{workspace.held}: damaged, '{name}' is no release id; remove the line")
+            raise ReleaseError(
+                f"{workspace.held}: damaged, '{name}' is no release id; remove the line"
+            )
     return set(ids)
 
 
@@ -180,12 +201,16 @@ def published(workspace: Workspace) -> list[Release]:
             releases.append(Release(folder, _read_manifest(folder)))
         except ReleaseError:
             continue  # a damaged one is nothing to offer; opening it by name says what is wrong
-    return sorted(releases, key=lambda r: (r.manifest.created_at, r.manifest.release_id), reverse=True)
+    return sorted(
+        releases, key=lambda r: (r.manifest.created_at, r.manifest.release_id), reverse=True
+    )
 
 
 def prune(workspace: Workspace, keep: int) -> list[str]:
     """Remove all but the newest releases, never the current one; return the ids of those removed."""
-    doomed = [r for r in published(workspace)[keep:] if r.manifest.release_id != current_id(workspace)]
+    doomed = [
+        r for r in published(workspace)[keep:] if r.manifest.release_id != current_id(workspace)
+    ]
     for release in doomed:
         files.remove_folder(release.folder)
     return [release.manifest.release_id for release in doomed]

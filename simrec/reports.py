@@ -18,7 +18,9 @@ def page(workspace: Workspace) -> Path:
     """Return the page of the current release; ReleaseError if it was made before there were pages."""
     found = release.Release.current(workspace).folder / PAGE
     if not found.exists():
-        raise ReleaseError(f"{found}: this release was made by an older simrec; the next one has a page")
+        raise ReleaseError(
+            f"{found}: this release was made by an older simrec; the next one has a page"
+        )
     return found
 
 
@@ -43,7 +45,10 @@ def compare(workspace: Workspace, before: str, after: str) -> list[dict[str, Any
         raise ReleaseError(f"no release '{unknown[0]}'; simrec releases lists them")
     old, new = (dict(_figures(_read(known[release_id] / FACTS))) for release_id in (before, after))
     facts = ((fact, old.get(fact), new.get(fact)) for fact in {**old, **new})
-    return [{"fact": fact, "before": was, "after": now, "change": _change(was, now)} for fact, was, now in facts]
+    return [
+        {"fact": fact, "before": was, "after": now, "change": _change(was, now)}
+        for fact, was, now in facts
+    ]
 
 
 def _change(before: Any, after: Any) -> float | str:

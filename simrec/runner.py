@@ -46,7 +46,9 @@ def run(job: str, steps: "Sequence[Step]", workspace: Workspace, config: "Config
             record["exit_code"] = 0
         except BaseException as error:
             known = _as_simrec_error(error)
-            record["exit_code"] = known.exit_code if known else INTERRUPTED if _interrupt(error) else 1
+            record["exit_code"] = (
+                known.exit_code if known else INTERRUPTED if _interrupt(error) else 1
+            )
             record["error"] = str(known or repr(error))
             raise
         finally:
@@ -61,7 +63,11 @@ def _tell_monitor(workspace: Workspace, config: "Config") -> None:
     try:
         if config.monitor.prometheus:
             write_metrics(workspace, path)
-    except (OSError, sqlite3.Error, SimrecError) as error:  # nor must this hide what the run has to say
+    except (
+        OSError,
+        sqlite3.Error,
+        SimrecError,
+    ) as error:  # nor must this hide what the run has to say
         logger.warning("%s: not written (%s)", path, error)
 
 
@@ -83,14 +89,21 @@ def _check_clock(workspace: Workspace) -> None:
         )
 
 
-def _run_step(step: "Step", workspace: Workspace, config: "Config", done: list[dict[str, Any]]) -> None:
+def _run_step(
+    step: "Step", workspace: Workspace, config: "Config", done: list[dict[str, Any]]
+) -> None:
     """Run a step, and add to `done` what it did and cost, also if it fails."""
     cost = log.Stopwatch()
     record: dict[str, Any] = {"step": step.__name__, "state": "failed"}
     try:
         outcome = step(workspace, config)
         state = "skipped" if outcome.skipped else "done"
-        record |= {"state": state, "rows_in": outcome.rows_in, "rows_out": outcome.rows_out, "what": outcome.sentence}
+        record |= {
+            "state": state,
+            "rows_in": outcome.rows_in,
+            "rows_out": outcome.rows_out,
+            "what": outcome.sentence,
+        }
         logger.info("%s: %s (%.1f s)", step.__name__, outcome.sentence, cost.elapsed()["seconds"])
     finally:
         done.append({**record, **cost.elapsed()})
@@ -126,14 +139,34 @@ def main(steps: "Sequence[Step]") -> None:
     from simrec.steps.forecast import forecast
 
     @click.command(help=f"Run the job: {', then '.join(step.__name__ for step in steps)}.")
-    @click.option("-c", "--config", "config_path", type=Path, required=True, help="The TOML configuration.")
-    @click.option("-w", "--workspace", type=Path, required=True, help="The folder of the workspace.")
+    @click.option(
+        "-c", "--config", "config_path", type=Path, required=True, help="The TOML configuration."
+    )
+    @click.option(
+        "-w", "--workspace", type=Path, required=True, help="The folder of the workspace."
+    )
     @click.option("-v", "--verbose", is_flag=True, help="Say what happens even without a terminal.")
-    @click.option("--log-format", type=click.Choice(["text", "json"]), default="text", help="For people or machines.")
-    @click.option("--dry-run", is_flag=True, help="Only say what would be done, and about what it would cost.")
-    @click.option("--engine", type=click.Choice(config.ENGINES), help="Where tasks run, instead of engine.kind.")
+    @click.option(
+        "--log-format",
+        type=click.Choice(["text", "json"]),
+        default="text",
+        help="For people or machines.",
+    )
+    @click.option(
+        "--dry-run", is_flag=True, help="Only say what would be done, and about what it would cost."
+    )
+    @click.option(
+        "--engine",
+        type=click.Choice(config.ENGINES),
+        help="Where tasks run, instead of engine.kind.",
+    )
     def job(
-        config_path: Path, workspace: Path, verbose: bool, log_format: str, dry_run: bool, engine: str | None
+        config_path: Path,
+        workspace: Path,
+        verbose: bool,
+        log_format: str,
+        dry_run: bool,
+        engine: str | None,
     ) -> None:
         log.set_up(verbose, as_json=log_format == "json")
         loaded = config_file.load(config_path)
@@ -159,7 +192,9 @@ def _as_simrec_error(error: BaseException) -> SimrecError | None:
     if isinstance(error, SimrecError):
         return error
     if isinstance(error, OSError) and error.errno in DISK:
-        return ConfigError(f"{error.filename or 'the disk'}: {error.strerror}; nothing published was changed")
+        return ConfigError(
+            f"{error.filename or 'the disk'}: {error.strerror}; nothing published was changed"
+        )
     if isinstance(error, sqlite3.Error) and is_damage(error):
         return ReleaseError(f"SQLite: {error}; simrec verify says which file is damaged")
     if isinstance(error, sqlite3.Error) and any(word in str(error).lower() for word in SQLITE_DISK):

@@ -15,7 +15,16 @@ from simrec.workspace import Workspace
 RELEASES = ["release", "created_at", "articles", "accounts", "encoder", "current"]
 RUNS = ["job", "started_at", "exit_code", "seconds", "cpu_seconds", "peak_mib", "error"]
 SHOWN = 5
-EVALUATION = ["suite", "measure", "questions", "scorer", "value", "interval", "simrec is ahead by", "p"]
+EVALUATION = [
+    "suite",
+    "measure",
+    "questions",
+    "scorer",
+    "value",
+    "interval",
+    "simrec is ahead by",
+    "p",
+]
 
 
 def status(workspace: Workspace) -> dict[str, Any]:
@@ -27,7 +36,9 @@ def status(workspace: Workspace) -> dict[str, Any]:
         **_current(workspace),
         "pending": _pending(workspace, runs),
         **_last_run(runs),
-        "last_runs": [{name: run.get(name, "") for name in RUNS} for run in runs[: -SHOWN - 1 : -1]],
+        "last_runs": [
+            {name: run.get(name, "") for name in RUNS} for run in runs[: -SHOWN - 1 : -1]
+        ],
     }
 
 
@@ -42,14 +53,20 @@ def check_age(facts: dict[str, Any], most_hours: float) -> None:
     """Raise GateError if the current release is older than so many hours, or there is none; 0 hours ask for nothing."""
     if most_hours and not facts.get("age_hours", math.inf) <= most_hours:
         age = f"{facts['age_hours']} hours old" if "age_hours" in facts else "not there yet"
-        raise GateError(f"the release is {age}, release.max_age_hours is {most_hours:g}; see the last runs")
+        raise GateError(
+            f"the release is {age}, release.max_age_hours is {most_hours:g}; see the last runs"
+        )
 
 
 def _articles(workspace: Workspace) -> dict[str, Any]:
     if not workspace.articles_db.exists():
         return {"articles": 0}
     with Store.open(workspace.articles_db) as store:
-        return {"articles": store.count(), "accounts": store.count("accounts"), "rejects": store.count("rejects")}
+        return {
+            "articles": store.count(),
+            "accounts": store.count("accounts"),
+            "rejects": store.count("rejects"),
+        }
 
 
 def _current(workspace: Workspace) -> dict[str, Any]:
@@ -90,7 +107,10 @@ def _how_far(staged: Path) -> str:
     """Say how many parts of which stage are done, of a step that is under way or was killed."""
     folder = staged / stages.PARTS
     plan = stages.read_plan(folder) or {"stages": {}}
-    told = (f"{stage} {stages.done(folder, stage)} of {total}" for stage, total in plan["stages"].items())
+    told = (
+        f"{stage} {stages.done(folder, stage)} of {total}"
+        for stage, total in plan["stages"].items()
+    )
     return f"not finished ({', '.join(told)})" if plan["stages"] else "not finished"
 
 
@@ -135,7 +155,11 @@ def evaluation(suites: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """
     rows = []
     for suite in suites:
-        first = {"suite": suite["suite"], "measure": suite["measure"], "questions": suite["questions"]}
+        first = {
+            "suite": suite["suite"],
+            "measure": suite["measure"],
+            "questions": suite["questions"],
+        }
         for who, value in suite["values"].items():
             within, ahead = suite.get("intervals", {}).get(who), suite.get("ahead_of", {}).get(who)
             rows.append({

@@ -12,7 +12,9 @@ INVISIBLE = dict.fromkeys(map(ord, "\u00ad\u200b\u200c\u200d\u2060\ufeff"))
 SHORTEST_COLUMN = 12
 
 
-def print_table(header: Sequence[str], rows: Sequence[Sequence[Any]], notes: Sequence[Sequence[str]] = ()) -> None:
+def print_table(
+    header: Sequence[str], rows: Sequence[Sequence[Any]], notes: Sequence[Sequence[str]] = ()
+) -> None:
     """Print aligned columns, but for empty ones; the last, and long others, are cut to the terminal's width.
 
     notes are lines to print below each row.
@@ -22,11 +24,14 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[Any]], notes: Seq
     cells = [[row[n] for n in used] for row in cells]
     width = shutil.get_terminal_size((120, 24)).columns
     longest = max(SHORTEST_COLUMN, width // 3)
-    columns = [min(longest, max(map(text_width, column))) for column in zip(*cells, strict=True)][:-1]
+    columns = [min(longest, max(map(text_width, column))) for column in zip(*cells, strict=True)][
+        :-1
+    ]
     last = max(SHORTEST_COLUMN, width - sum(columns) - 2 * len(columns))
     for row, below in zip(cells, [[], *(notes or [[]] * len(rows))], strict=True):
         fixed = [
-            fit(cell, size).ljust(size - _extra(fit(cell, size))) for cell, size in zip(row, columns, strict=False)
+            fit(cell, size).ljust(size - _extra(fit(cell, size)))
+            for cell, size in zip(row, columns, strict=False)
         ]
         click.echo("  ".join([*fixed, fit(row[-1], last)]).rstrip())
         for line in below:
@@ -67,7 +72,9 @@ def because(row: dict[str, Any]) -> list[str]:
         lines += [f"“{passage}”" for passage in why["passages"]]
         lines += ["; ".join(why["notes"])] if why["notes"] else []
     for pair in row.get("evidence", ()):
-        lines.append(f"{pair['score']:.3f}  {' ~ '.join(filter(None, [pair['article'], pair['similar_article']]))}")
+        lines.append(
+            f"{pair['score']:.3f}  {' ~ '.join(filter(None, [pair['article'], pair['similar_article']]))}"
+        )
     return lines
 
 
@@ -77,7 +84,9 @@ def escape_control(value: Any) -> str:
     if text.isprintable():
         return text
     shown = text.translate(INVISIBLE)
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in shown)
+    return "".join(
+        c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in shown
+    )
 
 
 def text_width(text: str) -> int:

@@ -33,7 +33,9 @@ class Workspace:
         """Open an existing workspace; ReleaseError if it is none or of another format."""
         workspace = cls(root)
         if not workspace.format.is_file():
-            raise ReleaseError(f"{root}: no workspace here; simrec ingest creates one (see --workspace)")
+            raise ReleaseError(
+                f"{root}: no workspace here; simrec ingest creates one (see --workspace)"
+            )
         found = workspace.format.read_text(encoding="utf-8", errors="replace").strip()
         if found != FORMAT:
             raise ReleaseError(
@@ -51,11 +53,18 @@ class Workspace:
         workspace = cls(root)
         if not workspace.format.is_file():
             try:
-                for folder in (workspace.encoders, root / "embeddings", workspace.releases, workspace.staging):
+                for folder in (
+                    workspace.encoders,
+                    root / "embeddings",
+                    workspace.releases,
+                    workspace.staging,
+                ):
                     folder.mkdir(parents=True, exist_ok=True)
                 files.write(workspace.format, f"{FORMAT}\n".encode())
             except OSError as error:
-                raise ConfigError(f"{root}: no workspace can be made here: {error.strerror}") from error
+                raise ConfigError(
+                    f"{root}: no workspace can be made here: {error.strerror}"
+                ) from error
         return cls.open(root)
 
     def lock(self) -> AbstractContextManager[None]:

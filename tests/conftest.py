@@ -18,7 +18,11 @@ from tests import postgres
 
 # A busy machine is no bug, and CI has to try the same examples every time.
 settings.register_profile(
-    "house", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow], database=None
+    "house",
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow],
+    database=None,
 )
 settings.load_profile("house")
 
@@ -78,7 +82,9 @@ class House:
 
     @property
     def articles(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in (self.folder / "articles.jsonl").read_text().splitlines()]
+        return [
+            json.loads(line) for line in (self.folder / "articles.jsonl").read_text().splitlines()
+        ]
 
     def write_articles(self, articles: list[dict[str, Any]]) -> None:
         lines = (json.dumps(article, ensure_ascii=False) + "\n" for article in articles)
@@ -100,12 +106,21 @@ class House:
     def job_code(self, name: str, before: str) -> str:
         """Return Python that runs a job file as a script does, after some lines of ours."""
         script = str(ROOT / "jobs" / f"{name}.py")
-        arguments = [script, "-c", str(self.folder / "config.toml"), "-w", str(self.workspace), "-v"]
+        arguments = [
+            script,
+            "-c",
+            str(self.folder / "config.toml"),
+            "-w",
+            str(self.workspace),
+            "-v",
+        ]
         start = f"import os, runpy, sys\nsys.argv = {arguments!r}\n{before}\n"
         return f"{start}runpy.run_path({script!r}, run_name='__main__')"
 
     def journal(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in (self.workspace / "journal.jsonl").read_text().splitlines()]
+        return [
+            json.loads(line) for line in (self.workspace / "journal.jsonl").read_text().splitlines()
+        ]
 
     def last_steps(self) -> dict[str, dict[str, Any]]:
         return {step["step"]: step for step in self.journal()[-1]["steps"]}
@@ -113,7 +128,12 @@ class House:
 
 def run(*arguments: object) -> Ran:
     done = subprocess.run(
-        [sys.executable, *map(str, arguments)], capture_output=True, text=True, cwd=ROOT, env=environment(), timeout=300
+        [sys.executable, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env=environment(),
+        timeout=300,
     )
     return Ran(done.returncode, done.stdout, done.stderr)
 
@@ -149,7 +169,9 @@ def house(published: House, tmp_path: Path) -> House:
     shutil.copytree(published.folder, tmp_path / "house")
     copied = House(tmp_path / "house")
     journal = copied.workspace / "journal.jsonl"
-    journal.write_text(journal.read_text().splitlines(keepends=True)[0])  # not what other tests have asked since
+    journal.write_text(
+        journal.read_text().splitlines(keepends=True)[0]
+    )  # not what other tests have asked since
     return copied
 
 
@@ -164,7 +186,9 @@ def postgres_port() -> Iterator[int]:
     """A running PostgreSQL; without one its tests are skipped, but in CI they fail."""
     folder = postgres.binaries()
     if folder is None:
-        (pytest.fail if "CI" in os.environ else pytest.skip)("there is no PostgreSQL on this machine")
+        (pytest.fail if "CI" in os.environ else pytest.skip)(
+            "there is no PostgreSQL on this machine"
+        )
     with postgres.server(folder) as port:
         yield port
 

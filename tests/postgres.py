@@ -23,7 +23,9 @@ FAST = ["fsync=off", "full_page_writes=off", "synchronous_commit=off", "max_conn
 def binaries() -> Path | None:
     """Return the folder of the newest PostgreSQL on this machine."""
     found = shutil.which("initdb")
-    folders = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: float(path.parent.name))
+    folders = sorted(
+        Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: float(path.parent.name)
+    )
     return Path(found).parent if found else folders[-1] if folders else None
 
 
@@ -37,12 +39,37 @@ def server(bin_folder: Path) -> Iterator[int]:
         shutil.chown(folder, "nobody")
         shutil.chown(folder / "password", "nobody")
     data, options = folder / "data", [part for option in FAST for part in ("-c", option)]
-    initdb = [bin_folder / "initdb", "-D", data, "-U", "postgres", "-A", "scram-sha-256", "--no-sync", "-E", "UTF8"]
+    initdb = [
+        bin_folder / "initdb",
+        "-D",
+        data,
+        "-U",
+        "postgres",
+        "-A",
+        "scram-sha-256",
+        "--no-sync",
+        "-E",
+        "UTF8",
+    ]
     initdb += ["--locale=C.UTF-8", f"--pwfile={folder / 'password'}"]
     subprocess.run(initdb, check=True, capture_output=True, cwd=folder, **user)
     port = _free_port()
-    command = [bin_folder / "postgres", "-D", data, "-k", folder, "-h", "127.0.0.1", "-p", str(port), *options]
-    with (folder / "log").open("wb") as log, subprocess.Popen(command, stderr=log, cwd=folder, **user) as process:
+    command = [
+        bin_folder / "postgres",
+        "-D",
+        data,
+        "-k",
+        folder,
+        "-h",
+        "127.0.0.1",
+        "-p",
+        str(port),
+        *options,
+    ]
+    with (
+        (folder / "log").open("wb") as log,
+        subprocess.Popen(command, stderr=log, cwd=folder, **user) as process,
+    ):
         try:
             _wait(port, process)
             yield port
@@ -72,7 +99,12 @@ def _wait(port: int, process: subprocess.Popen[bytes]) -> None:
 def connect(port: int, database: str = "postgres") -> "psycopg.Connection[Any]":
     """Connect as postgres, each statement a transaction of its own."""
     return psycopg.connect(
-        host="127.0.0.1", port=port, user="postgres", password=PASSWORD, dbname=database, autocommit=True
+        host="127.0.0.1",
+        port=port,
+        user="postgres",
+        password=PASSWORD,
+        dbname=database,
+        autocommit=True,
     )
 
 
@@ -87,7 +119,9 @@ class Database:
     def url(self) -> str:
         return f"postgresql://postgres:{quote(PASSWORD, safe='')}@127.0.0.1:{self.port}/{self.name}"
 
-    def run(self, statement: str, rows: Sequence[Sequence[Any]] | None = None) -> list[tuple[Any, ...]]:
+    def run(
+        self, statement: str, rows: Sequence[Sequence[Any]] | None = None
+    ) -> list[tuple[Any, ...]]:
         with connect(self.port, self.name) as connection, connection.cursor() as cursor:
             if rows is not None:
                 cursor.executemany(statement, rows)

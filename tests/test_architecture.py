@@ -19,7 +19,18 @@ from tests.conftest import ROOT, House, environment
 
 PACKAGE = ROOT / "simrec"
 MODULES = sorted(PACKAGE.rglob("*.py"))
-GROUND = ["errors", "config", "config_file", "files", "arrays", "log", "workspace", "terminal", "database", "tasks"]
+GROUND = [
+    "errors",
+    "config",
+    "config_file",
+    "files",
+    "arrays",
+    "log",
+    "workspace",
+    "terminal",
+    "database",
+    "tasks",
+]
 ROOMS = ["articles", "lexical", "encoder", "training", "index", "recommend", "release", "sinks"]
 # Where a heavy library may be imported: a folder, or one module.
 HEAVY = {
@@ -75,14 +86,18 @@ def test_rooms_import_only_rooms_before_them(path: Path) -> None:
     elif own not in GROUND:
         return  # steps, status, runner, cli: above all rooms
     wrong = {room(module) for module in imports(path)} - allowed - {"", "__version__"}
-    assert not wrong, f"{name(path)} imports {wrong}: the order is {' <- '.join(ROOMS)}; move the code, or pass a value"
+    assert not wrong, (
+        f"{name(path)} imports {wrong}: the order is {' <- '.join(ROOMS)}; move the code, or pass a value"
+    )
 
 
 @pytest.mark.parametrize("path", MODULES, ids=name)
 def test_heavy_libraries_stay_in_their_rooms(path: Path) -> None:
     for library in {module.split(".")[0] for module in imports(path)} & HEAVY.keys():
         rooms = tuple(HEAVY[library])
-        assert name(path).startswith(rooms), f"{name(path)} imports {library}, which belongs to {rooms}"
+        assert name(path).startswith(rooms), (
+            f"{name(path)} imports {library}, which belongs to {rooms}"
+        )
 
 
 @pytest.mark.parametrize("path", MODULES, ids=name)
@@ -91,7 +106,9 @@ def test_functions_are_short_enough_to_read(path: Path) -> None:
         if isinstance(node, ast.FunctionDef):
             length = (node.end_lineno or 0) - node.lineno + 1
             most = 25 if path.name == "cli.py" else 45
-            assert length <= most, f"{name(path)}: {node.name} has {length} lines; name a part of it"
+            assert length <= most, (
+                f"{name(path)}: {node.name} has {length} lines; name a part of it"
+            )
 
 
 @pytest.mark.parametrize("path", MODULES, ids=name)
@@ -125,14 +142,23 @@ print("HEAVY", sorted(heavy & set(sys.modules)))
 """
 
 
-@pytest.mark.parametrize("question", [["similar", "1790-Washington-1/1"], ["accounts", "Abraham Lincoln"]])
-def test_a_question_about_a_known_id_imports_nothing_heavy(published: House, question: list[str]) -> None:
+@pytest.mark.parametrize(
+    "question", [["similar", "1790-Washington-1/1"], ["accounts", "Abraham Lincoln"]]
+)
+def test_a_question_about_a_known_id_imports_nothing_heavy(
+    published: House, question: list[str]
+) -> None:
     arguments = ["simrec", *question, "-w", str(published.workspace)]
     done = subprocess.run(
-        [sys.executable, "-c", LIGHT.format(arguments=arguments)], capture_output=True, text=True, env=environment()
+        [sys.executable, "-c", LIGHT.format(arguments=arguments)],
+        capture_output=True,
+        text=True,
+        env=environment(),
     )
     assert "score" in done.stdout, done.stderr
-    assert "HEAVY []" in done.stdout, "open the door to a heavy room inside the function that needs it"
+    assert "HEAVY []" in done.stdout, (
+        "open the door to a heavy room inside the function that needs it"
+    )
 
 
 def test_every_command_and_option_has_help_and_every_command_is_in_the_readme() -> None:
@@ -141,7 +167,11 @@ def test_every_command_and_option_has_help_and_every_command_is_in_the_readme() 
         assert command.help, f"simrec {command.name} has no help"
         assert f"simrec {command.name}" in readme, f"simrec {command.name} is not in the README"
         options = (parameter for parameter in command.params if isinstance(parameter, click.Option))
-        missing = [option.name for option in options if not option.help and option.name not in ("format", "body")]
+        missing = [
+            option.name
+            for option in options
+            if not option.help and option.name not in ("format", "body")
+        ]
         assert not missing, f"simrec {command.name}: {missing} have no help"
 
 
@@ -152,7 +182,9 @@ def test_default_toml_lists_every_key_with_its_default() -> None:
     assert listed == actual, "configs/default.toml and simrec/config.py have to say the same"
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "configs").glob("*.toml")), ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "configs").glob("*.toml")), ids=lambda path: path.name
+)
 def test_every_configuration_in_the_box_loads(path: Path) -> None:
     config_file.load(path)
 
@@ -160,11 +192,15 @@ def test_every_configuration_in_the_box_loads(path: Path) -> None:
 def test_exit_codes_are_those_of_the_readme() -> None:
     readme = (ROOT / "README.md").read_text()
     for kind in errors.SimrecError.__subclasses__():
-        assert f"| {kind.exit_code} |" in readme, f"exit code {kind.exit_code} ({kind.__name__}) is not in the README"
+        assert f"| {kind.exit_code} |" in readme, (
+            f"exit code {kind.exit_code} ({kind.__name__}) is not in the README"
+        )
 
 
 def test_every_make_target_has_help_and_a_recipe() -> None:
-    listed = subprocess.run(["make", "--silent", "help"], capture_output=True, text=True, cwd=ROOT, check=True).stdout
+    listed = subprocess.run(
+        ["make", "--silent", "help"], capture_output=True, text=True, cwd=ROOT, check=True
+    ).stdout
     targets = {line.split()[1] for line in listed.splitlines()}
     assert targets == {
         "help",

@@ -18,17 +18,26 @@ SEED = "1861-Lincoln-1/13"
 @pytest.fixture(scope="module")
 def vectors(published: House) -> np.ndarray:
     """Unit vectors in order of id, from the release."""
-    stored = np.load(published.workspace / "releases" / published.current / "vectors.npy").astype(np.float64)
+    stored = np.load(published.workspace / "releases" / published.current / "vectors.npy").astype(
+        np.float64
+    )
     return stored / np.linalg.norm(stored, axis=1, keepdims=True)
 
 
-def oracle(query: np.ndarray, vectors: np.ndarray, keep: Callable[[dict[str, Any]], bool], n: int) -> list[str]:
+def oracle(
+    query: np.ndarray, vectors: np.ndarray, keep: Callable[[dict[str, Any]], bool], n: int
+) -> list[str]:
     """Sort all articles that pass by (cosine down, id up)."""
     scores = (vectors @ query).round(6)
     passing = [
-        (-score, article_id) for score, article_id in zip(scores, IDS, strict=True) if keep(ARTICLES[article_id])
+        (-score, article_id)
+        for score, article_id in zip(scores, IDS, strict=True)
+        if keep(ARTICLES[article_id])
     ]
-    return [article_id for _, article_id in sorted(passing, key=lambda pair: (pair[0], pair[1].encode()))][:n]
+    return [
+        article_id
+        for _, article_id in sorted(passing, key=lambda pair: (pair[0], pair[1].encode()))
+    ][:n]
 
 
 @pytest.mark.parametrize("seed", [SEED, IDS[0], IDS[-1], "1961-Kennedy-1/5"])
@@ -49,7 +58,16 @@ FILTERS = {
     "since": (["--since", "1900-01-01"], lambda a: a["published_at"] >= "1900-01-01"),
     "until a year": (["--until", "1823"], lambda a: a["published_at"][:4] <= "1823"),
     "all": (
-        ["--category", "Democratic", "--since", "1961-01-30", "--until", "1961-01-30", "--lang", "en"],
+        [
+            "--category",
+            "Democratic",
+            "--since",
+            "1961-01-30",
+            "--until",
+            "1961-01-30",
+            "--lang",
+            "en",
+        ],
         lambda a: a["category"] == "Democratic" and a["published_at"] == "1961-01-30",
     ),
     "beyond the table": (["-n", "60"], lambda a: True),
@@ -57,7 +75,9 @@ FILTERS = {
 
 
 @pytest.mark.parametrize("name", FILTERS)
-def test_filters_search_all_that_pass_exactly(published: House, vectors: np.ndarray, name: str) -> None:
+def test_filters_search_all_that_pass_exactly(
+    published: House, vectors: np.ndarray, name: str
+) -> None:
     options, keep = FILTERS[name]
     n = 60 if "-n" in options else 10
     rows = published.simrec("similar", SEED, *options, "--json").rows
@@ -69,8 +89,12 @@ def test_among_are_ids_of_a_file(published: House, vectors: np.ndarray, tmp_path
     some = set(IDS[::7]) - {SEED}
     (tmp_path / "ids.txt").write_text("\n".join([*some, "not there", ""]))
     rows = published.simrec("similar", SEED, "--among", tmp_path / "ids.txt", "--json").rows
-    assert [row["id"] for row in rows] == oracle(vectors[IDS.index(SEED)], vectors, lambda a: a["id"] in some, 10)
-    both = published.simrec("similar", SEED, "--among", tmp_path / "ids.txt", "--category", "Republican", "--json")
+    assert [row["id"] for row in rows] == oracle(
+        vectors[IDS.index(SEED)], vectors, lambda a: a["id"] in some, 10
+    )
+    both = published.simrec(
+        "similar", SEED, "--among", tmp_path / "ids.txt", "--category", "Republican", "--json"
+    )
     assert {row["id"] for row in both.rows} <= some
     assert {row["category"] for row in both.rows} == {"Republican"}
 
@@ -84,7 +108,9 @@ def test_the_text_of_an_article_finds_the_article(published: House) -> None:
     rows = published.simrec("similar", "--text", ARTICLES[SEED]["text"], "-n", 3, "--json").rows
     assert rows[0]["id"] == SEED
     assert rows[0]["score"] > 0.999
-    filtered = published.simrec("similar", "--text", ARTICLES[SEED]["text"], "--since", "1900", "--json").rows
+    filtered = published.simrec(
+        "similar", "--text", ARTICLES[SEED]["text"], "--since", "1900", "--json"
+    ).rows
     assert len(filtered) == 10
     assert all(row["published_at"] >= "1900" for row in filtered)
 
@@ -95,22 +121,35 @@ def test_a_file_is_asked_like_its_text(published: House, tmp_path: Any) -> None:
     assert published.simrec("similar", "--file", page, "--json").rows[0]["id"] == SEED
 
 
-def test_accounts_rank_all_others_and_know_their_articles(published: House, vectors: np.ndarray) -> None:
+def test_accounts_rank_all_others_and_know_their_articles(
+    published: House, vectors: np.ndarray
+) -> None:
     rows = published.simrec("accounts", "Abraham Lincoln", "-n", 9, "--json").rows
     names = sorted({article["account"] for article in ARTICLES.values()})
-    means = np.stack([vectors[[ARTICLES[i]["account"] == name for i in IDS]].mean(axis=0) for name in names])
+    means = np.stack(
+        [vectors[[ARTICLES[i]["account"] == name for i in IDS]].mean(axis=0) for name in names]
+    )
     centred = means - means.mean(axis=0)
     centred /= np.linalg.norm(centred, axis=1, keepdims=True)
     scores = centred @ centred[names.index("Abraham Lincoln")]
-    expected = sorted((-score, name) for name, score in zip(names, scores, strict=True) if name != "Abraham Lincoln")
+    expected = sorted(
+        (-score, name)
+        for name, score in zip(names, scores, strict=True)
+        if name != "Abraham Lincoln"
+    )
     assert [row["id"] for row in rows] == [name for _, name in expected]
-    assert [row["score"] for row in rows] == pytest.approx([-score for score, _ in expected], abs=1e-5)
+    assert [row["score"] for row in rows] == pytest.approx(
+        [-score for score, _ in expected], abs=1e-5
+    )
     assert {row["articles"] for row in rows} == {40}
 
 
 def test_neighbours_are_of_the_same_time(published: House) -> None:
     """Even a tiny encoder has to know Washington's age from Obama's."""
-    near = [row["id"] for row in published.simrec("accounts", "George Washington", "-n", 9, "--json").rows]
+    near = [
+        row["id"]
+        for row in published.simrec("accounts", "George Washington", "-n", 9, "--json").rows
+    ]
     assert near.index("James Monroe") < near.index("Barack Obama")
     assert near.index("Andrew Jackson") < near.index("Ronald Reagan")
 
@@ -141,7 +180,11 @@ def test_tables_are_for_people(published: House) -> None:
         (["accounts", "Abraham Lincon"], 4, "the nearest are 'Abraham Lincoln'"),
         (["show", "nothing"], 4, "no article 'nothing'"),
         (["similar"], 2, "give one of ID, --text, --file, --history and --account"),
-        (["similar", SEED, "--text", "x"], 2, "give one of ID, --text, --file, --history and --account"),
+        (
+            ["similar", SEED, "--text", "x"],
+            2,
+            "give one of ID, --text, --file, --history and --account",
+        ),
         (["similar", "--text", "  \n "], 2, "the text is empty"),
         (["similar", "--file", "/nowhere.txt"], 2, "/nowhere.txt"),
         (["similar", SEED, "--since", "yesterday"], 2, "'yesterday' is not a date"),
@@ -164,7 +207,9 @@ def test_a_release_is_named_by_its_id_and_by_no_path(published: House) -> None:
     assert (ran.code, "no release '../releases/" in ran.err) == (5, True)
 
 
-def test_without_a_workspace_or_a_release_there_is_a_sentence(empty_house: Callable[..., House]) -> None:
+def test_without_a_workspace_or_a_release_there_is_a_sentence(
+    empty_house: Callable[..., House],
+) -> None:
     house = empty_house()
     assert house.simrec("similar", "a").code == 5
     assert "no workspace here" in house.simrec("status").err
@@ -178,11 +223,16 @@ def test_without_a_workspace_or_a_release_there_is_a_sentence(empty_house: Calla
 @pytest.mark.parametrize("where", ["/proc/nowhere", "/dev/null/workspace"])
 def test_where_no_workspace_can_be_made_is_a_sentence(published: House, where: str) -> None:
     ran = run("-m", "simrec", "ingest", published.folder / "articles.jsonl", "-w", where)
-    assert (ran.code, f"{where}: no workspace can be made here" in ran.err, "Traceback" in ran.err) == (3, True, False)
+    assert (
+        ran.code,
+        f"{where}: no workspace can be made here" in ran.err,
+        "Traceback" in ran.err,
+    ) == (3, True, False)
 
 
 @pytest.mark.parametrize(
-    ("text", "says"), [("simrec workspace 9", "this is a 'simrec workspace 9'"), ("x", "this is a 'x'")]
+    ("text", "says"),
+    [("simrec workspace 9", "this is a 'simrec workspace 9'"), ("x", "this is a 'x'")],
 )
 def test_a_workspace_of_another_format_is_refused(house: House, text: str, says: str) -> None:
     (house.workspace / "FORMAT").write_text(text)
@@ -214,7 +264,12 @@ def test_evaluation_is_printed_beside_the_baseline(published: House) -> None:
 
 
 def test_hostile_text_cannot_move_the_cursor(house: House) -> None:
-    evil = {"id": "evil", "title": "\x1b[2Jgone \u202egnp", "text": speeches()[0]["text"], "account": "a\tb"}
+    evil = {
+        "id": "evil",
+        "title": "\x1b[2Jgone \u202egnp",
+        "text": speeches()[0]["text"],
+        "account": "a\tb",
+    }
     house.write_articles([*house.articles, evil])
     assert house.job().code == 0
     out = house.simrec("show", "evil").out + house.simrec("similar", speeches()[0]["id"]).out
@@ -224,7 +279,11 @@ def test_hostile_text_cannot_move_the_cursor(house: House) -> None:
 
 
 def test_json_is_whole_whatever_the_text(house: House) -> None:
-    odd = {"id": "奇'; DROP TABLE articles; --", "title": '{"a": 1}\n"', "text": speeches()[5]["text"]}
+    odd = {
+        "id": "奇'; DROP TABLE articles; --",
+        "title": '{"a": 1}\n"',
+        "text": speeches()[5]["text"],
+    }
     house.write_articles([*house.articles, odd])
     assert house.job().code == 0
     rows = house.simrec("similar", odd["id"], "-n", 3, "--json").rows

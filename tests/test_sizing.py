@@ -21,7 +21,8 @@ def no_losses(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
 
 
 @pytest.mark.parametrize(
-    ("tasks", "workers", "seconds"), [(1, 8, 3.0), (8, 8, 3.0), (9, 8, 6.0), (64, 1, 192.0), (512, 1_000, 6.0)]
+    ("tasks", "workers", "seconds"),
+    [(1, 8, 3.0), (8, 8, 3.0), (9, 8, 6.0), (64, 1, 192.0), (512, 1_000, 6.0)],
 )
 def test_tasks_without_losses_come_in_rounds(
     no_losses: pytest.MonkeyPatch, tasks: int, workers: int, seconds: float

@@ -39,7 +39,9 @@ class Article:
         return _digest(_FIELDS(self))
 
 
-_FIELDS = attrgetter(*(field.name for field in fields(Article)))  # `astuple` copies deeply: a fifth of an ingest
+_FIELDS = attrgetter(
+    *(field.name for field in fields(Article))
+)  # `astuple` copies deeply: a fifth of an ingest
 
 
 @dataclass(frozen=True, slots=True)

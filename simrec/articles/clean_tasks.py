@@ -21,7 +21,9 @@ from simrec.articles.store import Keys, Store, SyncState
 from simrec.config import Source
 from simrec.errors import ReleaseError, missing_extra
 
-BATCH_BYTES = 64 << 20  # of files, for which one task is worth the start of a process: some seconds of work
+BATCH_BYTES = (
+    64 << 20
+)  # of files, for which one task is worth the start of a process: some seconds of work
 FRAME_ROWS = 1_000
 FRAME = struct.Struct(">II")  # length and CRC of what follows
 
@@ -61,7 +63,10 @@ class Parsed(Struct, frozen=True, array_like=True, tag=True):
 
 
 RowOutcome = Rejected | Unchanged | Parsed
-_encode, _decode = msgspec.msgpack.Encoder().encode, msgspec.msgpack.Decoder(list[RowOutcome]).decode
+_encode, _decode = (
+    msgspec.msgpack.Encoder().encode,
+    msgspec.msgpack.Decoder(list[RowOutcome]).decode,
+)
 
 
 class SplitBatch(NamedTuple):
@@ -95,7 +100,9 @@ def parse_row(row: Row, mapping: Mapping, holds: IsUnchanged) -> RowOutcome:
             return Unchanged(row.file, row.line, article_id, source_key)
         article, problems = mapping.article(row.record)
     except ValueError as problem:
-        reason = str(problem).encode(errors="backslashreplace").decode()  # it may name a field by half a surrogate pair
+        reason = (
+            str(problem).encode(errors="backslashreplace").decode()
+        )  # it may name a field by half a surrogate pair
         return Rejected(row.file, row.line, reason, row.end)
     # A row with a problem is looked at every time, so that it goes on being named.
     keys = Keys(article.row_key, article.text_key, b"" if problems else source_key)
@@ -116,8 +123,14 @@ def parse_query(
         raise missing_extra("sql", "reading from a database") from error
     for row in read_query(source, mapping, marks, present):
         shaped, article_id = parse_row(row, mapping, holds), row.record.get(mapping.fields.id)
-        if isinstance(shaped, Rejected) and article_id is not None and not shaped.reason.startswith("id "):
-            shaped = msgspec.structs.replace(shaped, reason=f"id {str(article_id)!r}: {shaped.reason}")
+        if (
+            isinstance(shaped, Rejected)
+            and article_id is not None
+            and not shaped.reason.startswith("id ")
+        ):
+            shaped = msgspec.structs.replace(
+                shaped, reason=f"id {str(article_id)!r}: {shaped.reason}"
+            )
         yield shaped
 
 
@@ -139,7 +152,11 @@ def _grouped(pieces: Iterable[Split]) -> Iterator[tuple[Split, ...]]:
     group, size = list[Split](), 0
     for piece in pieces:
         with opening(piece.path):
-            more = BATCH_BYTES if piece.lines else sum(path.stat().st_size for path in files_in(piece.path))
+            more = (
+                BATCH_BYTES
+                if piece.lines
+                else sum(path.stat().st_size for path in files_in(piece.path))
+            )
         if group and size + more > BATCH_BYTES:
             yield tuple(group)
             group, size = [], 0
@@ -152,7 +169,10 @@ def _grouped(pieces: Iterable[Split]) -> Iterator[tuple[Split, ...]]:
 def write_part(task: CleanTask) -> int:
     """Read and clean a batch and write its part; return 1. A part that exists is left as it is."""
     if not task.path.exists():
-        with Store.open(task.articles_db, settled=task.settled) as store, files.atomic_path(task.path) as temporary:
+        with (
+            Store.open(task.articles_db, settled=task.settled) as store,
+            files.atomic_path(task.path) as temporary,
+        ):
             rows = _shape_all(task.batch, store.is_unchanged)
             with temporary.open("wb") as file:
                 while frame := list(islice(rows, FRAME_ROWS)):

@@ -16,7 +16,9 @@ LINE_BREAK = re.compile(r"\r\n?|\x85|\u2028|\u2029")
 BLANKS = re.compile(r"[^\S\n]+")
 BLANK_LINES = re.compile(r" ?\n ?(?:\n ?)+")
 TITLE_BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
-TITLE_TAG = re.compile(r"</?(?:a|b|code|em|i|p|small|span|strong|sub|sup|u)(?:\s[^<>]*)?>", re.IGNORECASE)
+TITLE_TAG = re.compile(
+    r"</?(?:a|b|code|em|i|p|small|span|strong|sub|sup|u)(?:\s[^<>]*)?>", re.IGNORECASE
+)
 STARTS_AS_HTML = re.compile(r"\s*<(?:!doctype|[a-z][a-z0-9]*)\b[^>]*>", re.IGNORECASE)
 
 
@@ -84,4 +86,6 @@ def _parse_date(text: str) -> date:
             return parse(text)
         except (ValueError, TypeError, IndexError):
             continue
-    raise ValueError(f"{text[:60]!r} is not a date (write it as 2024-05-31 or 2024-05-31T12:00:00Z)")
+    raise ValueError(
+        f"{text[:60]!r} is not a date (write it as 2024-05-31 or 2024-05-31T12:00:00Z)"
+    )

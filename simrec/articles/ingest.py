@@ -61,8 +61,13 @@ class Ingested:
         """How many rows were rejected or lost a value, and the first few of them."""
         bad, count = self.rejects.named + self.notes.named, self.rejects.count + self.notes.count
         notes = f", {self.notes.count:,} values dropped" if self.notes.count else ""
-        lines = [f"{self.rejects.count:,} of {self.read:,} rows rejected{notes}", *map(_place, bad[:SHOWN])]
-        return "\n".join(lines + [f"... and {count - SHOWN:,} more (simrec rejects)"] * (count > SHOWN))
+        lines = [
+            f"{self.rejects.count:,} of {self.read:,} rows rejected{notes}",
+            *map(_place, bad[:SHOWN]),
+        ]
+        return "\n".join(
+            lines + [f"... and {count - SHOWN:,} more (simrec rejects)"] * (count > SHOWN)
+        )
 
 
 def ingest(store: Store, config: Config, now: str, ahead: Ahead | None = None) -> Ingested:
@@ -85,11 +90,19 @@ def ingest(store: Store, config: Config, now: str, ahead: Ahead | None = None) -
         with store.transaction():
             for (source, mapping), own in zip(sources, batches, strict=True):
                 pulled = (
-                    clean_tasks.parse_query(source, mapping, store.is_unchanged, marks, present) if source.url else ()
+                    clean_tasks.parse_query(source, mapping, store.is_unchanged, marks, present)
+                    if source.url
+                    else ()
                 )
-                _take_all(store, chain(pulled, *(clean_tasks.rows(batch, folder, store) for batch in own)), result)
+                _take_all(
+                    store,
+                    chain(pulled, *(clean_tasks.rows(batch, folder, store) for batch in own)),
+                    result,
+                )
             _check_rejects(result, config)
-            if checksum and not (result.rejects.count or result.notes.count):  # else they are to be named again
+            if checksum and not (
+                result.rejects.count or result.notes.count
+            ):  # else they are to be named again
                 marks.now[FILES] = checksum
             store.replace_marks(marks.now)
             gone = _listed(config.ingest.deletions)
@@ -101,7 +114,8 @@ def ingest(store: Store, config: Config, now: str, ahead: Ahead | None = None) -
             store.replace_rejects(result.files, result.rejects.named + result.notes.named)
     if result.damaged:
         raise GateError(
-            "\n".join(result.damaged) + f"\nthe {result.read - result.rejects.count:,} good rows were kept "
+            "\n".join(result.damaged)
+            + f"\nthe {result.read - result.rejects.count:,} good rows were kept "
             "and nothing was deleted by sync; send the file again and run the same command"
         )
     return result
@@ -178,7 +192,9 @@ def _listed(path: str) -> list[str]:
     if not path:
         return []
     try:
-        return [line.rstrip("\r") for line in Path(path).read_text(encoding="utf-8-sig").split("\n")]
+        return [
+            line.rstrip("\r") for line in Path(path).read_text(encoding="utf-8-sig").split("\n")
+        ]
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{path}: cannot read the ids to delete: {error}") from error
 

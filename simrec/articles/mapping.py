@@ -16,7 +16,9 @@ from simrec.articles.sources.readers import Record
 from simrec.config import Config, Fields, IngestConfig, Source
 
 LONGEST_ID = 512
-CANONICAL = json.JSONEncoder(default=str, sort_keys=True).encode  # made once: `dumps` makes one for every row
+CANONICAL = json.JSONEncoder(
+    default=str, sort_keys=True
+).encode  # made once: `dumps` makes one for every row
 BREAKING = ("Cc", "Cs", "Zl", "Zp")  # would break lists of ids, one a line
 
 
@@ -50,7 +52,9 @@ class Mapping:
             raise ValueError(f"no id in '{name}'; the fields are {_names(record)}")
         if len(identity) > LONGEST_ID:
             raise ValueError(f"id of {len(identity):,} characters; at most {LONGEST_ID} are kept")
-        if not identity.isprintable() and any(unicodedata.category(character) in BREAKING for character in identity):
+        if not identity.isprintable() and any(
+            unicodedata.category(character) in BREAKING for character in identity
+        ):
             raise ValueError(f"id {identity!r} holds a line break or a control character")
         return identity
 
@@ -66,7 +70,9 @@ class Mapping:
         _check_length("text", raw, self.limits.max_text_chars)
         text = _without_title(body_text(raw, self.body), title)
         if not (title or text):
-            raise ValueError(f"no text in '{fields.text}' nor '{fields.title}'; the fields are {_names(record)}")
+            raise ValueError(
+                f"no text in '{fields.text}' nor '{fields.title}'; the fields are {_names(record)}"
+            )
         optional, problems = _optional(record, fields)
         return Article(identity, title, text, **optional), problems
 
@@ -137,7 +143,9 @@ def _without_title(text: str, title: str) -> str:
 
 def _check_length(what: str, text: str, most: int) -> None:
     if len(text) > most:
-        raise ValueError(f"{what} of {len(text):,} characters, more than ingest.max_{what}_chars = {most:,}")
+        raise ValueError(
+            f"{what} of {len(text):,} characters, more than ingest.max_{what}_chars = {most:,}"
+        )
 
 
 def _names(record: Record) -> str:

@@ -40,11 +40,15 @@ def preview(store: Store | None, config: Config) -> Preview:
     return result
 
 
-def _shaped(store: Store | None, source: Source, config: Config, result: Preview) -> Iterable[RowOutcome]:
+def _shaped(
+    store: Store | None, source: Source, config: Config, result: Preview
+) -> Iterable[RowOutcome]:
     mapping, holds = Mapping.of(source, config), store.is_unchanged if store else _holds_nothing
     if source.url:
         marks = SyncState(store.marks() if store else {}, {})
-        return clean_tasks.parse_query(source, mapping, holds, marks, result.met.update if config.ingest.sync else None)
+        return clean_tasks.parse_query(
+            source, mapping, holds, marks, result.met.update if config.ingest.sync else None
+        )
     return (clean_tasks.parse_row(row, mapping, holds) for row in read(source, mapping.fields))
 
 

@@ -12,7 +12,13 @@ from simrec.config import Source
 from simrec.errors import ConfigError, UsageError
 
 OPENERS: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
-BODY_OF_SUFFIX = {".txt": "text", ".md": "markdown", ".markdown": "markdown", ".html": "html", ".htm": "html"}
+BODY_OF_SUFFIX = {
+    ".txt": "text",
+    ".md": "markdown",
+    ".markdown": "markdown",
+    ".html": "html",
+    ".htm": "html",
+}
 FORMATS = {".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl", ".csv": "csv", ".tsv": "csv"}
 FORMATS |= {".parquet": "parquet", ".rss": "feed", ".atom": "feed", ".xml": "feed"}
 
@@ -48,7 +54,11 @@ def _paths(pattern: str) -> list[Path]:
     if path.exists():
         return [path]
     wild = next((n for n, part in enumerate(path.parts) if any(c in part for c in "*?[")), None)
-    found = sorted(Path(*path.parts[:wild]).glob(str(Path(*path.parts[wild:])))) if wild is not None else []
+    found = (
+        sorted(Path(*path.parts[:wild]).glob(str(Path(*path.parts[wild:]))))
+        if wild is not None
+        else []
+    )
     if not found:
         raise UsageError(f"{pattern}: no such file or folder")
     return found
@@ -66,7 +76,11 @@ def _format(path: Path) -> str:
 
 def texts_in(folder: Path) -> Iterator[Path]:
     """Yield the texts of a folder, in order of name."""
-    return (path for path in sorted(folder.rglob("*")) if path.suffix.lower() in BODY_OF_SUFFIX and path.is_file())
+    return (
+        path
+        for path in sorted(folder.rglob("*"))
+        if path.suffix.lower() in BODY_OF_SUFFIX and path.is_file()
+    )
 
 
 def split_file(piece: Split, most: int) -> Iterator[Split]:
@@ -96,4 +110,6 @@ def opening(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise ConfigError(f"{path}: cannot be read ({error.strerror}); nothing was changed") from error
+        raise ConfigError(
+            f"{path}: cannot be read ({error.strerror}); nothing was changed"
+        ) from error

@@ -79,7 +79,9 @@ class Store:
 
     @classmethod
     @contextmanager
-    def open(cls, path: Path, create: bool = False, settled: bool = False, seconds: float = 30) -> Iterator["Store"]:
+    def open(
+        cls, path: Path, create: bool = False, settled: bool = False, seconds: float = 30
+    ) -> Iterator["Store"]:
         """Open the store, with `create` for writing; ReleaseError where there is none or it is damaged.
 
         Where the disk is read-only, or the store is settled, nobody writes, and SQLite is told so: on the one it
@@ -89,7 +91,9 @@ class Store:
             raise ReleaseError(f"{path}: no articles yet; simrec ingest brings them in")
         writable = create or (os.access(path.parent, os.W_OK) and not settled)
         uri = f"{path.absolute().as_uri()}?{'' if writable else 'immutable=1'}"
-        with closing(sqlite3.connect(uri, uri=True, isolation_level=None, timeout=seconds)) as connection:
+        with closing(
+            sqlite3.connect(uri, uri=True, isolation_level=None, timeout=seconds)
+        ) as connection:
             try:
                 if writable:
                     connection.execute("PRAGMA journal_mode = WAL")
@@ -99,7 +103,9 @@ class Store:
                 if version == 0:
                     connection.executescript(f"BEGIN;{SCHEMA}COMMIT;")
                 if version > VERSION:
-                    raise sqlite3.DatabaseError(f"version {version}, made by a newer simrec; this one reads {VERSION}")
+                    raise sqlite3.DatabaseError(
+                        f"version {version}, made by a newer simrec; this one reads {VERSION}"
+                    )
                 yield cls(connection)
             except sqlite3.Error as error:
                 if not is_damage(error):
@@ -129,7 +135,9 @@ class Store:
         """Bring everything into the one file, for readers on other hosts; LockedError if somebody is in the way."""
         busy = self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
         if busy:
-            raise LockedError("articles.db: another process has been reading it for long; run again when it has ended")
+            raise LockedError(
+                "articles.db: another process has been reading it for long; run again when it has ended"
+            )
 
     def is_unchanged(self, article_id: str, source_key: bytes) -> bool:
         """Tell whether the article came from just this record the last time, so that nothing is to be done."""
@@ -138,14 +146,20 @@ class Store:
 
     def upsert(self, article: Article, keys: Keys) -> Change:
         """Insert or replace an article by id, noting the record it came from."""
-        old = self._db.execute("SELECT row_key, text_key FROM articles WHERE id = ?", (article.id,)).fetchone()
+        old = self._db.execute(
+            "SELECT row_key, text_key FROM articles WHERE id = ?", (article.id,)
+        ).fetchone()
         row_key, text_key, source_key = keys
         if old and old[0] == row_key:
-            self._db.execute("UPDATE articles SET source_key = ? WHERE id = ?", (source_key, article.id))
+            self._db.execute(
+                "UPDATE articles SET source_key = ? WHERE id = ?", (source_key, article.id)
+            )
             return "unchanged"
         if old and old[1] != text_key:
             self._db.execute("INSERT INTO stale VALUES (?)", (old[1],))
-        self._db.execute("INSERT OR IGNORE INTO texts VALUES (?, ?, ?)", (text_key, article.title, article.text))
+        self._db.execute(
+            "INSERT OR IGNORE INTO texts VALUES (?, ?, ?)", (text_key, article.title, article.text)
+        )
         self._db.execute(
             f"INSERT OR REPLACE INTO articles ({COLUMNS}, row_key, text_key, source_key) "
             "VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
@@ -163,13 +177,17 @@ class Store:
         seen = (article_id, file, line)
         if self._db.execute("INSERT OR IGNORE INTO seen VALUES (?, ?, ?)", seen).rowcount:
             return None
-        earlier = self._db.execute("SELECT line FROM seen WHERE id = ? AND file = ?", (article_id, file)).fetchone()
+        earlier = self._db.execute(
+            "SELECT line FROM seen WHERE id = ? AND file = ?", (article_id, file)
+        ).fetchone()
         self._db.execute("REPLACE INTO seen VALUES (?, ?, ?)", seen)
         return int(earlier[0]) if earlier else None
 
     def mark_present(self, ids: Iterable[str]) -> None:
         """Note ids that a source holds, though their articles were not met in this transaction."""
-        self._db.executemany("INSERT OR IGNORE INTO seen VALUES (?, '', 0)", ((identity,) for identity in ids))
+        self._db.executemany(
+            "INSERT OR IGNORE INTO seen VALUES (?, '', 0)", ((identity,) for identity in ids)
+        )
 
     def marks(self) -> dict[str, str]:
         """Return how far each source was read in the last transaction that read any."""
@@ -190,7 +208,9 @@ class Store:
         """Replace articles by tombstones; return how many of the ids there were."""
         deleted = 0
         for identity in ids:
-            self._db.execute("INSERT INTO stale SELECT text_key FROM articles WHERE id = ?", (identity,))
+            self._db.execute(
+                "INSERT INTO stale SELECT text_key FROM articles WHERE id = ?", (identity,)
+            )
             found = self._db.execute("DELETE FROM articles WHERE id = ?", (identity,)).rowcount
             if found:
                 self._db.execute("INSERT OR REPLACE INTO tombstones VALUES (?, ?)", (identity, now))
@@ -213,7 +233,9 @@ class Store:
         rows = self._db.execute("SELECT file, line, reason FROM rejects ORDER BY file, line")
         return [Reject(*row) for row in rows]
 
-    def count(self, table: Literal["articles", "accounts", "rejects", "tombstones"] = "articles") -> int:
+    def count(
+        self, table: Literal["articles", "accounts", "rejects", "tombstones"] = "articles"
+    ) -> int:
         return int(self._db.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
 
     def ids(self) -> Iterator[str]:
@@ -230,7 +252,12 @@ class Store:
         for one, account, published_at, category in self._db.execute(
             "SELECT id, account, published_at, category FROM articles ORDER BY id"
         ):
-            yield ArticleMeta(one, once.setdefault(account, account), published_at, once.setdefault(category, category))
+            yield ArticleMeta(
+                one,
+                once.setdefault(account, account),
+                published_at,
+                once.setdefault(category, category),
+            )
 
     def keys(self) -> Iterator[tuple[str, bytes, bytes]]:
         """Yield (id, row_key, text_key) of every article, in order of id."""
@@ -246,10 +273,14 @@ class Store:
         Keys are hashes: the first n of them are a random sample that stays much the same from night
         to night.
         """
-        query = "SELECT DISTINCT text_key FROM articles WHERE text_key >= ? ORDER BY text_key LIMIT ?"
+        query = (
+            "SELECT DISTINCT text_key FROM articles WHERE text_key >= ? ORDER BY text_key LIMIT ?"
+        )
         return [row[0] for row in self._db.execute(query, (start, most))]
 
-    def sample(self, most: int) -> list[tuple[bytes, str, str, str | None, str | None, str | None, str]]:
+    def sample(
+        self, most: int
+    ) -> list[tuple[bytes, str, str, str | None, str | None, str | None, str]]:
         """Return (key, title, text, account, category, published_at, tags) of the first texts in order of the key."""
         query = (
             "SELECT t.key, t.title, t.text, min(a.account), min(a.category), min(a.published_at), min(a.tags) "
@@ -271,7 +302,9 @@ class Store:
         """
         texts = []
         for key in keys:
-            found = self._db.execute("SELECT title, text FROM texts WHERE key = ?", (key,)).fetchone()
+            found = self._db.execute(
+                "SELECT title, text FROM texts WHERE key = ?", (key,)
+            ).fetchone()
             if found is None:
                 raise KeyError(key)
             if not _is_text_of(key, *found):

@@ -49,7 +49,10 @@ def embed_shard(task: EmbedTask) -> int:
     if not task.path.exists():
         encoder = _encoder(task.made_by, task.threads)
         articles = task.articles(encoder.most_chars)
-        texts, titles = [encoded_text(*article) for article in articles], [title for title, _ in articles]
+        texts, titles = (
+            [encoded_text(*article) for article in articles],
+            [title for title, _ in articles],
+        )
         embedding_cache.write_shard(task.shards, task.keys, encoder.encode(texts, titles))
     return len(task.keys)
 
@@ -58,7 +61,9 @@ def terms_shard(task: EmbedTask) -> int:
     """Write the terms of one shard; return of how many texts. A shard that exists is left as it is."""
     if not task.path.exists():
         texts = [encoded_text(*article) for article in task.articles(MOST_CHARS)]
-        embedding_cache.write_shard(task.shards, task.keys, _lexical(task.made_by, task.shards.name).terms(texts))
+        embedding_cache.write_shard(
+            task.shards, task.keys, _lexical(task.made_by, task.shards.name).terms(texts)
+        )
     return len(task.keys)
 
 
@@ -67,9 +72,13 @@ def _encoder(folder: Path, threads: int) -> Encoder:
     return Encoder(folder, threads)
 
 
-@lru_cache(maxsize=1)  # by the id as well: the file is replaced when the corpus has outgrown it, and workers live on
+@lru_cache(
+    maxsize=1
+)  # by the id as well: the file is replaced when the corpus has outgrown it, and workers live on
 def _lexical(path: Path, identity: str) -> TfIdf:
     lexical = TfIdf.open(path)
     if lexical.id != identity:
-        raise ReleaseError(f"{path}: holds {lexical.id}, where {identity} was expected; is it the same workspace?")
+        raise ReleaseError(
+            f"{path}: holds {lexical.id}, where {identity} was expected; is it the same workspace?"
+        )
     return lexical

@@ -36,7 +36,9 @@ class EmbeddingCache:
         self._paths = sorted(path for path in folder.glob("*.npz") if not path.name.startswith("."))
         keys = [arrays.read(path, MEND, "keys")[0] for path in self._paths]
         self._shard = np.repeat(np.arange(len(keys)), [len(part) for part in keys])
-        self._row = np.concatenate([np.arange(len(part)) for part in keys] or [np.empty(0, dtype=int)])
+        self._row = np.concatenate(
+            [np.arange(len(part)) for part in keys] or [np.empty(0, dtype=int)]
+        )
         all_keys = np.concatenate([np.empty(0, dtype=KEY), *keys])
         self._order = np.argsort(all_keys, kind="stable")
         self._sorted = all_keys[self._order]

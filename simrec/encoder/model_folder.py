@@ -42,7 +42,9 @@ class Runtime:
         """Return what the configuration says of running, and of the network."""
         network = {key: getattr(config, key) for key in NETWORK}
         own = {key: getattr(config, key) for key in ("cell", "dim", "window_tokens", "max_windows")}
-        return cls(**own, title_weight=config.title_weight, lead_weight=config.lead_weight, network=network)
+        return cls(
+            **own, title_weight=config.title_weight, lead_weight=config.lead_weight, network=network
+        )
 
 
 def encoder_id(cell: str, runtime_files: list[bytes]) -> str:
@@ -56,9 +58,13 @@ def encoder_id(cell: str, runtime_files: list[bytes]) -> str:
 def finish(folder: Path, runtime: Runtime, card: dict[str, Any]) -> str:
     """Complete a staged folder that holds ONNX and TOKENIZER, and may hold KERAS; return the encoder's id."""
     files.write_json(folder / CONFIG, asdict(runtime))
-    identity = encoder_id(runtime.cell, [(folder / name).read_bytes() for name in (ONNX, TOKENIZER, CONFIG)])
+    identity = encoder_id(
+        runtime.cell, [(folder / name).read_bytes() for name in (ONNX, TOKENIZER, CONFIG)]
+    )
     files.write_json(folder / CARD, card)
-    present = [name for name in (ONNX, KERAS, TOKENIZER, CONFIG, CARD, PLOT) if (folder / name).exists()]
+    present = [
+        name for name in (ONNX, KERAS, TOKENIZER, CONFIG, CARD, PLOT) if (folder / name).exists()
+    ]
     checksums = {name: files.sha256(folder / name) for name in present}
     files.write_json(folder / MANIFEST, files.seal({"encoder_id": identity, "files": checksums}))
     return identity
@@ -74,7 +80,9 @@ def check(folder: Path) -> Runtime:
     except (OSError, ValueError, KeyError) as error:
         raise ReleaseError(f"{folder}: no whole encoder ({error}); {_MEND}") from error
     if config.get("format") != FORMAT:
-        raise ReleaseError(f"{folder}: format {config.get('format')}, this simrec reads {FORMAT}; {_MEND}")
+        raise ReleaseError(
+            f"{folder}: format {config.get('format')}, this simrec reads {FORMAT}; {_MEND}"
+        )
     return Runtime(**config)
 
 
@@ -82,7 +90,9 @@ def verify(folder: Path) -> None:
     """Read an encoder that is in its place whole; ReleaseError names the file that is not what was trained."""
     runtime, manifest = check(folder), _manifest(folder)
     _compare(folder, manifest["files"])
-    identity = encoder_id(runtime.cell, [(folder / name).read_bytes() for name in (ONNX, TOKENIZER, CONFIG)])
+    identity = encoder_id(
+        runtime.cell, [(folder / name).read_bytes() for name in (ONNX, TOKENIZER, CONFIG)]
+    )
     if not identity == manifest["encoder_id"] == folder.name:
         raise ReleaseError(f"{folder}: holds the encoder {identity}; {_MEND}")
 
@@ -91,7 +101,9 @@ def _compare(folder: Path, names: Iterable[str]) -> None:
     checksums = _manifest(folder)["files"]
     for name in names:
         if files.sha256(folder / name) != checksums[name]:
-            raise ReleaseError(f"{folder / name}: not the file that was trained (checksum); {_MEND}")
+            raise ReleaseError(
+                f"{folder / name}: not the file that was trained (checksum); {_MEND}"
+            )
 
 
 def _manifest(folder: Path) -> dict[str, Any]:
@@ -132,7 +144,9 @@ def amend_card(folder: Path, **more: Any) -> None:
 
 def newest(encoders: Path) -> str | None:
     """Return the id of the encoder trained last, or None: what the workspace embeds with."""
-    cards = [(read_card(folder), folder.name) for folder in encoders.glob("*/") if _is_whole(folder)]
+    cards = [
+        (read_card(folder), folder.name) for folder in encoders.glob("*/") if _is_whole(folder)
+    ]
     kept = [(card["created_at"], name) for card, name in cards if card.get("kept", True)]
     return max(kept)[1] if kept else None
 

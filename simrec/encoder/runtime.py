@@ -50,7 +50,9 @@ class Encoder:
         windows, owners, weights = self._windows_of(texts)
         if titles and self.runtime.title_weight:
             rows = token_ids(self._tokenizer, list(titles))
-            titled = [(row[: self.runtime.window_tokens], n) for n, row in enumerate(rows) if titles[n]]
+            titled = [
+                (row[: self.runtime.window_tokens], n) for n, row in enumerate(rows) if titles[n]
+            ]
             windows += [row for row, _ in titled]
             owners += [owner for _, owner in titled]
             weights += [self.runtime.title_weight] * len(titled)
@@ -65,7 +67,9 @@ class Encoder:
         windows: list[list[int]] = []
         owners: list[int] = []
         weights: list[float] = []
-        for owner, ids in enumerate(token_ids(self._tokenizer, [text[: self.most_chars] for text in texts])):
+        for owner, ids in enumerate(
+            token_ids(self._tokenizer, [text[: self.most_chars] for text in texts])
+        ):
             parts = _windows(ids[: window * most], window)
             windows += parts
             owners += [owner] * len(parts)

@@ -52,7 +52,9 @@ def unknown_id(tokenizer: Tokenizer) -> int:
     """Return the id of the unknown token: another one in a vocabulary that came from a teacher."""
     number = tokenizer.token_to_id(UNKNOWN)
     if number is None:
-        raise ReleaseError(f"the tokenizer has no {UNKNOWN} token, which an encoder needs for a text without words")
+        raise ReleaseError(
+            f"the tokenizer has no {UNKNOWN} token, which an encoder needs for a text without words"
+        )
     return number
 
 
@@ -74,4 +76,7 @@ def plain(tokenizer_json: str) -> Tokenizer:
 
 def pieces(tokenizer: Tokenizer) -> list[str]:
     """Return each piece of the vocabulary as a text, in order of id."""
-    return [str(tokenizer.id_to_token(number)).removeprefix("##") for number in range(tokenizer.get_vocab_size())]
+    return [
+        str(tokenizer.id_to_token(number)).removeprefix("##")
+        for number in range(tokenizer.get_vocab_size())
+    ]

@@ -11,13 +11,23 @@ from simrec.evaluate.metrics import reciprocal_ranks
 from simrec.evaluate.suites import FEWEST, OURS, Result
 from simrec.index.vectors import unit
 from simrec.lexical.tfidf import TermVectors
-from simrec.recommend.similar_accounts import WORDS_SHARE, account_terms, account_vectors, account_words
+from simrec.recommend.similar_accounts import (
+    WORDS_SHARE,
+    account_terms,
+    account_vectors,
+    account_words,
+)
 
 FEWEST_ARTICLES, MOST_ARTICLES = 10, 200  # of an account
 MOST_ACCOUNTS = 500
 
 
-def run(ids: Sequence[str], accounts: Sequence[str | None], vectors: np.ndarray, terms: np.ndarray | None) -> Result:
+def run(
+    ids: Sequence[str],
+    accounts: Sequence[str | None],
+    vectors: np.ndarray,
+    terms: np.ndarray | None,
+) -> Result:
     """Let one half of each account's articles find the other half among those of all accounts.
 
     ids, accounts, vectors [articles, dim] and terms [articles, TERMS] are those stored in the release, scored as
@@ -33,7 +43,9 @@ def run(ids: Sequence[str], accounts: Sequence[str | None], vectors: np.ndarray,
     row_of = {owner: row for row, owner in enumerate(names)}
     owner_rows = np.array([row_of[owner] for owner in owners])
     near = matrix[:count] @ matrix[count:].T
-    deals = sparse.csr_matrix((np.ones(len(rows)), (owner_rows, np.arange(len(rows)))), (2 * count, len(rows)))
+    deals = sparse.csr_matrix(
+        (np.ones(len(rows)), (owner_rows, np.arange(len(rows)))), (2 * count, len(rows))
+    )
     means = deals @ own
     means /= np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-9)
     scores = {OURS: near, "mean of embeddings": means[:count] @ means[count:].T}
@@ -41,7 +53,9 @@ def run(ids: Sequence[str], accounts: Sequence[str | None], vectors: np.ndarray,
         words = account_words(terms[rows], owner_rows, 2 * count)
         scores[OURS] = _joint(near, account_terms(words))
         lengths = np.maximum(norm(words, axis=1), 1e-9)
-        scores["TF-IDF"] = (words[:count] @ words[count:].T).toarray() / np.outer(lengths[:count], lengths[count:])
+        scores["TF-IDF"] = (words[:count] @ words[count:].T).toarray() / np.outer(
+            lengths[:count], lengths[count:]
+        )
     scored = {who: reciprocal_ranks(found) for who, found in scores.items()}
     return Result("split-half accounts", "MRR", count, scored, candidates=count)
 

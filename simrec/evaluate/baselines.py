@@ -39,7 +39,9 @@ class TfIdfBaseline:
     def fit(cls, texts: Sequence[str], articles: int = 0) -> "TfIdfBaseline":
         """Fit it on the corpus it is asked about."""
         vectorizer = _vectorizer(_mostly_without_spaces(texts))
-        vectorizer.fit([*texts, "placeholder"])  # a corpus of stop words alone is an error otherwise
+        vectorizer.fit(
+            [*texts, "placeholder"]
+        )  # a corpus of stop words alone is an error otherwise
         return cls(vectorizer, articles)
 
     @classmethod
@@ -55,11 +57,15 @@ class TfIdfBaseline:
         """Write it as one file, whole or not at all."""
         words = json.dumps(self._vectorizer.get_feature_names_out().tolist()).encode()
         facts = np.array([self._vectorizer.analyzer == "char", self.articles])
-        arrays.write(path, facts=facts, idf=self._vectorizer.idf_, words=np.frombuffer(words, np.uint8))
+        arrays.write(
+            path, facts=facts, idf=self._vectorizer.idf_, words=np.frombuffer(words, np.uint8)
+        )
 
     def scores(self, left: Sequence[Text], right: Sequence[Text]) -> np.ndarray:
         """Return cosines [left, right]; a text without a known word has cosine 0 to all."""
-        vectors = self.rows([text.text for text in left]) @ self.rows([text.text for text in right]).T
+        vectors = (
+            self.rows([text.text for text in left]) @ self.rows([text.text for text in right]).T
+        )
         return np.asarray(vectors.todense(), dtype=np.float32)
 
     def rows(self, texts: Sequence[str]) -> Any:
@@ -98,7 +104,9 @@ def recent(left: Sequence[Text], right: Sequence[Text]) -> np.ndarray:
     return np.where((own[:, None] == categories) & (categories != ""), 1.0 + newer, 0.0)
 
 
-def simple(names: Iterable[str], tfidf: TfIdfBaseline | None, others: Sequence[str]) -> dict[str, Scorer]:
+def simple(
+    names: Iterable[str], tfidf: TfIdfBaseline | None, others: Sequence[str]
+) -> dict[str, Scorer]:
     """Return the named baselines that need no encoder; `others` are texts of the corpus that do not ask.
 
     TF-IDF knows how common a word is in the whole corpus, as it would in use, and as simrec does. It is None if
@@ -116,7 +124,9 @@ def simple(names: Iterable[str], tfidf: TfIdfBaseline | None, others: Sequence[s
 
 def _vectorizer(without_spaces: bool, words: list[str] | None = None) -> TfidfVectorizer:
     if without_spaces:  # words cannot be cut at spaces: pairs of characters do as well
-        return TfidfVectorizer(analyzer="char", ngram_range=(1, 2), sublinear_tf=True, vocabulary=words)
+        return TfidfVectorizer(
+            analyzer="char", ngram_range=(1, 2), sublinear_tf=True, vocabulary=words
+        )
     return TfidfVectorizer(stop_words="english", sublinear_tf=True, vocabulary=words)
 
 

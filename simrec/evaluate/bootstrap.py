@@ -9,7 +9,9 @@ RESAMPLES = 1_000
 LEVEL = 0.95
 BLOCK = 100  # resamples at a time
 
-Statistic = Callable[[np.ndarray], np.ndarray]  # values [resamples, questions, ...] to one figure a resample
+Statistic = Callable[
+    [np.ndarray], np.ndarray
+]  # values [resamples, questions, ...] to one figure a resample
 
 
 class Interval(NamedTuple):
@@ -48,7 +50,9 @@ def difference(ours: np.ndarray, theirs: np.ndarray, statistic: Statistic) -> Pa
 def _resampled(values: np.ndarray, statistic: Statistic) -> np.ndarray:
     """Return the statistic of every resample; those of equal length are the same questions for every scorer."""
     random = np.random.default_rng(0)
-    blocks = (random.integers(0, len(values), (BLOCK, len(values))) for _ in range(RESAMPLES // BLOCK))
+    blocks = (
+        random.integers(0, len(values), (BLOCK, len(values))) for _ in range(RESAMPLES // BLOCK)
+    )
     return np.concatenate([statistic(values[draws]) for draws in blocks])
 
 

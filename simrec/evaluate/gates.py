@@ -36,10 +36,18 @@ class Candidate:
     def read(cls, folder: Path) -> "Candidate":
         """Read it from a staged release."""
         similar = "SELECT total(rank = 1), min(score), max(score) FROM similar_articles"
-        with closing(sqlite3.connect(f"{(folder / 'items.db').absolute().as_uri()}?mode=ro", uri=True)) as db:
+        with closing(
+            sqlite3.connect(f"{(folder / 'items.db').absolute().as_uri()}?mode=ro", uri=True)
+        ) as db:
             (articles,) = db.execute("SELECT count(*) FROM articles").fetchone()
             covered, lowest, highest = db.execute(similar).fetchone()
-        return cls(json.loads((folder / "report.json").read_bytes()), articles, covered / articles, lowest, highest)
+        return cls(
+            json.loads((folder / "report.json").read_bytes()),
+            articles,
+            covered / articles,
+            lowest,
+            highest,
+        )
 
 
 def check(new: Candidate, last: Candidate | None, config: Config) -> None:
@@ -86,8 +94,14 @@ def _blind(new: Candidate) -> Iterator[str]:
     """Name the suites that the encoder answers as if it had not read the texts."""
     for suite in new.report["suites"]:
         value = suite["values"].get(ENCODER, suite["values"].get(OURS))
-        if suite["measure"] == "MRR" and value is not None and suite.get("candidates", 0) >= FEWEST_CANDIDATES:
-            chance = sum(1 / rank for rank in range(1, suite["candidates"] + 1)) / suite["candidates"]
+        if (
+            suite["measure"] == "MRR"
+            and value is not None
+            and suite.get("candidates", 0) >= FEWEST_CANDIDATES
+        ):
+            chance = (
+                sum(1 / rank for rank in range(1, suite["candidates"] + 1)) / suite["candidates"]
+            )
             if value < BLIND * chance:
                 yield (
                     f"{suite['suite']} MRR of the encoder is {value:.3f}, and chance is {chance:.3f}: it is broken, "
@@ -98,12 +112,18 @@ def _blind(new: Candidate) -> Iterator[str]:
 def _quality(new: Candidate, last: Candidate, config: Config) -> Iterator[str]:
     """Name the figures that fell: of the whole, and of the encoder, whose fall words can hide."""
     before = {
-        (s["suite"], s["measure"], who): value for s in last.report["suites"] for who, value in s["values"].items()
+        (s["suite"], s["measure"], who): value
+        for s in last.report["suites"]
+        for who, value in s["values"].items()
     }
     for suite in new.report["suites"]:
         for who, value in suite["values"].items():
             old = before.get((suite["suite"], suite["measure"], who))
-            if who in (OURS, ENCODER) and old is not None and value < old - config.evaluate.max_quality_drop:
+            if (
+                who in (OURS, ENCODER)
+                and old is not None
+                and value < old - config.evaluate.max_quality_drop
+            ):
                 of_whom = "" if who == OURS else f" of the {who}"
                 yield (
                     f"{suite['suite']} {suite['measure']}{of_whom} fell from {old:.3f} to {value:.3f}, more than "

@@ -24,7 +24,9 @@ EXPLAINED = {
 }
 
 
-def render(report: dict[str, Any], maps: dict[str, Any], runs: Sequence[dict[str, Any]] = ()) -> str:
+def render(
+    report: dict[str, Any], maps: dict[str, Any], runs: Sequence[dict[str, Any]] = ()
+) -> str:
     """Return the page as HTML; runs are lines of the journal, where it is known how long things took."""
     template = _environment().get_template("report.html.jinja")
     script = _environment().get_template("report.js").render()
@@ -53,19 +55,30 @@ def verdict(suites: Sequence[dict[str, Any]]) -> dict[str, Any]:
     leads = [suite["ahead_of"][rival] for suite in suites if rival in suite["ahead_of"]]
     ahead, behind = sum(lead["low"] > 0 for lead in leads), sum(lead["high"] < 0 for lead in leads)
     if ahead:
-        headline = f"Ahead of {rival} in {ahead} of {len(leads)} measures" + (f", behind in {behind}" if behind else "")
+        headline = f"Ahead of {rival} in {ahead} of {len(leads)} measures" + (
+            f", behind in {behind}" if behind else ""
+        )
     elif behind:
         headline = f"Behind {rival} in {behind} of {len(leads)} measures"
     else:
         headline = f"Level with {rival} in all {len(leads)} measures"
-    return {"rival": rival, "headline": headline, "ahead": ahead, "behind": behind, "measures": len(leads)}
+    return {
+        "rival": rival,
+        "headline": headline,
+        "ahead": ahead,
+        "behind": behind,
+        "measures": len(leads),
+    }
 
 
 def apart(points: Sequence[Sequence[Any]]) -> list[Sequence[Any]]:
     """Return the first points (x, y, ...) whose names do not run into each other."""
     kept: list[Sequence[Any]] = []
     for point in points:
-        beside = (abs(point[0] - x) < LABEL_WIDTH and abs(point[1] - y) < LABEL_HEIGHT for x, y, *_ in kept)
+        beside = (
+            abs(point[0] - x) < LABEL_WIDTH and abs(point[1] - y) < LABEL_HEIGHT
+            for x, y, *_ in kept
+        )
         if len(kept) < LABELLED and not any(beside):
             kept.append(point)
     return kept
@@ -74,7 +87,10 @@ def apart(points: Sequence[Sequence[Any]]) -> list[Sequence[Any]]:
 def polyline(values: Sequence[float], low: float, high: float) -> str:
     """Return the points of a line across a box of 100 by 100 whose bottom is `low` and top `high`."""
     across, up = max(1, len(values) - 1), (high - low) or 1
-    return " ".join(f"{100 * n / across:.2f},{100 - 100 * (value - low) / up:.2f}" for n, value in enumerate(values))
+    return " ".join(
+        f"{100 * n / across:.2f},{100 - 100 * (value - low) / up:.2f}"
+        for n, value in enumerate(values)
+    )
 
 
 def places(curve: Sequence[dict[str, float]]) -> list[tuple[float, float]]:

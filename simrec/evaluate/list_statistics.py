@@ -41,7 +41,9 @@ def _rows(column: Any, names: Any) -> np.ndarray:
     return np.concatenate([row_of[chunk.indices.to_numpy()] for chunk in coded.chunks])
 
 
-def facts(lists: ListTable, accounts: Sequence[str | None], days: Sequence[str | None]) -> dict[str, Any]:
+def facts(
+    lists: ListTable, accounts: Sequence[str | None], days: Sequence[str | None]
+) -> dict[str, Any]:
     """Return what the report says of the lists; a fact that needs accounts or dates is None where there are none.
 
     occurrences are N_K, in how many lists an article stands (Radovanović et al. 2010); novelty is the mean
@@ -49,8 +51,14 @@ def facts(lists: ListTable, accounts: Sequence[str | None], days: Sequence[str |
     """
     articles = len(accounts)
     occurrences = np.bincount(lists.found, minlength=articles)
-    counts, edges = np.histogram(occurrences, [0, 1, 2, 4, 8, 16, 32, 64, 128, 256, max(512, articles)])
-    surprise = np.log2(articles / np.maximum(occurrences[lists.found], 1)) if len(lists.found) else np.zeros(1)
+    counts, edges = np.histogram(
+        occurrences, [0, 1, 2, 4, 8, 16, 32, 64, 128, 256, max(512, articles)]
+    )
+    surprise = (
+        np.log2(articles / np.maximum(occurrences[lists.found], 1))
+        if len(lists.found)
+        else np.zeros(1)
+    )
     return {
         "k": K,
         "coverage": _rounded((occurrences > 0).mean()),
@@ -88,17 +96,27 @@ def worst(lists: ListTable, most: int, again: Sequence[int] = ()) -> list[int]:
 def score_histogram(lists: ListTable, random: np.ndarray) -> dict[str, Any]:
     """Return the shares of scores by bin, of first places, of K-th places and of articles drawn by chance."""
     edges = np.linspace(-0.2, 1, BINS + 1)
-    kinds = {"first place": lists.scores[lists.ranks == 1], f"place {K}": lists.scores[lists.ranks == K]}
+    kinds = {
+        "first place": lists.scores[lists.ranks == 1],
+        f"place {K}": lists.scores[lists.ranks == K],
+    }
     kinds["any two articles"] = random
     shares = {
-        kind: [_rounded(n / max(1, len(scores))) for n in np.histogram(np.clip(scores, -0.2, 1), edges)[0]]
+        kind: [
+            _rounded(n / max(1, len(scores)))
+            for n in np.histogram(np.clip(scores, -0.2, 1), edges)[0]
+        ]
         for kind, scores in kinds.items()
     }
-    medians = {kind: _rounded(np.median(scores)) if len(scores) else None for kind, scores in kinds.items()}
+    medians = {
+        kind: _rounded(np.median(scores)) if len(scores) else None for kind, scores in kinds.items()
+    }
     return {"edges": [_rounded(edge) for edge in edges], "shares": shares, "medians": medians}
 
 
-def kept(lists: ListTable, ids: Sequence[str], before: ListTable, before_ids: Sequence[str]) -> np.ndarray:
+def kept(
+    lists: ListTable, ids: Sequence[str], before: ListTable, before_ids: Sequence[str]
+) -> np.ndarray:
     """Return for every article that has a list in both releases the share of its old list that is in the new one."""
     row_of = {article_id: row for row, article_id in enumerate(ids)}
     now = np.array([row_of.get(article_id, -1) for article_id in before_ids], np.int64)
@@ -127,11 +145,16 @@ def _accounts(lists: ListTable, accounts: Sequence[str | None]) -> dict[str, Any
     row_of: dict[str | None, int] = {name: row for row, name in enumerate(names)}
     owners = np.array([row_of.get(account, -1) for account in accounts])
     asks, found = owners[lists.seeds], owners[lists.found]
-    published, recommended = np.bincount(owners[owners >= 0]), np.bincount(found[found >= 0], minlength=len(names))
+    published, recommended = (
+        np.bincount(owners[owners >= 0]),
+        np.bincount(found[found >= 0], minlength=len(names)),
+    )
     largest = int(recommended.argmax())
     return {
         "accounts": len(names),
-        "of_the_same_account": _rounded(((asks == found) & (asks >= 0)).sum() / max(1, (asks >= 0).sum())),
+        "of_the_same_account": _rounded(
+            ((asks == found) & (asks >= 0)).sum() / max(1, (asks >= 0).sum())
+        ),
         "effective_published": _rounded(_effective(published)),
         "effective_recommended": _rounded(_effective(recommended)),
         "most_recommended": names[largest],

@@ -26,7 +26,10 @@ class PlacedPoints(NamedTuple):
     @classmethod
     def of(cls, stored: dict[str, Any], marks: Sequence[str]) -> "PlacedPoints":
         """Take it from a part of map.json; that of an older simrec has no marks, and nothing is known of it."""
-        return cls(dict(zip(marks, (point[:2] for point in stored["points"]), strict=False)), stored.get("added", 0))
+        return cls(
+            dict(zip(marks, (point[:2] for point in stored["points"]), strict=False)),
+            stored.get("added", 0),
+        )
 
 
 NOTHING = PlacedPoints({}, 0)
@@ -37,12 +40,16 @@ def drawn(ids: Sequence[str]) -> list[int]:
 
     So they are the same every night.
     """
-    return heapq.nsmallest(MOST_POINTS, range(len(ids)), key=lambda row: zlib.crc32(ids[row].encode()))
+    return heapq.nsmallest(
+        MOST_POINTS, range(len(ids)), key=lambda row: zlib.crc32(ids[row].encode())
+    )
 
 
 def mark(article_id: str, vector: np.ndarray) -> str:
     """Return what tells whether an article was on a map before with the very vector that is stored of it now."""
-    return hashlib.blake2b(article_id.encode() + b"\0" + vector.tobytes(), digest_size=6).hexdigest()
+    return hashlib.blake2b(
+        article_id.encode() + b"\0" + vector.tobytes(), digest_size=6
+    ).hexdigest()
 
 
 def outgrown(marks: Sequence[str], known: PlacedPoints) -> bool:
@@ -50,7 +57,9 @@ def outgrown(marks: Sequence[str], known: PlacedPoints) -> bool:
     return known.added + sum(one not in known.places for one in marks) > MOST_ADDED * len(marks)
 
 
-def places(marks: Sequence[str], vectors: np.ndarray, known: PlacedPoints) -> tuple[np.ndarray, int]:
+def places(
+    marks: Sequence[str], vectors: np.ndarray, known: PlacedPoints
+) -> tuple[np.ndarray, int]:
     """Return places in [0, 1], [rows, 2], and how many points were added since the map was laid out.
 
     What was on the map of the night before stays where it was, so that readers find it again and a night costs
@@ -68,7 +77,11 @@ def places(marks: Sequence[str], vectors: np.ndarray, known: PlacedPoints) -> tu
 
 
 def articles_map(
-    marks: Sequence[str], vectors: np.ndarray, labels: Sequence[str | None], titles: Sequence[str], known: PlacedPoints
+    marks: Sequence[str],
+    vectors: np.ndarray,
+    labels: Sequence[str | None],
+    titles: Sequence[str],
+    known: PlacedPoints,
 ) -> Any:
     """Return points (x, y, number of the group, title) and the names of the groups, the largest first.
 
@@ -77,7 +90,12 @@ def articles_map(
     """
     if len(vectors) < FEWEST_POINTS:
         return {"groups": [], "points": [], "marks": [], "added": 0}
-    named = [name for name, _ in sorted(Counter(filter(None, labels)).items(), key=lambda pair: (-pair[1], pair[0]))]
+    named = [
+        name
+        for name, _ in sorted(
+            Counter(filter(None, labels)).items(), key=lambda pair: (-pair[1], pair[0])
+        )
+    ]
     groups = named[:GROUPS]
     number = {name: place for place, name in enumerate(groups)}
     found, added = places(marks, vectors, known)
@@ -88,7 +106,9 @@ def articles_map(
     return {"groups": groups, "points": points, "marks": list(marks), "added": added}
 
 
-def accounts_map(ids: Sequence[str], matrix: np.ndarray, articles: Sequence[int], known: PlacedPoints) -> Any:
+def accounts_map(
+    ids: Sequence[str], matrix: np.ndarray, articles: Sequence[int], known: PlacedPoints
+) -> Any:
     """Return points (x, y, articles, account) of the largest accounts; matrix [accounts, dim] are their unit rows.
 
     An account that is known stays where it is, although it moves a little whenever it publishes.
@@ -97,5 +117,7 @@ def accounts_map(ids: Sequence[str], matrix: np.ndarray, articles: Sequence[int]
     if len(largest) < FEWEST_POINTS:
         return {"points": [], "added": 0}
     found, added = places([ids[row] for row in largest], matrix[largest], known)
-    points = [[x, y, articles[row], ids[row]] for (x, y), row in zip(found.tolist(), largest, strict=True)]
+    points = [
+        [x, y, articles[row], ids[row]] for (x, y), row in zip(found.tolist(), largest, strict=True)
+    ]
     return {"points": points, "added": added}

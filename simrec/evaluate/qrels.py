@@ -25,7 +25,9 @@ Qrels = dict[str, dict[str, int]]  # grades by the texts that ask and answer
 TextOf = Callable[[str], str | None]  # of an article by its id
 
 
-def ask(path: Path, sample: Sequence[Sampled], text_of: TextOf, most_bad: float, scorers: Scorers) -> list[Result]:
+def ask(
+    path: Path, sample: Sequence[Sampled], text_of: TextOf, most_bad: float, scorers: Scorers
+) -> list[Result]:
     """Ask what a file knows: TREC qrels (topic and answer are article ids), graded pairs, or links.
 
     The candidates of qrels and links are the articles they name and the sample. Links of articles that were
@@ -42,7 +44,9 @@ def ask(path: Path, sample: Sequence[Sampled], text_of: TextOf, most_bad: float,
         for left, right in pairs.rows:
             qrels.setdefault(left, {})[right] = 1
         return _ranked(path.stem, qrels, sample, scorers, "")
-    raise ConfigError(f"{path}: judgements are a, b, score; a, b; id_a, id_b; or TREC qrels in a file named *.qrels")
+    raise ConfigError(
+        f"{path}: judgements are a, b, score; a, b; id_a, id_b; or TREC qrels in a file named *.qrels"
+    )
 
 
 def read_qrels(path: Path, text_of: TextOf) -> tuple[Qrels, str]:
@@ -59,15 +63,21 @@ def read_qrels(path: Path, text_of: TextOf) -> tuple[Qrels, str]:
             value = int(grade)
         except ValueError:
             wanted = "topic 0 article grade, four columns of which the last is a whole number"
-            raise ConfigError(f"{path}, line {number}: {line[:80]!r} is no judgement; a line is {wanted}") from None
+            raise ConfigError(
+                f"{path}, line {number}: {line[:80]!r} is no judgement; a line is {wanted}"
+            ) from None
         asks, answers = text_of(topic), text_of(answer)
-        unknown |= {article_id for article_id, text in ((topic, asks), (answer, answers)) if text is None}
+        unknown |= {
+            article_id for article_id, text in ((topic, asks), (answer, answers)) if text is None
+        }
         if asks and answers and asks != answers:
             qrels.setdefault(asks, {})[answers] = value
     return qrels, f"{len(unknown):,} ids of the file are no articles" if unknown else ""
 
 
-def _ranked(name: str, qrels: Qrels, sample: Sequence[Sampled], scorers: Scorers, note: str) -> list[Result]:
+def _ranked(
+    name: str, qrels: Qrels, sample: Sequence[Sampled], scorers: Scorers, note: str
+) -> list[Result]:
     """Rank the candidates for every text that asks, itself left out."""
     asking = [text for text, grades in qrels.items() if any(grade > 0 for grade in grades.values())]
     asking = random.Random(0).sample(asking, min(MOST_ASKING, len(asking)))
@@ -75,15 +85,27 @@ def _ranked(name: str, qrels: Qrels, sample: Sequence[Sampled], scorers: Scorers
         why = f"only {len(asking)} articles ask, of {FEWEST} needed" + (f"; {note}" if note else "")
         return [Result(name, _called(measure), len(asking), skipped=why) for measure in MEASURES]
     judged = [text for asks in asking for text in qrels[asks]]
-    place = {text: n for n, text in enumerate(dict.fromkeys([*asking, *judged, *(a.encoded for a in sample)]))}
+    place = {
+        text: n
+        for n, text in enumerate(dict.fromkeys([*asking, *judged, *(a.encoded for a in sample)]))
+    }
     texts = [Text(text) for text in place]
     by_row = {
-        str(row): {str(place[text]): grade for text, grade in qrels[asks].items()} for row, asks in enumerate(asking)
+        str(row): {str(place[text]): grade for text, grade in qrels[asks].items()}
+        for row, asks in enumerate(asking)
     }
-    scored = {who: _measured(scores(texts[: len(asking)], texts), by_row) for who, scores in scorers.items()}
+    scored = {
+        who: _measured(scores(texts[: len(asking)], texts), by_row)
+        for who, scores in scorers.items()
+    }
     return [
         Result(
-            name, _called(measure), len(asking), {who: values[:, n] for who, values in scored.items()}, note, len(texts)
+            name,
+            _called(measure),
+            len(asking),
+            {who: values[:, n] for who, values in scored.items()},
+            note,
+            len(texts),
         )
         for n, measure in enumerate(MEASURES)
     ]
@@ -117,12 +139,17 @@ def _graded(name: str, pairs: PairFile, scorers: Scorers) -> list[Result]:
     blocks = [slice(start, start + BLOCK) for start in range(0, len(left), BLOCK)]
     grades = np.array(pairs.grades)
     scored = {
-        who: np.stack([np.concatenate([np.diag(scores(left[one], right[one])) for one in blocks]), grades], axis=1)
+        who: np.stack(
+            [np.concatenate([np.diag(scores(left[one], right[one])) for one in blocks]), grades],
+            axis=1,
+        )
         for who, scores in scorers.items()
     }
     if len(left) < FEWEST:
         why = f"only {len(left)} pairs, of {FEWEST} needed"
-        return [Result(name, measure, len(left), skipped=why) for measure in ("Pearson", "Spearman")]
+        return [
+            Result(name, measure, len(left), skipped=why) for measure in ("Pearson", "Spearman")
+        ]
     return [
         Result(name, "Pearson", len(left), scored, statistic=pearson),
         Result(name, "Spearman", len(left), scored, statistic=spearman),
@@ -135,7 +162,9 @@ def pearson(pairs: np.ndarray) -> np.ndarray:
     left, right = centred[..., 0], centred[..., 1]
     spread = np.sqrt((left**2).sum(axis=1) * (right**2).sum(axis=1))
     together: np.ndarray = (left * right).sum(axis=1)
-    found: np.ndarray = np.divide(together, spread, out=np.zeros_like(together), where=spread > 1e-12)
+    found: np.ndarray = np.divide(
+        together, spread, out=np.zeros_like(together), where=spread > 1e-12
+    )
     return found
 
 

@@ -24,8 +24,18 @@ WORST, AT_RANDOM, SHOWN = 10, 10, 5  # sample seeds, and recommendations of each
 HUBS, REASONS, SHOWN_DUPLICATES = 10, 12, 20
 RANDOM_PAIRS = 2_000
 OF_AN_ACCOUNT = 200  # articles that say where an account lies on the map
-SIMILAR, DUPLICATES, ITEMS, MAPS = "similar_articles.parquet", "duplicates.parquet", "items.db", "map.json"
-OWN = ("article", "rank", "similar", "score")  # columns of that table; whatever else it has is said of a pair
+SIMILAR, DUPLICATES, ITEMS, MAPS = (
+    "similar_articles.parquet",
+    "duplicates.parquet",
+    "items.db",
+    "map.json",
+)
+OWN = (
+    "article",
+    "rank",
+    "similar",
+    "score",
+)  # columns of that table; whatever else it has is said of a pair
 NAMED = re.compile(r"'[^']*'|\"[^\"]*\"|\d[\d,.]*")
 ADVICE = re.compile(r"\s*\([^()]*\)")
 SHOWN_COLUMNS = "id, coalesce(nullif(title, ''), lead), account, substr(published_at, 1, 10), url"
@@ -52,7 +62,10 @@ class Labels(NamedTuple):
 
 def gather(made: EvaluatedRelease, before: Path | None) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the facts of a release in a folder, and the maps of it; `before` is the folder of the one before."""
-    articles = [Labels(*row) for row in read_articles(made.folder / ITEMS, "id, account, category, lang, published_at")]
+    articles = [
+        Labels(*row)
+        for row in read_articles(made.folder / ITEMS, "id, account, category, lang, published_at")
+    ]
     ids = [article.id for article in articles]
     table = list_statistics.read(made.folder / SIMILAR, ids)
     stored = open_matrix(made.folder / VECTORS)
@@ -63,10 +76,14 @@ def gather(made: EvaluatedRelease, before: Path | None) -> tuple[dict[str, Any],
     described = {
         "articles": _articles(articles),
         "lists": list_statistics.facts(table, [article.account for article in articles], days),
-        "scores": list_statistics.score_histogram(table, _of_any_two(made, stored, np.random.default_rng(0))),
+        "scores": list_statistics.score_histogram(
+            table, _of_any_two(made, stored, np.random.default_rng(0))
+        ),
         "hubs": [{**hub, "lists": count} for hub, (_, count) in zip(shown, hubs, strict=True)],
         "stability": _stability(table, ids, before),
-        "seeds": _seeds(made.folder, ids, list_statistics.worst(table, WORST, _again(made.folder, ids)), drawn),
+        "seeds": _seeds(
+            made.folder, ids, list_statistics.worst(table, WORST, _again(made.folder, ids)), drawn
+        ),
         "duplicates": _duplicates(made.folder, ids),
     }
     titles = [article["title"] for article in _shown(made.folder, drawn)]
@@ -100,13 +117,17 @@ def _articles(articles: Sequence[Labels]) -> dict[str, Any]:
         "count": len(articles),
         "accounts": len({article.account for article in articles} - {None}),
         "categories": len({article.category for article in articles} - {None}),
-        "languages": dict(Counter(article.lang for article in articles if article.lang).most_common(5)),
+        "languages": dict(
+            Counter(article.lang for article in articles if article.lang).most_common(5)
+        ),
         "first": dated[0] if dated else None,
         "last": dated[-1] if dated else None,
     }
 
 
-def _of_any_two(made: EvaluatedRelease, stored: np.ndarray, chance: np.random.Generator) -> np.ndarray:
+def _of_any_two(
+    made: EvaluatedRelease, stored: np.ndarray, chance: np.random.Generator
+) -> np.ndarray:
     """Return the scores of articles that chance brings together."""
     if len(stored) < 2:
         return np.zeros(0)
@@ -121,21 +142,33 @@ def _of_any_two(made: EvaluatedRelease, stored: np.ndarray, chance: np.random.Ge
     return compare.joint(cosines[:, None], terms[pairs[:, 0]], each, made.lexical.weight)[:, 0]
 
 
-def _stability(table: list_statistics.ListTable, ids: Sequence[str], before: Path | None) -> dict[str, Any]:
+def _stability(
+    table: list_statistics.ListTable, ids: Sequence[str], before: Path | None
+) -> dict[str, Any]:
     """Return how much of the lists of the release before is still there."""
     if before is None or not (before / SIMILAR).exists():
         return {"skipped": "there is no release before this one to compare with"}
     old_ids = read_ids(before / ITEMS)
-    shares = list_statistics.kept(table, ids, list_statistics.read(before / SIMILAR, old_ids), old_ids)
+    shares = list_statistics.kept(
+        table, ids, list_statistics.read(before / SIMILAR, old_ids), old_ids
+    )
     if not len(shares):
         return {"skipped": "no article is in this release and in the one before"}
-    facts = {"before": before.name, "articles": len(shares), "unchanged": round(float((shares == 1).mean()), 4)}
-    within = interval(shares[np.linspace(0, len(shares) - 1, min(len(shares), 5_000), dtype=np.int64)], mean)
+    facts = {
+        "before": before.name,
+        "articles": len(shares),
+        "unchanged": round(float((shares == 1).mean()), 4),
+    }
+    within = interval(
+        shares[np.linspace(0, len(shares) - 1, min(len(shares), 5_000), dtype=np.int64)], mean
+    )
     return {"measure": f"overlap@{list_statistics.K}", "value": round(float(shares.mean()), 4),
             "interval": [round(end, 4) for end in within], **facts}  # fmt: skip
 
 
-def _seeds(folder: Path, ids: Sequence[str], worst: Sequence[int], drawn: Sequence[int]) -> list[dict[str, Any]]:
+def _seeds(
+    folder: Path, ids: Sequence[str], worst: Sequence[int], drawn: Sequence[int]
+) -> list[dict[str, Any]]:
     """Return sample articles with what is recommended for them: those with the lowest scores, and some at random."""
     at_random = [row for row in drawn if row not in worst][:AT_RANDOM]
     asked = [*worst, *at_random]
@@ -144,9 +177,17 @@ def _seeds(folder: Path, ids: Sequence[str], worst: Sequence[int], drawn: Sequen
     row_of = {pair["similar"]: -1 for pair in pairs}
     row_of |= {article_id: row for row, article_id in enumerate(ids) if article_id in row_of}
     found: dict[str, list[dict[str, Any]]] = {}
-    for pair, shown in zip(pairs, _shown(folder, [row_of[pair["similar"]] for pair in pairs]), strict=True):
-        more = {name: value for name, value in pair.items() if name not in OWN and value not in (None, "")}
-        found.setdefault(pair["article"], []).append({**shown, "score": round(pair["score"], 3), **more})
+    for pair, shown in zip(
+        pairs, _shown(folder, [row_of[pair["similar"]] for pair in pairs]), strict=True
+    ):
+        more = {
+            name: value
+            for name, value in pair.items()
+            if name not in OWN and value not in (None, "")
+        }
+        found.setdefault(pair["article"], []).append(
+            {**shown, "score": round(pair["score"], 3), **more}
+        )
     why = ["lowest scores"] * len(worst) + ["at random"] * len(at_random)
     return [
         {**shown, "why": reason, "similar": found.get(shown["id"], [])}
@@ -184,7 +225,10 @@ def _duplicates(folder: Path, ids: Sequence[str]) -> dict[str, Any] | None:
     return {
         "rows": table.num_rows,
         "columns": table.column_names,
-        "first": [{column: title_of.get(value, str(value)) for column, value in row.items()} for row in first],
+        "first": [
+            {column: title_of.get(value, str(value)) for column, value in row.items()}
+            for row in first
+        ],
     }
 
 
@@ -200,18 +244,25 @@ def _maps_before(before: Path | None) -> tuple[projection.PlacedPoints, projecti
 
 
 def _articles_map(
-    drawn: Sequence[Labels], titles: Sequence[str], stored: np.ndarray, known: projection.PlacedPoints
+    drawn: Sequence[Labels],
+    titles: Sequence[str],
+    stored: np.ndarray,
+    known: projection.PlacedPoints,
 ) -> dict[str, Any]:
     """Return the map of the drawn articles, coloured by category where most have one, else by account."""
     by_category = sum(article.category is not None for article in drawn) > len(drawn) / 2
     labels = [article.category if by_category else article.account for article in drawn]
-    marks = [projection.mark(article.id, vector) for article, vector in zip(drawn, stored, strict=True)]
+    marks = [
+        projection.mark(article.id, vector) for article, vector in zip(drawn, stored, strict=True)
+    ]
     found = projection.articles_map(marks, unit(np.asarray(stored)), labels, titles, known)
     of_what = "category" if by_category else "account"
     return {"coloured_by": of_what if found["groups"] else None, **found}
 
 
-def _accounts_map(articles: Sequence[Labels], stored: np.ndarray, known: projection.PlacedPoints) -> dict[str, Any]:
+def _accounts_map(
+    articles: Sequence[Labels], stored: np.ndarray, known: projection.PlacedPoints
+) -> dict[str, Any]:
     """Return the map of the largest accounts, by the mean of their first articles less that of all these accounts."""
     sizes = Counter(article.account for article in articles if article.account is not None)
     largest, met = dict(sizes.most_common(projection.MOST_ACCOUNTS)), Counter[str | None]()
@@ -222,6 +273,10 @@ def _accounts_map(articles: Sequence[Labels], stored: np.ndarray, known: project
             rows.append(row)
     if len(largest) < projection.FEWEST_POINTS:
         return {"points": [], "added": 0}
-    ids, matrix = account_vectors(unit(np.asarray(stored[rows])), [articles[row].account for row in rows])
-    found: dict[str, Any] = projection.accounts_map(ids, matrix, [sizes[name] for name in ids], known)
+    ids, matrix = account_vectors(
+        unit(np.asarray(stored[rows])), [articles[row].account for row in rows]
+    )
+    found: dict[str, Any] = projection.accounts_map(
+        ids, matrix, [sizes[name] for name in ids], known
+    )
     return found

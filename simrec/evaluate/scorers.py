@@ -18,7 +18,9 @@ class Text(NamedTuple):
     published_at: str | None = None
 
 
-Scorer = Callable[[Sequence[Text], Sequence[Text]], np.ndarray]  # scores [left, right], higher is more alike
+Scorer = Callable[
+    [Sequence[Text], Sequence[Text]], np.ndarray
+]  # scores [left, right], higher is more alike
 Encode = Callable[[Sequence[str]], np.ndarray]
 
 

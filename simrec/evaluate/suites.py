@@ -68,7 +68,9 @@ class Result:
             for who, scored in self.scored.items()
             if who in others
         }
-        within = {who: bootstrap.interval(scored, self.statistic) for who, scored in self.scored.items()}
+        within = {
+            who: bootstrap.interval(scored, self.statistic) for who, scored in self.scored.items()
+        }
         return {
             "suite": self.suite,
             "measure": self.measure,
@@ -78,7 +80,8 @@ class Result:
             "values": {who: round(value, 4) for who, value in self.values.items()},
             "intervals": {who: [round(end, 4) for end in ends] for who, ends in within.items()},
             "ahead_of": {
-                who: {key: round(value, 4) for key, value in found._asdict().items()} for who, found in compared.items()
+                who: {key: round(value, 4) for key, value in found._asdict().items()}
+                for who, found in compared.items()
             },
         }
 
@@ -111,14 +114,18 @@ def _halves(sample: Sequence[Sampled], scorers: dict[str, Scorer]) -> Result:
     """Let the first half of each text find its second half among all second halves."""
     long = [article for article in sample if len(article.text) >= SHORTEST_TEXT]
     pairs = [tuple(map(article.asks, halves(article.text))) for article in long]
-    return _paired("split-half", _asking(long), pairs, scorers, f"texts of at least {SHORTEST_TEXT} characters")
+    return _paired(
+        "split-half", _asking(long), pairs, scorers, f"texts of at least {SHORTEST_TEXT} characters"
+    )
 
 
 def _known_item(sample: Sequence[Sampled], scorers: dict[str, Scorer]) -> Result:
     """Let each title find its text among all texts, which are compared without their titles."""
     titled = [article for article in sample if article.title and article.text]
     pairs = [(article.asks(article.title), article.asks(article.text)) for article in titled]
-    return _paired("known-item", _asking(titled), pairs, scorers, "articles with a title and a text")
+    return _paired(
+        "known-item", _asking(titled), pairs, scorers, "articles with a title and a text"
+    )
 
 
 def _asking(sample: Sequence[Sampled]) -> int:
@@ -126,13 +133,22 @@ def _asking(sample: Sequence[Sampled]) -> int:
 
 
 def _paired(
-    name: str, asking: int, pairs: Sequence[tuple[Text, ...]], scorers: dict[str, Scorer], of_what: str
+    name: str,
+    asking: int,
+    pairs: Sequence[tuple[Text, ...]],
+    scorers: dict[str, Scorer],
+    of_what: str,
 ) -> Result:
     """Let the first `asking` left texts find their right ones among all right ones."""
     if asking < FEWEST:
-        return Result(name, "MRR", asking, skipped=f"only {asking} held-out {of_what}, of {FEWEST} needed")
+        return Result(
+            name, "MRR", asking, skipped=f"only {asking} held-out {of_what}, of {FEWEST} needed"
+        )
     left, right = zip(*pairs, strict=True)
-    scored = {who: metrics.reciprocal_ranks(scores(left[:asking], right)) for who, scores in scorers.items()}
+    scored = {
+        who: metrics.reciprocal_ranks(scores(left[:asking], right))
+        for who, scores in scorers.items()
+    }
     return Result(name, "MRR", asking, scored, candidates=len(right))
 
 
@@ -140,23 +156,38 @@ def _same_label(sample: Sequence[Sampled], scorers: dict[str, Scorer], field: st
     """Let each text find others of its label among all labelled texts."""
     counts = Counter(getattr(article, field) for article in sample)
     del counts[None]
-    rows = [row for row, article in enumerate(sample) if counts[getattr(article, field)] >= FEWEST_OF_LABEL]
+    rows = [
+        row
+        for row, article in enumerate(sample)
+        if counts[getattr(article, field)] >= FEWEST_OF_LABEL
+    ]
     labels = [getattr(sample[row], field) for row in rows]
     asking, different = sum(sample[row].held_out for row in rows), len(set(labels))
     told = {RECENT} if field == "category" else set()  # who is told the answer is not asked
     scorers = {who: scores for who, scores in scorers.items() if who not in told}
     if asking < FEWEST:
-        why = f"only {asking} held-out articles whose {field} others have as well, of {FEWEST} needed"
+        why = (
+            f"only {asking} held-out articles whose {field} others have as well, of {FEWEST} needed"
+        )
         return Result(f"same {field}", PRECISION, asking, skipped=why)
     if different == 1:
-        return Result(f"same {field}", PRECISION, asking, skipped=f"all articles that have one are of one {field}")
+        return Result(
+            f"same {field}",
+            PRECISION,
+            asking,
+            skipped=f"all articles that have one are of one {field}",
+        )
     return _relevant(f"same {field}", sample, rows, metrics.same(labels, asking), scorers)
 
 
 def _shared_tag(sample: Sequence[Sampled], scorers: dict[str, Scorer]) -> Result:
     """Let each text find others that share a tag with it among all tagged texts."""
     counts = Counter(tag for article in sample for tag in set(article.tags))
-    rows = [row for row, article in enumerate(sample) if any(counts[tag] >= FEWEST_OF_LABEL for tag in article.tags)]
+    rows = [
+        row
+        for row, article in enumerate(sample)
+        if any(counts[tag] >= FEWEST_OF_LABEL for tag in article.tags)
+    ]
     column = {tag: number for number, tag in enumerate(counts)}
     marks = np.zeros((len(rows), len(column)), np.float32)
     for place, row in enumerate(rows):
@@ -167,21 +198,31 @@ def _shared_tag(sample: Sequence[Sampled], scorers: dict[str, Scorer]) -> Result
         why = f"only {asking} held-out articles whose tags others have as well, of {FEWEST} needed"
         return Result("shared tag", PRECISION, asking, skipped=why)
     if relevant.all():
-        return Result("shared tag", PRECISION, asking, skipped="all articles that have tags share one")
+        return Result(
+            "shared tag", PRECISION, asking, skipped="all articles that have tags share one"
+        )
     return _relevant("shared tag", sample, rows, relevant, scorers)
 
 
 def _relevant(
-    name: str, sample: Sequence[Sampled], rows: Sequence[int], relevant: np.ndarray, scorers: dict[str, Scorer]
+    name: str,
+    sample: Sequence[Sampled],
+    rows: Sequence[int],
+    relevant: np.ndarray,
+    scorers: dict[str, Scorer],
 ) -> Result:
     """Let the first of some rows find those relevant to them, bool [questions, rows].
 
     Scorers are asked about the whole sample, so that they need not be asked again for other rows.
     """
-    texts, asking = [article.asks(article.text or article.title) for article in sample], _asking(sample)
+    texts, asking = (
+        [article.asks(article.text or article.title) for article in sample],
+        _asking(sample),
+    )
     some = np.ix_(rows[: len(relevant)], rows)
     scored = {
-        who: metrics.precisions(scores(texts[:asking], texts)[some], relevant, K) for who, scores in scorers.items()
+        who: metrics.precisions(scores(texts[:asking], texts)[some], relevant, K)
+        for who, scores in scorers.items()
     }
     return Result(name, PRECISION, len(relevant), scored, candidates=len(rows))
 
@@ -206,14 +247,17 @@ def best_weight(sample: Sequence[Sampled], scorer: Scorer, lexical: TfIdf) -> fl
     if not measured:
         return WEIGHT
     means = [float(np.mean([values[who] for values in measured])) for who in scorers]
-    good = [weight for weight, mean in zip(WEIGHTS, means, strict=True) if mean >= max(means) - 0.01]
+    good = [
+        weight for weight, mean in zip(WEIGHTS, means, strict=True) if mean >= max(means) - 0.01
+    ]
     return good[len(good) // 2]
 
 
 def as_sentence(results: Sequence[Result]) -> str:
     """Return what was measured in one line, for the log."""
     measured = (
-        f"{result.suite} {result.measure} " + " ".join(f"{who} {value:.3f}" for who, value in result.values.items())
+        f"{result.suite} {result.measure} "
+        + " ".join(f"{who} {value:.3f}" for who, value in result.values.items())
         for result in results
         if result.scored
     )

@@ -10,7 +10,9 @@ from simrec.index import packing
 
 BLOCK = 512
 TILE = 8 * BLOCK  # columns of one product: 8 MiB of cosines, read twice while they are in the cache
-KNOWN_SHARE = 0.04  # of the blocks, the most alike, meet first, to learn which cosines can still matter
+KNOWN_SHARE = (
+    0.04  # of the blocks, the most alike, meet first, to learn which cosines can still matter
+)
 MOST_WAITING = 4  # times k candidates a row, before the worse ones are let go
 ROUNDING = 2e-6  # products of other shapes differ in their last bits, and neighbours are compared to six decimals
 ROWS_A_CLUSTER, CLUSTER_STEPS, SEED = 500, 6, 0
@@ -56,7 +58,9 @@ class _AllPairs:
         alike = np.argsort(-(middles @ middles.T), axis=1)[:, : 1 + int(KNOWN_SHARE * len(middles))]
         for number, block in enumerate(self.blocks):
             known = sorted({number, *alike[number].tolist()})
-            cosines = np.concatenate([self.vectors[block] @ self.vectors[self.blocks[other]].T for other in known], 1)
+            cosines = np.concatenate(
+                [self.vectors[block] @ self.vectors[self.blocks[other]].T for other in known], 1
+            )
             place = cosines.shape[1] - self.k - 1  # the row itself is among them
             if place >= 0:
                 floors[block] = np.partition(cosines, place, axis=1)[:, place] - ROUNDING
@@ -76,9 +80,16 @@ class _AllPairs:
         near, rows, columns = cosines.ravel()[found], rows + block.start, columns + tile.start
 
         kept = (near >= self.floors[rows]) & (rows != columns)
-        self._wait(number, packing.with_query(rows[kept] % BLOCK, packing.pack(near[kept], self.order[columns[kept]])))
+        self._wait(
+            number,
+            packing.with_query(
+                rows[kept] % BLOCK, packing.pack(near[kept], self.order[columns[kept]])
+            ),
+        )
         kept = (near >= self.floors[columns]) & (columns >= block.stop)
-        packed = packing.with_query(columns[kept] % BLOCK, packing.pack(near[kept], self.order[rows[kept]]))
+        packed = packing.with_query(
+            columns[kept] % BLOCK, packing.pack(near[kept], self.order[rows[kept]])
+        )
         of_block = columns[kept] // BLOCK
         by_block = np.argsort(of_block, kind="stable")
         others, starts = np.unique(of_block[by_block], return_index=True)

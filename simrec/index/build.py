@@ -12,7 +12,9 @@ from simrec.index.vector_index import Index, IndexFacts
 from simrec.index.vectors import open_matrix, unit_rows
 from simrec.tasks.stages import Stages
 
-SHARD_ROWS = 1 << 17  # a multiple of what FAISS adds at once: shards merged are an index that was filled at once
+SHARD_ROWS = (
+    1 << 17
+)  # a multiple of what FAISS adds at once: shards merged are an index that was filled at once
 
 
 class Shard(NamedTuple):
@@ -53,12 +55,20 @@ def build_index(vectors: Path, config: IndexConfig, k: int, stages: Stages) -> I
     else:
         cuts = enumerate(range(0, rows, SHARD_ROWS))
         tasks = [
-            Shard(stages.part("fill", n, ".faiss"), learned, vectors, start, min(start + SHARD_ROWS, rows))
+            Shard(
+                stages.part("fill", n, ".faiss"),
+                learned,
+                vectors,
+                start,
+                min(start + SHARD_ROWS, rows),
+            )
             for n, start in cuts
         ]
         stages.run("fill", fill, tasks, rows)
         built = faiss_kinds.merge_shards([task.path for task in tasks])
-    return Index.tuned_from(built, stored, IndexFacts(kind, rows, dim, lists=faiss_kinds.nlist(built)), config, k)
+    return Index.tuned_from(
+        built, stored, IndexFacts(kind, rows, dim, lists=faiss_kinds.nlist(built)), config, k
+    )
 
 
 def learn(task: Learned) -> int:
@@ -82,6 +92,8 @@ def fill(task: Shard) -> int:
         stored = open_matrix(task.vectors)
         index = faiss_kinds.read(task.learned)
         with threadpool_limits(1):
-            index.add_with_ids(unit_rows(stored[task.start : task.stop]), np.arange(task.start, task.stop))
+            index.add_with_ids(
+                unit_rows(stored[task.start : task.stop]), np.arange(task.start, task.stop)
+            )
         faiss_kinds.write(index, task.path)
     return task.stop - task.start

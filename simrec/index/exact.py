@@ -21,6 +21,8 @@ def nearest(queries: np.ndarray, vectors: np.ndarray, rows: np.ndarray, n: int) 
         asked = unit(vectors[block])
         # One product a query: a matrix product would differ from it in the seventh decimal, and reorder ties.
         cosines = np.stack([asked @ query for query in queries])
-        best = np.concatenate([best, packing.pack(cosines, np.broadcast_to(block, cosines.shape))], axis=1)
+        best = np.concatenate(
+            [best, packing.pack(cosines, np.broadcast_to(block, cosines.shape))], axis=1
+        )
         best = np.sort(best, axis=1)[:, :n]
     return best

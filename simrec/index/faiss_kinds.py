@@ -67,7 +67,9 @@ def train_ivf(kind: str, rows: int, sampled: np.ndarray) -> Any:
 
 def sample(rows: int) -> np.ndarray:
     """Return the rows that lists are learned from, int64, ascending."""
-    chosen = np.random.default_rng(SEED).choice(rows, min(rows, POINTS_A_LIST * _list_count(rows)), replace=False)
+    chosen = np.random.default_rng(SEED).choice(
+        rows, min(rows, POINTS_A_LIST * _list_count(rows)), replace=False
+    )
     return np.sort(chosen)
 
 
@@ -179,7 +181,9 @@ def write(index: Any, path: Path) -> None:
         try:
             faiss.write_index(index, str(temporary))
         except RuntimeError as error:  # all that FAISS says of a full disk
-            raise ConfigError(f"{path}: the index could not be written; is the disk full?") from error
+            raise ConfigError(
+                f"{path}: the index could not be written; is the disk full?"
+            ) from error
 
 
 def read(path: Path, mapped: bool = False) -> Any:
@@ -208,7 +212,9 @@ def apply_change(index: Any, place: np.ndarray, vectors: np.ndarray, new: np.nda
 
 def _like(index: Any) -> Any:
     """Return an index with the same lists, codes and effort, and no rows."""
-    now = _lists("ivf_pq" if isinstance(index, faiss.IndexIVFPQ) else "ivf_flat", index.d, nlist(index))
+    now = _lists(
+        "ivf_pq" if isinstance(index, faiss.IndexIVFPQ) else "ivf_flat", index.d, nlist(index)
+    )
     now.quantizer.add(index.quantizer.reconstruct_n(0, nlist(index)))
     if isinstance(index, faiss.IndexIVFPQ):
         faiss.copy_array_to_vector(faiss.vector_to_array(index.pq.centroids), now.pq.centroids)
@@ -233,5 +239,7 @@ def _ids(index: Any, number: int) -> np.ndarray:
 
 def _codes(index: Any, number: int) -> np.ndarray:
     size, width = index.invlists.list_size(number), index.code_size
-    codes: np.ndarray = faiss.rev_swig_ptr(index.invlists.get_codes(number), size * width).reshape(size, width)
+    codes: np.ndarray = faiss.rev_swig_ptr(index.invlists.get_codes(number), size * width).reshape(
+        size, width
+    )
     return codes

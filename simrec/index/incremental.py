@@ -54,13 +54,17 @@ class Meeting(NamedTuple):
         return str(self.path)
 
 
-def diff_rows(before_ids: Sequence[str], ids: Sequence[str], before: np.ndarray, vectors: np.ndarray) -> RowChange:
+def diff_rows(
+    before_ids: Sequence[str], ids: Sequence[str], before: np.ndarray, vectors: np.ndarray
+) -> RowChange:
     """Compare two sets of rows, each in order of id: a row whose vector has changed is gone and a new one there.
 
     before and vectors are the stored matrices [rows, dim].
     """
     row_of = {article_id: row for row, article_id in enumerate(ids)}
-    place = np.fromiter((row_of.get(article_id, -1) for article_id in before_ids), np.int64, len(before_ids))
+    place = np.fromiter(
+        (row_of.get(article_id, -1) for article_id in before_ids), np.int64, len(before_ids)
+    )
     stays = np.flatnonzero(place >= 0)
     for start in range(0, len(stays), CHUNK):
         part = stays[start : start + CHUNK]
@@ -70,7 +74,9 @@ def diff_rows(before_ids: Sequence[str], ids: Sequence[str], before: np.ndarray,
     return RowChange(place, np.flatnonzero(new))
 
 
-def update_knn_graph(before: Path, vectors: Path, change: RowChange, k: int, path: Path, stages: Stages) -> KnnGraph:
+def update_knn_graph(
+    before: Path, vectors: Path, change: RowChange, k: int, path: Path, stages: Stages
+) -> KnnGraph:
     """Write the graph of now, whole or not at all, from that of before.
 
     vectors is the file of the vectors of now [rows, dim]. New rows, and those whose lists have become
@@ -79,7 +85,12 @@ def update_knn_graph(before: Path, vectors: Path, change: RowChange, k: int, pat
     """
     graph, rows = KnnGraph.open(before), len(open_matrix(vectors))
     asking = np.concatenate([change.new, _short(graph, change.place, min(k, rows - 1))])
-    arrays.write(stages.folder / "asking.npz", asking=asking, new=np.array(len(change.new)), place=change.place)
+    arrays.write(
+        stages.folder / "asking.npz",
+        asking=asking,
+        new=np.array(len(change.new)),
+        place=change.place,
+    )
     noted = stages.folder / "asking.npz"
     tasks = [
         Meeting(stages.part("neighbours", n), stages.folder / f"asked-{n:05d}.npy", before, vectors, noted,
@@ -110,7 +121,9 @@ def _short(graph: KnnGraph, place: np.ndarray, k: int) -> np.ndarray:
     return np.concatenate(short) if short else np.empty(0, np.int64)
 
 
-def _merged(asking: np.ndarray, found: Sequence[np.ndarray], width: int) -> Iterator[tuple[int, np.ndarray]]:
+def _merged(
+    asking: np.ndarray, found: Sequence[np.ndarray], width: int
+) -> Iterator[tuple[int, np.ndarray]]:
     """Yield the rows that asked, each with the best [width] of what it has found in all ranges."""
     for start in range(0, len(asking), ASKED):
         packed = np.concatenate([part[start : start + ASKED] for part in found], axis=1)
@@ -130,7 +143,9 @@ def meet(task: Meeting) -> int:
                 lists[chunk] = work.meet(chunk)
                 bar.update(chunk.stop - chunk.start)
         write_matrix(task.asked, work.asked(), (len(work.asking), work.width), PACKED)
-        write_matrix(task.path, [lists], lists.shape, PACKED)  # last: its being there says that the task is done
+        write_matrix(
+            task.path, [lists], lists.shape, PACKED
+        )  # last: its being there says that the task is done
     return task.stop - task.start
 
 
@@ -151,7 +166,9 @@ class _Range:
         self.asks = asks[task.start : task.stop]
         self.queries = unit_rows(vectors[self.asking])
         self.floors = np.full(len(self.asking), -np.inf, np.float32)
-        self.tiles = [slice(s, min(s + ASKED, len(self.asking))) for s in range(0, len(self.asking), ASKED)]
+        self.tiles = [
+            slice(s, min(s + ASKED, len(self.asking))) for s in range(0, len(self.asking), ASKED)
+        ]
         self.waiting: list[list[np.ndarray]] = [[] for _ in self.tiles]
 
     def meet(self, chunk: slice) -> np.ndarray:
@@ -194,7 +211,9 @@ class _Range:
         kept.sort(axis=1)
         return kept, bound
 
-    def _products(self, number: int, chunk: slice, floors: np.ndarray, bound: np.ndarray) -> np.ndarray:
+    def _products(
+        self, number: int, chunk: slice, floors: np.ndarray, bound: np.ndarray
+    ) -> np.ndarray:
         """Compare a chunk with a tile of those that ask: note what these find, return what the chunk's rows take."""
         tile = self.tiles[number]
         near = self.vectors[chunk] @ self.queries[tile].T
@@ -205,13 +224,19 @@ class _Range:
         self_row = self.asking[tile][columns] == own
 
         kept = (near >= self.floors[tile][columns]) & ~self_row
-        self.waiting[number].append(packing.with_query(columns[kept], packing.pack(near[kept], own[kept])))
-        if sum(map(len, self.waiting[number])) > MOST_WAITING * self.width * (tile.stop - tile.start):
+        self.waiting[number].append(
+            packing.with_query(columns[kept], packing.pack(near[kept], own[kept]))
+        )
+        if sum(map(len, self.waiting[number])) > MOST_WAITING * self.width * (
+            tile.stop - tile.start
+        ):
             self._settle(number)
 
         kept = (near >= floors[rows]) & self.is_new[tile][columns] & ~self_row
         rows, columns = rows[kept], columns[kept]
-        exact = cosines(self.vectors[rows + chunk.start], columns[:, None], self.queries[tile])[:, 0]
+        exact = cosines(self.vectors[rows + chunk.start], columns[:, None], self.queries[tile])[
+            :, 0
+        ]
         packed = packing.pack(exact, self.asking[tile][columns])
         inside = packed <= bound[rows]
         return packing.with_query(rows[inside], packed[inside])
@@ -230,5 +255,7 @@ class _Range:
         """Yield what those that ask have found here [b, width], scored exactly, NONE where there are fewer."""
         most = self.width + packing.SLACK
         for number, tile in enumerate(self.tiles):
-            found = packing.rows_of(packing.as_table(self._settle(number), tile.stop - tile.start, most))
+            found = packing.rows_of(
+                packing.as_table(self._settle(number), tile.stop - tile.start, most)
+            )
             yield rank(self.queries[tile], found, self.vectors, self.width, self.start)

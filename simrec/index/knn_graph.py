@@ -53,7 +53,9 @@ class KnnGraph:
             yield packing.rows_of(packed), packing.cosines_of(packed)
 
 
-def build_knn_graph(index: Index, folder: Path, k: int, stages: Stages, memory_mib: int) -> KnnGraph:
+def build_knn_graph(
+    index: Index, folder: Path, k: int, stages: Stages, memory_mib: int
+) -> KnnGraph:
     """Write the graph of a folder: of all its rows, with k neighbours each and some to spare.
 
     index is the one over the stored vectors, and saved beside them unless it is exact. A killed run goes
@@ -98,7 +100,9 @@ def pairs(graph: KnnGraph, k: int) -> Iterator[tuple[int, int, int, float]]:
     row = 0
     for found, cosines in graph.blocks(k):
         kept = (found >= 0).sum(axis=1)
-        for others, scores, count in zip(found.tolist(), cosines.tolist(), kept.tolist(), strict=True):
+        for others, scores, count in zip(
+            found.tolist(), cosines.tolist(), kept.tolist(), strict=True
+        ):
             for place in range(count):
                 yield row, place + 1, others[place], round(scores[place], packing.DECIMALS)
             row += 1

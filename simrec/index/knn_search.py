@@ -50,7 +50,9 @@ def ask_all(index: Index, folder: Path, width: int, stages: Stages, memory_mib: 
     facts, order = index.facts, stages.folder / "order.npy"
     if not order.exists():
         write_matrix(order, [index.list_order()[None]], (1, facts.rows), "<i8")
-    size = facts.rows if facts.kind == "hnsw" else group_rows(facts.dim, memory_mib)  # its links go everywhere
+    size = (
+        facts.rows if facts.kind == "hnsw" else group_rows(facts.dim, memory_mib)
+    )  # its links go everywhere
     groups = [(start, min(start + size, facts.rows)) for start in range(0, facts.rows, size)]
     parts = [(start, min(start + PART, facts.rows)) for start in range(0, facts.rows, PART)]
     names = [f"neighbours-{number}-of-{len(groups)}" for number in range(1, len(groups) + 1)]
@@ -68,7 +70,12 @@ def ask_all(index: Index, folder: Path, width: int, stages: Stages, memory_mib: 
         if last:
             stages.drop(last)
     _group.cache_clear()  # this process has asked the last of them
-    _put_in_order(order, [stages.part(names[-1], n) for n in range(len(parts))], folder / GRAPH, (facts.rows, width))
+    _put_in_order(
+        order,
+        [stages.part(names[-1], n) for n in range(len(parts))],
+        folder / GRAPH,
+        (facts.rows, width),
+    )
 
 
 def group_rows(dim: int, memory_mib: int) -> int:
@@ -87,7 +94,9 @@ def ask(task: Ask) -> int:
             stored, rows = open_matrix(task.vectors), open_matrix(task.order)[0, slice(*task.part)]
             packed = np.empty((len(rows), task.width), np.uint64)
             for some in np.array_split(np.arange(len(rows)), max(1, len(rows) // BLOCK)):
-                packed[some] = _neighbours(group, unit_rows(stored[rows[some]]), rows[some], task.width)
+                packed[some] = _neighbours(
+                    group, unit_rows(stored[rows[some]]), rows[some], task.width
+                )
             if task.before:
                 packed = np.concatenate([packed, open_matrix(task.before)], axis=1)
                 packed.sort(axis=1)

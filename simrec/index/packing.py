@@ -68,7 +68,9 @@ def as_table(owned: np.ndarray, count: int, k: int) -> np.ndarray:
 
 def rank_in_group(own: np.ndarray) -> np.ndarray:
     """Return the place, from 0, of each number among its equals, which stand together."""
-    starts = np.flatnonzero(np.append(True, own[1:] != own[:-1])) if len(own) else np.empty(0, np.int64)
+    starts = (
+        np.flatnonzero(np.append(True, own[1:] != own[:-1])) if len(own) else np.empty(0, np.int64)
+    )
     counts = np.diff(np.append(starts, len(own)))
     return np.arange(len(own)) - np.repeat(starts, counts)
 

@@ -34,17 +34,31 @@ class PreviousIndex(NamedTuple):
 
 
 def refresh(
-    staged: Path, ids: Sequence[str], before: PreviousIndex | None, config: IndexConfig, k: int, stages: Stages
+    staged: Path,
+    ids: Sequence[str],
+    before: PreviousIndex | None,
+    config: IndexConfig,
+    k: int,
+    stages: Stages,
 ) -> str:
     """Write index and graph over the staged vectors, tuned for recall@k; return a sentence.
 
     ids are those of the rows, in order. A run that was killed goes on where it was.
     """
     changed = _little_changed(before, ids, staged, config) if before else None
-    with threadpool_limits(1):  # or sums, and with them what was tuned, could differ from machine to machine
+    with threadpool_limits(
+        1
+    ):  # or sums, and with them what was tuned, could differ from machine to machine
         index = _index(staged, before, changed, config, k, stages)
     if before and changed and _same_rules(before, index.facts):
-        update_knn_graph(before.folder / GRAPH, staged / VECTORS, changed, config.candidates, staged / GRAPH, stages)
+        update_knn_graph(
+            before.folder / GRAPH,
+            staged / VECTORS,
+            changed,
+            config.candidates,
+            staged / GRAPH,
+            stages,
+        )
         how = f"{len(changed.new):,} new rows and {int((changed.place < 0).sum()):,} gone"
     else:
         knn_graph.build_knn_graph(index, staged, config.candidates, stages, config.memory_mib)
@@ -54,30 +68,56 @@ def refresh(
     return f"{facts.kind} index, {'recall 1' if facts.kind == 'exact' else measured}, {how}"
 
 
-def _little_changed(before: PreviousIndex, ids: Sequence[str], staged: Path, config: IndexConfig) -> RowChange | None:
+def _little_changed(
+    before: PreviousIndex, ids: Sequence[str], staged: Path, config: IndexConfig
+) -> RowChange | None:
     kind = faiss_kinds.choose(len(ids), before.facts.dim, config)
     graph = before.folder / GRAPH
-    if not graph.exists() or kind != before.facts.kind or KnnGraph.open(graph).width != config.candidates + SPARE:
+    if (
+        not graph.exists()
+        or kind != before.facts.kind
+        or KnnGraph.open(graph).width != config.candidates + SPARE
+    ):
         return None
-    changed = diff_rows(before.ids, ids, open_matrix(before.folder / VECTORS), open_matrix(staged / VECTORS))
+    changed = diff_rows(
+        before.ids, ids, open_matrix(before.folder / VECTORS), open_matrix(staged / VECTORS)
+    )
     return changed if changed.share <= MOST_CHANGED and len(changed.new) <= MOST_NEW else None
 
 
 def _index(
-    staged: Path, before: PreviousIndex | None, changed: RowChange | None, config: IndexConfig, k: int, stages: Stages
+    staged: Path,
+    before: PreviousIndex | None,
+    changed: RowChange | None,
+    config: IndexConfig,
+    k: int,
+    stages: Stages,
 ) -> Index:
     """Return the index that a killed run has saved, or that of before with the change, or a new one."""
     if (staged / FACTS).exists():
-        return Index.open(staged / INDEX, json.loads((staged / FACTS).read_bytes()), open_matrix(staged / VECTORS))
+        return Index.open(
+            staged / INDEX, json.loads((staged / FACTS).read_bytes()), open_matrix(staged / VECTORS)
+        )
     index = None
     if before and changed:
-        index = Index.open(before.folder / INDEX, before.facts.as_dict(), open_matrix(before.folder / VECTORS))
-        index = index.changed(changed.place, open_matrix(staged / VECTORS), changed.new).with_measured_recall(k)
+        index = Index.open(
+            before.folder / INDEX, before.facts.as_dict(), open_matrix(before.folder / VECTORS)
+        )
+        index = index.changed(
+            changed.place, open_matrix(staged / VECTORS), changed.new
+        ).with_measured_recall(k)
         if index.facts.recall < config.recall_target:
             index = index.tuned(config.recall_target, k)
         facts = index.facts
-        if facts.recall < config.recall_target or facts.changed > MOST_SINCE_LEARNED * facts.learned_rows:
-            logger.info("index: recall %.3f after %d changes; it is learned anew", facts.recall, facts.changed)
+        if (
+            facts.recall < config.recall_target
+            or facts.changed > MOST_SINCE_LEARNED * facts.learned_rows
+        ):
+            logger.info(
+                "index: recall %.3f after %d changes; it is learned anew",
+                facts.recall,
+                facts.changed,
+            )
             index = None
     index = index or build.build_index(staged / VECTORS, config, k, stages)
     index.save(staged / INDEX)

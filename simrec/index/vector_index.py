@@ -63,28 +63,40 @@ class Index:
         self._first = first
 
     @classmethod
-    def tuned_from(cls, built: Any, vectors: np.ndarray, facts: IndexFacts, config: IndexConfig, k: int) -> "Index":
+    def tuned_from(
+        cls, built: Any, vectors: np.ndarray, facts: IndexFacts, config: IndexConfig, k: int
+    ) -> "Index":
         """Return what FAISS has built over the rows, tuned for recall@k."""
         learned = replace(facts, learned_rows=facts.rows)
-        return cls(faiss_kinds.to_fastscan(built), vectors, learned).tuned(config.recall_target, k)._of(built)
+        return (
+            cls(faiss_kinds.to_fastscan(built), vectors, learned)
+            .tuned(config.recall_target, k)
+            ._of(built)
+        )
 
     @classmethod
     def exact(cls, vectors: np.ndarray) -> "Index":
         """Return what compares all rows with every query."""
         everything = {"effort": 0, "compared": 1.0, "recall": 1.0}
-        return cls(None, vectors, IndexFacts("exact", len(vectors), vectors.shape[1], curve=[everything]))
+        return cls(
+            None, vectors, IndexFacts("exact", len(vectors), vectors.shape[1], curve=[everything])
+        )
 
     @classmethod
     def open(cls, path: Path, facts: dict[str, Any], vectors: np.ndarray) -> "Index":
         """Open a saved index with the facts of its manifest; inverted lists are mapped, not read."""
         known = IndexFacts(**facts)
         if vectors.shape != (known.rows, known.dim):
-            raise ReleaseError(f"{path}: for {known.rows} rows of {known.dim}, the stored vectors are {vectors.shape}")
+            raise ReleaseError(
+                f"{path}: for {known.rows} rows of {known.dim}, the stored vectors are {vectors.shape}"
+            )
         if known.kind == "exact":
             return cls(None, vectors, known)
         index = faiss_kinds.read(path, mapped=known.lists > 0)
         if (index.ntotal, index.d) != (known.rows, known.dim):
-            raise ReleaseError(f"{path}: {index.ntotal} rows of {index.d}, its manifest says otherwise")
+            raise ReleaseError(
+                f"{path}: {index.ntotal} rows of {index.d}, its manifest says otherwise"
+            )
         faiss_kinds.set_effort(index, known.effort)
         return cls(index, vectors, known)
 
@@ -95,11 +107,16 @@ class Index:
 
     def among_rows(self, start: int, stop: int) -> "Index":
         """Return the same for the rows from start to stop, in the form that is quickest for many queries."""
-        facts, vectors = replace(self.facts, rows=stop - start), unit_rows(self._vectors[start:stop])
+        facts, vectors = (
+            replace(self.facts, rows=stop - start),
+            unit_rows(self._vectors[start:stop]),
+        )
         if self._index is None:
             return Index(None, vectors, facts, start)
         whole = stop - start == self.facts.rows
-        index = faiss_kinds.to_fastscan(self._index if whole else faiss_kinds.slice_rows(self._index, start, stop))
+        index = faiss_kinds.to_fastscan(
+            self._index if whole else faiss_kinds.slice_rows(self._index, start, stop)
+        )
         faiss_kinds.set_effort(index, facts.effort)
         return Index(index, vectors, facts, start)
 
@@ -123,17 +140,29 @@ class Index:
         k = min(k, self.facts.rows)
         queries = np.ascontiguousarray(queries, np.float32)
         more = min(self._oversampled_k(k), self.facts.rows)
-        found = self._nearest(queries, more) if self._index is None else self._index.search(queries, more)[1]
+        found = (
+            self._nearest(queries, more)
+            if self._index is None
+            else self._index.search(queries, more)[1]
+        )
         return rank(queries, found, self._vectors, k, self._first)
 
     def _nearest(self, queries: np.ndarray, k: int) -> np.ndarray:
         """Return the k rows nearest to each query, int64 [queries, k], by looking at all; ties in no order."""
-        rows, step = len(self._vectors), len(self._vectors) if self._vectors.dtype == np.float32 else BLOCK_ROWS
+        rows, step = (
+            len(self._vectors),
+            len(self._vectors) if self._vectors.dtype == np.float32 else BLOCK_ROWS,
+        )
         near, found = np.empty((len(queries), 0), np.float32), np.empty((len(queries), 0), np.int64)
         for start in range(0, rows, step):
             block = unit_rows(self._vectors[start : start + step])
-            scores, columns = faiss.knn(queries, block, min(k, len(block)), faiss.METRIC_INNER_PRODUCT)
-            near, found = np.concatenate([near, scores], 1), np.concatenate([found, columns + start + self._first], 1)
+            scores, columns = faiss.knn(
+                queries, block, min(k, len(block)), faiss.METRIC_INNER_PRODUCT
+            )
+            near, found = (
+                np.concatenate([near, scores], 1),
+                np.concatenate([found, columns + start + self._first], 1),
+            )
             best = np.argsort(-near, axis=1, kind="stable")[:, :k]
             near, found = np.take_along_axis(near, best, 1), np.take_along_axis(found, best, 1)
         return found
@@ -146,7 +175,9 @@ class Index:
         query = unit(query)
         if self.facts.lists and len(rows) > LOOKED_THROUGH:
             parameters = faiss_kinds.id_filter(self._index, rows, self.facts.effort)
-            found = self._index.search(np.ascontiguousarray(query[None]), self._oversampled_k(k), params=parameters)[1]
+            found = self._index.search(
+                np.ascontiguousarray(query[None]), self._oversampled_k(k), params=parameters
+            )[1]
             best: np.ndarray = rank(query[None], found, self._vectors, k)[0]
             if (best != packing.NONE).all():
                 return best
@@ -159,7 +190,9 @@ class Index:
 
     def list_order(self) -> np.ndarray:
         """Return all rows, int64 [rows], those of one inverted list together: neighbours ask for the same lists."""
-        return faiss_kinds.list_order(self._index) if self.facts.lists else np.arange(self.facts.rows)
+        return (
+            faiss_kinds.list_order(self._index) if self.facts.lists else np.arange(self.facts.rows)
+        )
 
     def tuned(self, target: float, k: int) -> "Index":
         """Return the index with the least effort that reaches a recall@k, as measured on rows it was not chosen by.
@@ -184,7 +217,9 @@ class Index:
             else:
                 low = middle + 1
         judged = self._judged(asked[1::2], worst[1::2], k, low)
-        while judged.facts.recall < target and judged.facts.effort < most:  # the other half may be the harder one
+        while (
+            judged.facts.recall < target and judged.facts.effort < most
+        ):  # the other half may be the harder one
             more = min(most, judged.facts.effort + max(1, judged.facts.effort // 10))
             judged = self._judged(asked[1::2], worst[1::2], k, more)
         return judged._with_recall_curve(asked[1::2], worst[1::2], k)
@@ -218,7 +253,9 @@ class Index:
             rows = faiss_kinds.rows_scanned(
                 self._index, unit_rows(self._vectors[asked]), self._oversampled_k(k + 1), effort
             )
-            curve.append({"effort": effort, "compared": round(rows / self.facts.rows, 6), "recall": recall})
+            curve.append(
+                {"effort": effort, "compared": round(rows / self.facts.rows, 6), "recall": recall}
+            )
         faiss_kinds.set_effort(self._index, self.facts.effort)
         return Index(self._index, self._vectors, replace(self.facts, curve=curve))
 
@@ -232,7 +269,9 @@ class Index:
     def _recalls(self, asked: np.ndarray, worst: np.ndarray, k: int) -> np.ndarray:
         found = self.search(unit_rows(self._vectors[asked]), k + 1)
         found[packing.rows_of(found) == asked[:, None]] = packing.NONE
-        hit = (packing.cosines_of(found) >= worst[:, None] - 2 * 10.0**-packing.DECIMALS) & (found != packing.NONE)
+        hit = (packing.cosines_of(found) >= worst[:, None] - 2 * 10.0**-packing.DECIMALS) & (
+            found != packing.NONE
+        )
         recalls: np.ndarray = np.minimum(hit.sum(axis=1), k) / k
         return recalls
 
@@ -241,7 +280,9 @@ class Index:
         return Index(index, self._vectors, self.facts)
 
 
-def rank(queries: np.ndarray, found: np.ndarray, vectors: np.ndarray, k: int, first: int = 0) -> np.ndarray:
+def rank(
+    queries: np.ndarray, found: np.ndarray, vectors: np.ndarray, k: int, first: int = 0
+) -> np.ndarray:
     """Score found rows [queries, m], -1 for none, by the vectors, and return the k best of each packed [queries, k].
 
     first is the row of the first vector.
@@ -262,12 +303,19 @@ def cosines(queries: np.ndarray, found: np.ndarray, vectors: np.ndarray) -> np.n
         _products(result, queries, vectors, found)
         return result
     for row in range(len(found)):
-        _products(result[row : row + 1], queries[row], unit_rows(vectors[found[row]]), np.arange(found.shape[1]))
+        _products(
+            result[row : row + 1],
+            queries[row],
+            unit_rows(vectors[found[row]]),
+            np.arange(found.shape[1]),
+        )
     result[found < 0] = 0
     return result
 
 
-def _products(result: np.ndarray, queries: np.ndarray, vectors: np.ndarray, found: np.ndarray) -> None:
+def _products(
+    result: np.ndarray, queries: np.ndarray, vectors: np.ndarray, found: np.ndarray
+) -> None:
     arrays = result, np.ascontiguousarray(queries, np.float32), np.ascontiguousarray(vectors), found
     faiss.fvec_inner_products_by_idx(  # type: ignore[attr-defined]
         *map(faiss.swig_ptr, arrays), vectors.shape[1], *result.shape

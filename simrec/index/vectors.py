@@ -9,12 +9,18 @@ import numpy as np
 from simrec import files
 from simrec.errors import GateError
 
-VECTORS, INDEX, GRAPH = "vectors.npy", "index.faiss", "graph.npy"  # in a folder: rows, and what is made of them
+VECTORS, INDEX, GRAPH = (
+    "vectors.npy",
+    "index.faiss",
+    "graph.npy",
+)  # in a folder: rows, and what is made of them
 CHECKED_ROWS = 65_536
 BLOCK_VALUES = 1 << 24
 
 
-def write_matrix(path: Path, blocks: Iterable[np.ndarray], shape: tuple[int, int], dtype: str = "<f2") -> None:
+def write_matrix(
+    path: Path, blocks: Iterable[np.ndarray], shape: tuple[int, int], dtype: str = "<f2"
+) -> None:
     """Write blocks of rows as one .npy file of that shape.
 
     Through a file and not a mapping: on a full disk a write fails with an error, a mapping with a
@@ -29,7 +35,9 @@ def write_matrix(path: Path, blocks: Iterable[np.ndarray], shape: tuple[int, int
 def header(shape: tuple[int, ...], dtype: str) -> bytes:
     """Return how a .npy file of that shape begins."""
     begin = io.BytesIO()
-    np.lib.format.write_array_header_1_0(begin, {"descr": dtype, "fortran_order": False, "shape": shape})
+    np.lib.format.write_array_header_1_0(
+        begin, {"descr": dtype, "fortran_order": False, "shape": shape}
+    )
     return begin.getvalue()
 
 
@@ -41,7 +49,9 @@ def open_matrix(path: Path) -> np.ndarray:
 def unit(vectors: np.ndarray) -> np.ndarray:
     """Return float32 rows of length one; half precision has moved them off it by up to 1e-3."""
     rows: np.ndarray = vectors.astype(np.float32)
-    for block in np.array_split(np.atleast_2d(rows), 1 + rows.size // BLOCK_VALUES):  # or they would be there twice
+    for block in np.array_split(
+        np.atleast_2d(rows), 1 + rows.size // BLOCK_VALUES
+    ):  # or they would be there twice
         block /= np.linalg.norm(block, axis=1, keepdims=True)
     return rows
 

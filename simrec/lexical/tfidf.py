@@ -22,7 +22,9 @@ BLOCK = 65_536
 _WEIGHT_BITS = 8
 _LARGEST = (1 << _WEIGHT_BITS) - 1
 WORD = re.compile(r"[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff]+|[^\W_]{2,}")
-WITHOUT_SPACES = "\u0e00"  # and above: scripts in which words are not cut by spaces; Korean has spaces
+WITHOUT_SPACES = (
+    "\u0e00"  # and above: scripts in which words are not cut by spaces; Korean has spaces
+)
 FORMAT = 2
 MEND = "remove it, simrec embed makes it anew"
 
@@ -41,7 +43,12 @@ class TfIdf:
         self.weight = weight
 
     @classmethod
-    def fit(cls, texts: Iterable[str], weight: float = 0.0, see: Callable[[set[str]], None] | None = None) -> "TfIdf":
+    def fit(
+        cls,
+        texts: Iterable[str],
+        weight: float = 0.0,
+        see: Callable[[set[str]], None] | None = None,
+    ) -> "TfIdf":
         """Count in how many of the texts each word stands; `see` is given the words of each."""
         counts, total = np.zeros(FEATURES, np.int64), 0
         for text in texts:
@@ -59,7 +66,9 @@ class TfIdf:
         facts, idf = arrays.read(path, MEND, "facts", "idf")
         version, texts, weight = facts.tolist()
         if version != FORMAT:
-            raise ReleaseError(f"{path}: word weights of format {version:.0f}, this simrec reads {FORMAT}; {MEND}")
+            raise ReleaseError(
+                f"{path}: word weights of format {version:.0f}, this simrec reads {FORMAT}; {MEND}"
+            )
         return cls(idf, int(texts), weight)
 
     @staticmethod
@@ -130,7 +139,9 @@ class TermVectors:
         sums /= lengths
         return sums
 
-    def joint(self, cosines: np.ndarray, owns: np.ndarray, rows: np.ndarray, weight: float) -> np.ndarray:
+    def joint(
+        self, cosines: np.ndarray, owns: np.ndarray, rows: np.ndarray, weight: float
+    ) -> np.ndarray:
         """Return the joint scores, float32 [texts, n], of texts and rows with the encoder's cosines [texts, n].
 
         A text is the vector (sqrt(1 - weight) encoder, sqrt(weight) words); its cosine to another is the
@@ -147,7 +158,10 @@ class TermVectors:
         They are 0 where no more are shared, and are looked for among the KEY_TERMS heaviest of rows.
         """
         width = min(KEY_TERMS, self._stored.shape[1])
-        found = np.zeros((*rows.shape, width), np.uint32), np.zeros((*rows.shape, width), np.float32)
+        found = (
+            np.zeros((*rows.shape, width), np.uint32),
+            np.zeros((*rows.shape, width), np.float32),
+        )
         for text, both in enumerate(self._shares(owns, rows, np.full(len(rows), width))):
             found[0][text], found[1][text] = both
         numbers, shares = (one.reshape(-1, width) for one in found)
@@ -178,12 +192,16 @@ def sizes(stored: np.ndarray) -> Iterator[np.ndarray]:
     yield np.empty((0, 2), np.float32)
     for start in range(0, len(stored), BLOCK):
         _, weights = unpack(stored[start : start + BLOCK])
-        yield np.stack([np.maximum(_lengths(weights), 1), (weights > 0).sum(axis=1)], axis=1).astype(np.float32)
+        yield np.stack(
+            [np.maximum(_lengths(weights), 1), (weights > 0).sum(axis=1)], axis=1
+        ).astype(np.float32)
 
 
 def pack(numbers: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Return terms, uint32: words' numbers above, below them their weights as parts of the largest, none of them 0."""
-    parts = np.maximum(1, np.rint(weights * (_LARGEST / weights.max(initial=1e-9)))).astype(np.uint32)
+    parts = np.maximum(1, np.rint(weights * (_LARGEST / weights.max(initial=1e-9)))).astype(
+        np.uint32
+    )
     packed: np.ndarray = (numbers.astype(np.uint32) << np.uint32(_WEIGHT_BITS)) | parts
     return packed
 

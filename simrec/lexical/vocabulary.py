@@ -23,7 +23,9 @@ class TermCounter:
         self._counts.update(found)
         if len(self._counts) > MOST_WORDS:
             self._let_go += 1
-            self._counts = Counter({word: n for word, n in self._counts.items() if n > self._let_go})
+            self._counts = Counter(
+                {word: n for word, n in self._counts.items() if n > self._let_go}
+            )
 
     def vocabulary(self) -> "TermVocabulary":
         """Return the words that more than one text has: others are shared by nobody."""

@@ -16,7 +16,9 @@ def duplicate_groups(pairs: np.ndarray, published: Sequence[str | None]) -> np.n
     published first, undated ones last, ties by row.
     """
     count = len(published)
-    graph = sparse.coo_matrix((np.ones(len(pairs), bool), (pairs[:, 0], pairs[:, 1])), (count, count))
+    graph = sparse.coo_matrix(
+        (np.ones(len(pairs), bool), (pairs[:, 0], pairs[:, 1])), (count, count)
+    )
     _, labels = connected_components(graph, directed=False)
     told_twice = np.flatnonzero(np.bincount(labels, minlength=count)[labels] > 1)
     by_age = sorted(told_twice.tolist(), key=lambda row: (published[row] or "~", row))

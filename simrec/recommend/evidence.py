@@ -37,7 +37,11 @@ class Looking(NamedTuple):
 
 
 def evidence(
-    related: np.ndarray, candidates: RankedCandidates, owners: np.ndarray, scoring: Scoring, stages: Stages
+    related: np.ndarray,
+    candidates: RankedCandidates,
+    owners: np.ndarray,
+    scoring: Scoring,
+    stages: Stages,
 ) -> np.ndarray:
     """Return the article pairs of highest score for pairs of accounts, at most PAIRS of each.
 
@@ -53,12 +57,17 @@ def evidence(
     for path, column in zip(noted, (wanted, owners), strict=True):
         write_matrix(path, [column[None]], (1, len(column)), "<i8")
     tasks = [
-        Looking(stages.part("evidence", n), part, n * PART, *noted, count) for n, part in enumerate(candidates.parts)
+        Looking(stages.part("evidence", n), part, n * PART, *noted, count)
+        for n, part in enumerate(candidates.parts)
     ]
     stages.run("evidence", look_through, tasks, len(owners))
     found = _best(np.concatenate([open_matrix(task.path) for task in tasks]), count)
     missing = np.setdiff1d(wanted, found["account"] * count + found["similar"])
-    of_account, vectors, joint = _articles(owners, count), open_matrix(scoring.folder / VECTORS), scoring.open()
+    of_account, vectors, joint = (
+        _articles(owners, count),
+        open_matrix(scoring.folder / VECTORS),
+        scoring.open(),
+    )
     compared = [
         _compared(one, other, of_account[one], of_account[other], vectors, joint)
         for one, other in zip((missing // count).tolist(), (missing % count).tolist(), strict=True)
@@ -66,23 +75,37 @@ def evidence(
     return _best(np.concatenate([found, *compared]), count)
 
 
-PAIR = np.dtype([("account", "i8"), ("similar", "i8"), ("article", "i8"), ("other", "i8"), ("score", "f4")])
+PAIR = np.dtype(
+    [("account", "i8"), ("similar", "i8"), ("article", "i8"), ("other", "i8"), ("score", "f4")]
+)
 
 
 def look_through(task: Looking) -> int:
     """Write the wanted pairs of accounts whose articles are candidates of each other."""
     packed = packed_of(task.candidates)[:, :NEAREST]
     if not task.path.exists():
-        wanted, owners, count = open_matrix(task.wanted)[0], open_matrix(task.owners)[0], task.accounts
+        wanted, owners, count = (
+            open_matrix(task.wanted)[0],
+            open_matrix(task.owners)[0],
+            task.accounts,
+        )
         rows, scores = packing.rows_of(packed), packing.cosines_of(packed)
         own = owners[task.start : task.start + len(rows)]
         theirs = np.where(rows >= 0, owners[rows], NO_GROUP)
         key = np.where((own[:, None] >= 0) & (theirs >= 0), own[:, None] * count + theirs, -1)
-        known = wanted[np.minimum(np.searchsorted(wanted, key), len(wanted) - 1)] == key if len(wanted) else key < -1
+        known = (
+            wanted[np.minimum(np.searchsorted(wanted, key), len(wanted) - 1)] == key
+            if len(wanted)
+            else key < -1
+        )
         seed, place = np.nonzero(known & (key >= 0))
         found = np.empty(len(seed), PAIR)
         found["account"], found["similar"] = own[seed], theirs[seed, place]
-        found["article"], found["other"], found["score"] = seed + task.start, rows[seed, place], scores[seed, place]
+        found["article"], found["other"], found["score"] = (
+            seed + task.start,
+            rows[seed, place],
+            scores[seed, place],
+        )
         best = _best(found, count)
         with files.atomic_path(task.path) as temporary, temporary.open("wb") as file:
             np.save(file, best, allow_pickle=False)
@@ -102,11 +125,18 @@ def _articles(owners: np.ndarray, count: int) -> list[np.ndarray]:
     """Return the rows of each account's articles, the last MOST_ARTICLES of them."""
     order = np.argsort(owners, kind="stable")
     edges = np.searchsorted(owners[order], np.arange(count + 1))
-    return [order[begin:end][-MOST_ARTICLES:] for begin, end in zip(edges[:-1], edges[1:], strict=True)]
+    return [
+        order[begin:end][-MOST_ARTICLES:] for begin, end in zip(edges[:-1], edges[1:], strict=True)
+    ]
 
 
 def _compared(
-    account: int, similar: int, own: np.ndarray, others: np.ndarray, vectors: np.ndarray, joint: HybridScorer
+    account: int,
+    similar: int,
+    own: np.ndarray,
+    others: np.ndarray,
+    vectors: np.ndarray,
+    joint: HybridScorer,
 ) -> np.ndarray:
     """Return the best pairs of articles of two accounts, by comparing all of them."""
     cosines = (unit_rows(vectors[own]) @ unit_rows(vectors[others]).T).round(packing.DECIMALS)
@@ -115,5 +145,9 @@ def _compared(
     left, right = np.unravel_index(best, scores.shape)
     found = np.empty(len(best), PAIR)
     found["account"], found["similar"] = account, similar
-    found["article"], found["other"], found["score"] = own[left], others[right], scores[left, right].round(6)
+    found["article"], found["other"], found["score"] = (
+        own[left],
+        others[right],
+        scores[left, right].round(6),
+    )
     return found

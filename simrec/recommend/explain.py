@@ -33,7 +33,9 @@ class Explainer:
         if self._lexical:
             terms = self._lexical.terms([*own, *others])
             rows = np.broadcast_to(np.arange(len(others)), scores.shape)
-            scores = TermVectors(terms[len(own) :]).joint(scores, terms[: len(own)], rows, self._weight)
+            scores = TermVectors(terms[len(own) :]).joint(
+                scores, terms[: len(own)], rows, self._weight
+            )
         left, right = np.unravel_index(scores.argmax(), scores.shape)
         return Explanation(self._shared(question, hit), [own[left], others[right]], [])
 

@@ -49,12 +49,17 @@ def cap_exposure(rows: np.ndarray, values: np.ndarray, most: int, share: float) 
         allowed[seed[over], column[over]] = False
     let_go = ~allowed & (rows >= 0)
     missing = most - allowed.sum(axis=1)[:, None]
-    allowed |= let_go & (let_go.cumsum(axis=1, dtype=np.int16) <= missing)  # a full list goes before a fair one
+    allowed |= let_go & (
+        let_go.cumsum(axis=1, dtype=np.int16) <= missing
+    )  # a full list goes before a fair one
     return first_columns(allowed, most)
 
 
 def place_orphans(
-    listed: RankedLists, candidates: KnnGraph | RankedCandidates, kinds: RowAttributes, rules: RulesConfig
+    listed: RankedLists,
+    candidates: KnnGraph | RankedCandidates,
+    kinds: RowAttributes,
+    rules: RulesConfig,
 ) -> int:
     """Give rows that stand in no list the last place of the list they fit best, in place; return how many.
 
@@ -69,13 +74,24 @@ def place_orphans(
     rows = np.flatnonzero(nowhere)
     asked = candidates.of(rows, ASKED)
     giving: set[int] = set()
-    for row, seeds, scores in zip(rows.tolist(), packing.rows_of(asked), packing.cosines_of(asked), strict=True):
+    for row, seeds, scores in zip(
+        rows.tolist(), packing.rows_of(asked), packing.cosines_of(asked), strict=True
+    ):
         for seed, score in zip(seeds.tolist(), scores.tolist(), strict=True):
             place = _place(listed.rows[seed], counts)
-            if seed in giving or seed < 0 or place is None or not _allowed(row, listed.rows[seed], seed, kinds, rules):
+            if (
+                seed in giving
+                or seed < 0
+                or place is None
+                or not _allowed(row, listed.rows[seed], seed, kinds, rules)
+            ):
                 continue
             counts[listed.rows[seed, place]] -= listed.rows[seed, place] >= 0
-            listed.rows[seed, place], listed.scores[seed, place], listed.places[seed, place] = row, score, 0
+            listed.rows[seed, place], listed.scores[seed, place], listed.places[seed, place] = (
+                row,
+                score,
+                0,
+            )
             giving.add(seed)
             break
     return len(giving)
@@ -89,7 +105,9 @@ def _place(listed: np.ndarray, counts: np.ndarray) -> int | None:
     return len(listed) - 1 if counts[listed[-1]] > 1 else None
 
 
-def _allowed(row: int, listed: np.ndarray, seed: int, kinds: RowAttributes, rules: RulesConfig) -> bool:
+def _allowed(
+    row: int, listed: np.ndarray, seed: int, kinds: RowAttributes, rules: RulesConfig
+) -> bool:
     """Tell whether the rules of a seed's list let a row stand at its end."""
     story, account = kinds.stories[row], kinds.accounts[row]
     others = listed[listed >= 0]
@@ -100,4 +118,6 @@ def _allowed(row: int, listed: np.ndarray, seed: int, kinds: RowAttributes, rule
         return True
     if rules.exclude_own_account and account == kinds.accounts[seed]:
         return False
-    return not rules.account_cap or int((kinds.accounts[others] == account).sum()) < rules.account_cap
+    return (
+        not rules.account_cap or int((kinds.accounts[others] == account).sum()) < rules.account_cap
+    )

@@ -27,7 +27,9 @@ class HybridScorer:
     terms are those of all rows, uint32 [rows, TERMS], None where words have no share; known are their sizes.
     """
 
-    def __init__(self, terms: np.ndarray | None, weight: float, known: np.ndarray | None = None) -> None:
+    def __init__(
+        self, terms: np.ndarray | None, weight: float, known: np.ndarray | None = None
+    ) -> None:
         self.weight = weight if terms is not None else 0.0
         self.stored = terms
         self.terms = None if terms is None else TermVectors(terms, known)
@@ -109,14 +111,18 @@ class RankedCandidates:
             for part, some in zip(self.parts, np.split(rows, edges), strict=True)
             if len(some)
         ]
-        return np.concatenate([np.empty((0, found[0].shape[1] if found else most), np.uint64), *found])
+        return np.concatenate(
+            [np.empty((0, found[0].shape[1] if found else most), np.uint64), *found]
+        )
 
 
 def rerank(scoring: Scoring, candidates: int, stages: Stages) -> RankedCandidates:
     """Score the candidates of all rows of a graph."""
     rows = len(KnnGraph.open(scoring.folder / GRAPH).packed)
     tasks = [
-        Rescoring(stages.part("rescore", n, ".npz"), scoring, candidates, start, min(start + PART, rows))
+        Rescoring(
+            stages.part("rescore", n, ".npz"), scoring, candidates, start, min(start + PART, rows)
+        )
         for n, start in enumerate(range(0, rows, PART))
     ]
     stages.run("rescore", rescore, tasks, rows)

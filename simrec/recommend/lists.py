@@ -61,12 +61,20 @@ def rank_lists(
     ]
     stages.run("lists", list_part, tasks, len(kinds.stories))
     listed = RankedLists(
-        *map(np.concatenate, zip(*(arrays.read(task.path, MEND, *COLUMNS) for task in tasks), strict=True))
+        *map(
+            np.concatenate,
+            zip(*(arrays.read(task.path, MEND, *COLUMNS) for task in tasks), strict=True),
+        )
     )
     if not rules.max_exposure:
         return listed
-    columns = cap_exposure(listed.rows, decayed(listed.scores, kinds.freshness[listed.rows]), most, rules.max_exposure)
-    taken = (np.take_along_axis(column, np.maximum(columns, 0), axis=1) for column in vars(listed).values())
+    columns = cap_exposure(
+        listed.rows, decayed(listed.scores, kinds.freshness[listed.rows]), most, rules.max_exposure
+    )
+    taken = (
+        np.take_along_axis(column, np.maximum(columns, 0), axis=1)
+        for column in vars(listed).values()
+    )
     listed = RankedLists(*taken)
     listed.rows[columns < 0] = -1
     place_orphans(listed, candidates, kinds, rules)
@@ -89,13 +97,18 @@ class _Part:
     def __init__(self, task: Listing, packed: np.ndarray) -> None:
         self._task, self._packed, self._rules = task, packed, task.ruling.rules
         self._own = np.arange(task.start, task.start + len(packed))
-        self._kinds, self._vectors = open_kinds(task.kinds), open_matrix(task.ruling.scoring.folder / VECTORS)
+        self._kinds, self._vectors = (
+            open_kinds(task.kinds),
+            open_matrix(task.ruling.scoring.folder / VECTORS),
+        )
 
     def lists(self) -> Candidates:
         """Return the lists of all rows of the part."""
         cuts = [slice(start, start + BLOCK) for start in range(0, len(self._own), BLOCK)]
         blocks = [self._ruled(self._own[cut], self._packed[cut]) for cut in cuts]
-        found = Candidates(*map(np.concatenate, zip(*(vars(block).values() for block in blocks), strict=True)))
+        found = Candidates(
+            *map(np.concatenate, zip(*(vars(block).values() for block in blocks), strict=True))
+        )
         short = np.flatnonzero(np.concatenate([self._crowded_out(cut, found) for cut in cuts]))
         if len(short):
             more = self._ruled(self._own[short], self._deeper(self._own[short]))
@@ -103,8 +116,13 @@ class _Part:
                 column[short] = vars(more)[name]
         if not self._rules.diversity:
             return found
-        ordered = [self._diverse(Candidates(*(column[cut] for column in vars(found).values()))) for cut in cuts]
-        return Candidates(*map(np.concatenate, zip(*(vars(block).values() for block in ordered), strict=True)))
+        ordered = [
+            self._diverse(Candidates(*(column[cut] for column in vars(found).values())))
+            for cut in cuts
+        ]
+        return Candidates(
+            *map(np.concatenate, zip(*(vars(block).values() for block in ordered), strict=True))
+        )
 
     def _ruled(self, own: np.ndarray, packed: np.ndarray) -> Candidates:
         stories, accounts = self._kinds.stories[own], self._kinds.accounts[own]
@@ -114,7 +132,9 @@ class _Part:
         return Candidates.of(packing.rows_of(packed), packing.cosines_of(packed), self._kinds)
 
     def _diverse(self, found: Candidates) -> Candidates:
-        vectors = unit_rows(self._vectors[np.maximum(found.rows, 0).ravel()]).reshape(*found.rows.shape, -1)
+        vectors = unit_rows(self._vectors[np.maximum(found.rows, 0).ravel()]).reshape(
+            *found.rows.shape, -1
+        )
         return mmr(found, vectors, self._rules.diversity)
 
     def _crowded_out(self, cut: slice, found: Candidates) -> np.ndarray:
@@ -123,7 +143,9 @@ class _Part:
         few: np.ndarray = (found.rows[cut] >= 0).sum(axis=1) < self._task.most
         if not self._rules.collapse_duplicates:
             return np.zeros(len(packed), bool)
-        few[few] = (packed[few, -1] != packing.NONE) & (self._known(packed[few]).stories != NO_GROUP).any(axis=1)
+        few[few] = (packed[few, -1] != packing.NONE) & (
+            self._known(packed[few]).stories != NO_GROUP
+        ).any(axis=1)
         return few
 
     def _deeper(self, rows: np.ndarray) -> np.ndarray:
@@ -145,4 +167,6 @@ def save_kinds(kinds: RowAttributes, folder: Path) -> None:
 
 def open_kinds(folder: Path) -> RowAttributes:
     """Open them, mapped."""
-    return RowAttributes(*(open_matrix(folder / f"{name}.npy")[0] for name in ("stories", "accounts", "freshness")))
+    return RowAttributes(
+        *(open_matrix(folder / f"{name}.npy")[0] for name in ("stories", "accounts", "freshness"))
+    )

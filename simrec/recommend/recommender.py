@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING, Any
 from simrec.articles.article import Account
 from simrec.articles.store import COLUMNS
 from simrec.errors import ReleaseError, UnknownIdError, UsageError
-from simrec.recommend.hits import NO_FILTERS, TABLES_VERSION, WORD_BITS, AccountHit, Evidence, Filters, Hit
+from simrec.recommend.hits import (
+    NO_FILTERS,
+    TABLES_VERSION,
+    WORD_BITS,
+    AccountHit,
+    Evidence,
+    Filters,
+    Hit,
+)
 
 if TYPE_CHECKING:
     from simrec.recommend.search import Search, SeedQuery
@@ -36,9 +44,13 @@ class Recommender:
         self._db = sqlite3.connect(uri, uri=True)
         (version,) = self._db.execute("PRAGMA user_version").fetchone()
         if version != TABLES_VERSION:
-            raise ReleaseError(f"{folder}: its tables are of another simrec; the next nightly run makes new ones")
+            raise ReleaseError(
+                f"{folder}: its tables are of another simrec; the next nightly run makes new ones"
+            )
 
-    def similar(self, article_id: str, n: int, filters: Filters = NO_FILTERS, ruled: bool = True) -> list[Hit]:
+    def similar(
+        self, article_id: str, n: int, filters: Filters = NO_FILTERS, ruled: bool = True
+    ) -> list[Hit]:
         """Return the n articles most similar to one, best first, ties in order of id.
 
         They come from the release's table; with filters, without rules, or beyond the table's length,
@@ -47,18 +59,30 @@ class Recommender:
         row = self._row("articles", article_id)
         (stored,) = self._db.execute("SELECT similar_articles FROM facts").fetchone()
         if n > stored or filters or not ruled:
-            return self._answer(self._questions.from_rows([row], [1.0]), [article_id], n, filters, {row}, ruled)
+            return self._answer(
+                self._questions.from_rows([row], [1.0]), [article_id], n, filters, {row}, ruled
+            )
         found = self._db.execute(
             "SELECT other, score, place, words FROM similar_articles WHERE row = ? AND rank <= ? ORDER BY rank",
             (row, n),
         )
-        return [self._hit(other, score, place, self._words(words)) for other, score, place, words in found.fetchall()]
+        return [
+            self._hit(other, score, place, self._words(words))
+            for other, score, place, words in found.fetchall()
+        ]
 
     def similar_to_all(
-        self, ids: Sequence[str], less_like: Sequence[str], n: int, filters: Filters = NO_FILTERS, ruled: bool = True
+        self,
+        ids: Sequence[str],
+        less_like: Sequence[str],
+        n: int,
+        filters: Filters = NO_FILTERS,
+        ruled: bool = True,
     ) -> list[Hit]:
         """Return the n articles most similar to all of some and least to others; none of these. UnknownIdError."""
-        likes, dislikes = ([self._row("articles", one) for one in some] for some in (ids, less_like))
+        likes, dislikes = (
+            [self._row("articles", one) for one in some] for some in (ids, less_like)
+        )
         weights = [*[1 / len(likes)] * len(likes), *[-0.5 / max(1, len(dislikes))] * len(dislikes)]
         asked = self._questions.from_rows([*likes, *dislikes], weights)
         return self._answer(asked, [*ids, *less_like], n, filters, {*likes, *dislikes}, ruled)
@@ -72,24 +96,42 @@ class Recommender:
         FORGETS that came after them. Nothing of the history is among them; ids that the release does not
         hold any more are passed over. UnknownIdError if it holds none.
         """
-        known = {one: row for one in dict.fromkeys(history) if (row := self._find("articles", one)) is not None}
+        known = {
+            one: row
+            for one in dict.fromkeys(history)
+            if (row := self._find("articles", one)) is not None
+        }
         if not known:
-            raise UnknownIdError(f"none of the {len(history):,} articles of the history is in the current release")
+            raise UnknownIdError(
+                f"none of the {len(history):,} articles of the history is in the current release"
+            )
         recent = list(dict.fromkeys(one for one in reversed(history) if one in known))[:REMEMBERED]
         weights = [0.5 ** (ago / FORGETS) for ago in range(len(recent))]
-        asked = self._questions.from_rows([known[one] for one in recent], weights, max_over_seeds=True)
+        asked = self._questions.from_rows(
+            [known[one] for one in recent], weights, max_over_seeds=True
+        )
         return self._answer(asked, recent, n, filters, set(known.values()), ruled)
 
-    def for_followers(self, account: str, n: int, filters: Filters = NO_FILTERS, ruled: bool = True) -> list[Hit]:
+    def for_followers(
+        self, account: str, n: int, filters: Filters = NO_FILTERS, ruled: bool = True
+    ) -> list[Hit]:
         """Return the n articles of others nearest to something an account published last. UnknownIdError."""
         self._row("accounts", account)
-        query = "SELECT row, id FROM articles WHERE account = ? ORDER BY published_at DESC, row DESC"
+        query = (
+            "SELECT row, id FROM articles WHERE account = ? ORDER BY published_at DESC, row DESC"
+        )
         own = self._db.execute(query, (account,)).fetchall()
         recent = own[:REMEMBERED]
-        asked = self._questions.from_rows([row for row, _ in recent], [1.0] * len(recent), max_over_seeds=True)
-        return self._answer(asked, [one for _, one in recent], n, filters, {row for row, _ in own}, ruled)
+        asked = self._questions.from_rows(
+            [row for row, _ in recent], [1.0] * len(recent), max_over_seeds=True
+        )
+        return self._answer(
+            asked, [one for _, one in recent], n, filters, {row for row, _ in own}, ruled
+        )
 
-    def similar_to_text(self, text: str, n: int, filters: Filters = NO_FILTERS, ruled: bool = True) -> list[Hit]:
+    def similar_to_text(
+        self, text: str, n: int, filters: Filters = NO_FILTERS, ruled: bool = True
+    ) -> list[Hit]:
         """Return the n articles most similar to a text, best first, ties in order of id."""
         return self._answer(self._asked_with(text), [], n, filters, set(), ruled)
 
@@ -118,7 +160,10 @@ class Recommender:
         for hit in hits:
             if hit.account is not None and len(of_account.setdefault(hit.account, [])) < TOLD_BY:
                 of_account[hit.account].append(hit)
-        scores = {account: sum(hit.score for hit in told) / TOLD_BY for account, told in of_account.items()}
+        scores = {
+            account: sum(hit.score for hit in told) / TOLD_BY
+            for account, told in of_account.items()
+        }
         best = sorted(scores, key=lambda account: (-scores[account], account))[:n]
         return [self._account(account, scores[account], of_account[account]) for account in best]
 
@@ -131,7 +176,9 @@ class Recommender:
     def show(self, article_id: str) -> dict[str, Any]:
         """Return what the release knows of an article, and its near-duplicates. UnknownIdError."""
         row = self._row("articles", article_id)
-        values = self._db.execute(f"SELECT {COLUMNS} FROM articles WHERE row = ?", (row,)).fetchone()
+        values = self._db.execute(
+            f"SELECT {COLUMNS} FROM articles WHERE row = ?", (row,)
+        ).fetchone()
         query = (
             "SELECT b.id FROM articles a JOIN articles b ON b.original = a.original "
             "WHERE a.row = ? AND b.row <> a.row ORDER BY b.row"
@@ -139,7 +186,9 @@ class Recommender:
         duplicates = ", ".join(one for (one,) in self._db.execute(query, (row,)))
         return {**dict(zip(COLUMNS.split(", "), values, strict=True)), "duplicates": duplicates}
 
-    def explained(self, hits: Sequence[Hit], question: str, text_of: Callable[[str], str]) -> list[Hit]:
+    def explained(
+        self, hits: Sequence[Hit], question: str, text_of: Callable[[str], str]
+    ) -> list[Hit]:
         """Return hits with what they share with the question, an article's id or, where that is none, a text.
 
         text_of gives the text of an article, empty if it is gone.
@@ -164,12 +213,21 @@ class Recommender:
         return Search(self._folder, self._db, self._manifest)
 
     def _answer(
-        self, asked: "SeedQuery", seeds: Sequence[str], n: int, filters: Filters, without: Iterable[int], ruled: bool
+        self,
+        asked: "SeedQuery",
+        seeds: Sequence[str],
+        n: int,
+        filters: Filters,
+        without: Iterable[int],
+        ruled: bool,
     ) -> list[Hit]:
         rules = self._questions.rules if ruled else self._questions.no_rules
         found = self._questions.answer(asked, n, filters, set(without), rules)
         several = len(seeds) > 1
-        return [self._hit(one.row, one.score, one.place, seed_id=seeds[one.seed] if several else None) for one in found]
+        return [
+            self._hit(one.row, one.score, one.place, seed_id=seeds[one.seed] if several else None)
+            for one in found
+        ]
 
     def _asked_with(self, text: str) -> "SeedQuery":
         import numpy as np
@@ -203,14 +261,23 @@ class Recommender:
         """Look among the ids that stand beside the unknown one in order: cheap for any number of articles."""
         after = f"SELECT id FROM {table} WHERE id >= ? ORDER BY id LIMIT 50"
         before = f"SELECT id FROM {table} WHERE id < ? ORDER BY id DESC LIMIT 50"
-        beside = [row[0] for query in (before, after) for row in self._db.execute(query, (identity,))]
+        beside = [
+            row[0] for query in (before, after) for row in self._db.execute(query, (identity,))
+        ]
         return difflib.get_close_matches(identity, beside, n=3)
 
     def _hit(
-        self, row: int, score: float, place: int = 0, words: Sequence[str] = (), seed_id: str | None = None
+        self,
+        row: int,
+        score: float,
+        place: int = 0,
+        words: Sequence[str] = (),
+        seed_id: str | None = None,
     ) -> Hit:
         query = f"SELECT {COLUMNS} FROM articles WHERE row = ?"
-        known = dict(zip(COLUMNS.split(", "), self._db.execute(query, (row,)).fetchone(), strict=True))
+        known = dict(
+            zip(COLUMNS.split(", "), self._db.execute(query, (row,)).fetchone(), strict=True)
+        )
         del known["tags"]
         return Hit(**known, score=round(score, 6), place=place, words=list(words), seed_id=seed_id)
 

@@ -48,11 +48,19 @@ class Candidates:
     def of(cls, rows: np.ndarray, scores: np.ndarray, kinds: RowAttributes) -> "Candidates":
         """Return candidates [seeds, candidates] in order of score, with what is known of them."""
         known = {name: column[rows] for name, column in vars(kinds).items()}
-        return cls(rows, scores, places=np.broadcast_to(np.arange(1, rows.shape[1] + 1), rows.shape), **known)
+        return cls(
+            rows,
+            scores,
+            places=np.broadcast_to(np.arange(1, rows.shape[1] + 1), rows.shape),
+            **known,
+        )
 
     def taken(self, order: np.ndarray) -> "Candidates":
         """Return some of the columns of each seed, int [seeds, columns], -1 for none."""
-        found = {name: np.take_along_axis(column, np.maximum(order, 0), axis=1) for name, column in vars(self).items()}
+        found = {
+            name: np.take_along_axis(column, np.maximum(order, 0), axis=1)
+            for name, column in vars(self).items()
+        }
         found["rows"] = np.where(order >= 0, found["rows"], -1)
         return Candidates(**found)
 
@@ -146,7 +154,9 @@ class RecencyDecay:
         """
         if not half_life:
             return np.ones(len(published), np.float32)
-        left: np.ndarray = np.maximum(0.5 ** (self._days(published) / half_life), 1e-6).astype(np.float32)
+        left: np.ndarray = np.maximum(0.5 ** (self._days(published) / half_life), 1e-6).astype(
+            np.float32
+        )
         return left
 
     def _days(self, published: Sequence[str | None]) -> np.ndarray:

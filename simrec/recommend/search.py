@@ -58,7 +58,9 @@ class ScoredRow(NamedTuple):
 class Search:
     """Searches one release; manifest are the facts of its index, words and rules."""
 
-    def __init__(self, folder: Path, db: sqlite3.Connection, manifest: dict[str, dict[str, Any]]) -> None:
+    def __init__(
+        self, folder: Path, db: sqlite3.Connection, manifest: dict[str, dict[str, Any]]
+    ) -> None:
         self._db, self._folder = db, folder
         self._index_facts, self._lexical = manifest["index"], manifest["lexical"]
         known = dict(manifest["rules"])
@@ -69,10 +71,14 @@ class Search:
         self._terms = open_matrix(folder / "terms.npy") if self._lexical else None
         self._accounts: dict[str, int] = {}
 
-    def from_rows(self, rows: list[int], weights: list[float], max_over_seeds: bool = False) -> SeedQuery:
+    def from_rows(
+        self, rows: list[int], weights: list[float], max_over_seeds: bool = False
+    ) -> SeedQuery:
         """Ask with articles of the release."""
         terms = None if self._terms is None else self._terms[rows]
-        return SeedQuery(unit(self._vectors[rows]), terms, np.array(weights, np.float32), max_over_seeds)
+        return SeedQuery(
+            unit(self._vectors[rows]), terms, np.array(weights, np.float32), max_over_seeds
+        )
 
     def terms(self, texts: list[str]) -> np.ndarray | None:
         """Return the terms of texts as those of the release are, None where words have no share."""
@@ -108,7 +114,9 @@ class Search:
                 packed = nearest(queries, self._vectors, rows, n)
             else:
                 index = self._index()
-                packed = np.concatenate([index.search_filtered(query, rows, n) for query in queries])
+                packed = np.concatenate(
+                    [index.search_filtered(query, rows, n) for query in queries]
+                )
         found = np.unique(packing.rows_of(packed))
         return found[found >= 0], n >= passing
 
@@ -118,7 +126,10 @@ class Search:
         asked: list[tuple[str, ...]] = [()]
         if filters.among is not None:
             query, asked = f"{query} AND id = ?", [(one,) for one in filters.among]
-        return np.array(sorted(row for one in asked for (row,) in self._db.execute(query, (*values, *one))), np.int64)
+        return np.array(
+            sorted(row for one in asked for (row,) in self._db.execute(query, (*values, *one))),
+            np.int64,
+        )
 
     def _ruled(
         self, asked: SeedQuery, rows: np.ndarray, n: int, without: set[int], rules: RulesConfig
@@ -142,7 +153,9 @@ class Search:
         if rules.diversity:
             found = found.taken(np.arange(min(2 * n, found.rows.shape[1]))[None])
             found = mmr(found, unit(self._vectors[found.rows[0]])[None], rules.diversity)
-        answers = zip(found.rows[0].tolist(), found.scores[0].tolist(), found.places[0].tolist(), strict=True)
+        answers = zip(
+            found.rows[0].tolist(), found.scores[0].tolist(), found.places[0].tolist(), strict=True
+        )
         return [ScoredRow(row, score, place, seed_of[row]) for row, score, place in answers]
 
     def _scores(self, asked: SeedQuery, rows: np.ndarray) -> np.ndarray:
@@ -152,19 +165,26 @@ class Search:
         if asked.terms is None or self._terms is None:
             clipped: np.ndarray = np.clip(cosines, -1, 1)
             return clipped
-        compare, all_rows = TermVectors(self._terms[rows]), np.broadcast_to(np.arange(len(rows)), cosines.shape)
+        compare, all_rows = (
+            TermVectors(self._terms[rows]),
+            np.broadcast_to(np.arange(len(rows)), cosines.shape),
+        )
         return compare.joint(cosines, asked.terms, all_rows, self._lexical["weight"])
 
     def _known(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, list[str | None]]:
         """Return the stories, the accounts as numbers, and the dates of rows."""
         query = "SELECT original, account, published_at FROM articles WHERE row = ?"
         found = [self._db.execute(query, (row,)).fetchone() for row in rows.tolist()]
-        stories = np.array([NO_GROUP if original is None else original for original, _, _ in found], np.int64)
+        stories = np.array(
+            [NO_GROUP if original is None else original for original, _, _ in found], np.int64
+        )
         accounts = np.array([self._account(account) for _, account, _ in found], np.int64)
         return stories, accounts, [published for _, _, published in found]
 
     def _account(self, account: str | None) -> int:
-        return NO_GROUP if account is None else self._accounts.setdefault(account, len(self._accounts))
+        return (
+            NO_GROUP if account is None else self._accounts.setdefault(account, len(self._accounts))
+        )
 
     def _index(self) -> Index:
         return Index.open(self._folder / "index.faiss", self._index_facts, self._vectors)

@@ -106,7 +106,10 @@ def _numbers(parts: list[Path], start: int, stop: int) -> np.ndarray:
 
 
 def _learn(
-    vocabulary: TermVocabulary, parts: list[Path], unknown: set[int], texts: Callable[[list[int]], Iterator[str]]
+    vocabulary: TermVocabulary,
+    parts: list[Path],
+    unknown: set[int],
+    texts: Callable[[list[int]], Iterator[str]],
 ) -> None:
     """Read texts that have unknown words until all are known."""
     for number, part in enumerate(parts):

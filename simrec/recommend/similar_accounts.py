@@ -42,7 +42,12 @@ class Relating(NamedTuple):
 
 
 def similar_accounts(
-    scoring: Scoring, owners: np.ndarray, accounts: int, config: IndexConfig, most: int, stages: Stages
+    scoring: Scoring,
+    owners: np.ndarray,
+    accounts: int,
+    config: IndexConfig,
+    most: int,
+    stages: Stages,
 ) -> KnnGraph:
     """Return the nearest accounts of every account; rows are accounts in order of id.
 
@@ -126,7 +131,9 @@ def account_terms(sums: sparse.csr_matrix) -> np.ndarray:
     return found
 
 
-def account_vectors(vectors: np.ndarray, accounts: Sequence[str | None]) -> tuple[list[str], np.ndarray]:
+def account_vectors(
+    vectors: np.ndarray, accounts: Sequence[str | None]
+) -> tuple[list[str], np.ndarray]:
     """Return the accounts in order of id, and float32 unit vectors [accounts, dim] of them."""
     ids = sorted({account for account in accounts if account is not None})
     return ids, centred_means(vectors, account_rows(ids, accounts), len(ids))
@@ -142,13 +149,17 @@ def centred_means(vectors: np.ndarray, owners: np.ndarray, accounts: int) -> np.
     for start in range(0, len(owners), GATHERED):
         owned = owners[start : start + GATHERED]
         own = np.flatnonzero(owned >= 0)
-        ones = sparse.csr_matrix((np.ones(len(own)), (owned[own], np.arange(len(own)))), (accounts, len(own)))
+        ones = sparse.csr_matrix(
+            (np.ones(len(own)), (owned[own], np.arange(len(own)))), (accounts, len(own))
+        )
         sums += ones @ unit_rows(vectors[start : start + GATHERED][own]).astype(np.float64)
     means = sums / np.maximum(np.bincount(owners[owners >= 0], minlength=accounts), 1)[:, None]
     centred = means - means.mean(axis=0) if accounts > 1 else means
     lengths = np.linalg.norm(centred, axis=1, keepdims=True)
     directions = np.where(lengths > 1e-6, centred, means)
-    unit: np.ndarray = (directions / np.linalg.norm(directions, axis=1, keepdims=True)).astype(np.float32)
+    unit: np.ndarray = (directions / np.linalg.norm(directions, axis=1, keepdims=True)).astype(
+        np.float32
+    )
     return unit
 
 

@@ -6,13 +6,31 @@ from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy
-from sqlalchemy import BigInteger, Boolean, Column, Connection, Double, MetaData, String, Text, bindparam
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Connection,
+    Double,
+    MetaData,
+    String,
+    Text,
+    bindparam,
+)
 from sqlalchemy.dialects import mysql
 from sqlalchemy.exc import IntegrityError
 
 from simrec import database
 from simrec.errors import ConfigError
-from simrec.sinks.table_diff import KEY, Disordered, ReleaseStamp, Row, RowDifference, Table, difference
+from simrec.sinks.table_diff import (
+    KEY,
+    Disordered,
+    ReleaseStamp,
+    Row,
+    RowDifference,
+    Table,
+    difference,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -55,7 +73,9 @@ class Written:
         return f"{self.added:,} rows added, {self.changed:,} changed, {self.removed:,} removed"
 
 
-def write(url: str, tables: Sequence[Table], release: ReleaseStamp, now: str, earlier: Earlier) -> Written | None:
+def write(
+    url: str, tables: Sequence[Table], release: ReleaseStamp, now: str, earlier: Earlier
+) -> Written | None:
     """Make a database hold the tables of a release; return what was changed, or None if it holds them already.
 
     `earlier` opens a table of the release that the database holds. If that is gone, or rows are not as it
@@ -64,11 +84,15 @@ def write(url: str, tables: Sequence[Table], release: ReleaseStamp, now: str, ea
     try:
         return _write(url, tables, release, now, earlier)
     except (_Altered, Disordered):
-        logger.warning("export: %s was changed by others; all its rows are written anew", _name(url))
+        logger.warning(
+            "export: %s was changed by others; all its rows are written anew", _name(url)
+        )
         return _write(url, tables, release, now, lambda *_: None)
 
 
-def _write(url: str, tables: Sequence[Table], release: ReleaseStamp, now: str, earlier: Earlier) -> Written | None:
+def _write(
+    url: str, tables: Sequence[Table], release: ReleaseStamp, now: str, earlier: Earlier
+) -> Written | None:
     with database.transaction(url, create=True) as connection:
         RECORD.create(connection, checkfirst=True)
         sink = _Sink(connection, _name(url), release, earlier)
@@ -79,7 +103,9 @@ def _write(url: str, tables: Sequence[Table], release: ReleaseStamp, now: str, e
 class _Sink:
     """An open database that is brought to a release, table by table."""
 
-    def __init__(self, connection: Connection, name: str, release: ReleaseStamp, earlier: Earlier) -> None:
+    def __init__(
+        self, connection: Connection, name: str, release: ReleaseStamp, earlier: Earlier
+    ) -> None:
         self._connection = connection
         self._name = name
         self._release = release
@@ -95,10 +121,16 @@ class _Sink:
         alike = held is not None and held.columns == ",".join(columns)
         if held and alike and held.release_id == self._release.release_id:
             return False
-        before = self._earlier(held.release_id, table.name) if held and alike and table.key else None
-        count = self._connection.scalar(sqlalchemy.select(sqlalchemy.func.count()).select_from(target))
+        before = (
+            self._earlier(held.release_id, table.name) if held and alike and table.key else None
+        )
+        count = self._connection.scalar(
+            sqlalchemy.select(sqlalchemy.func.count()).select_from(target)
+        )
         if count and not held:
-            raise ConfigError(f"{self._name}: its table {table.name} holds rows that simrec did not write; {NOT_OURS}")
+            raise ConfigError(
+                f"{self._name}: its table {table.name} holds rows that simrec did not write; {NOT_OURS}"
+            )
         if held and before and count != held.row_count:
             raise _Altered
         self._fill(target, table) if before is None else self._change(target, before, table)
@@ -115,9 +147,14 @@ class _Sink:
         if inspector.has_table(table.name):
             there = {column["name"] for column in inspector.get_columns(table.name)}
             if not there.issuperset(keys):
-                raise ConfigError(f"{self._name}: its table {table.name} has no columns {', '.join(keys)}; {NOT_OURS}")
+                raise ConfigError(
+                    f"{self._name}: its table {table.name} has no columns {', '.join(keys)}; {NOT_OURS}"
+                )
             wanted = [column for column in wanted if column in there]
-        columns = [Column(column, _type(table, column), primary_key=column in table.key) for column in wanted]
+        columns = [
+            Column(column, _type(table, column), primary_key=column in table.key)
+            for column in wanted
+        ]
         target = sqlalchemy.Table(table.name, MetaData(), *columns)
         if not table.key:
             sqlalchemy.Index(f"{keys[0]}_of_{table.name}", target.columns[keys[0]])
@@ -137,7 +174,9 @@ class _Sink:
         columns = [column.name for column in target.columns]
         prefixed = [f"_{column}" for column in columns]
         here = [column == bindparam(f"_{column.name}") for column in target.primary_key]
-        values: dict[Any, Any] = {column: bindparam(f"_{column.name}") for column in list(target.columns)[KEY:]}
+        values: dict[Any, Any] = {
+            column: bindparam(f"_{column.name}") for column in list(target.columns)[KEY:]
+        }
         delete, update = target.delete().where(*here), target.update().where(*here).values(values)
         for step in difference(before.batches(columns), after.batches(columns)):
             for statement, rows in (

@@ -12,7 +12,14 @@ from simrec import files
 from simrec.sinks.table_diff import ReleaseStamp, Table
 
 RECORD = "release.json"  # written last: what it says is there, is there
-FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet takes a cell that begins so for a formula
+FORMULA = (
+    "=",
+    "+",
+    "-",
+    "@",
+    "\t",
+    "\r",
+)  # a spreadsheet takes a cell that begins so for a formula
 
 
 def write(folder: Path, form: str, tables: Sequence[Table], release: ReleaseStamp) -> bool:
@@ -24,12 +31,17 @@ def write(folder: Path, form: str, tables: Sequence[Table], release: ReleaseStam
     if _holds(folder, release, named):
         return False
     folder.mkdir(parents=True, exist_ok=True)
-    for leftover in [path for name in (*named, RECORD) for path in folder.glob(f".{name}.*{files.TEMPORARY}")]:
+    for leftover in [
+        path for name in (*named, RECORD) for path in folder.glob(f".{name}.*{files.TEMPORARY}")
+    ]:
         files.remove(leftover)  # of a run that was killed
     with ExitStack() as written:
         for name, table in named.items():
             WRITERS[form](table, written.enter_context(files.atomic_path(folder / name)))
-    facts = {name: {"bytes": (folder / name).stat().st_size, "sha256": files.sha256(folder / name)} for name in named}
+    facts = {
+        name: {"bytes": (folder / name).stat().st_size, "sha256": files.sha256(folder / name)}
+        for name in named
+    }
     files.write_json(folder / RECORD, {**release._asdict(), "files": facts})
     return True
 

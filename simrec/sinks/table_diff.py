@@ -54,7 +54,9 @@ class Table:
         path = folder / f"{name}.parquet"
         known = sorted(file.stem for file in folder.glob("*.parquet"))
         if name not in known:
-            raise ConfigError(f"sinks.tables: the release has no table '{name}'; it has {', '.join(known)}")
+            raise ConfigError(
+                f"sinks.tables: the release has no table '{name}'; it has {', '.join(known)}"
+            )
         with parquet.ParquetFile(path) as file:
             kinds = {field.name: _kind(field.type) for field in file.schema_arrow}
             return cls(name, path, kinds, file.metadata.num_rows)
@@ -136,5 +138,8 @@ def _values(column: Any, kind: Kind) -> list[Any]:
         column = compute.round(column.cast(pyarrow.float64()), ndigits=DECIMALS)
     values = list(column.to_pylist())
     if kind == "text" and not pyarrow.types.is_string(column.type):
-        values = [None if value is None else json.dumps(value, ensure_ascii=False, default=str) for value in values]
+        values = [
+            None if value is None else json.dumps(value, ensure_ascii=False, default=str)
+            for value in values
+        ]
     return values

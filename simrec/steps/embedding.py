@@ -10,7 +10,14 @@ from simrec.articles.article import encoded_text
 from simrec.articles.store import Store
 from simrec.config import Config
 from simrec.errors import ReleaseError
-from simrec.steps.outcome import OUTGROWN, StepResult, boundary_of, encode_asked, encoder_id_of, lexical_of
+from simrec.steps.outcome import (
+    OUTGROWN,
+    StepResult,
+    boundary_of,
+    encode_asked,
+    encoder_id_of,
+    lexical_of,
+)
 from simrec.tasks.stages import run_missing
 from simrec.workspace import Workspace
 
@@ -38,7 +45,9 @@ def embed(workspace: Workspace, config: Config) -> StepResult:
         if lexical:
             words = Making(terms_shard, workspace.lexical(encoder_id), lexical.id)
             termless = _fill(workspace, config, engine, words, keys)
-    sentence = f"{missing:,} texts encoded by {encoder_id}, {len(keys) - missing:,} were in the cache"
+    sentence = (
+        f"{missing:,} texts encoded by {encoder_id}, {len(keys) - missing:,} were in the cache"
+    )
     return StepResult(sentence, len(keys), missing, skipped=not (missing or termless))
 
 
@@ -50,7 +59,9 @@ class Making(NamedTuple):
     name: str
 
 
-def _fill(workspace: Workspace, config: Config, engine: "Engine", making: Making, keys: list[bytes]) -> int:
+def _fill(
+    workspace: Workspace, config: Config, engine: "Engine", making: Making, keys: list[bytes]
+) -> int:
     """Write the shards of a cache for the keys that it does not hold; return how many those were."""
     from simrec.encoder.embed import EmbedTask, cut_shards
     from simrec.encoder.embedding_cache import EmbeddingCache
@@ -60,13 +71,17 @@ def _fill(workspace: Workspace, config: Config, engine: "Engine", making: Making
     folder.mkdir(exist_ok=True)
     missing = EmbeddingCache(folder).missing(keys)
     shards = cut_shards(missing, config.engine.shard_texts)
-    threads = worker_count(config.engine.workers) if len(shards) == 1 and not engine.elsewhere else 1
+    threads = (
+        worker_count(config.engine.workers) if len(shards) == 1 and not engine.elsewhere else 1
+    )
     if missing and engine.elsewhere:
         with Store.open(workspace.articles_db) as store:
             store.checkpoint()
     db, by, folder = (path.absolute() for path in (workspace.articles_db, making.by, folder))
     tasks = [EmbedTask(db, engine.elsewhere, by, folder, shard, threads) for shard in shards]
-    run_missing(engine.run, making.work, tasks, making.work.__name__.removesuffix("_shard"), len(missing))
+    run_missing(
+        engine.run, making.work, tasks, making.work.__name__.removesuffix("_shard"), len(missing)
+    )
     return len(missing)
 
 
@@ -85,15 +100,21 @@ def _weigh_words(workspace: Workspace, config: Config, keys: list[bytes]) -> Non
     workspace.lexicals.mkdir(exist_ok=True)
     counting = TermCounter()
     with Store.open(workspace.articles_db) as store:
-        parts = (keys[start : start + GATHERED_TEXTS] for start in range(0, len(keys), GATHERED_TEXTS))
-        texts = (encoded_text(*article) for part in parts for article in store.texts(part, MOST_CHARS))
+        parts = (
+            keys[start : start + GATHERED_TEXTS] for start in range(0, len(keys), GATHERED_TEXTS)
+        )
+        texts = (
+            encoded_text(*article) for part in parts for article in store.texts(part, MOST_CHARS)
+        )
         lexical = TfIdf.fit(texts, see=counting.see)
         sample = suites.sample(store.sample(config.evaluate.sample), boundary_of(workspace, config))
     neural = scorers.encoder_scorer(encode_asked(workspace, config, encoder_id))
     weight = suites.best_weight(sample, neural, lexical)
     counting.vocabulary().save(workspace.vocabulary(encoder_id))
     lexical.with_weight(weight).save(path)
-    logger.info("embed: words have a share of %.1f in a score, as held-out articles ask for", weight)
+    logger.info(
+        "embed: words have a share of %.1f in a score, as held-out articles ask for", weight
+    )
 
 
 def _encoder_to_use(workspace: Workspace) -> str:
@@ -112,5 +133,7 @@ def _encoder_to_use(workspace: Workspace) -> str:
         raise ReleaseError(f"{workspace.root}: no encoder yet, and {why_not}; run simrec train")
     encoder_id = model_folder.read_id(default_encoder.PRETRAINED)
     files.copy_folder(default_encoder.PRETRAINED, workspace.encoder(encoder_id))
-    logger.info("embed: with the pretrained encoder %s; simrec train adapts it to your articles", encoder_id)
+    logger.info(
+        "embed: with the pretrained encoder %s; simrec train adapts it to your articles", encoder_id
+    )
     return encoder_id

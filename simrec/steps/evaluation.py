@@ -14,7 +14,14 @@ from simrec.articles.article import encoded_text
 from simrec.articles.store import Store
 from simrec.config import Config, override
 from simrec.errors import ReleaseError
-from simrec.steps.outcome import OUTGROWN, StepResult, boundary_of, encode_asked, encoder_id_of, lexical_of
+from simrec.steps.outcome import (
+    OUTGROWN,
+    StepResult,
+    boundary_of,
+    encode_asked,
+    encoder_id_of,
+    lexical_of,
+)
 from simrec.steps.staging import need, nothing_to_do, read_json, stage
 from simrec.steps.training import import_training, teacher_room
 from simrec.workspace import Workspace
@@ -43,7 +50,9 @@ def evaluate(workspace: Workspace, config: Config) -> StepResult:
     from simrec.evaluate.report import EvaluatedRelease
     from simrec.evaluate.scorers import encoder_scorer
 
-    made = EvaluatedRelease(staged, workspace.encoder(encoder_id_of(workspace)), lexical_of(workspace, config))
+    made = EvaluatedRelease(
+        staged, workspace.encoder(encoder_id_of(workspace)), lexical_of(workspace, config)
+    )
     neural = encoder_scorer(encode_asked(workspace, config, encoder_id_of(workspace)))
     _keep_tfidf(workspace, config)
     results = _measure(workspace, config, made, _scorers(made, neural))
@@ -56,18 +65,30 @@ def evaluate(workspace: Workspace, config: Config) -> StepResult:
         "index": read_json(staged / "index.json"), "suites": [result.as_dict() for result in results],
         **described, "rejects": rejected,
     }  # fmt: skip
-    files.write(staged / "map.json", json.dumps(maps, ensure_ascii=False, separators=(",", ":")).encode())
+    files.write(
+        staged / "map.json", json.dumps(maps, ensure_ascii=False, separators=(",", ":")).encode()
+    )
     files.write(staged / "report.html", html.render(facts, maps).encode())
-    files.write_json(staged / "report.json", facts)  # last: its being there says that the step is done
-    return StepResult(suites.as_sentence(results), len(results), sum(bool(result.scored) for result in results))
+    files.write_json(
+        staged / "report.json", facts
+    )  # last: its being there says that the step is done
+    return StepResult(
+        suites.as_sentence(results), len(results), sum(bool(result.scored) for result in results)
+    )
 
 
 def compare_scorers(
-    workspace: Workspace, config: Config, baselines: Sequence[str], judgements: Sequence[str], against: str
+    workspace: Workspace,
+    config: Config,
+    baselines: Sequence[str],
+    judgements: Sequence[str],
+    against: str,
 ) -> list[dict[str, Any]]:
     """Return what the current release measures beside more baselines, judgements or an older release; keep nothing."""
     more = {"baselines": tuple(baselines) or config.evaluate.baselines}
-    config = override(config, evaluate={**more, "judgements": (*config.evaluate.judgements, *judgements)})
+    config = override(
+        config, evaluate={**more, "judgements": (*config.evaluate.judgements, *judgements)}
+    )
     current = _made(workspace, release.Release.current(workspace))
     neural = cache(partial(_neural, workspace, config))  # two releases may be of one encoder
     scorers = _scorers(current, neural(current.encoder.name))
@@ -89,7 +110,8 @@ def _before(workspace: Workspace) -> Path | None:
         current.verify(only=["items.db", "similar_articles.parquet", "map.json"])
     except ReleaseError as error:
         logger.info(
-            "evaluate: with a new map and without stability, since the current release cannot be read: %s", error
+            "evaluate: with a new map and without stability, since the current release cannot be read: %s",
+            error,
         )
         return None
     return current.folder
@@ -101,7 +123,11 @@ def _encoder(made: "EvaluatedRelease") -> dict[str, Any]:
 
     card = read_card(made.encoder)
     told = ("encoder", "start", "articles", "held_out", "history", "gradient_reach", "scores")
-    return {"id": read_id(made.encoder), "trained_here": "plan" in card, **{k: card[k] for k in told if k in card}}
+    return {
+        "id": read_id(made.encoder),
+        "trained_here": "plan" in card,
+        **{k: card[k] for k in told if k in card},
+    }
 
 
 def _made(workspace: Workspace, published: release.Release) -> "EvaluatedRelease":
@@ -109,8 +135,14 @@ def _made(workspace: Workspace, published: release.Release) -> "EvaluatedRelease
     from simrec.lexical.tfidf import TfIdf
 
     stored = published.folder / "lexical.npz"
-    words = TfIdf.open(stored).with_weight(published.manifest.lexical["weight"]) if published.manifest.lexical else None
-    return EvaluatedRelease(published.folder, workspace.encoder(published.manifest.encoder_id), words)
+    words = (
+        TfIdf.open(stored).with_weight(published.manifest.lexical["weight"])
+        if published.manifest.lexical
+        else None
+    )
+    return EvaluatedRelease(
+        published.folder, workspace.encoder(published.manifest.encoder_id), words
+    )
 
 
 def _measure(
@@ -120,7 +152,10 @@ def _measure(
     from simrec.evaluate import suites
 
     boundary = boundary_of(workspace, config)
-    with Store.open(workspace.articles_db) as store, _baselines(workspace, store, made, config) as baselines:
+    with (
+        Store.open(workspace.articles_db) as store,
+        _baselines(workspace, store, made, config) as baselines,
+    ):
         sample = suites.sample(store.sample(config.evaluate.sample), boundary)
         scorers = {**ours, **baselines}
         results = [*suites.run(sample, scorers), _accounts(made)]
@@ -142,7 +177,10 @@ def _scorers(made: "EvaluatedRelease", neural: "Scorer") -> "dict[str, Scorer]":
 
     if made.lexical is None:
         return {"simrec": neural}
-    return {"simrec": joint_scorer(neural, made.lexical, made.lexical.weight), "encoder alone": neural}
+    return {
+        "simrec": joint_scorer(neural, made.lexical, made.lexical.weight),
+        "encoder alone": neural,
+    }
 
 
 def _keep_tfidf(workspace: Workspace, config: Config) -> None:
@@ -174,7 +212,11 @@ def _baselines(
     names, threads = config.evaluate.baselines, local.worker_count(config.engine.workers)
     kept, tfidf = workspace.tfidf(encoder_id_of(workspace)), None
     if USES_TFIDF & {*names}:
-        tfidf = baselines.TfIdfBaseline.open(kept) if kept.exists() else baselines.TfIdfBaseline.fit(_texts(store, b""))
+        tfidf = (
+            baselines.TfIdfBaseline.open(kept)
+            if kept.exists()
+            else baselines.TfIdfBaseline.fit(_texts(store, b""))
+        )
     others = _texts(store, boundary_of(workspace, config)) if "LSA" in names else []
     made_of = baselines.simple(names, tfidf, others)
     with tempfile.TemporaryDirectory() as folder:
@@ -185,11 +227,15 @@ def _baselines(
             own = read_id(PRETRAINED)
             known = workspace.encoder(own).exists()
             made_of["pretrained encoder"] = (
-                _neural(workspace, config, own) if known else encoder_scorer(Encoder(PRETRAINED, threads).encode)
+                _neural(workspace, config, own)
+                if known
+                else encoder_scorer(Encoder(PRETRAINED, threads).encode)
             )
         if "MiniLM" in names:
             room = teacher_room()
-            made_of["MiniLM"] = encoder_scorer(room.SentenceTransformerTeacher(room.packaged(), MINILM_TOKENS).encode)
+            made_of["MiniLM"] = encoder_scorer(
+                room.SentenceTransformerTeacher(room.packaged(), MINILM_TOKENS).encode
+            )
         yield {name: made_of[name] for name in names}
 
 
@@ -218,7 +264,12 @@ def _accounts(made: "EvaluatedRelease") -> "Result":
 
 
 def _ask(
-    path: Path, store: Store, sample: "Sequence[Sampled]", boundary: bytes, config: Config, scorers: "dict[str, Scorer]"
+    path: Path,
+    store: Store,
+    sample: "Sequence[Sampled]",
+    boundary: bytes,
+    config: Config,
+    scorers: "dict[str, Scorer]",
 ) -> "list[Result]":
     """Ask what a file of judgements knows; links that an encoder may have been trained with are passed over."""
     from simrec.evaluate import qrels

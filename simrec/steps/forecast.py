@@ -14,7 +14,12 @@ from simrec.workspace import Workspace
 if TYPE_CHECKING:
     from simrec.articles.preview import Preview
 
-MADE_ANEW = ("index", "recommend", "evaluate", "publish")  # for all articles as soon as one has changed
+MADE_ANEW = (
+    "index",
+    "recommend",
+    "evaluate",
+    "publish",
+)  # for all articles as soon as one has changed
 
 
 class Foretold(NamedTuple):
@@ -35,11 +40,16 @@ def forecast(steps: Sequence[Step], workspace: Workspace, config: Config) -> lis
     told = {
         "ingest": Foretold("ingest", str(preview), preview.rows),
         "embed": Foretold("embed", f"{texts:,} texts to encode", texts),
-        **{name: Foretold(name, "anew" if anew else "nothing to do", None if anew else 0) for name in MADE_ANEW},
+        **{
+            name: Foretold(name, "anew" if anew else "nothing to do", None if anew else 0)
+            for name in MADE_ANEW
+        },
     }
     measured = _measured(workspace)
     return [
-        _line(told.get(name, Foretold(name, "as the last time, if there is anything to do")), measured)
+        _line(
+            told.get(name, Foretold(name, "as the last time, if there is anything to do")), measured
+        )
         for name in names
     ]
 
@@ -57,8 +67,17 @@ def _line(told: Foretold, measured: dict[str, dict[str, Any]]) -> str:
 
 def _measured(workspace: Workspace) -> dict[str, dict[str, Any]]:
     """Return what the journal says of the last time that each step did something."""
-    done = (step for run in log.read_journal(workspace.journal) for step in run["steps"] if step["state"] == "done")
-    return {step["step"]: step for step in done if step["step"] in MADE_ANEW or (step["rows_in"] and step["rows_out"])}
+    done = (
+        step
+        for run in log.read_journal(workspace.journal)
+        for step in run["steps"]
+        if step["state"] == "done"
+    )
+    return {
+        step["step"]: step
+        for step in done
+        if step["step"] in MADE_ANEW or (step["rows_in"] and step["rows_out"])
+    }
 
 
 def _preview(workspace: Workspace, config: Config) -> "Preview":
@@ -78,11 +97,16 @@ def _texts_to_encode(workspace: Workspace, preview: "Preview") -> int:
         with Store.open(workspace.articles_db) as store:
             keys.update(store.text_keys())
     try:
-        return len(EmbeddingCache(workspace.embeddings(encoder_id_of(workspace))).missing(sorted(keys)))
+        return len(
+            EmbeddingCache(workspace.embeddings(encoder_id_of(workspace))).missing(sorted(keys))
+        )
     except ReleaseError:  # no encoder yet
         return len(keys)
 
 
 def _is_due(workspace: Workspace, config: Config) -> bool:
     current = release.current_id(workspace)
-    return current is None or release_id_of(workspace, config) not in {current, *release.held(workspace)}
+    return current is None or release_id_of(workspace, config) not in {
+        current,
+        *release.held(workspace),
+    }

@@ -22,12 +22,19 @@ def verify(workspace: Workspace, config: Config) -> StepResult:
     current = release.Release.current(workspace)
     checks: list[Callable[[], object]] = [current.verify, partial(release.held, workspace)]
     checks += [partial(_verify_articles, workspace), partial(log.verify_journal, workspace.journal)]
-    checks += [partial(model_folder.verify, path) for path in sorted(workspace.encoders.glob("[!.]*/"))]
-    checks += [partial(embedding_cache.verify, path) for path in sorted(workspace.embeddings("").glob("*/[!.]*.npz"))]
+    checks += [
+        partial(model_folder.verify, path) for path in sorted(workspace.encoders.glob("[!.]*/"))
+    ]
+    checks += [
+        partial(embedding_cache.verify, path)
+        for path in sorted(workspace.embeddings("").glob("*/[!.]*.npz"))
+    ]
     weights, words = (sorted(workspace.lexicals.glob(f"[!.]*.{kind}")) for kind in ("npz", "words"))
     checks += [partial(arrays.read, path, tfidf.MEND, "facts", "idf") for path in weights]
     checks += [partial(vocabulary.TermVocabulary.open, path) for path in words]
-    checks += [partial(TfIdfBaseline.open, path) for path in sorted(workspace.baselines.glob("[!.]*.npz"))]
+    checks += [
+        partial(TfIdfBaseline.open, path) for path in sorted(workspace.baselines.glob("[!.]*.npz"))
+    ]
     damage = list(filter(None, map(_damage, checks)))
     if damage:
         raise ReleaseError("\n".join(damage))
@@ -54,7 +61,9 @@ def prune(workspace: Workspace, config: Config) -> StepResult:
     from simrec.encoder.model_folder import newest
 
     pruned = release.prune(workspace, config.release.keep)
-    needed = {kept.manifest.encoder_id for kept in release.published(workspace)} | {newest(workspace.encoders)}
+    needed = {kept.manifest.encoder_id for kept in release.published(workspace)} | {
+        newest(workspace.encoders)
+    }
     lexical = lexical_of(workspace, config)
     needed |= {lexical.id} if lexical else set()
     folders = [*workspace.encoders.glob("*/"), *workspace.embeddings("").glob("*/")]
@@ -74,7 +83,9 @@ def compact(workspace: Workspace, config: Config) -> StepResult:
     used = [encoder_id_of(workspace), *([lexical.id] if lexical else [])]
     with Store.open(workspace.articles_db) as store:
         keys = store.text_keys()
-    counted = [_compact(workspace.embeddings(name), keys, config.engine.shard_texts) for name in used]
+    counted = [
+        _compact(workspace.embeddings(name), keys, config.engine.shard_texts) for name in used
+    ]
     before, after = sum(done[0] for done in counted), sum(done[1] for done in counted)
     if not any(changed for _, _, changed in counted):
         return StepResult("the embedding cache is compact", before, after, skipped=True)

@@ -25,15 +25,21 @@ def ingest(workspace: Workspace, config: Config) -> StepResult:
     if not (config.sources or config.ingest.deletions):
         return StepResult("no sources are configured; the articles stay as they are", skipped=True)
     with Store.open(workspace.articles_db, create=True) as store:
-        done = room.ingest(store, config, log.now(), partial(_shape_ahead, workspace, config, store))
+        done = room.ingest(
+            store, config, log.now(), partial(_shape_ahead, workspace, config, store)
+        )
         total = store.count()
     files.remove_folder(workspace.parts)
     if done.rejects.count or done.notes.count:
         logger.warning("ingest: %s", done.problems)
-    return StepResult(f"{done}; {total:,} articles", done.read, done.new + done.changed + done.deleted)
+    return StepResult(
+        f"{done}; {total:,} articles", done.read, done.new + done.changed + done.deleted
+    )
 
 
-def _shape_ahead(workspace: Workspace, config: Config, store: Store, batches: "list[SplitBatch]") -> Path | None:
+def _shape_ahead(
+    workspace: Workspace, config: Config, store: Store, batches: "list[SplitBatch]"
+) -> Path | None:
     """Let tasks read and clean the batches, where that can be done side by side; return the folder of their parts."""
     from simrec.articles.clean_tasks import CleanTask, write_part
     from simrec.tasks.engine import open_engine
@@ -47,7 +53,9 @@ def _shape_ahead(workspace: Workspace, config: Config, store: Store, batches: "l
         folder.mkdir(exist_ok=True)
         db = workspace.articles_db.absolute()
         tasks = [CleanTask(batch, db, engine.elsewhere, folder / batch.name) for batch in batches]
-        for leftover in set(folder.iterdir()) - {task.path for task in tasks}:  # of other files, or another mapping
+        for leftover in set(folder.iterdir()) - {
+            task.path for task in tasks
+        }:  # of other files, or another mapping
             files.remove(leftover)
         if engine.elsewhere:
             store.checkpoint()

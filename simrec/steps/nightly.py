@@ -9,7 +9,15 @@ from simrec.articles.store import Store
 from simrec.config import Config
 from simrec.errors import GateError, ReleaseError
 from simrec.steps.outcome import StepResult, encoder_id_of, lexical_of
-from simrec.steps.staging import gather, need, nothing_to_do, read_json, release_id_of, stage, stages
+from simrec.steps.staging import (
+    gather,
+    need,
+    nothing_to_do,
+    read_json,
+    release_id_of,
+    stage,
+    stages,
+)
 from simrec.tasks.stages import PARTS
 from simrec.workspace import Workspace
 
@@ -36,7 +44,12 @@ def index(workspace: Workspace, config: Config) -> StepResult:
     vectors.check(staged / "vectors.npy", ids)
     with stages(staged, "index", config) as parts:
         sentence = refresh(
-            staged.absolute(), ids, _before(workspace), config.index, config.recommend.similar_articles, parts
+            staged.absolute(),
+            ids,
+            _before(workspace),
+            config.index,
+            config.recommend.similar_articles,
+            parts,
         )
     return StepResult(sentence, len(ids), len(ids))
 
@@ -55,10 +68,17 @@ def _before(workspace: Workspace) -> "PreviousIndex | None":
         if current.manifest.encoder_id == encoder_id_of(workspace):
             current.verify(only=[VECTORS, INDEX, GRAPH])
             return PreviousIndex(
-                current.folder.absolute(), read_ids(current.folder / "items.db"), IndexFacts(**current.manifest.index)
+                current.folder.absolute(),
+                read_ids(current.folder / "items.db"),
+                IndexFacts(**current.manifest.index),
             )
-    except (ReleaseError, TypeError) as error:  # damaged, or of an older simrec: the next one is made without it
-        logger.warning("index: from scratch, since the current release cannot be built upon: %s", error)
+    except (
+        ReleaseError,
+        TypeError,
+    ) as error:  # damaged, or of an older simrec: the next one is made without it
+        logger.warning(
+            "index: from scratch, since the current release cannot be built upon: %s", error
+        )
     return None
 
 
@@ -85,15 +105,26 @@ def publish(workspace: Workspace, config: Config) -> StepResult:
         _judge(workspace, staged, config)
         with Store.open(workspace.articles_db) as store:
             counts = {"articles": store.count(), "accounts": store.count("accounts")}
-        facts = {"release_id": release_id, "created_at": log.now(), "encoder_id": encoder_id_of(workspace), **counts}
+        facts = {
+            "release_id": release_id,
+            "created_at": log.now(),
+            "encoder_id": encoder_id_of(workspace),
+            **counts,
+        }
         lexical = lexical_of(workspace, config)
         words = {"weight": lexical.weight, "candidates": config.index.candidates} if lexical else {}
         facts |= {name: read_json(staged / f"{name}.json") for name in ("index", "rules")}
-        files.remove_folder(staged / PARTS)  # a step may have been killed when all but this was done
+        files.remove_folder(
+            staged / PARTS
+        )  # a step may have been killed when all but this was done
         release.seal(staged, lexical=words, **facts)
     release.publish(workspace, release_id)
     pruned = release.prune(workspace, config.release.keep)
-    return StepResult(f"{release_id} is the current release" + (f"; {len(pruned)} old removed" if pruned else ""), 1, 1)
+    return StepResult(
+        f"{release_id} is the current release" + (f"; {len(pruned)} old removed" if pruned else ""),
+        1,
+        1,
+    )
 
 
 def _judge(workspace: Workspace, staged: Path, config: Config) -> None:

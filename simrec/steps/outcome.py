@@ -41,7 +41,9 @@ def encoder_id_of(workspace: Workspace) -> str:
 
     encoder_id = newest(workspace.encoders)
     if encoder_id is None:
-        raise ReleaseError(f"{workspace.root}: no encoder yet; run simrec embed, or simrec train first")
+        raise ReleaseError(
+            f"{workspace.root}: no encoder yet; run simrec embed, or simrec train first"
+        )
     return encoder_id
 
 
@@ -53,10 +55,14 @@ def boundary_of(workspace: Workspace, config: Config) -> bytes:
     from simrec.encoder.model_folder import read_card
 
     card = read_card(workspace.encoder(encoder_id_of(workspace)))
-    return held_out_below(card["training"]["held_out"] if "plan" in card else config.training.held_out)
+    return held_out_below(
+        card["training"]["held_out"] if "plan" in card else config.training.held_out
+    )
 
 
-def encode_asked(workspace: Workspace, config: Config, encoder_id: str, keep: bool = True) -> "Encode":
+def encode_asked(
+    workspace: Workspace, config: Config, encoder_id: str, keep: bool = True
+) -> "Encode":
     """Return what encodes the texts that suites ask with; those of earlier nights are not encoded again.
 
     Without `keep` nothing is written, which is for those who do not hold the lock.
@@ -67,7 +73,9 @@ def encode_asked(workspace: Workspace, config: Config, encoder_id: str, keep: bo
         from simrec.encoder.runtime import Encoder
         from simrec.tasks import local
 
-        return Encoder(workspace.encoder(encoder_id), local.worker_count(config.engine.workers)).encode(texts)
+        return Encoder(
+            workspace.encoder(encoder_id), local.worker_count(config.engine.workers)
+        ).encode(texts)
 
     return with_query_cache(encode, workspace.asked(encoder_id), keep)
 

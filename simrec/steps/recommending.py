@@ -68,21 +68,31 @@ def _made(workspace: Workspace, config: Config, staged: Path, parts: Stages) -> 
     with Store.open(workspace.articles_db) as store:
         articles, accounts = list(store.known()), store.accounts()
     published = [article.published_at for article in articles]
-    owners = account_rows([account.id for account in accounts], [article.account for article in articles])
+    owners = account_rows(
+        [account.id for account in accounts], [article.account for article in articles]
+    )
     ages = RecencyDecay.of(published, log.now())
     files.write_json(staged / "rules.json", {**msgspec.to_builtins(config.rules), **asdict(ages)})
 
     scoring = Scoring.of(staged, _words(workspace, config, staged), parts)
     candidates = rerank(scoring, config.index.candidates, parts)
     originals = duplicate_groups(candidates.pairs(), published)
-    kinds = RowAttributes(originals, owners, ages.freshness(published, config.rules.freshness_half_life))
+    kinds = RowAttributes(
+        originals, owners, ages.freshness(published, config.rules.freshness_half_life)
+    )
     ruling = Ruling(scoring, IndexFacts(**read_json(staged / "index.json")), config.rules)
     listed = rank_lists(candidates, kinds, ruling, config.recommend.similar_articles, parts)
     most = config.recommend.similar_accounts
     related = similar_accounts(scoring, owners, len(accounts), config.index, most, parts)
     found = evidence(related.rows(most), candidates, owners, scoring, parts)
     return RankedRelease(
-        articles, originals, listed, _reasons(workspace, scoring, listed, articles, parts), accounts, related, found
+        articles,
+        originals,
+        listed,
+        _reasons(workspace, scoring, listed, articles, parts),
+        accounts,
+        related,
+        found,
     )
 
 
@@ -100,7 +110,11 @@ def _words(workspace: Workspace, config: Config, staged: Path) -> float:
 
 
 def _reasons(
-    workspace: Workspace, scoring: "Scoring", listed: "RankedLists", articles: list[ArticleMeta], parts: Stages
+    workspace: Workspace,
+    scoring: "Scoring",
+    listed: "RankedLists",
+    articles: list[ArticleMeta],
+    parts: Stages,
 ) -> "SharedWords":
     """Return the words that pairs share; new ones are kept for the next night."""
     from simrec.lexical.vocabulary import TermVocabulary
@@ -136,9 +150,13 @@ def _write(workspace: Workspace, staged: Path, made: RankedRelease, config: Conf
     most = config.recommend
     articles, accounts = staged / SIMILAR_ARTICLES, staged / SIMILAR_ACCOUNTS
     parquet.write_similar_articles(articles, made.articles, made.listed, made.reasons)
-    parquet.write_similar_accounts(accounts, made.accounts, made.related, most.similar_accounts, most.min_articles)
+    parquet.write_similar_accounts(
+        accounts, made.accounts, made.related, most.similar_accounts, most.min_articles
+    )
     parquet.write_duplicates(staged / "duplicates.parquet", made.articles, made.originals)
-    parquet.write_evidence(staged / "account_evidence.parquet", made.articles, made.accounts, made.evidence)
+    parquet.write_evidence(
+        staged / "account_evidence.parquet", made.articles, made.accounts, made.evidence
+    )
     before = _before(workspace)
     clause = _write_changes(staged, before, config) if before else ""
     with Tables.write(staged / "items.db") as tables, Store.open(workspace.articles_db) as store:
@@ -156,7 +174,9 @@ def _write_changes(staged: Path, before: Path, config: Config) -> str:
     for name, what in ((SIMILAR_ARTICLES, "article"), (SIMILAR_ACCOUNTS, "account")):
         if (before / name).exists():
             path = staged / f"changes_{name}"
-            counts[what] = write_changes(before / name, staged / name, what, config.recommend.min_score_change, path)
+            counts[what] = write_changes(
+                before / name, staged / name, what, config.recommend.min_score_change, path
+            )
     if not counts:
         return ""
     files.write_json(staged / "changes.json", {"since": before.name, "rows": counts})

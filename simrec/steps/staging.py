@@ -27,7 +27,9 @@ def release_id_of(workspace: Workspace, config: Config) -> str:
     """Derive the id of the release that is due; GateError if there are no articles."""
     with Store.open(workspace.articles_db) as store:
         if not store.count():
-            raise GateError(f"{workspace.root}: there are no articles, so there is nothing to release")
+            raise GateError(
+                f"{workspace.root}: there are no articles, so there is nothing to release"
+            )
         settings = f"{rules(config.index, config.recommend, config.rules)} {release.FORMAT}"
         lexical = lexical_of(workspace, config)
         words = f" {lexical.id} {lexical.weight}" if lexical else ""
@@ -54,7 +56,9 @@ def stages(staged: Path, step: str, config: Config) -> Iterator[Stages]:
 def need(path: Path, step: str) -> None:
     """Raise ReleaseError unless the step before has been done."""
     if not path.exists():
-        raise ReleaseError(f"the articles of now have not been through '{step}' yet; run simrec {step} first")
+        raise ReleaseError(
+            f"the articles of now have not been through '{step}' yet; run simrec {step} first"
+        )
 
 
 def read_json(path: Path) -> Any:
@@ -73,7 +77,9 @@ def gather(workspace: Workspace, name: str, path: Path, width: int, dtype: str) 
     cache = EmbeddingCache(workspace.embeddings(name))
     missing = cache.missing(keys)
     if missing:
-        raise ReleaseError(f"{len(missing):,} articles have no vector of {name}; run simrec embed first")
+        raise ReleaseError(
+            f"{len(missing):,} articles have no vector of {name}; run simrec embed first"
+        )
     parts = (keys[start : start + GATHERED_ROWS] for start in range(0, len(keys), GATHERED_ROWS))
     vectors.write_matrix(path, map(cache.gather, parts), (len(keys), width), dtype)
     return [article_id for article_id, _, _ in rows]

@@ -41,7 +41,9 @@ def teach(workspace: Workspace, config: Config) -> StepResult:
         return StepResult("the teacher is a file of lessons already", skipped=True)
     boundary = held_out_below(config.training.held_out)
     with Store.open(workspace.articles_db) as store:
-        shards = ask_teacher.plan(store, store.text_keys(config.training.max_articles, start=boundary), config)
+        shards = ask_teacher.plan(
+            store, store.text_keys(config.training.max_articles, start=boundary), config
+        )
     teacher = _teacher(config)
     folder = ask_teacher.prepare(teacher, workspace.lessons)
     missing = [shard for shard in shards if not ask_teacher.shard_path(folder, shard).exists()]
@@ -50,7 +52,10 @@ def teach(workspace: Workspace, config: Config) -> StepResult:
             bar.update(ask_teacher.teach_shard(teacher, folder, shard))
     lessons, taught = sum(map(len, shards)), sum(map(len, missing))
     return StepResult(
-        f"{taught:,} lessons taught, {lessons - taught:,} were already", lessons, taught, skipped=not missing
+        f"{taught:,} lessons taught, {lessons - taught:,} were already",
+        lessons,
+        taught,
+        skipped=not missing,
     )
 
 
@@ -69,18 +74,24 @@ def train(workspace: Workspace, config: Config) -> StepResult:
     plan = release.derive_id((("", key, key) for key in gathered.keys), learned, settings)
     known = model_folder.trained_from(workspace.encoders, plan)
     if known:
-        return StepResult(f"{known} was trained on these articles already", len(gathered.keys), skipped=True)
+        return StepResult(
+            f"{known} was trained on these articles already", len(gathered.keys), skipped=True
+        )
     staged = _staged_training(workspace, plan)
     facts = {
         "created_at": log.now(), "plan": plan, "articles": len(gathered.articles), "held_out": len(gathered.held_out),
         **_asdict(encoder=config.encoder, training=config.training, pretraining=config.pretraining),
         "objectives": [msgspec.to_builtins(objective) for objective in config.objectives],
     }  # fmt: skip
-    trained = import_training().train(start, gathered, config, staged, {**facts, "start": start.name})
+    trained = import_training().train(
+        start, gathered, config, staged, {**facts, "start": start.name}
+    )
     return _challenge(workspace, config, gathered, start, trained, staged)
 
 
-def compare(workspace: Workspace, config: Config, cells: Sequence[str], plot: Path) -> list[dict[str, Any]]:
+def compare(
+    workspace: Workspace, config: Config, cells: Sequence[str], plot: Path
+) -> list[dict[str, Any]]:
     """Train one encoder of each cell from the articles alone, and return and plot quality, speed and gradient reach.
 
     Nothing in the workspace changes.
@@ -100,7 +111,9 @@ def compare(workspace: Workspace, config: Config, cells: Sequence[str], plot: Pa
         staged.mkdir()
         cost = log.Stopwatch()
         of_cell = override(config, encoder={"cell": cell})
-        trained = training.train(starting_point.StartingPoint("articles", "articles"), gathered, of_cell, staged, {})
+        trained = training.train(
+            starting_point.StartingPoint("articles", "articles"), gathered, of_cell, staged, {}
+        )
         seconds = cost.elapsed()["seconds"]
         best = max(trained.history, key=lambda epoch: epoch["score"])
         norms[cell] = trained.gradient_norms
@@ -155,7 +168,9 @@ def _challenge(
     if scores and champion:
         verdict = "takes over from" if kept else "is no better than, and leaves the work to,"
         beaten = model_folder.read_id(champion)
-        sentence += f"; with {scores['challenger']:.4f} to {scores['champion']:.4f} it {verdict} {beaten}"
+        sentence += (
+            f"; with {scores['challenger']:.4f} to {scores['champion']:.4f} it {verdict} {beaten}"
+        )
     return StepResult(sentence, len(trained.history) - 1, int(kept))
 
 
@@ -174,13 +189,21 @@ def _duel(
     threads = local.worker_count(config.engine.workers)
     opened = {who: Encoder(path, threads).encode for who, path in encoders.items()}
     graded = [file for file in material.pair_files.values() if file.kind == "graded"]
-    measured = [{who: _correlation(encode, file) for who, encode in opened.items()} for file in graded]
+    measured = [
+        {who: _correlation(encode, file) for who, encode in opened.items()} for file in graded
+    ]
     if material.asks_articles(config) or not graded:
         with Store.open(workspace.articles_db) as store:
-            sample = suites.sample(store.sample(config.evaluate.sample), held_out_below(config.training.held_out))
+            sample = suites.sample(
+                store.sample(config.evaluate.sample), held_out_below(config.training.held_out)
+            )
         both = {who: scorers.encoder_scorer(encode) for who, encode in opened.items()}
         measured += [result.values for result in suites.run(sample, both) if result.scored]
-    return {who: sum(values[who] for values in measured) / len(measured) for who in encoders} if measured else {}
+    return (
+        {who: sum(values[who] for values in measured) / len(measured) for who in encoders}
+        if measured
+        else {}
+    )
 
 
 def _correlation(encode: "Callable[[Sequence[str]], np.ndarray]", file: "PairFile") -> float:
@@ -188,7 +211,9 @@ def _correlation(encode: "Callable[[Sequence[str]], np.ndarray]", file: "PairFil
     import numpy as np
 
     left, right = zip(*file.rows[file.held_out], strict=True)
-    return float(np.corrcoef((encode(left) * encode(right)).sum(axis=1), file.grades[file.held_out])[0, 1])
+    return float(
+        np.corrcoef((encode(left) * encode(right)).sum(axis=1), file.grades[file.held_out])[0, 1]
+    )
 
 
 def _staged_training(workspace: Workspace, plan: str) -> Path:

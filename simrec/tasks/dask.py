@@ -49,7 +49,9 @@ class Dask:
             waiting, running = iter(arguments), dict[Future[Any], Any]()
             while True:
                 for argument in islice(waiting, 0 if failed else AHEAD - len(running)):
-                    future = client.submit(run_here, _versions(), task, argument, pure=False, retries=RETRIES)
+                    future = client.submit(
+                        run_here, _versions(), task, argument, pure=False, retries=RETRIES
+                    )
                     running[future] = argument
                 if not running:
                     break
@@ -59,19 +61,26 @@ class Dask:
                     if error:
                         failed.append((argument, error))
                     else:
-                        yield self._patiently(client, future.result)  # made again if its worker died since
+                        yield self._patiently(
+                            client, future.result
+                        )  # made again if its worker died since
         if failed:
             raise _as_one_error(failed, len(arguments))
 
     @contextmanager
     def _connected(self) -> Iterator[Client]:
         """Yield a client of a cluster with workers that are as they should be, while there is a scheduler."""
-        for name in ("distributed", "distributed.client"):  # tracebacks of what is one sentence here
+        for name in (
+            "distributed",
+            "distributed.client",
+        ):  # tracebacks of what is one sentence here
             logging.getLogger(name).setLevel(logging.CRITICAL)
         try:
             client = Client(self.scheduler, timeout=CONNECT_SECONDS, name="simrec")
         except (OSError, ValueError) as error:
-            raise ConfigError(f"no Dask scheduler answers at {self.scheduler} (engine.scheduler): {error}") from error
+            raise ConfigError(
+                f"no Dask scheduler answers at {self.scheduler} (engine.scheduler): {error}"
+            ) from error
         except TypeError as error:  # so says Dask that it needs certificates
             why = "Dask's configuration names no certificates to show to it (distributed.comm.tls)"
             raise ConfigError(f"{self.scheduler} is not asked, since {why}: {error}") from error
@@ -120,7 +129,9 @@ def _versions_of(client: Client) -> dict[str, Any]:
     except (ImportError, AttributeError) as error:
         scheduler = error
     workers = client.run(_versions, on_error="return")
-    return {"scheduler": scheduler} | {f"worker {address}": found for address, found in workers.items()}
+    return {"scheduler": scheduler} | {
+        f"worker {address}": found for address, found in workers.items()
+    }
 
 
 def _check_versions(cluster: dict[str, Any], wanted: dict[str, str]) -> None:
@@ -128,9 +139,15 @@ def _check_versions(cluster: dict[str, Any], wanted: dict[str, str]) -> None:
     for who, found in cluster.items():
         if not isinstance(found, dict):  # what it raised, having no such function
             found = {"simrec": f"that knows no cluster ({found})"}
-        others = [f"{name} {found[name]} and not {wanted[name]}" for name in found if found[name] != wanted[name]]
+        others = [
+            f"{name} {found[name]} and not {wanted[name]}"
+            for name in found
+            if found[name] != wanted[name]
+        ]
         if others:
-            raise ConfigError(f"the {who} runs {', '.join(others)}: install the same there, and start it anew")
+            raise ConfigError(
+                f"the {who} runs {', '.join(others)}: install the same there, and start it anew"
+            )
 
 
 def _as_one_error(failed: list[tuple[Any, BaseException]], total: int) -> BaseException:
@@ -140,7 +157,9 @@ def _as_one_error(failed: list[tuple[Any, BaseException]], total: int) -> BaseEx
     which = f"{len(failed)} of {total} tasks failed, what the others wrote stays: {names}{more}"
     error = failed[0][1]
     if isinstance(error, KilledWorker):
-        return ConfigError(f"{which}; every worker that tried died of it, as one does that has too little memory")
+        return ConfigError(
+            f"{which}; every worker that tried died of it, as one does that has too little memory"
+        )
     if isinstance(error, SimrecError):
         return type(error)(f"{which}; {error}")
     error.add_note(which)

@@ -34,7 +34,9 @@ def open_engine(config: EngineConfig) -> Engine:
     if config.kind == "local":
         return Local(config.workers)
     if not config.scheduler:
-        raise ConfigError("engine.kind is dask: engine.scheduler has to name the scheduler, as in tcp://10.0.0.1:8786")
+        raise ConfigError(
+            "engine.kind is dask: engine.scheduler has to name the scheduler, as in tcp://10.0.0.1:8786"
+        )
     try:
         from simrec.tasks.dask import Dask
     except ImportError as error:

@@ -8,7 +8,11 @@ from multiprocessing import connection, get_context, parent_process
 from typing import Any
 
 # Read by tokenizers, OpenMP and OpenBLAS when they are loaded.
-ONE_THREAD = {"TOKENIZERS_PARALLELISM": "false", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+ONE_THREAD = {
+    "TOKENIZERS_PARALLELISM": "false",
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+}
 
 
 def worker_count(configured: int) -> int:
@@ -41,7 +45,9 @@ class Local:
         if min(self.workers, len(arguments)) <= 1:
             yield from map(task, arguments)
             return
-        self._pool = self._pool or ProcessPoolExecutor(self.workers, get_context("spawn"), _start_worker)
+        self._pool = self._pool or ProcessPoolExecutor(
+            self.workers, get_context("spawn"), _start_worker
+        )
         futures = [self._pool.submit(task, argument) for argument in arguments]
         try:
             for future in as_completed(futures):

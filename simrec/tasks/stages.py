@@ -28,7 +28,12 @@ Run = Callable[[Callable[[Any], Any], Sequence[Any]], Iterable[Any]]
 
 
 def run_missing(
-    run: Run, work: Callable[[Any], int], tasks: Sequence[Task], name: str, rows: int, unit: str = "articles"
+    run: Run,
+    work: Callable[[Any], int],
+    tasks: Sequence[Task],
+    name: str,
+    rows: int,
+    unit: str = "articles",
 ) -> None:
     """Run the tasks whose part is not there, which return how many of all rows (or what the unit is) they were about.
 

@@ -46,7 +46,9 @@ def plan(store: Store, keys: list[bytes], config: Config) -> list[list[str]]:
     found: dict[str, None] = {}
     for start in range(0, len(keys), READ_TEXTS):
         articles = store.texts(keys[start : start + READ_TEXTS], MOST_CHARS)
-        found.update(dict.fromkeys(chain.from_iterable(lessons(title, text) for title, text in articles)))
+        found.update(
+            dict.fromkeys(chain.from_iterable(lessons(title, text) for title, text in articles))
+        )
         if len(found) >= config.pretraining.max_lessons:
             break
     texts = list(found)[: config.pretraining.max_lessons]
@@ -90,7 +92,11 @@ def taught_by(config: Config, root: Path) -> tuple[TeacherVocabulary | None, lis
     if not (root / TEACHER).exists():
         return None, []
     folder = root / (root / TEACHER).read_text(encoding="utf-8").strip()
-    vocabulary = TeacherVocabulary(folder / TOKENIZER, folder / TOKENS) if (folder / TOKENS).exists() else None
+    vocabulary = (
+        TeacherVocabulary(folder / TOKENIZER, folder / TOKENS)
+        if (folder / TOKENS).exists()
+        else None
+    )
     given = _glob(config.pretraining.lessons) if config.pretraining.lessons else None
     return vocabulary, given or sorted((folder / "shards").glob("*.parquet"))
 

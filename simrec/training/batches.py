@@ -69,7 +69,9 @@ class Rows:
         lengths = np.array([max(map(len, row)) for row in rows])
         for batch in bucketed(lengths, self._size, chance.getrandbits(32)):
             wanted = self._grades[batch] if len(self._grades) else np.arange(len(batch))
-            yield TrainingBatch([pad(side) for side in zip(*(rows[row] for row in batch), strict=True)], wanted)
+            yield TrainingBatch(
+                [pad(side) for side in zip(*(rows[row] for row in batch), strict=True)], wanted
+            )
 
 
 class DistillationBatches:
@@ -77,7 +79,9 @@ class DistillationBatches:
 
     sides = 1
 
-    def __init__(self, lessons: "ProjectedTargets", rows: np.ndarray, batch_size: int, seed: int) -> None:
+    def __init__(
+        self, lessons: "ProjectedTargets", rows: np.ndarray, batch_size: int, seed: int
+    ) -> None:
         self._lessons, self._rows = lessons, rows
         self._size, self._seed = min(batch_size, len(rows)), seed
 
@@ -125,12 +129,16 @@ class Ragged:
         return ids
 
 
-def article_rows(articles: list[Tokens], config: TrainingConfig) -> Callable[[random.Random], list[tuple[Ids, ...]]]:
+def article_rows(
+    articles: list[Tokens], config: TrainingConfig
+) -> Callable[[random.Random], list[tuple[Ids, ...]]]:
     """Return what draws one fresh pair from every article."""
     return lambda chance: [draw_pair(article, config, chance) for article in articles]
 
 
-def group_rows(groups: Sequence[tuple[Ids, ...]]) -> Callable[[random.Random], list[tuple[Ids, ...]]]:
+def group_rows(
+    groups: Sequence[tuple[Ids, ...]],
+) -> Callable[[random.Random], list[tuple[Ids, ...]]]:
     """Return what draws two texts from every group of paraphrases."""
     return lambda chance: [tuple(chance.sample(group, 2)) for group in groups]
 

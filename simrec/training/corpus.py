@@ -65,11 +65,17 @@ def gather(store: Store, config: Config, lessons: list[Path]) -> TrainingCorpus:
         if objective.pairs != "articles":
             named.setdefault(objective.pairs, []).append(objective.kind)
     most_bad = config.ingest.max_reject_share
-    pair_files = {path: read_pairs(Path(path), kinds, text_of, most_bad) for path, kinds in named.items()}
+    pair_files = {
+        path: read_pairs(Path(path), kinds, text_of, most_bad) for path, kinds in named.items()
+    }
     distils = any(objective.kind == "distillation" for objective in config.objectives)
-    taught = read_distillation_set(lessons, config.pretraining.max_lessons) if distils else NO_LESSONS
+    taught = (
+        read_distillation_set(lessons, config.pretraining.max_lessons) if distils else NO_LESSONS
+    )
     chars = config.training.max_tokens * CHARS_PER_TOKEN
-    return TrainingCorpus(judges + keys, store.texts(keys, chars), store.texts(judges, chars), pair_files, taught)
+    return TrainingCorpus(
+        judges + keys, store.texts(keys, chars), store.texts(judges, chars), pair_files, taught
+    )
 
 
 def _with_pairs(config: Config) -> Iterator[Objective]:

@@ -34,26 +34,50 @@ MATCHED = 4_096  # lessons that place a teacher's space upon a student's
 class Dataset:
     """The material in token ids: what sources and judges are made of."""
 
-    def __init__(self, material: TrainingCorpus, tokenizer: Tokenizer, axes: np.ndarray | None, config: Config) -> None:
+    def __init__(
+        self,
+        material: TrainingCorpus,
+        tokenizer: Tokenizer,
+        axes: np.ndarray | None,
+        config: Config,
+    ) -> None:
         """Tokenize everything; GateError if there is too little to train on or to judge with.
 
         `axes` are those of the teacher's space that are the student's dimensions, if it starts from it.
         """
-        self._config, self._material, self._tokenizer, self._axes = config, material, tokenizer, axes
-        self.articles = [a for a in tokenize(tokenizer, material.articles, config.training.max_tokens) if a.pairable]
-        self.held_out = [a for a in tokenize(tokenizer, material.held_out, config.training.max_tokens) if a.pairable]
+        self._config, self._material, self._tokenizer, self._axes = (
+            config,
+            material,
+            tokenizer,
+            axes,
+        )
+        self.articles = [
+            a
+            for a in tokenize(tokenizer, material.articles, config.training.max_tokens)
+            if a.pairable
+        ]
+        self.held_out = [
+            a
+            for a in tokenize(tokenizer, material.held_out, config.training.max_tokens)
+            if a.pairable
+        ]
         self._files = {path: self._pair_rows(file) for path, file in material.pair_files.items()}
         self._taught = material.taught
         most = config.pretraining.lesson_tokens
         self._lessons = Ragged(ids[:most] for ids in token_ids(tokenizer, self._taught.texts))
-        self._judged_lessons = np.arange(0, len(self._lessons), JUDGED_LESSONS_EVERY)[:MOST_JUDGED_LESSONS]
-        if material.asks_articles(config) and (len(self.articles) < FEWEST_ARTICLES or not self.held_out):
+        self._judged_lessons = np.arange(0, len(self._lessons), JUDGED_LESSONS_EVERY)[
+            :MOST_JUDGED_LESSONS
+        ]
+        if material.asks_articles(config) and (
+            len(self.articles) < FEWEST_ARTICLES or not self.held_out
+        ):
             raise material.refuse(len(self.articles), len(self.held_out))
 
     def tasks(self, training: TrainingConfig, tower: keras.Model) -> list[TrainingTask]:
         """Return every objective with its source of batches."""
         return [
-            TrainingTask(objective, self._source(objective, training, tower)) for objective in self._config.objectives
+            TrainingTask(objective, self._source(objective, training, tower))
+            for objective in self._config.objectives
         ]
 
     def some_texts(self, most: int) -> list[Ids]:
@@ -61,17 +85,27 @@ class Dataset:
         bodies = [article.body for article in self.articles[:most]]
         pairs = [row[0] for rows in self._files.values() for row in rows[:most]]
         lessons = [self._lessons[n] for n in range(min(most, len(self._lessons)))]
-        return [row[: self._config.encoder.window_tokens] for row in [*bodies, *pairs, *lessons][:most]]
+        return [
+            row[: self._config.encoder.window_tokens] for row in [*bodies, *pairs, *lessons][:most]
+        ]
 
     def judges(self, tower: keras.Model) -> list[Validator]:
         """Return what measures on held-out lessons and grades, and on held-out articles unless only grades matter."""
-        graded = [(r[f.held_out], f.grades[f.held_out]) for r, f in self._both() if f.kind == "graded"]
+        graded = [
+            (r[f.held_out], f.grades[f.held_out]) for r, f in self._both() if f.kind == "graded"
+        ]
         found: list[Validator] = []
-        if self.held_out and (self._material.asks_articles(self._config) or not (graded or len(self._lessons))):
+        if self.held_out and (
+            self._material.asks_articles(self._config) or not (graded or len(self._lessons))
+        ):
             found.append(PassageSearch.of(self.held_out, self.articles, self._config.training))
         if len(self._judged_lessons):
             lessons = self._on_axes(tower)
-            found.append(TeacherAgreement(lessons.texts(self._judged_lessons), lessons.wanted(self._judged_lessons)))
+            found.append(
+                TeacherAgreement(
+                    lessons.texts(self._judged_lessons), lessons.wanted(self._judged_lessons)
+                )
+            )
         for rows, grades in graded:
             left, right = zip(*rows, strict=True)
             found.append(Correlation([*left], [*right], grades))
@@ -80,7 +114,9 @@ class Dataset:
     def _both(self) -> Iterator[tuple[list[tuple[Ids, ...]], PairFile]]:
         return ((self._files[path], file) for path, file in self._material.pair_files.items())
 
-    def _source(self, objective: Objective, training: TrainingConfig, tower: keras.Model) -> BatchSource:
+    def _source(
+        self, objective: Objective, training: TrainingConfig, tower: keras.Model
+    ) -> BatchSource:
         size = max(2, round(objective.batch_share * training.batch_size))
         if objective.kind == "distillation":
             learned = np.setdiff1d(np.arange(len(self._lessons)), self._judged_lessons)
@@ -93,8 +129,15 @@ class Dataset:
             judging = set(range(len(rows))[file.held_out])
             kept = [n for n in range(len(rows)) if n not in judging]
             if len(kept) < FEWEST_GRADED:
-                raise GateError(f"{objective.pairs}: {len(rows)} graded pairs; at least {FEWEST_GRADED} are needed")
-            return Rows(lambda _: [rows[n] for n in kept], size, training.seed, [file.grades[n] for n in kept])
+                raise GateError(
+                    f"{objective.pairs}: {len(rows)} graded pairs; at least {FEWEST_GRADED} are needed"
+                )
+            return Rows(
+                lambda _: [rows[n] for n in kept],
+                size,
+                training.seed,
+                [file.grades[n] for n in kept],
+            )
         draw = group_rows(rows) if file.kind == "groups" else lambda _: rows
         return Rows(draw, size, training.seed, mined=mined and file.kind != "triplets")
 
@@ -122,4 +165,8 @@ def tokenize(tokenizer: Tokenizer, articles: Articles, most: int) -> Iterator[To
         title_ids = np.asarray(next(titles), np.int32)
         body = np.asarray([number for ids in found for number in ids][:most], np.int32)
         begins = np.cumsum([0, *map(len, found[:-1])])
-        yield Tokens(title_ids if title else NO_IDS, body, tuple(int(b) for b in begins if b < max(1, len(body))))
+        yield Tokens(
+            title_ids if title else NO_IDS,
+            body,
+            tuple(int(b) for b in begins if b < max(1, len(body))),
+        )

@@ -78,5 +78,7 @@ def read_distillation_set(paths: Iterable[Path], most: int) -> DistillationSet:
         if len(texts) >= most:
             break
     if not texts:
-        raise ConfigError("there are no lessons: run simrec teach, or set pretraining.lessons to Parquet files")
+        raise ConfigError(
+            "there are no lessons: run simrec teach, or set pretraining.lessons to Parquet files"
+        )
     return DistillationSet(texts[:most], np.concatenate(vectors)[:most])

@@ -15,7 +15,9 @@ DIRECTIONS = 4
 FAINT = 0.01  # of the gradient at no distance
 
 
-def gradient_reach(tower: keras.Model, config: EncoderConfig, rows: Sequence[Ids], seed: int) -> list[float]:
+def gradient_reach(
+    tower: keras.Model, config: EncoderConfig, rows: Sequence[Ids], seed: int
+) -> list[float]:
     """Return the norm of the last state's gradient with respect to the token so many steps before, by distance.
 
     Of the first recurrent layer, forward in time; the mean over texts and random directions of the
@@ -27,7 +29,9 @@ def gradient_reach(tower: keras.Model, config: EncoderConfig, rows: Sequence[Ids
     if len(long) < 2:
         return []
     layer = (
-        tower.get_layer("recurrent_1").forward_layer if config.bidirectional else tower.get_layer(f"{config.cell}_1")
+        tower.get_layer("recurrent_1").forward_layer
+        if config.bidirectional
+        else tower.get_layer(f"{config.cell}_1")
     )
     embedded = tf.convert_to_tensor(tower.get_layer("tokens")(np.stack(long)))
     random = np.random.default_rng(seed)

@@ -31,11 +31,18 @@ class InitialTower(NamedTuple):
 def from_articles(texts: Iterable[tuple[str, str]], config: Config) -> InitialTower:
     """Learn words from titles and texts, and start as their latent semantic analysis."""
     articles = list(texts)
-    tokenizer = train_tokenizer((part for article in articles for part in article), config.encoder.vocab_size)
-    tokens = list(
-        token_ids(tokenizer, [f"{title}\n{text}"[: 8 * config.training.max_tokens] for title, text in articles])
+    tokenizer = train_tokenizer(
+        (part for article in articles for part in article), config.encoder.vocab_size
     )
-    vectors = token_vectors(tokens, tokenizer.get_vocab_size(), config.encoder.dim, config.training.seed)
+    tokens = list(
+        token_ids(
+            tokenizer,
+            [f"{title}\n{text}"[: 8 * config.training.max_tokens] for title, text in articles],
+        )
+    )
+    vectors = token_vectors(
+        tokens, tokenizer.get_vocab_size(), config.encoder.dim, config.training.seed
+    )
     return InitialTower(tokenizer, _tower(config, vectors))
 
 
@@ -60,7 +67,9 @@ def from_teacher(
     if vocabulary:
         tokenizer = Tokenizer.from_file(str(vocabulary.tokenizer))
         rows = list(token_ids(tokenizer, sample))
-        vectors = read_distillation_set([vocabulary.tokens], tokenizer.get_vocab_size()).vectors.astype(np.float32)
+        vectors = read_distillation_set(
+            [vocabulary.tokens], tokenizer.get_vocab_size()
+        ).vectors.astype(np.float32)
     else:
         tokenizer = train_tokenizer(sample, config.encoder.vocab_size)
         rows = list(token_ids(tokenizer, sample))
@@ -68,7 +77,9 @@ def from_teacher(
         wanted = taught.vectors[:: max(1, len(taught.texts) // SAMPLE)].astype(np.float32)
         occurrences = np.asarray(counts.sum(axis=0)).ravel()
         vectors = (counts.T @ (wanted - wanted.mean(axis=0))) / np.maximum(occurrences, 1)[:, None]
-    frequency = np.bincount(np.concatenate([np.asarray(row) for row in rows]), minlength=len(vectors))
+    frequency = np.bincount(
+        np.concatenate([np.asarray(row) for row in rows]), minlength=len(vectors)
+    )
     start = (vectors @ axes) * (RARE / (RARE + frequency / frequency.sum()))[:, None]
     start /= np.sqrt((start**2).sum(axis=1).mean())
     return InitialTower(tokenizer, _tower(config, start.astype(np.float32)))
@@ -95,4 +106,6 @@ def matching_axes(vectors: np.ndarray, given: np.ndarray) -> np.ndarray:
 
 
 def _tower(config: Config, token_vectors: np.ndarray) -> keras.Model:
-    return build_tower(config.encoder, token_vectors, config.training.seed, config.training.truncate_tokens)
+    return build_tower(
+        config.encoder, token_vectors, config.training.seed, config.training.truncate_tokens
+    )

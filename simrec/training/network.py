@@ -63,7 +63,9 @@ class Attention(layers.Layer):  # type: ignore[misc]
 
     def build(self, shape: tuple[int | None, ...]) -> None:
         size = shape[-1]
-        self.kernel = self.add_weight(name="kernel", shape=(size, size), initializer="glorot_uniform")
+        self.kernel = self.add_weight(
+            name="kernel", shape=(size, size), initializer="glorot_uniform"
+        )
         self.bias = self.add_weight(name="bias", shape=(size,), initializer="zeros")
         self.query = self.add_weight(name="query", shape=(size, 1), initializer="zeros")
 
@@ -71,7 +73,9 @@ class Attention(layers.Layer):  # type: ignore[misc]
         scores = ops.matmul(ops.tanh(ops.matmul(states, self.kernel) + self.bias), self.query)
         if mask is not None:
             scores = ops.where(mask[:, :, None], scores, -1e9)
-        weights = ops.exp(scores - ops.max(scores, axis=1, keepdims=True))  # Keras' softmax warns of a single step
+        weights = ops.exp(
+            scores - ops.max(scores, axis=1, keepdims=True)
+        )  # Keras' softmax warns of a single step
         return ops.sum(states * weights, axis=1) / ops.sum(weights, axis=1)
 
     def compute_mask(self, *_: object) -> None:
@@ -107,7 +111,11 @@ class Truncated(layers.Layer):  # type: ignore[misc]
         return [*inner, ops.zeros((batch_size, 1), dtype=self.compute_dtype)]
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "cell": keras.saving.serialize_keras_object(self.cell), "every": self.every}
+        return {
+            **super().get_config(),
+            "cell": keras.saving.serialize_keras_object(self.cell),
+            "every": self.every,
+        }
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "Truncated":
@@ -121,7 +129,9 @@ def _as_list(states: Any) -> list[Any]:
 POOLINGS: dict[str, Any] = {"mean": MaskedMean, "max": MaskedMax, "attention": Attention}
 
 
-def build_tower(config: EncoderConfig, token_vectors: np.ndarray, seed: int, truncate: int = 0) -> keras.Model:
+def build_tower(
+    config: EncoderConfig, token_vectors: np.ndarray, seed: int, truncate: int = 0
+) -> keras.Model:
     """Return the network from token ids, int32 [batch, time] padded with 0, to unit vectors [batch, dim].
 
     The output is a projection of the pooled states of the last recurrent layer, plus, with
@@ -144,7 +154,9 @@ def build_tower(config: EncoderConfig, token_vectors: np.ndarray, seed: int, tru
     if config.residual:
         output = layers.Add(name="residual")([output, MaskedMean(name="mean_token")(embedded)])
     tower = keras.Model(ids, layers.UnitNormalization(name="unit")(output), name="tower")
-    tower.get_layer("tokens").set_weights([token_vectors])  # an initializer would stand in the .keras file, as text
+    tower.get_layer("tokens").set_weights(
+        [token_vectors]
+    )  # an initializer would stand in the .keras file, as text
     return tower
 
 
@@ -153,7 +165,11 @@ def _recurrent(config: EncoderConfig, number: int, truncate: int, every_step: bo
     if truncate:
         cell = Truncated(cell, truncate)
     recurrent = layers.RNN(cell, return_sequences=every_step, name=f"{config.cell}_{number}")
-    return layers.Bidirectional(recurrent, name=f"recurrent_{number}") if config.bidirectional else recurrent
+    return (
+        layers.Bidirectional(recurrent, name=f"recurrent_{number}")
+        if config.bidirectional
+        else recurrent
+    )
 
 
 class Weights(NamedTuple):
@@ -184,7 +200,9 @@ def set_weights(tower: keras.Model, config: EncoderConfig, weights: Weights) -> 
     """Give a tower of this configuration the weights of another."""
     tower.get_layer("tokens").set_weights([weights.tokens])
     for number, directions in enumerate(weights.recurrent, start=1):
-        tower.get_layer(_layer_name(config, number)).set_weights([part for triple in directions for part in triple])
+        tower.get_layer(_layer_name(config, number)).set_weights(
+            [part for triple in directions for part in triple]
+        )
     if weights.attention:
         tower.get_layer("pool").set_weights(weights.attention)
     tower.get_layer("project").set_weights(weights.project)

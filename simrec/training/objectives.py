@@ -113,7 +113,9 @@ class Head(NamedTuple):
 
 def head(number: int, objective: Objective, sides: int, tower: keras.Model) -> Head:
     """Put an objective on the tower, for batches of that many texts a row."""
-    inputs = [keras.Input((None,), dtype="int32", name=f"text_{number}_{side}") for side in range(sides)]
+    inputs = [
+        keras.Input((None,), dtype="int32", name=f"text_{number}_{side}") for side in range(sides)
+    ]
     vectors = [tower(side) for side in inputs]
     name = f"{objective.kind}_{number}"
     match objective.kind:
@@ -125,7 +127,10 @@ def head(number: int, objective: Objective, sides: int, tower: keras.Model) -> H
         case "manhattan":
             output, loss = ManhattanSimilarity(name=name)(vectors), GradedLoss()
         case "triplet":
-            output, loss = TripletViolation(objective.margin, name=name)(vectors), keras.losses.MeanAbsoluteError()
+            output, loss = (
+                TripletViolation(objective.margin, name=name)(vectors),
+                keras.losses.MeanAbsoluteError(),
+            )
         case "distillation":
             output, loss = layers.Identity(name=name)(vectors[0]), TeacherLoss()
     return Head(inputs, output, loss, objective.weight)
@@ -135,5 +140,7 @@ def network(heads: list[Head], optimizer: keras.optimizers.Optimizer) -> keras.M
     """Return the compiled network of all heads, to be trained on their batches one beside the other."""
     inputs = [side for head in heads for side in head.inputs]
     whole = keras.Model(inputs, [head.output for head in heads], name="objectives")
-    whole.compile(optimizer, loss=[head.loss for head in heads], loss_weights=[head.weight for head in heads])
+    whole.compile(
+        optimizer, loss=[head.loss for head in heads], loss_weights=[head.weight for head in heads]
+    )
     return whole

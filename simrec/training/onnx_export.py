@@ -12,7 +12,11 @@ OPSET = 17
 OPERATORS = {"gru": "GRU", "lstm": "LSTM", "rnn": "RNN"}
 # Order of the gates along the kernels: Keras has z,r,h and i,f,c,o; ONNX wants z,r,h and i,o,f,c.
 GATES = {"gru": (0, 1, 2), "lstm": (0, 3, 1, 2), "rnn": (0,)}
-KINDS = ("inputs", "states", "biases")  # of a recurrent layer's arrays, in the order of the operator
+KINDS = (
+    "inputs",
+    "states",
+    "biases",
+)  # of a recurrent layer's arrays, in the order of the operator
 STEPS = 127  # of a token embedding in 8 bits, on either side of zero
 CONSTANTS: dict[str, np.ndarray] = {
     "zero": np.array(0, np.int32),
@@ -44,7 +48,10 @@ def export(weights: Weights, config: EncoderConfig) -> bytes:
             helper.make_tensor_value_info("lengths", TensorProto.INT32, ["batch"]),
         ],
         [helper.make_tensor_value_info("vectors", TensorProto.FLOAT, ["batch", config.dim])],
-        [numpy_helper.from_array(np.ascontiguousarray(value), name) for name, value in arrays.items()],
+        [
+            numpy_helper.from_array(np.ascontiguousarray(value), name)
+            for name, value in arrays.items()
+        ],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=8)
     checker.check_model(model)
@@ -53,12 +60,19 @@ def export(weights: Weights, config: EncoderConfig) -> bytes:
 
 def read_weights(model: bytes, config: EncoderConfig) -> Weights:
     """Return the weights of an exported tower, as Keras holds them: the way back, without any Keras file."""
-    arrays = {array.name: numpy_helper.to_array(array) for array in load_from_string(model).graph.initializer}
+    arrays = {
+        array.name: numpy_helper.to_array(array)
+        for array in load_from_string(model).graph.initializer
+    }
     recurrent = []
     for number in range(1, config.layers + 1):
         parts = zip(*(arrays[f"{kind}_{number}"] for kind in KINDS), strict=True)
         recurrent.append([_to_keras(list(direction), config.cell) for direction in parts])
-    attention = [arrays[f"attention_{name}"] for name in ("kernel", "bias", "query") if config.pooling == "attention"]
+    attention = [
+        arrays[f"attention_{name}"]
+        for name in ("kernel", "bias", "query")
+        if config.pooling == "attention"
+    ]
     tokens = arrays["tokens"].astype(np.float32) * arrays["token_scales"]
     return Weights(tokens, recurrent, attention, [arrays["project"], arrays["project_bias"]])
 
@@ -71,7 +85,9 @@ def round_tokens(tokens: np.ndarray) -> np.ndarray:
 
 
 def _quantise(tokens: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    scales = np.maximum(np.abs(tokens).max(axis=1, keepdims=True) / STEPS, np.float32(1e-12)).astype(np.float32)
+    scales = np.maximum(
+        np.abs(tokens).max(axis=1, keepdims=True) / STEPS, np.float32(1e-12)
+    ).astype(np.float32)
     return np.rint(tokens / scales).astype(np.int8), scales
 
 
@@ -104,7 +120,11 @@ def _to_keras(direction: list[np.ndarray], cell: str) -> list[np.ndarray]:
     inputs, states, biases = direction
     order = np.argsort(GATES[cell])
     bias = np.stack([_reorder(half, order) for half in np.split(biases, 2)])
-    return [_reorder(inputs.T, order), _reorder(states.T, order), bias if cell == "gru" else bias.sum(axis=0)]
+    return [
+        _reorder(inputs.T, order),
+        _reorder(states.T, order),
+        bias if cell == "gru" else bias.sum(axis=0),
+    ]
 
 
 def _reorder(values: np.ndarray, order: np.ndarray) -> np.ndarray:
@@ -144,12 +164,17 @@ def _recur(config: EncoderConfig) -> list[Any]:
     nodes, below = [], "embedded"
     for number in range(1, config.layers):
         between = f"by_direction_{number}"
-        nodes += [_layer(number, below, [between], config, attributes), *_by_batch(between, f"output_{number}")]
+        nodes += [
+            _layer(number, below, [between], config, attributes),
+            *_by_batch(between, f"output_{number}"),
+        ]
         below = f"output_{number}"
     return [*nodes, _layer(config.layers, below, ["by_direction", "ends"], config, attributes)]
 
 
-def _layer(number: int, below: str, outputs: list[str], config: EncoderConfig, attributes: dict[str, Any]) -> Any:
+def _layer(
+    number: int, below: str, outputs: list[str], config: EncoderConfig, attributes: dict[str, Any]
+) -> Any:
     inputs = [below, *(f"{kind}_{number}" for kind in KINDS), "lengths"]
     return node(OPERATORS[config.cell], inputs, outputs, **attributes)
 
@@ -211,7 +236,13 @@ def _project(config: EncoderConfig) -> list[Any]:
         ]
     return [
         *nodes,
-        node("ReduceL2", ["output" if config.residual else "projected"], ["length"], axes=[1], keepdims=1),
+        node(
+            "ReduceL2",
+            ["output" if config.residual else "projected"],
+            ["length"],
+            axes=[1],
+            keepdims=1,
+        ),
         node("Max", ["length", "tiny"], ["safe_length"]),
         node("Div", ["output" if config.residual else "projected", "safe_length"], ["vectors"]),
     ]

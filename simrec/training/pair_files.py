@@ -42,7 +42,9 @@ class PairFile(NamedTuple):
         return slice(0, None, JUDGED_EVERY) if self.kind == "graded" else slice(0, 0)
 
 
-TextOf = Callable[[str], str | None]  # the text of an article by its id; "" if it is held out, None if it is unknown
+TextOf = Callable[
+    [str], str | None
+]  # the text of an article by its id; "" if it is held out, None if it is unknown
 
 
 def read_pairs(path: Path, objectives: Iterable[str], text_of: TextOf, most_bad: float) -> PairFile:
@@ -68,7 +70,9 @@ def read_pairs(path: Path, objectives: Iterable[str], text_of: TextOf, most_bad:
     if bad:
         named = "\n".join(bad[:SHOWN] + [f"... and {len(bad) - SHOWN:,} more"] * (len(bad) > SHOWN))
         if len(bad) > most_bad * (len(bad) + len(rows)):
-            raise GateError(f"{named}\nthat is more than ingest.max_reject_share of the rows of {path}; mend them")
+            raise GateError(
+                f"{named}\nthat is more than ingest.max_reject_share of the rows of {path}; mend them"
+            )
         logger.warning("%s: %s rows left out\n%s", path, f"{len(bad):,}", named)
     if not rows:
         raise ConfigError(f"{path}: there is no pair in it")
@@ -79,12 +83,16 @@ def _kind(path: Path, record: dict[str, Any], objectives: Iterable[str]) -> str:
     kind = next((kind for kind, columns in COLUMNS.items() if set(columns) <= record.keys()), None)
     if kind is None:
         known = "; ".join(", ".join(columns) for columns in COLUMNS.values())
-        raise ConfigError(f"{path}: its columns are {', '.join(record)}; a pair file has one of: {known}")
+        raise ConfigError(
+            f"{path}: its columns are {', '.join(record)}; a pair file has one of: {known}"
+        )
     for objective in objectives:
         if kind not in FITTING[objective]:
             fitting = " or ".join(f"({', '.join(COLUMNS[fits])})" for fits in FITTING[objective])
             has = ", ".join(COLUMNS[kind])
-            raise ConfigError(f"{path}: {has} do not fit the objective '{objective}', which needs {fitting}")
+            raise ConfigError(
+                f"{path}: {has} do not fit the objective '{objective}', which needs {fitting}"
+            )
     return kind
 
 

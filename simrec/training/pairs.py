@@ -43,7 +43,10 @@ def draw_pair(article: Tokens, config: TrainingConfig, chance: random.Random) ->
         pair = article.title[:most], _passage(article.body, 2 * most, chance)[:most]
     elif config.title_share <= kind < config.title_share + config.halves_share:
         middle = len(article.body) // 2
-        pair = _passage(article.body[:middle], most, chance), _passage(article.body[middle:], most, chance)
+        pair = (
+            _passage(article.body[:middle], most, chance),
+            _passage(article.body[middle:], most, chance),
+        )
     elif 1 - config.sections_share <= kind and len(sections) > 1:
         one, other = chance.sample(sections, 2)
         pair = _passage(one, most, chance), _passage(other, most, chance)

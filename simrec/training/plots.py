@@ -19,7 +19,12 @@ def write_training(path: Path, history: History, norms: Sequence[float]) -> None
     left, right = figure.subplots(1, 2)
     names = [name for name in history[0] if name.startswith("held_out")]
     for name in names:
-        left.plot([epoch["epoch"] for epoch in history], [epoch[name] for epoch in history], marker="o", label=name)
+        left.plot(
+            [epoch["epoch"] for epoch in history],
+            [epoch[name] for epoch in history],
+            marker="o",
+            label=name,
+        )
     left.set(xlabel="epoch (0 is the start)", title="what was held out")
     if names:
         left.legend()
@@ -27,7 +32,9 @@ def write_training(path: Path, history: History, norms: Sequence[float]) -> None
     _save(figure, path)
 
 
-def write_comparison(path: Path, rows: Sequence[Mapping[str, Any]], norms: Mapping[str, Sequence[float]]) -> None:
+def write_comparison(
+    path: Path, rows: Sequence[Mapping[str, Any]], norms: Mapping[str, Sequence[float]]
+) -> None:
     """Plot cells side by side as SVG: held-out score, speed, and the gradient by distance in time."""
     figure = Figure(figsize=SIZE, layout="constrained")
     quality, speed, reach = figure.subplots(1, 3, width_ratios=[1, 1, 1.6])
@@ -48,7 +55,11 @@ def _gradients(axes: Axes, norms: Mapping[str, Sequence[float]]) -> None:
     for name, values in norms.items():
         if values:
             axes.semilogy(range(len(values)), values, label=name)
-    axes.set(xlabel="distance in time (tokens)", ylabel="relative to distance 0", title="gradient of the last state")
+    axes.set(
+        xlabel="distance in time (tokens)",
+        ylabel="relative to distance 0",
+        title="gradient of the last state",
+    )
     axes.grid(alpha=0.3)
     if any(norms):
         axes.legend()

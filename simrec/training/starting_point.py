@@ -29,7 +29,9 @@ class StartingPoint(NamedTuple):
     vocabulary: TeacherVocabulary | None = None
 
 
-def choose(config: Config, material: TrainingCorpus, vocabulary: TeacherVocabulary | None) -> StartingPoint:
+def choose(
+    config: Config, material: TrainingCorpus, vocabulary: TeacherVocabulary | None
+) -> StartingPoint:
     """Return where `training.start` says to begin; ConfigError for an encoder of another shape, ReleaseError for none.
 
     "auto" is the pretrained encoder, unless [encoder] asks for another shape or the articles are in a
@@ -43,7 +45,9 @@ def choose(config: Config, material: TrainingCorpus, vocabulary: TeacherVocabula
         case "pretrained":
             return _encoder(PRETRAINED, config)
         case "auto":
-            why_not = _misfit(PRETRAINED, config) or unreadable(PRETRAINED, material.articles[:ASKED])
+            why_not = _misfit(PRETRAINED, config) or unreadable(
+                PRETRAINED, material.articles[:ASKED]
+            )
             if why_not:
                 logger.info("train: starts from the articles alone, since %s", why_not)
                 return StartingPoint("articles", "articles")
@@ -55,7 +59,9 @@ def choose(config: Config, material: TrainingCorpus, vocabulary: TeacherVocabula
 def _encoder(folder: Path, config: Config) -> StartingPoint:
     misfit = _misfit(folder, config)
     if misfit:
-        raise ConfigError(f"{misfit}; set training.start = 'articles' to train one of another shape from the articles")
+        raise ConfigError(
+            f"{misfit}; set training.start = 'articles' to train one of another shape from the articles"
+        )
     return StartingPoint("encoder", encoder_folder.read_id(folder), encoder=folder)
 
 
@@ -65,5 +71,11 @@ def _misfit(folder: Path, config: Config) -> str:
     except ReleaseError as error:
         return str(error)
     differs = [key for key in encoder_folder.NETWORK if has[key] != getattr(config.encoder, key)]
-    wanted = ", ".join(f"{key} = {getattr(config.encoder, key)} (it has {has[key]})" for key in differs)
-    return f"the encoder {folder} is of another shape than [encoder] asks for: {wanted}" if differs else ""
+    wanted = ", ".join(
+        f"{key} = {getattr(config.encoder, key)} (it has {has[key]})" for key in differs
+    )
+    return (
+        f"the encoder {folder} is of another shape than [encoder] asks for: {wanted}"
+        if differs
+        else ""
+    )

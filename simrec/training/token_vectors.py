@@ -35,6 +35,8 @@ def count_matrix(articles: list[list[int]], vocab_size: int) -> csr_matrix:
     lengths = [len(article) for article in articles]
     columns = np.concatenate([np.asarray(article, dtype=np.int32) for article in articles])
     rows = np.repeat(np.arange(len(articles)), lengths)
-    matrix = csr_matrix((np.ones(len(columns), dtype=np.float64), (rows, columns)), (len(articles), vocab_size))
+    matrix = csr_matrix(
+        (np.ones(len(columns), dtype=np.float64), (rows, columns)), (len(articles), vocab_size)
+    )
     matrix.sum_duplicates()
     return matrix

@@ -18,7 +18,13 @@ from simrec.errors import SimrecError
 from simrec.training.corpus import FEWEST_ARTICLES, TrainingCorpus
 from simrec.training.dataset import Dataset
 from simrec.training.gradient_flow import gradient_reach
-from simrec.training.initial_tower import InitialTower, from_articles, from_encoder, from_teacher, principal_axes
+from simrec.training.initial_tower import (
+    InitialTower,
+    from_articles,
+    from_encoder,
+    from_teacher,
+    principal_axes,
+)
 from simrec.training.network import MaskedMean, set_weights, weights_of
 from simrec.training.onnx_export import export, round_tokens
 from simrec.training.pairs import Ids
@@ -46,7 +52,11 @@ class Trained:
 
 
 def train(
-    begin: StartingPoint, material: TrainingCorpus, config: Config, staged: Path, facts: dict[str, Any]
+    begin: StartingPoint,
+    material: TrainingCorpus,
+    config: Config,
+    staged: Path,
+    facts: dict[str, Any],
 ) -> Trained:
     """Train from where it is to begin, and fill a staged encoder folder.
 
@@ -60,18 +70,28 @@ def train(
     training, tower = config.training, start.tower
     if training.token_epochs and not (staged / CHECKPOINT).exists():
         _fit_tokens(tower, tokenized, training, staged)
-    history = fit(tower, tokenized.tasks(training, tower), tokenized.judges(tower), training, staged / CHECKPOINT)
+    history = fit(
+        tower,
+        tokenized.tasks(training, tower),
+        tokenized.judges(tower),
+        training,
+        staged / CHECKPOINT,
+    )
     texts = tokenized.some_texts(CHECKED)
     norms = gradient_reach(tower, config.encoder, texts, training.seed)
     write_training(staged / encoder_folder.PLOT, history, norms)
-    identity = _finish(start, config, staged, {**facts, "history": history, "gradient_reach": norms})
+    identity = _finish(
+        start, config, staged, {**facts, "history": history, "gradient_reach": norms}
+    )
     check_parity(tower, Encoder(staged), texts)
     for name in (CHECKPOINT, TOKENS_CHECKPOINT):
         files.remove(staged / name)
     return Trained(identity, history, norms)
 
 
-def _start(begin: StartingPoint, material: TrainingCorpus, config: Config) -> tuple[InitialTower, np.ndarray | None]:
+def _start(
+    begin: StartingPoint, material: TrainingCorpus, config: Config
+) -> tuple[InitialTower, np.ndarray | None]:
     if begin.encoder:
         return from_encoder(begin.encoder, config), None
     if begin.kind == "articles":
@@ -82,7 +102,9 @@ def _start(begin: StartingPoint, material: TrainingCorpus, config: Config) -> tu
     return from_teacher(material.taught, begin.vocabulary, axes, config), axes
 
 
-def _fit_tokens(tower: keras.Model, tokenized: Dataset, training: TrainingConfig, staged: Path) -> None:
+def _fit_tokens(
+    tower: keras.Model, tokenized: Dataset, training: TrainingConfig, staged: Path
+) -> None:
     """Train the token embeddings first, as an encoder that is their mean.
 
     Without the recurrence a step costs a twentieth, so that every rare word is met often and a batch
@@ -97,7 +119,13 @@ def _fit_tokens(tower: keras.Model, tokenized: Dataset, training: TrainingConfig
         batch_size=training.token_batch_size,
         learning_rate=training.token_learning_rate,
     )
-    fit(tokens_only, tokenized.tasks(training, tokens_only), [], training, staged / TOKENS_CHECKPOINT)
+    fit(
+        tokens_only,
+        tokenized.tasks(training, tokens_only),
+        [],
+        training,
+        staged / TOKENS_CHECKPOINT,
+    )
 
 
 def _finish(start: InitialTower, config: Config, staged: Path, card: dict[str, Any]) -> str:
@@ -117,4 +145,6 @@ def check_parity(tower: keras.Model, encoder: Encoder, rows: list[Ids]) -> None:
     rows = [*rows, *(row[:length] for length, row in enumerate(islice(rows, 40), start=1))]
     difference = float(np.abs(encoder_of(tower)(rows) - encoder.run(rows)).max())
     if not difference < PARITY:
-        raise SimrecError(f"the ONNX export differs from the Keras encoder by {difference:.2g}; this is a bug")
+        raise SimrecError(
+            f"the ONNX export differs from the Keras encoder by {difference:.2g}; this is a bug"
+        )

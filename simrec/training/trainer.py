@@ -37,7 +37,11 @@ class TrainingTask(NamedTuple):
 
 
 def fit(
-    tower: keras.Model, tasks: list[TrainingTask], judges: list[Validator], config: TrainingConfig, path: Path
+    tower: keras.Model,
+    tasks: list[TrainingTask],
+    judges: list[Validator],
+    config: TrainingConfig,
+    path: Path,
 ) -> History:
     """Train the tower in place, and leave it with the weights of the epoch, or of the start, that was judged best.
 
@@ -46,7 +50,9 @@ def fit(
     Returns the losses of every epoch and what the judges said before the first and after each.
     """
     steps = tasks[0].source.steps()
-    heads = [head(n, task.objective, task.source.sides, tower) for n, task in enumerate(tasks, start=1)]
+    heads = [
+        head(n, task.objective, task.source.sides, tower) for n, task in enumerate(tasks, start=1)
+    ]
     whole = network(heads, _optimizer(config, config.epochs * steps))
     whole.optimizer.build(whole.trainable_variables)
     encode = encoder_of(tower)
@@ -62,7 +68,10 @@ def fit(
                 if state.step % CHECKPOINT_STEPS == 0:
                     state.save(path, whole)
             state.end_epoch(tower, tasks, _judge(judges, encode))
-            logger.info("train: %s", ", ".join(f"{name} {value:.4g}" for name, value in state.history[-1].items()))
+            logger.info(
+                "train: %s",
+                ", ".join(f"{name} {value:.4g}" for name, value in state.history[-1].items()),
+            )
             state.save(path, whole)
     if judges:
         tower.set_weights(state.best)
@@ -83,7 +92,9 @@ def encoder_of(tower: keras.Model) -> Encode:
     return encode
 
 
-def _together(tasks: list[TrainingTask], epoch: int, encode: Encode) -> Iterator[tuple[TrainingBatch, ...]]:
+def _together(
+    tasks: list[TrainingTask], epoch: int, encode: Encode
+) -> Iterator[tuple[TrainingBatch, ...]]:
     first, *others = tasks
     rounds = (_endless(task.source, epoch, encode) for task in others)
     return zip(first.source.epoch(epoch, encode), *rounds, strict=False)
@@ -119,29 +130,46 @@ class _Progress:
 
     @classmethod
     def begin(cls, tower: keras.Model, judged: dict[str, float]) -> "_Progress":
-        return cls(1, 0, [{"epoch": 0.0, **judged, "score": _score(judged)}], tower.get_weights(), _score(judged))
+        return cls(
+            1,
+            0,
+            [{"epoch": 0.0, **judged, "score": _score(judged)}],
+            tower.get_weights(),
+            _score(judged),
+        )
 
     def add(self, losses: list[float]) -> None:
         self.losses.append([float(loss) for loss in np.atleast_1d(losses)])
         self.step += 1
 
-    def end_epoch(self, tower: keras.Model, tasks: list[TrainingTask], judged: dict[str, float]) -> None:
+    def end_epoch(
+        self, tower: keras.Model, tasks: list[TrainingTask], judged: dict[str, float]
+    ) -> None:
         whole, *parts = np.mean(self.losses, axis=0)
         names = [f"{task.objective.kind}_{n}_loss" for n, task in enumerate(tasks, start=1)]
         named = {name: float(part) for name, part in zip(names, parts, strict=False)}
         score = _score(judged)
-        self.history.append({"epoch": float(self.epoch), "loss": float(whole), **named, **judged, "score": score})
+        self.history.append(
+            {"epoch": float(self.epoch), "loss": float(whole), **named, **judged, "score": score}
+        )
         if score > self.best_score:
             self.best, self.best_score = tower.get_weights(), score
         self.epoch, self.step, self.losses = self.epoch + 1, 0, []
 
     def save(self, path: Path, whole: keras.Model) -> None:
         """Write everything, whole or not at all."""
-        now = {"epoch": self.epoch, "step": self.step, "history": self.history, "losses": self.losses}
+        now = {
+            "epoch": self.epoch,
+            "step": self.step,
+            "history": self.history,
+            "losses": self.losses,
+        }
         now["best_score"] = self.best_score
         text = np.frombuffer(json.dumps(now).encode(), np.uint8)
         arrays = {f"weight_{n}": value for n, value in enumerate(whole.get_weights())}
-        arrays |= {f"optimizer_{n}": value.numpy() for n, value in enumerate(whole.optimizer.variables)}
+        arrays |= {
+            f"optimizer_{n}": value.numpy() for n, value in enumerate(whole.optimizer.variables)
+        }
         arrays |= {f"best_{n}": value for n, value in enumerate(self.best)}
         with files.atomic_path(path) as temporary, temporary.open("wb") as file:
             np.savez(file, text=text, **arrays)
@@ -156,10 +184,14 @@ class _Progress:
                 arrays = dict(stored)
             now = json.loads(arrays["text"].tobytes())
             whole.set_weights(_numbered(arrays, "weight"))
-            for variable, value in zip(whole.optimizer.variables, _numbered(arrays, "optimizer"), strict=True):
+            for variable, value in zip(
+                whole.optimizer.variables, _numbered(arrays, "optimizer"), strict=True
+            ):
                 variable.assign(value)
         except (OSError, ValueError, KeyError, EOFError) as error:
-            raise SimrecError(f"{path}: no checkpoint of this training ({error}); remove it") from error
+            raise SimrecError(
+                f"{path}: no checkpoint of this training ({error}); remove it"
+            ) from error
         return cls(**now, best=_numbered(arrays, "best"))
 
 

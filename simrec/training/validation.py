@@ -23,11 +23,21 @@ class PassageSearch:
     right: list[Ids]
 
     @classmethod
-    def of(cls, held_out: list[Tokens], train_on: list[Tokens], config: TrainingConfig) -> "PassageSearch":
+    def of(
+        cls, held_out: list[Tokens], train_on: list[Tokens], config: TrainingConfig
+    ) -> "PassageSearch":
         """Draw one pair of every article held out, and distractors that make finding hard from the others."""
         chance = random.Random(config.seed)
-        left, right = zip(*(draw_pair(article, config, chance) for article in held_out), strict=True)
-        return cls([*left], [*right, *(draw_pair(article, config, chance)[0] for article in train_on[:DISTRACTORS])])
+        left, right = zip(
+            *(draw_pair(article, config, chance) for article in held_out), strict=True
+        )
+        return cls(
+            [*left],
+            [
+                *right,
+                *(draw_pair(article, config, chance)[0] for article in train_on[:DISTRACTORS]),
+            ],
+        )
 
     def __call__(self, encode: Encode) -> tuple[str, float]:
         scores = encode(self.left) @ encode(self.right).T

@@ -14,7 +14,9 @@ from simrec.terminal import escape_control, fit, text_width
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=200)
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=30)
-VALUES = st.recursive(SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner))
+VALUES = st.recursive(
+    SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner)
+)
 NAMES = st.sampled_from([*Fields.__struct_fields__, "other"])
 
 
@@ -30,7 +32,9 @@ def test_cleaning_twice_is_cleaning_once(text: str) -> None:
 @given(TEXT)
 def test_cleaning_keeps_every_word(text: str) -> None:
     def words(value: str) -> str:
-        kept = (c for c in unicodedata.normalize("NFC", value) if unicodedata.category(c)[0] in "LN")
+        kept = (
+            c for c in unicodedata.normalize("NFC", value) if unicodedata.category(c)[0] in "LN"
+        )
         return "".join(kept)
 
     assert words(clean_text(text)) == words(text)

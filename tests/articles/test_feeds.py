@@ -93,12 +93,17 @@ def test_a_feed_that_is_cut_short_keeps_its_whole_entries_and_fails_the_run(fres
             "not RSS or Atom (it is XML of another kind, or empty)",
         ),
         (RSS.replace("<rss", f"<!DOCTYPE rss [{BOMB}]><rss"), "declares XML entities"),
-        (RSS.replace("<rss", '<!DOCTYPE rss [<!ENTITY a SYSTEM "file:///etc/passwd">]><rss'), "declares XML entities"),
+        (
+            RSS.replace("<rss", '<!DOCTYPE rss [<!ENTITY a SYSTEM "file:///etc/passwd">]><rss'),
+            "declares XML entities",
+        ),
         (f"<!DOCTYPE rss [{BOMB}]>{RSS[39:]}".encode("utf-16"), "declares XML entities"),
         (b"\x1f\x8b not gzip", "not RSS or Atom"),
     ],
 )
-def test_what_is_no_feed_is_one_sentence_and_nothing_changes(fresh: House, content: str | bytes, says: str) -> None:
+def test_what_is_no_feed_is_one_sentence_and_nothing_changes(
+    fresh: House, content: str | bytes, says: str
+) -> None:
     path = write(fresh, content)
     ran = ingest(fresh, path)
     assert (ran.code, f"{path}, line 1: " in ran.err, says in ran.err) == (7, True, True), ran.err
@@ -113,5 +118,9 @@ def test_a_file_that_names_a_feed_is_not_that_feed(fresh: House) -> None:
 def test_an_entry_that_cannot_be_taken_is_named(fresh: House) -> None:
     bad = "<item><title>Neither guid nor link</title></item><item><guid>x</guid></item>"
     ran = ingest(fresh, write(fresh, RSS.replace("</channel>", f"{bad}{MORE}</channel>")))
-    assert (ran.code, "line 3: no id in 'id'" in ran.err, "line 4: no text in" in ran.err) == (0, True, True), ran.err
+    assert (ran.code, "line 3: no id in 'id'" in ran.err, "line 4: no text in" in ran.err) == (
+        0,
+        True,
+        True,
+    ), ran.err
     assert len(stored(fresh)) == 42

@@ -34,15 +34,33 @@ valid = st.fixed_dictionaries({
     "published_at": st.dates().map(str),
     "account": st.sampled_from(["Ada", "号", ""]),
 })  # fmt: skip
-scalars = st.none() | st.booleans() | st.integers() | st.floats() | text | st.just("<p>") | st.just("9" * 5_000)
-values = st.recursive(scalars, lambda inner: st.lists(inner) | st.dictionaries(text, inner), max_leaves=8)
+scalars = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | text
+    | st.just("<p>")
+    | st.just("9" * 5_000)
+)
+values = st.recursive(
+    scalars, lambda inner: st.lists(inner) | st.dictionaries(text, inner), max_leaves=8
+)
 odd_rows = st.dictionaries(st.sampled_from([*FIELDS, "id"]) | text, values, max_size=6)
 odd_lines = st.one_of(
     st.binary(max_size=60),
     values.map(lambda value: json.dumps(value).encode()),
     odd_rows.map(lambda row: json.dumps(row).encode()),
     odd_rows.map(lambda row: json.dumps(row).encode()[:-3]),
-    st.sampled_from([b"[" * 100_000, b'{"id": "\\ud800", "text": "x"}', b"\xef\xbb\xbf{}", b"\x00", b'{"id": 1e999}']),
+    st.sampled_from(
+        [
+            b"[" * 100_000,
+            b'{"id": "\\ud800", "text": "x"}',
+            b"\xef\xbb\xbf{}",
+            b"\x00",
+            b'{"id": 1e999}',
+        ]
+    ),
 )
 
 
@@ -51,7 +69,9 @@ def read(name: str, content: bytes) -> dict[str, str]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / name
         path.write_bytes(content)
-        config = Config(sources=(Source(path=str(path)),), ingest=IngestConfig(max_reject_share=1.0))
+        config = Config(
+            sources=(Source(path=str(path)),), ingest=IngestConfig(max_reject_share=1.0)
+        )
         with Store.open(Path(folder) / "articles.db", create=True) as store:
             try:
                 ingest(store, config, "2026-01-01")
@@ -71,7 +91,9 @@ def numbered(rows: list[dict[str, str]]) -> list[dict[str, str]]:
 
 
 def expect(rows: list[dict[str, str]], stored: dict[str, str]) -> None:
-    assert {row["id"]: unicodedata.normalize("NFC", row["text"]) for row in rows}.items() <= stored.items()
+    assert {
+        row["id"]: unicodedata.normalize("NFC", row["text"]) for row in rows
+    }.items() <= stored.items()
 
 
 lines = st.lists(valid | odd_lines, max_size=12)
@@ -104,7 +126,9 @@ def test_csv(given_lines: list[Any], delimiter: str) -> None:
         if isinstance(line, dict):
             kept.append(next(rows))
             cells = io.StringIO()
-            csv.writer(cells, delimiter=delimiter).writerow([kept[-1].get(column, "") for column in columns])
+            csv.writer(cells, delimiter=delimiter).writerow(
+                [kept[-1].get(column, "") for column in columns]
+            )
             written.append(cells.getvalue().rstrip("\r\n").encode())
         else:
             written.append(one_line(line).replace(b'"', b""))
@@ -146,7 +170,10 @@ def test_a_parquet_column_whose_name_is_no_text_is_damage() -> None:
 
 PACKERS = {"": bytes, ".gz": gzip.compress, ".bz2": bz2.compress, ".xz": lzma.compress}
 NAMES = ["a.jsonl", "a.csv", "a.parquet"]
-pages = st.lists(st.sampled_from(["<p>", "</div>", "<title>", "<!--", "&#0;", "---\n", "a: [", "# ", "\ufeff"]) | text)
+pages = st.lists(
+    st.sampled_from(["<p>", "</div>", "<title>", "<!--", "&#0;", "---\n", "a: [", "# ", "\ufeff"])
+    | text
+)
 
 
 def test_a_parquet_value_that_python_cannot_hold_costs_that_value() -> None:
@@ -174,11 +201,17 @@ def test_any_bytes(name: str, packer: str, content: bytes, cut: int, flipped: in
     packed = bytearray(PACKERS[packer](content))
     if packer and flipped < len(packed):
         packed[flipped] ^= 16
-    read(name + packer, bytes(packed[: max(0, len(packed) - cut)] if packer and cut < 50 else packed))
+    read(
+        name + packer, bytes(packed[: max(0, len(packed) - cut)] if packer and cut < 50 else packed)
+    )
 
 
 @FILES
-@given(st.lists(st.sampled_from([".html", ".md", ".txt"]), min_size=1, max_size=3), pages, st.binary(max_size=20))
+@given(
+    st.lists(st.sampled_from([".html", ".md", ".txt"]), min_size=1, max_size=3),
+    pages,
+    st.binary(max_size=20),
+)
 def test_pages(suffixes: list[str], page: list[str], tail: bytes) -> None:
     with tempfile.TemporaryDirectory() as folder:
         for number, suffix in enumerate(suffixes):

@@ -14,7 +14,10 @@ from pyarrow import parquet
 
 from tests.conftest import House, Ran, new_house, speeches
 
-ROWS = [{key: row[key] for key in ("id", "text", "account", "published_at", "category")} for row in speeches()[:40]]
+ROWS = [
+    {key: row[key] for key in ("id", "text", "account", "published_at", "category")}
+    for row in speeches()[:40]
+]
 
 
 @pytest.fixture
@@ -25,7 +28,9 @@ def fresh(empty_house: Callable[..., House]) -> House:
 def stored(house: House) -> dict[str, dict[str, Any]]:
     with closing(sqlite3.connect(house.workspace / "articles.db")) as db:
         db.row_factory = sqlite3.Row
-        rows = db.execute("SELECT a.*, t.text FROM articles a JOIN texts t ON t.key = a.text_key").fetchall()
+        rows = db.execute(
+            "SELECT a.*, t.text FROM articles a JOIN texts t ON t.key = a.text_key"
+        ).fetchall()
     return {row["id"]: dict(row) for row in rows}
 
 
@@ -34,7 +39,10 @@ def ingest(house: House, path: Path, *options: object) -> Ran:
 
 
 def write_jsonl(path: Path, rows: list[Any]) -> Path:
-    text = "".join((row if isinstance(row, str) else json.dumps(row, ensure_ascii=False)) + "\n" for row in rows)
+    text = "".join(
+        (row if isinstance(row, str) else json.dumps(row, ensure_ascii=False)) + "\n"
+        for row in rows
+    )
     path.write_text(text)
     return path
 
@@ -72,7 +80,9 @@ def test_every_format_gives_the_same_articles(fresh: House, name: str) -> None:
     assert {i: (a["account"], a["published_at"], a["category"]) for i, a in found.items()} == {
         row["id"]: (row["account"], row["published_at"], row["category"]) for row in ROWS
     }
-    assert all(" ".join(found[row["id"]]["text"].split()) == " ".join(row["text"].split()) for row in ROWS)
+    assert all(
+        " ".join(found[row["id"]]["text"].split()) == " ".join(row["text"].split()) for row in ROWS
+    )
 
 
 def test_a_folder_of_text_markdown_and_html(fresh: House) -> None:
@@ -92,7 +102,11 @@ def test_a_folder_of_text_markdown_and_html(fresh: House) -> None:
     found = stored(fresh)
     assert found.keys() == {"ada/plain.txt", "ada/post.md", "page.html"}
     post, page = found["ada/post.md"], found["page.html"]
-    assert (post["title"], post["account"], post["published_at"]) == ("On engines", "Ada", "2024-05-31")
+    assert (post["title"], post["account"], post["published_at"]) == (
+        "On engines",
+        "Ada",
+        "2024-05-31",
+    )
     assert post["text"].split() == ["A", "bold", "claim,", "one", "two"]
     assert json.loads(post["tags"]) == ["x", "y"]
     assert (page["title"], page["account"]) == ("A & B", "Bob")
@@ -102,18 +116,27 @@ def test_a_folder_of_text_markdown_and_html(fresh: House) -> None:
 
 def test_html_bodies_become_text_and_text_with_signs_stays(fresh: House) -> None:
     rows = [
-        {"id": "html", "text": "<p>Fish &amp; <em>chips</em></p><p>twice</p>", "title": "<b>AT&amp;T</b><br>again"},
+        {
+            "id": "html",
+            "text": "<p>Fish &amp; <em>chips</em></p><p>twice</p>",
+            "title": "<b>AT&amp;T</b><br>again",
+        },
         {"id": "text", "text": "if a < b and b > c then <p> is a tag"},
     ]
     assert ingest(fresh, write_jsonl(fresh.folder / "a.jsonl", rows)).code == 0
     found = stored(fresh)
-    assert (found["html"]["title"], found["html"]["text"]) == ("AT&T again", "Fish & chips\n\ntwice")
+    assert (found["html"]["title"], found["html"]["text"]) == (
+        "AT&T again",
+        "Fish & chips\n\ntwice",
+    )
     assert found["text"]["text"] == "if a < b and b > c then <p> is a tag"
 
 
 def test_field_mapping_reaches_into_objects(fresh: House) -> None:
     rows = [{"nr": 7, "head": "T", "body": "B", "by": {"name": "Ada"}, "when": 1717156800}]
-    fresh.configure('[fields]\nid = "nr"\ntitle = "head"\ntext = "body"\naccount = "by.name"\npublished_at = "when"\n')
+    fresh.configure(
+        '[fields]\nid = "nr"\ntitle = "head"\ntext = "body"\naccount = "by.name"\npublished_at = "when"\n'
+    )
     write_jsonl(fresh.folder / "articles.jsonl", rows)
     assert fresh.step("ingest").code == 0
     found = stored(fresh)["7"]
@@ -135,8 +158,12 @@ def test_field_mapping_reaches_into_objects(fresh: House) -> None:
         (True, None),
     ],
 )
-def test_a_date_that_cannot_be_read_costs_the_date_not_the_article(fresh: House, given: Any, kept: str | None) -> None:
-    path = write_jsonl(fresh.folder / "a.jsonl", [{"id": "a", "text": "words", "published_at": given}])
+def test_a_date_that_cannot_be_read_costs_the_date_not_the_article(
+    fresh: House, given: Any, kept: str | None
+) -> None:
+    path = write_jsonl(
+        fresh.folder / "a.jsonl", [{"id": "a", "text": "words", "published_at": given}]
+    )
     ran = ingest(fresh, path)
     assert ran.code == 0, ran.err
     assert stored(fresh)["a"]["published_at"] == kept
@@ -149,7 +176,11 @@ def test_upsert_touches_only_what_changed(fresh: House) -> None:
     path = write_jsonl(fresh.folder / "a.jsonl", ROWS)
     assert "40 new" in ingest(fresh, path).err
     assert "0 new, 0 changed, 40 unchanged" in ingest(fresh, path).err
-    changed = [{**ROWS[0], "text": "Entirely new words."}, *ROWS[1:], {"id": "more", "text": "More."}]
+    changed = [
+        {**ROWS[0], "text": "Entirely new words."},
+        *ROWS[1:],
+        {"id": "more", "text": "More."},
+    ]
     assert "1 new, 1 changed, 39 unchanged" in ingest(fresh, write_jsonl(path, changed)).err
     found = stored(fresh)
     assert len(found) == 41
@@ -245,12 +276,21 @@ BAD_ROWS = {
     "blank id": ({"id": " ", "text": "words"}, "no id in 'id'"),
     "long id": ({"id": "x" * 600, "text": "words"}, "id of 600 characters"),
     "control id": ({"id": "a\nb", "text": "words"}, "holds a line break or a control character"),
-    "no text": ({"id": "x", "body": "words"}, "no text in 'text' nor 'title'; the fields are body, id"),
+    "no text": (
+        {"id": "x", "body": "words"},
+        "no text in 'text' nor 'title'; the fields are body, id",
+    ),
     "only tags": ({"id": "x", "text": "<p></p>"}, "no text in"),
     "text is a list": ({"id": "x", "text": ["words"]}, "text: a list where text was expected"),
-    "long title": ({"id": "x", "title": "t" * (1 << 20), "text": "words"}, "title of 1,048,576 characters"),
+    "long title": (
+        {"id": "x", "title": "t" * (1 << 20), "text": "words"},
+        "title of 1,048,576 characters",
+    ),
     "half a surrogate": ('{"id": "x", "text": "\\ud800"}', "not valid UTF-8"),
-    "surrogate id": ('{"id": "\\ud800", "text": "words"}', "holds a line break or a control character"),
+    "surrogate id": (
+        '{"id": "\\ud800", "text": "words"}',
+        "holds a line break or a control character",
+    ),
     "surrogate name": ('{"\\ud800": 1, "id": "x"}', "the fields are id, \\ud800"),
     "deep": ("[" * 100_000, "not JSON"),
     "nan id": ('{"id": null, "text": "words"}', "no id"),
@@ -288,7 +328,10 @@ def test_a_duplicate_id_in_one_file_is_named_and_the_later_row_wins(fresh: House
     again = {**ROWS[0], "text": "The later row."}
     ran = ingest(fresh, write_jsonl(fresh.folder / "a.jsonl", [*ROWS, again]))
     assert ran.code == 0
-    assert f"line 1: id '{ROWS[0]['id']}' stands again on line 41, and the later row was taken" in ran.err
+    assert (
+        f"line 1: id '{ROWS[0]['id']}' stands again on line 41, and the later row was taken"
+        in ran.err
+    )
     assert stored(fresh)[ROWS[0]["id"]]["text"] == "The later row."
 
 
@@ -335,7 +378,10 @@ def test_a_csv_with_a_wrong_header_names_its_columns(fresh: House) -> None:
     path.write_text("key,headline\n1,words\n")
     ran = ingest(fresh, path)
     assert ran.code == 3
-    assert "a.csv, line 1: no column 'id' to take the id from; the columns are key, headline" in ran.err
+    assert (
+        "a.csv, line 1: no column 'id' to take the id from; the columns are key, headline"
+        in ran.err
+    )
     assert ingest(fresh, path, "--field", "id=key", "--field", "title=headline").code == 0
     assert stored(fresh)["1"]["title"] == "words"
 
@@ -355,11 +401,17 @@ def test_a_csv_row_with_missing_cells_is_named_by_its_line(fresh: House) -> None
         (["/nowhere.jsonl"], 2, "/nowhere.jsonl: no such file or folder"),
         (["/nowhere/*.jsonl"], 2, "no such file or folder"),
         ([__file__], 2, "cannot tell its format from its name"),
-        (["/nowhere.jsonl", "--field", "headline=x"], 2, "--field headline: the names are id, title"),
+        (
+            ["/nowhere.jsonl", "--field", "headline=x"],
+            2,
+            "--field headline: the names are id, title",
+        ),
         (["--delete", "/nowhere.txt"], 2, "/nowhere.txt: cannot read the ids to delete"),
     ],
 )
-def test_a_wrong_ingest_is_one_sentence(fresh: House, arguments: list[str], code: int, says: str) -> None:
+def test_a_wrong_ingest_is_one_sentence(
+    fresh: House, arguments: list[str], code: int, says: str
+) -> None:
     ran = fresh.simrec("ingest", *arguments)
     assert (ran.code, says in ran.err, "Traceback" in ran.err) == (code, True, False), ran.err
 
@@ -367,7 +419,9 @@ def test_a_wrong_ingest_is_one_sentence(fresh: House, arguments: list[str], code
 @pytest.mark.parametrize(
     "sources", ["", "[[sources]]\nurl = 'sqlite:///news.db'\nquery = 'SELECT 1 AS id, 2 AS text'\n"]
 )
-def test_a_file_that_cannot_be_opened_is_named_and_nothing_changes(fresh: House, sources: str) -> None:
+def test_a_file_that_cannot_be_opened_is_named_and_nothing_changes(
+    fresh: House, sources: str
+) -> None:
     write_jsonl(fresh.folder / "articles.jsonl", ROWS)
     with closing(sqlite3.connect(fresh.folder / "news.db")) as db:
         db.execute("CREATE TABLE news (id)")
@@ -375,10 +429,15 @@ def test_a_file_that_cannot_be_opened_is_named_and_nothing_changes(fresh: House,
     (fresh.folder / "part-2.jsonl").mkdir()
     fresh.configure(f"{sources}[[sources]]\npath = 'part-1*.jsonl'\n")
     ran = fresh.step("ingest")
-    assert (ran.code, "part-1.jsonl: cannot be read (No such file or directory)" in ran.err) == (3, True), ran.err
+    assert (ran.code, "part-1.jsonl: cannot be read (No such file or directory)" in ran.err) == (
+        3,
+        True,
+    ), ran.err
     fresh.configure(f"{sources}[[sources]]\npath = 'part-2*.jsonl'\nformat = 'jsonl'\n")
     ran = fresh.step("ingest")
-    assert (ran.code, "part-2.jsonl: cannot be read (Is a directory)" in ran.err) == (3, True), ran.err
+    assert (ran.code, "part-2.jsonl: cannot be read (Is a directory)" in ran.err) == (3, True), (
+        ran.err
+    )
     assert not stored(fresh)
 
 
@@ -405,13 +464,28 @@ def test_globs_and_sources_are_read_in_order(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("[encoder]\nhiden = 3\n", "config.toml, line 2: unknown key 'hiden' in [encoder]; did you mean 'hidden'?"),
-        ("[rules]\nfair_share = 2\n", "line 2: unknown key 'fair_share' in [rules]; it is called 'max_exposure' now"),
+        (
+            "[encoder]\nhiden = 3\n",
+            "config.toml, line 2: unknown key 'hiden' in [encoder]; did you mean 'hidden'?",
+        ),
+        (
+            "[rules]\nfair_share = 2\n",
+            "line 2: unknown key 'fair_share' in [rules]; it is called 'max_exposure' now",
+        ),
         ("[encodr]\n", "line 1: unknown key 'encodr'; did you mean 'encoder'?"),
-        ("[[sources]]\npath = 'a'\nbdy = 'html'\n", "line 3: unknown key 'bdy' in [sources[0]]; did you mean 'body'?"),
-        ("[encoder]\ncell = 'transformer'\n", "line 2: encoder.cell: Invalid enum value 'transformer'"),
+        (
+            "[[sources]]\npath = 'a'\nbdy = 'html'\n",
+            "line 3: unknown key 'bdy' in [sources[0]]; did you mean 'body'?",
+        ),
+        (
+            "[encoder]\ncell = 'transformer'\n",
+            "line 2: encoder.cell: Invalid enum value 'transformer'",
+        ),
         ("[encoder]\nhidden = 'many'\n", "line 2: encoder.hidden: Expected `int`, got `str`"),
-        ("[ingest]\nmax_reject_share = 5\n", "line 2: ingest.max_reject_share: Expected `float` <= 1.0"),
+        (
+            "[ingest]\nmax_reject_share = 5\n",
+            "line 2: ingest.max_reject_share: Expected `float` <= 1.0",
+        ),
         (
             "[recommend]\nsimilar_articles = 199\n",
             "recommend.similar_articles (199) is more than index.candidates (100)",

@@ -17,9 +17,7 @@ from tests.articles.test_ingest import ROWS, stored, write_jsonl
 from tests.conftest import House, Ran, environment, new_house, run
 from tests.postgres import Database
 
-TABLE = (
-    "CREATE TABLE news (id text, title text, text text, account text, published_at text, category text, at timestamp)"
-)
+TABLE = "CREATE TABLE news (id text, title text, text text, account text, published_at text, category text, at timestamp)"
 QUERY = "SELECT * FROM news"
 
 
@@ -42,7 +40,9 @@ def news(database: Database) -> Database:
     return database
 
 
-def configure(house: House, url: str, query: str = QUERY, watermark: str = "at", more: str = "") -> None:
+def configure(
+    house: House, url: str, query: str = QUERY, watermark: str = "at", more: str = ""
+) -> None:
     source = f"[[sources]]\nurl = '{url}'\nquery = '''{query}'''\nwatermark = '{watermark}'\n"
     (house.folder / "config.toml").write_text(source + more)
 
@@ -75,7 +75,9 @@ def rows_read(house: House) -> int:
 def test_a_query_gives_the_same_articles_as_a_file(
     fresh: House, request: pytest.FixtureRequest, tmp_path: Path, kind: str
 ) -> None:
-    values = [[row[key] for key in ("id", "text", "account", "published_at", "category")] for row in ROWS]
+    values = [
+        [row[key] for key in ("id", "text", "account", "published_at", "category")] for row in ROWS
+    ]
     columns = "INSERT INTO news (id, text, account, published_at, category) VALUES"
     if kind == "sqlite":
         with closing(sqlite3.connect(fresh.folder / "news.db")) as db, db:
@@ -96,7 +98,9 @@ def test_a_query_gives_the_same_articles_as_a_file(
     ]
 
 
-def test_nights_of_pulls_by_watermark_bring_in_what_a_full_pull_would(fresh: House, news: Database) -> None:
+def test_nights_of_pulls_by_watermark_bring_in_what_a_full_pull_would(
+    fresh: House, news: Database
+) -> None:
     """Rows are written at the watermark's very minute as well, and some have none."""
     chance = random.Random(0)
     configure(fresh, news.url)
@@ -104,7 +108,13 @@ def test_nights_of_pulls_by_watermark_bring_in_what_a_full_pull_would(fresh: Hou
     for night in range(6):
         changed = chance.sample([f"a{n}" for n in range(60)], 20)
         news.run("DELETE FROM news WHERE id = %s", [(identity,) for identity in changed])
-        insert(news, [(identity, f"Of night {night}.", chance.choice([minute, minute, None])) for identity in changed])
+        insert(
+            news,
+            [
+                (identity, f"Of night {night}.", chance.choice([minute, minute, None]))
+                for identity in changed
+            ],
+        )
         insert(news, [(f"last{night}", "Words.", minute)])  # so that the newest never goes
         ingest(fresh)
         assert texts(fresh) == in_database(news), f"after night {night}"
@@ -133,7 +143,9 @@ def test_a_few_bad_rows_do_not_stop_a_pull_of_a_few(fresh: House, news: Database
     insert(news, [(f"a{n}", "Words.", 0) for n in range(20)])
     configure(fresh, news.url)
     ingest(fresh)
-    insert(news, [(None, "No id.", 1), ("b\x07", "A bell in the id.", 1), ("c", "Ding\x07 dong.", 1)])  # type: ignore[list-item]
+    insert(
+        news, [(None, "No id.", 1), ("b\x07", "A bell in the id.", 1), ("c", "Ding\x07 dong.", 1)]
+    )  # type: ignore[list-item]
     ran = ingest(fresh)
     assert "no id in 'id'" in ran.err
     assert "id 'b\\x07' holds a line break or a control character" in ran.err
@@ -141,14 +153,19 @@ def test_a_few_bad_rows_do_not_stop_a_pull_of_a_few(fresh: House, news: Database
     assert texts(fresh)["c"] == "Ding dong."
 
 
-def test_a_watermark_that_goes_back_is_said_and_everything_is_read_again(fresh: House, news: Database) -> None:
+def test_a_watermark_that_goes_back_is_said_and_everything_is_read_again(
+    fresh: House, news: Database
+) -> None:
     insert(news, [("a", "Words.", 0), ("b", "Words.", 1), ("c", "Words.", 9)])
     configure(fresh, news.url)
     ingest(fresh)
     news.run("DELETE FROM news WHERE id = 'c'")  # as after a backup was played back
     news.run("UPDATE news SET text = 'As it was before.' WHERE id = 'a'")
     ran = ingest(fresh)
-    assert "'at' went back from 2024-01-01 00:09:00 to 2024-01-01 00:01:00, so every row is read again" in ran.err
+    assert (
+        "'at' went back from 2024-01-01 00:09:00 to 2024-01-01 00:01:00, so every row is read again"
+        in ran.err
+    )
     assert texts(fresh)["a"] == "As it was before."
     insert(news, [("d", "Words.", 2)])
     assert "went back" not in ingest(fresh).err
@@ -179,7 +196,9 @@ def test_a_source_that_was_away_is_read_whole_again(fresh: House, news: Database
     assert len(texts(fresh)) == 10
 
 
-def test_sync_deletes_what_is_gone_and_not_what_was_not_pulled(fresh: House, news: Database) -> None:
+def test_sync_deletes_what_is_gone_and_not_what_was_not_pulled(
+    fresh: House, news: Database
+) -> None:
     insert(news, [(f"a{n}", "Words.", n) for n in range(20)])
     configure(fresh, news.url, more="[ingest]\nsync = true\n")
     ingest(fresh)
@@ -190,7 +209,9 @@ def test_sync_deletes_what_is_gone_and_not_what_was_not_pulled(fresh: House, new
     assert texts(fresh) == in_database(news)
 
 
-def test_colons_percents_semicolons_and_comments_are_the_querys_own(fresh: House, news: Database) -> None:
+def test_colons_percents_semicolons_and_comments_are_the_querys_own(
+    fresh: House, news: Database
+) -> None:
     insert(news, [("a", "100% at 12:30 :so", 0), ("b", "Other words.", 0)])
     query = "SELECT id::text, text, at FROM news WHERE text LIKE '100%' AND text LIKE '%:so'; -- all :of them\n"
     for watermark in ("", "at"):
@@ -210,7 +231,11 @@ def test_kinds_that_only_databases_have(fresh: House, news: Database) -> None:
     ingest(fresh)
     ((identity, row),) = stored(fresh).items()
     assert identity == "c2f6a3c0-1111-2222-3333-444455556666"
-    assert (row["account"], row["published_at"], row["tags"]) == ("12.50", "2024-05-31T12:00:00Z", '["x", "y"]')
+    assert (row["account"], row["published_at"], row["tags"]) == (
+        "12.50",
+        "2024-05-31T12:00:00Z",
+        '["x", "y"]',
+    )
 
 
 def test_kinds_of_watermarks_are_remembered_as_what_they_are(fresh: House, news: Database) -> None:
@@ -222,7 +247,9 @@ def test_kinds_of_watermarks_are_remembered_as_what_they_are(fresh: House, news:
         rows = [(f"{kind} {n}", "Words.", values.get(kind, "%d") % n) for n in range(1, 10)]
         news.run(f"INSERT INTO news (id, text, mark{number}) VALUES (%s, %s, %s)", rows)
         query = f"SELECT * FROM news WHERE mark{number} IS NOT NULL"
-        sources += f"[[sources]]\nurl = '{news.url}'\nquery = '{query}'\nwatermark = 'mark{number}'\n"
+        sources += (
+            f"[[sources]]\nurl = '{news.url}'\nquery = '{query}'\nwatermark = 'mark{number}'\n"
+        )
     (fresh.folder / "config.toml").write_text(sources)
     for read in (9, 1):
         ingest(fresh)
@@ -241,9 +268,22 @@ def test_rows_are_fetched_by_and_by(fresh: House, news: Database) -> None:
         "    return old(*a)\n"
         "i._take = spy"
     )
-    configure(fresh, news.url, "SELECT n::text AS id, 'Words.' AS text, n AS at FROM generate_series(1, 2500) n")
-    arguments = ["simrec", "ingest", "-c", str(fresh.folder / "config.toml"), "-w", str(fresh.workspace)]
-    ran = run("-c", f"import sys\nsys.argv = {arguments!r}\n{spy}\nfrom simrec.cli import main\nmain()")
+    configure(
+        fresh,
+        news.url,
+        "SELECT n::text AS id, 'Words.' AS text, n AS at FROM generate_series(1, 2500) n",
+    )
+    arguments = [
+        "simrec",
+        "ingest",
+        "-c",
+        str(fresh.folder / "config.toml"),
+        "-w",
+        str(fresh.workspace),
+    ]
+    ran = run(
+        "-c", f"import sys\nsys.argv = {arguments!r}\n{spy}\nfrom simrec.cli import main\nmain()"
+    )
     assert "('FETCH FORWARD " in ran.err, ran.err
     assert len(texts(fresh)) == 2500
 
@@ -251,19 +291,54 @@ def test_rows_are_fetched_by_and_by(fresh: House, news: Database) -> None:
 @pytest.mark.parametrize(
     ("url", "query", "watermark", "says"),
     [
-        ("postgresql://postgres:{secret}@127.0.0.1:1/news", QUERY, "", "127.0.0.1:1/news: connection failed"),
-        ("postgresql://nobody:{secret}@127.0.0.1:{port}/{name}", QUERY, "", 'authentication failed for user "nobody"'),
-        ("{url}", "SELECT title FROM news", "", "no column 'id' to take the id from; the columns are title"),
+        (
+            "postgresql://postgres:{secret}@127.0.0.1:1/news",
+            QUERY,
+            "",
+            "127.0.0.1:1/news: connection failed",
+        ),
+        (
+            "postgresql://nobody:{secret}@127.0.0.1:{port}/{name}",
+            QUERY,
+            "",
+            'authentication failed for user "nobody"',
+        ),
+        (
+            "{url}",
+            "SELECT title FROM news",
+            "",
+            "no column 'id' to take the id from; the columns are title",
+        ),
         ("{url}", QUERY, "changed", "no column 'changed' for a watermark among id, title, text"),
         ("{url}", "SELECT * FROM nowhere", "", 'relation "nowhere" does not exist'),
         ("{url}", "SELEC", "at", "syntax error"),
-        ("{url}", "SELECT id, text, '{{}}'::json AS at FROM news", "at", "function max(json) does not exist"),
-        ("oracel://u:{secret}@h/d", QUERY, "", "oracel://h/d: no such kind of database; postgresql, mysql and sqlite"),
-        ("mysql://u:{secret}@h/d", QUERY, "", "mysql://h/d: its driver is not installed: pip install pymysql"),
+        (
+            "{url}",
+            "SELECT id, text, '{{}}'::json AS at FROM news",
+            "at",
+            "function max(json) does not exist",
+        ),
+        (
+            "oracel://u:{secret}@h/d",
+            QUERY,
+            "",
+            "oracel://h/d: no such kind of database; postgresql, mysql and sqlite",
+        ),
+        (
+            "mysql://u:{secret}@h/d",
+            QUERY,
+            "",
+            "mysql://h/d: its driver is not installed: pip install pymysql",
+        ),
         ("postgresql//u:{secret}@h", QUERY, "", "is no URL of a database"),
         ("postgresql://u:{secret}@h:port/d", QUERY, "", "is no URL of a database"),
         ("sqlite:///nowhere.db", QUERY, "", "nowhere.db: no such file"),
-        ("$SIMREC_NOWHERE", QUERY, "", "$SIMREC_NOWHERE, which a url of the configuration names, is not set"),
+        (
+            "$SIMREC_NOWHERE",
+            QUERY,
+            "",
+            "$SIMREC_NOWHERE, which a url of the configuration names, is not set",
+        ),
     ],
 )
 def test_what_a_database_refuses_is_one_sentence_and_nothing_changes(
@@ -287,7 +362,10 @@ def test_a_url_or_its_password_comes_from_the_environment(
     monkeypatch.setenv("NEWS_URL", news.url)
     monkeypatch.setenv("NEWS_PASSWORD", postgres.PASSWORD)
     assert environment()["NEWS_URL"] == news.url
-    for url in ("$NEWS_URL", f"postgresql://postgres:$NEWS_PASSWORD@127.0.0.1:{news.port}/{news.name}"):
+    for url in (
+        "$NEWS_URL",
+        f"postgresql://postgres:$NEWS_PASSWORD@127.0.0.1:{news.port}/{news.name}",
+    ):
         configure(fresh, url)
         ingest(fresh)
         assert texts(fresh) == {"a": "Words."}

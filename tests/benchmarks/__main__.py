@@ -20,7 +20,9 @@ RUNS = 11
 def main(corpus: Path) -> None:
     """Build a workspace in a temporary folder, measure it, and print tables."""
     if not corpus.exists():
-        sys.exit(f"{corpus}: no such corpus; run make demo first, or name one with CORPUS=articles.jsonl")
+        sys.exit(
+            f"{corpus}: no such corpus; run make demo first, or name one with CORPUS=articles.jsonl"
+        )
     lines = corpus.read_text(encoding="utf-8").splitlines()
     print_machine(f"python -m tests.benchmarks {corpus}")
     print(f"{corpus.name}, {len(lines):,} articles")
@@ -40,14 +42,18 @@ def night_cost(folder: Path, lines: list[str], first: dict[str, float]) -> None:
     """Print CPU seconds of the first night (without training), an unchanged one and one with 1 % changed."""
     job("nightly", folder)
     unchanged = steps(folder / "workspace")
-    changed = [line if n % 100 else json.dumps(edited(json.loads(line))) for n, line in enumerate(lines)]
+    changed = [
+        line if n % 100 else json.dumps(edited(json.loads(line))) for n, line in enumerate(lines)
+    ]
     (folder / "articles.jsonl").write_text("\n".join(changed))
     job("nightly", folder)
     one_per_cent = steps(folder / "workspace")
     whole = sum(cost for step, cost in first.items() if step != "train")
     print("\n| CPU seconds | first night | unchanged | 1 % changed |\n|---|---|---|---|")
     for step in first:
-        print(f"| {step} | {first[step]:.1f} | {unchanged.get(step, 0):.1f} | {one_per_cent.get(step, 0):.1f} |")
+        print(
+            f"| {step} | {first[step]:.1f} | {unchanged.get(step, 0):.1f} | {one_per_cent.get(step, 0):.1f} |"
+        )
     shares = [sum(night.values()) / whole for night in (unchanged, one_per_cent)]
     print(f"| all but train | {whole:.1f} | {shares[0]:.1%} of it | {shares[1]:.1%} of it |")
 
@@ -65,7 +71,11 @@ def question_cost(workspace: Path, article_id: str) -> None:
         "simrec similar ID": [*ask, article_id],
         "simrec similar ID --since 1900 (exact search)": [*ask, article_id, "--since", "1900"],
         "simrec similar --text": [*ask, "--text", "the price of wheat"],
-        "import faiss, onnxruntime, sklearn": [sys.executable, "-c", "import faiss, onnxruntime, sklearn"],
+        "import faiss, onnxruntime, sklearn": [
+            sys.executable,
+            "-c",
+            "import faiss, onnxruntime, sklearn",
+        ],
     }
     print(f"\n| process | CPU seconds, median of {RUNS} |\n|---|---|")
     for name, command in questions.items():
@@ -74,13 +84,26 @@ def question_cost(workspace: Path, article_id: str) -> None:
 
 def quality(workspace: Path, folder: Path) -> None:
     """Print the suites of the last release."""
-    command = [sys.executable, "-m", "simrec", "evaluate", "-w", str(workspace), "-c", str(folder / "config.toml")]
-    out = subprocess.run([*command, "--json"], check=True, capture_output=True, text=True, cwd=ROOT).stdout
+    command = [
+        sys.executable,
+        "-m",
+        "simrec",
+        "evaluate",
+        "-w",
+        str(workspace),
+        "-c",
+        str(folder / "config.toml"),
+    ]
+    out = subprocess.run(
+        [*command, "--json"], check=True, capture_output=True, text=True, cwd=ROOT
+    ).stdout
     print("\n| suite | measure | questions | simrec | TF-IDF |\n|---|---|---|---|---|")
     for row in map(json.loads, out.splitlines()):
         found = row["values"]
         values = (
-            f"{found['simrec']:.3f} | {found['TF-IDF']:.3f}" if "TF-IDF" in found else f"{row.get('skipped', '')} | "
+            f"{found['simrec']:.3f} | {found['TF-IDF']:.3f}"
+            if "TF-IDF" in found
+            else f"{row.get('skipped', '')} | "
         )
         print(f"| {row['suite']} | {row['measure']} | {row['questions']} | {values} |")
 

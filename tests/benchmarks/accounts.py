@@ -17,7 +17,12 @@ from simrec.encoder.default_encoder import PRETRAINED
 from simrec.encoder.runtime import Encoder
 from simrec.evaluate.metrics import reciprocal_ranks
 from simrec.lexical.tfidf import TermVectors, TfIdf
-from simrec.recommend.similar_accounts import WORDS_SHARE, account_terms, account_vectors, account_words
+from simrec.recommend.similar_accounts import (
+    WORDS_SHARE,
+    account_terms,
+    account_vectors,
+    account_words,
+)
 from tests.benchmarks.encoder import cores, rows
 from tests.benchmarks.machine import print_machine
 
@@ -27,7 +32,9 @@ FEWEST, MOST = 10, 200  # articles of an account
 def main(data: Path) -> None:
     """Print the table."""
     print_machine("python -m tests.benchmarks.accounts DATA")
-    print("\n| corpus | accounts | simrec | mean of embeddings | TF-IDF profile |\n|---|---|---|---|---|")
+    print(
+        "\n| corpus | accounts | simrec | mean of embeddings | TF-IDF profile |\n|---|---|---|---|---|"
+    )
     for name in ("news_articles", "openblogs_articles", "zh_techblog_articles"):
         texts, owners = drawn(data, name)
         vectors = Encoder(PRETRAINED, threads=cores()).encode(texts)
@@ -77,7 +84,10 @@ def baselines(texts: list[str], vectors: np.ndarray, owners: list[str]) -> list[
         written.append(" ".join(texts[number] for number in own))
     profiles = TfidfVectorizer(stop_words="english", sublinear_tf=True).fit_transform(written)
     matrix = np.stack(means)
-    return [matrix[:half] @ matrix[half:].T, np.asarray((profiles[:half] @ profiles[half:].T).todense())]
+    return [
+        matrix[:half] @ matrix[half:].T,
+        np.asarray((profiles[:half] @ profiles[half:].T).todense()),
+    ]
 
 
 if __name__ == "__main__":

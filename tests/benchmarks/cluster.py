@@ -45,7 +45,9 @@ def main() -> None:
     vectors = drawn(source, count)
     with (
         tempfile.TemporaryDirectory() as name,
-        LocalCluster(n_workers=WORKERS, threads_per_worker=1, memory_limit=MEMORY, dashboard_address=None) as cluster,
+        LocalCluster(
+            n_workers=WORKERS, threads_per_worker=1, memory_limit=MEMORY, dashboard_address=None
+        ) as cluster,
         Client(cluster) as client,
     ):
         whole(vectors, Path(name), cluster.scheduler_address, client)
@@ -60,17 +62,26 @@ def whole(vectors: np.ndarray, folder: Path, address: str, client: Client) -> No
     found = np.load(folder / "whole/graph.npy", mmap_mode="r")[:, :K] & np.uint64(2**32 - 1)
     spent, peaks = client.run(cpu), client.run(peak)
     print(f"\n| {len(vectors):,} x {vectors.shape[1]} | |\n|---|---|")
-    print(f"| CPU s of the job and of the workers | {cpu():.0f}, {', '.join(f'{s:.0f}' for s in spent.values())} |")
+    print(
+        f"| CPU s of the job and of the workers | {cpu():.0f}, {', '.join(f'{s:.0f}' for s in spent.values())} |"
+    )
     print(f"| wall s | {seconds:.0f} |")
-    print(f"| peak MiB of the job and of the workers | {peak():,}, {', '.join(f'{m:,}' for m in peaks.values())} |")
-    print(f"| recall@{K} of one index over all rows | {recall(vectors, alone(vectors, folder / 'whole')):.3f} |")
+    print(
+        f"| peak MiB of the job and of the workers | {peak():,}, {', '.join(f'{m:,}' for m in peaks.values())} |"
+    )
+    print(
+        f"| recall@{K} of one index over all rows | {recall(vectors, alone(vectors, folder / 'whole')):.3f} |"
+    )
     print(f"| recall@{K} of the graph, {facts['effort']} of {facts['lists']} lists in each group "
           f"| {recall(vectors, found.astype(np.int64)):.3f} |", flush=True)  # fmt: skip
 
 
 def alone(vectors: np.ndarray, folder: Path) -> np.ndarray:
     """Return what the whole index finds for the rows that `recall` asks about, in a table of all rows."""
-    stored, facts = np.load(folder / "vectors.npy", mmap_mode="r"), json.loads((folder / "index.json").read_bytes())
+    stored, facts = (
+        np.load(folder / "vectors.npy", mmap_mode="r"),
+        json.loads((folder / "index.json").read_bytes()),
+    )
     asked = np.linspace(0, len(vectors) - 1, 500, dtype=np.int64)
     packed = Index.open(folder / "index.faiss", facts, stored).search(vectors[asked], K + 1)
     found = np.full((len(vectors), K), -1)
@@ -90,7 +101,9 @@ def twice(vectors: np.ndarray, folder: Path, address: str, client: Client) -> No
         path.name: digest(path) for path in (folder / "there").iterdir()
     }
     print(f"\n| {len(vectors):,} rows | CPU s |\n|---|---|\n| one process | {here:.1f} |")
-    print(f"| the cluster | {there:.1f} ({there / here:.2f} x), files {'equal' if same else 'NOT EQUAL'} |")
+    print(
+        f"| the cluster | {there:.1f} ({there / here:.2f} x), files {'equal' if same else 'NOT EQUAL'} |"
+    )
 
 
 def index(vectors: np.ndarray, folder: Path, run: Run, memory_mib: int) -> float:

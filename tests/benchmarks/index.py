@@ -48,7 +48,9 @@ def main() -> None:
     asked = parser.parse_args()
     print_machine(f"python -m tests.benchmarks.index {' '.join(sys.argv[1:])}")
     source = np.load(asked.vectors, mmap_mode="r") if asked.vectors else None
-    print(f"vectors: {f'{asked.vectors.name}, {len(source):,} rows' if source is not None else 'drawn in clusters'}")
+    print(
+        f"vectors: {f'{asked.vectors.name}, {len(source):,} rows' if source is not None else 'drawn in clusters'}"
+    )
     with threadpool_limits(1):
         for name in asked.what or known:
             known[name](source)
@@ -61,7 +63,9 @@ def rows(source: np.ndarray | None, count: int) -> np.ndarray:
         source = rows(None, ROWS)
     if source is None:
         centres = random.normal(size=(count // 50, DIM)).astype(np.float32)
-        spread = np.arange(1, DIM + 1, dtype=np.float32) ** -0.5  # as the axes of real embeddings fall off
+        spread = (
+            np.arange(1, DIM + 1, dtype=np.float32) ** -0.5
+        )  # as the axes of real embeddings fall off
         noise = random.normal(size=(count, DIM)).astype(np.float32)
         return unit((0.6 * centres[random.integers(0, len(centres), count)] + noise) * spread)
     if count <= len(source):
@@ -80,7 +84,9 @@ def cpu(work: Callable[[], object]) -> float:
     return time.process_time() - began
 
 
-def graph(vectors: np.ndarray, config: IndexConfig, k: int) -> tuple[Index, np.ndarray, float, float]:
+def graph(
+    vectors: np.ndarray, config: IndexConfig, k: int
+) -> tuple[Index, np.ndarray, float, float]:
     """Return index, found rows [rows, k], and CPU seconds of building it and of the graph."""
     with tempfile.TemporaryDirectory() as folder:
         built: list[Index] = []
@@ -93,7 +99,10 @@ def recall(vectors: np.ndarray, found: np.ndarray, k: int = K) -> float:
     """Return the share of the true k neighbours that were found, over some rows."""
     asked = np.linspace(0, len(vectors) - 1, 500, dtype=np.int64)
     truth = faiss.knn(vectors[asked], vectors, k + 1, metric=faiss.METRIC_INNER_PRODUCT)[1]
-    hits = [len(set(t[t != row][:k]) & set(found[row, :k])) / k for row, t in zip(asked, truth, strict=True)]
+    hits = [
+        len(set(t[t != row][:k]) & set(found[row, :k])) / k
+        for row, t in zip(asked, truth, strict=True)
+    ]
     return float(np.mean(hits))
 
 
@@ -104,14 +113,20 @@ def exact(source: np.ndarray | None) -> None:
     ours, plain = [], []
     for k in (K, 100):
         ours.append(sum(graph(vectors, IndexConfig(kind="exact"), k)[2:]))
-        plain.append(cpu(lambda k=k: faiss.knn(vectors, vectors, k + 1, metric=faiss.METRIC_INNER_PRODUCT)))
+        plain.append(
+            cpu(lambda k=k: faiss.knn(vectors, vectors, k + 1, metric=faiss.METRIC_INNER_PRODUCT))
+        )
     from sklearn.neighbors import NearestNeighbors
 
     brute = NearestNeighbors(n_neighbors=K + 1, algorithm="brute", metric="cosine").fit(vectors)
     slow = cpu(lambda: brute.kneighbors(vectors[:SLICE])) * ROWS / SLICE
     print(f"| simrec, CPU s | {ours[0]:.1f} | {ours[1]:.1f} |")
-    print(f"| faiss.knn | {plain[0]:.1f} ({plain[0] / ours[0]:.2f} x) | {plain[1]:.1f} ({plain[1] / ours[1]:.2f} x) |")
-    print(f"| scikit-learn brute cosine, from {SLICE:,} rows | {slow:.0f} ({slow / ours[0]:.1f} x) | |")
+    print(
+        f"| faiss.knn | {plain[0]:.1f} ({plain[0] / ours[0]:.2f} x) | {plain[1]:.1f} ({plain[1] / ours[1]:.2f} x) |"
+    )
+    print(
+        f"| scikit-learn brute cosine, from {SLICE:,} rows | {slow:.0f} ({slow / ours[0]:.1f} x) | |"
+    )
 
 
 def approximate(source: np.ndarray | None) -> None:
@@ -123,7 +138,9 @@ def approximate(source: np.ndarray | None) -> None:
     )
     for target in (0.95, 0.98):
         for kind in ("ivf_pq", "ivf_flat"):
-            _, found, build, search = graph(vectors, IndexConfig(kind=kind, recall_target=target), K)
+            _, found, build, search = graph(
+                vectors, IndexConfig(kind=kind, recall_target=target), K
+            )
             print(
                 f"| {kind} | {recall(vectors, found):.3f} | {build:.1f} | {search:.1f} | {build + search:.1f} |",
                 flush=True,
@@ -152,7 +169,10 @@ def print_hnswlib(vectors: np.ndarray, target: float) -> None:
         if reached >= target:
             break
     search = cpu(lambda: index.knn_query(vectors[:20_000], K + 1)) * len(vectors) / 20_000
-    print(f"| hnswlib, M 16, ef {ef} | {reached:.3f} | {build:.1f} | {search:.1f} | {build + search:.1f} |", flush=True)
+    print(
+        f"| hnswlib, M 16, ef {ef} | {reached:.3f} | {build:.1f} | {search:.1f} | {build + search:.1f} |",
+        flush=True,
+    )
 
 
 AUTOFAISS = """
@@ -172,7 +192,9 @@ def autofaiss(source: np.ndarray | None) -> None:
         other = os.environ.get("AUTOFAISS_PYTHON", sys.executable)
         ran = subprocess.run([other, "-c", AUTOFAISS, name], capture_output=True, text=True)
         if ran.returncode:
-            print("\nwithout autofaiss: AUTOFAISS_PYTHON has to name a Python that has it, pyarrow<22 and numpy<2")
+            print(
+                "\nwithout autofaiss: AUTOFAISS_PYTHON has to name a Python that has it, pyarrow<22 and numpy<2"
+            )
             return
         theirs = faiss.read_index(f"{name}/auto.index")
     print(f"\n| {ROWS:,} x {vectors.shape[1]}, 100 MB | recall@{K} | questions/s |\n|---|---|---|")
@@ -181,19 +203,29 @@ def autofaiss(source: np.ndarray | None) -> None:
         config = IndexConfig(exact_max_rows=0, recall_target=target)
         with tempfile.TemporaryDirectory() as folder:
             index = index_of(vectors, config, K, Path(folder)).among_rows(0, ROWS)
-        ours = answer(vectors, asked, lambda queries, index=index: packing.rows_of(index.search(queries, K + 1)))
+        ours = answer(
+            vectors,
+            asked,
+            lambda queries, index=index: packing.rows_of(index.search(queries, K + 1)),
+        )
         inverted = faiss.extract_index_ivf(theirs)
         for nprobe in range(1, inverted.nlist, 2):
             inverted.nprobe = nprobe
-            reached, speed = answer(vectors, asked, lambda queries: theirs.search(queries, K + 1)[1])
+            reached, speed = answer(
+                vectors, asked, lambda queries: theirs.search(queries, K + 1)[1]
+            )
             if reached >= target:
                 break
         print(f"| simrec, {index.facts.kind} | {ours[0]:.3f} | {ours[1]:,.0f} |")
-        print(f"| autofaiss, {inverted.nlist} lists of {type(inverted).__name__} | {reached:.3f} | {speed:,.0f} |")
+        print(
+            f"| autofaiss, {inverted.nlist} lists of {type(inverted).__name__} | {reached:.3f} | {speed:,.0f} |"
+        )
         print(f"| | | {ours[1] / speed:.1f} x |", flush=True)
 
 
-def answer(vectors: np.ndarray, asked: np.ndarray, search: Callable[[np.ndarray], np.ndarray]) -> tuple[float, float]:
+def answer(
+    vectors: np.ndarray, asked: np.ndarray, search: Callable[[np.ndarray], np.ndarray]
+) -> tuple[float, float]:
     """Return recall and questions a second, asked in blocks."""
     found = np.full((len(vectors), K), -1)
 
@@ -204,7 +236,10 @@ def answer(vectors: np.ndarray, asked: np.ndarray, search: Callable[[np.ndarray]
 
     spent = cpu(ask)
     truth = faiss.knn(vectors[asked[:500]], vectors, K + 1, metric=faiss.METRIC_INNER_PRODUCT)[1]
-    right = [len(set(t[t != row][:K]) & set(found[row])) / K for row, t in zip(asked[:500], truth, strict=True)]
+    right = [
+        len(set(t[t != row][:K]) & set(found[row])) / K
+        for row, t in zip(asked[:500], truth, strict=True)
+    ]
     return float(np.mean(right)), len(asked) / spent
 
 
@@ -231,12 +266,20 @@ def million(source: np.ndarray | None) -> None:
         folder = Path(name)
         np.save(folder / "vectors.npy", vectors.astype(np.float16))
         ran = subprocess.run(
-            [sys.executable, "-c", REFRESH, name, str(MILLION)], capture_output=True, text=True, check=True, cwd=ROOT
+            [sys.executable, "-c", REFRESH, name, str(MILLION)],
+            capture_output=True,
+            text=True,
+            check=True,
+            cwd=ROOT,
         )
         facts = json.loads((folder / "index.json").read_text())
         found = packing.rows_of(np.load(folder / "graph.npy", mmap_mode="r")[:, :K])
     spent = json.loads(ran.stdout)
-    slow = cpu(lambda: faiss.knn(vectors[:SLICE], vectors, K + 1, metric=faiss.METRIC_INNER_PRODUCT)) * MILLION / SLICE
+    slow = (
+        cpu(lambda: faiss.knn(vectors[:SLICE], vectors, K + 1, metric=faiss.METRIC_INNER_PRODUCT))
+        * MILLION
+        / SLICE
+    )
     print(
         f"\n| {MILLION:,} x {vectors.shape[1]}, index and graph of 100 | recall@{K} | CPU s "
         f"| exact, from {SLICE:,} rows | ratio | peak MiB |\n|---|---|---|---|---|---|"
@@ -265,15 +308,26 @@ def changed(source: np.ndarray | None) -> None:
             np.save(folder / "now.npy", now)
             changed = diff_rows(ids, ids, vectors, now)
             update_knn_graph(
-                before, folder / "now.npy", changed, 100, folder / "followed.npy", stages(folder / "following")
+                before,
+                folder / "now.npy",
+                changed,
+                100,
+                folder / "followed.npy",
+                stages(folder / "following"),
             )
 
         before = scratch(vectors, folder / "before")
         follow = cpu(follow_change)
         whole = cpu(lambda: scratch(now, folder / "whole"))
-        same = np.array_equal(np.load(folder / "followed.npy")[:, :100], np.load(folder / "whole/graph.npy")[:, :100])
-    print(f"\n| {ROWS:,} rows, 1 % changed, 100 neighbours | CPU s |\n|---|---|\n| from scratch | {whole:.2f} |")
-    print(f"| following the change | {follow:.2f} ({follow / whole:.1%}), {'equal' if same else 'NOT EQUAL'} |")
+        same = np.array_equal(
+            np.load(folder / "followed.npy")[:, :100], np.load(folder / "whole/graph.npy")[:, :100]
+        )
+    print(
+        f"\n| {ROWS:,} rows, 1 % changed, 100 neighbours | CPU s |\n|---|---|\n| from scratch | {whole:.2f} |"
+    )
+    print(
+        f"| following the change | {follow:.2f} ({follow / whole:.1%}), {'equal' if same else 'NOT EQUAL'} |"
+    )
 
 
 COLD = """
@@ -304,7 +358,9 @@ def cold(source: np.ndarray | None) -> None:
         index.save(folder / "index.faiss")
         np.save(folder / "vectors.npy", vectors.astype(np.float16))
         (folder / "index.json").write_text(json.dumps(index.facts.as_dict()))
-        imports = np.median([cpu_seconds([sys.executable, "-c", "import faiss, numpy"]) for _ in range(5)])
+        imports = np.median(
+            [cpu_seconds([sys.executable, "-c", "import faiss, numpy"]) for _ in range(5)]
+        )
         spent = [
             float(np.median([cpu_seconds([sys.executable, "-c", code, name]) for _ in range(5)]))
             for code in (COLD, WHOLE)
@@ -315,7 +371,9 @@ def cold(source: np.ndarray | None) -> None:
         f"| simrec, mapped | {spent[0]:.2f} |\n"
         f"| reading index and vectors whole | {spent[1]:.2f} ({spent[1] / spent[0]:.1f} x) |"
     )
-    print(f"| importing faiss alone | {imports:.2f} |\n\nindex: {size / MILLION:.0f} bytes a row beside the vectors")
+    print(
+        f"| importing faiss alone | {imports:.2f} |\n\nindex: {size / MILLION:.0f} bytes a row beside the vectors"
+    )
 
 
 if __name__ == "__main__":

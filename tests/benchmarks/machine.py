@@ -11,9 +11,17 @@ ROOT = Path(__file__).parent.parent.parent
 
 def print_machine(command: str) -> None:
     """Say where and on what the figures were taken."""
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, cwd=ROOT)
-    model = next(line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name"))
-    print(f"{model.partition(': ')[2]}, {len(os.sched_getaffinity(0))} cores, Python {platform.python_version()}")
+    commit = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, cwd=ROOT
+    )
+    model = next(
+        line
+        for line in Path("/proc/cpuinfo").read_text().splitlines()
+        if line.startswith("model name")
+    )
+    print(
+        f"{model.partition(': ')[2]}, {len(os.sched_getaffinity(0))} cores, Python {platform.python_version()}"
+    )
     print(f"commit {commit.stdout.strip() or 'unknown'}")
     print(f"command: {command}")
 

@@ -48,18 +48,27 @@ def main(data: Path, what: list[str]) -> None:
 
 def drawn(data: Path, name: str) -> list[suites.Sampled]:
     """Return articles in the order of a hash of their text; the first ASKING ask."""
-    found = [row for row in rows(data, name) if row.get("text") and (name != "openblogs_articles" or unseen(row))]
+    found = [
+        row
+        for row in rows(data, name)
+        if row.get("text") and (name != "openblogs_articles" or unseen(row))
+    ]
     found.sort(key=lambda row: hashlib.sha256(row["text"].encode()).digest())
     found = found[: CANDIDATES + LEARNED_FROM]
     return [
-        suites.Sampled(n < ASKING, row.get("title") or "", row["text"], row.get("account"), row.get("category"))
+        suites.Sampled(
+            n < ASKING, row.get("title") or "", row["text"], row.get("account"), row.get("category")
+        )
         for n, row in enumerate(found)
     ]
 
 
 def quality(name: str, articles: list[suites.Sampled]) -> None:
     """Print one row for each scorer: values with their 95 % intervals, and * where simrec differs with p < .05."""
-    sample, others = articles[:CANDIDATES], [article.encoded for article in articles[ASKING:][:LEARNED_FROM]]
+    sample, others = (
+        articles[:CANDIDATES],
+        [article.encoded for article in articles[ASKING:][:LEARNED_FROM]],
+    )
     encoder, lexical = Encoder(PRETRAINED, threads=cores()), TfIdf.fit(others)
     neural = encoder_scorer(encoder.encode)
     chooses = [article._replace(held_out=not article.held_out) for article in sample]
@@ -77,7 +86,9 @@ def quality(name: str, articles: list[suites.Sampled]) -> None:
     if transformer:
         scorers["all-MiniLM-L6-v2"] = encoder_scorer(transformer)
     measured = {result.suite: result.as_dict() for result in suites.run(sample, scorers)}
-    print(f"\n{name}: {ASKING} of {len(sample):,} articles ask, LSA learns from {len(others):,}, words weigh {share}\n")
+    print(
+        f"\n{name}: {ASKING} of {len(sample):,} articles ask, LSA learns from {len(others):,}, words weigh {share}\n"
+    )
     print("| | " + " | ".join(COLUMNS) + " |\n|---|" + "---|" * len(COLUMNS))
     for who in scorers:
         cells = [cell(measured[column.rpartition(" ")[0]], who) for column in COLUMNS]
@@ -110,7 +121,11 @@ def cell(result: dict[str, Any], who: str) -> str:
 
 def speed(texts: list[str]) -> None:
     """Print how many news articles of up to 2,500 characters each reads in a second of one thread's CPU time."""
-    encoder, lexical, tfidf = Encoder(PRETRAINED), TfIdf.fit(texts), baselines.TfIdfBaseline.fit(texts)
+    encoder, lexical, tfidf = (
+        Encoder(PRETRAINED),
+        TfIdf.fit(texts),
+        baselines.TfIdfBaseline.fit(texts),
+    )
     readers: dict[str, Callable[[list[str]], Any]] = {
         "simrec": lambda some: (encoder.encode(some), lexical.terms(some)),
         "mean of its token embeddings": token_mean(encoder),

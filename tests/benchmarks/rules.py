@@ -40,8 +40,12 @@ OFF = RulesConfig(collapse_duplicates=False, max_exposure=0)
 RULES = {
     "none": OFF,
     "collapse_duplicates": RulesConfig(max_exposure=0),
-    "freshness_half_life 365": RulesConfig(collapse_duplicates=False, max_exposure=0, freshness_half_life=365),
-    "exclude_own_account": RulesConfig(collapse_duplicates=False, max_exposure=0, exclude_own_account=True),
+    "freshness_half_life 365": RulesConfig(
+        collapse_duplicates=False, max_exposure=0, freshness_half_life=365
+    ),
+    "exclude_own_account": RulesConfig(
+        collapse_duplicates=False, max_exposure=0, exclude_own_account=True
+    ),
     "account_cap 3": RulesConfig(collapse_duplicates=False, max_exposure=0, account_cap=3),
     "diversity 0.3": RulesConfig(collapse_duplicates=False, max_exposure=0, diversity=0.3),
     "max_exposure 2": RulesConfig(collapse_duplicates=False),
@@ -60,7 +64,9 @@ def main(data: Path, names: Sequence[str]) -> None:
 
 def measure(name: str, articles: list[dict[str, Any]], folder: Path) -> None:
     """Print what each rule does to one set."""
-    texts = [encoded_text(article.get("title") or "", article.get("text") or "") for article in articles]
+    texts = [
+        encoded_text(article.get("title") or "", article.get("text") or "") for article in articles
+    ]
     vectors = Encoder(PRETRAINED, threads=cores()).encode(texts).astype(np.float16)
     stages, config = Stages(in_turn, folder / "parts", name), IndexConfig(candidates=CANDIDATES)
     write_matrix(folder / VECTORS, [vectors], vectors.shape)
@@ -72,18 +78,27 @@ def measure(name: str, articles: list[dict[str, Any]], folder: Path) -> None:
     scoring = Scoring.of(folder, WEIGHT, stages)
     candidates = rerank(scoring, CANDIDATES, stages)
     published = [dated(article.get("published_at")) for article in articles]
-    originals, ages = duplicate_groups(candidates.pairs(), published), RecencyDecay.of(published, now())
+    originals, ages = (
+        duplicate_groups(candidates.pairs(), published),
+        RecencyDecay.of(published, now()),
+    )
     owners = [article.get("account") for article in articles]
     accounts = account_rows(sorted({owner for owner in owners if owner}), owners)
     print(f"\n**{name}**, {len(articles):,} articles; {duplicates(articles, originals)}\n")
-    print("| rules | category P@10 | account P@10 | lists that tell one twice | skewness | in no list |")
+    print(
+        "| rules | category P@10 | account P@10 | lists that tell one twice | skewness | in no list |"
+    )
     print("|---|---|---|---|---|---|")
     for label, rules in RULES.items():
         if rules.exclude_own_account and accounts.max(initial=0) < 1:
             continue
-        kinds = RowAttributes(originals, accounts, ages.freshness(published, rules.freshness_half_life))
+        kinds = RowAttributes(
+            originals, accounts, ages.freshness(published, rules.freshness_half_life)
+        )
         again = Stages(in_turn, folder / label, label)
-        listed = rank_lists(candidates, kinds, Ruling(scoring, index.facts, rules), MOST, again).rows
+        listed = rank_lists(
+            candidates, kinds, Ruling(scoring, index.facts, rules), MOST, again
+        ).rows
         print(f"| {label} | {' | '.join(figures(articles, listed, originals))} |", flush=True)
 
 
@@ -101,7 +116,10 @@ def figures(articles: list[dict[str, Any]], listed: np.ndarray, originals: np.nd
     skewness = float((((counts - counts.mean()) / counts.std()) ** 3).mean())
     told = np.where(listed >= 0, originals[listed], NO_GROUP)
     own = originals[:, None]
-    twice = [len(some := row[row != NO_GROUP]) > len(set(some.tolist())) for row in np.hstack([own, told])]
+    twice = [
+        len(some := row[row != NO_GROUP]) > len(set(some.tolist()))
+        for row in np.hstack([own, told])
+    ]
     told_by = np.where(originals == NO_GROUP, np.arange(len(counts)), originals)
     nowhere = np.bincount(told_by, counts)[np.unique(told_by)] == 0
     labels = [same_label(articles, listed[:, :10], field) for field in ("category", "account")]
@@ -111,7 +129,9 @@ def figures(articles: list[dict[str, Any]], listed: np.ndarray, originals: np.nd
 def same_label(articles: list[dict[str, Any]], listed: np.ndarray, field: str) -> str:
     """Return the share of the listed that have the label of their seed, of seeds whose label others have."""
     names = sorted({str(article.get(field)) for article in articles if article.get(field)})
-    codes = account_rows(names, [article.get(field) and str(article[field]) for article in articles])
+    codes = account_rows(
+        names, [article.get(field) and str(article[field]) for article in articles]
+    )
     several = (codes >= 0) & (np.bincount(codes[codes >= 0], minlength=len(names))[codes] > 1)
     if len(names) < 2 or not several.any():
         return ""

@@ -23,7 +23,11 @@ PAGE = ROOT / "docs" / "sizing.md"
 BLOCK = re.compile(r"(?<=<!-- computed: begin -->\n).*(?=<!-- computed: end -->)", re.DOTALL)
 ARTICLES = (27_961, 100_000, 1_000_000, 10_000_000, 100_000_000, 1_000_000_000)
 CORES = (1, 16, 128)
-DIM, MEMORY_MIB, EXACT_UP_TO = EncoderConfig().dim, IndexConfig().memory_mib, IndexConfig().exact_max_rows
+DIM, MEMORY_MIB, EXACT_UP_TO = (
+    EncoderConfig().dim,
+    IndexConfig().memory_mib,
+    IndexConfig().exact_max_rows,
+)
 SHARD, GROUP = EngineConfig().shard_texts, group_rows(DIM, MEMORY_MIB)
 MOST_SIMULATED = 250_000
 HOUR, MIB, GIB = 3600, 1 << 20, 1 << 30
@@ -50,7 +54,11 @@ NEAR = Rate(
     160, "CPU s: index and graph of 1,000,000 at recall@20 .95, but for scoring; grows with n to 1.5",
     "`tests.benchmarks.cluster`",
 )  # fmt: skip
-EXACTLY = Rate(88e-6, "CPU s: what an article finds in a group is scored by its vectors", "`tests.benchmarks.cluster`")
+EXACTLY = Rate(
+    88e-6,
+    "CPU s: what an article finds in a group is scored by its vectors",
+    "`tests.benchmarks.cluster`",
+)
 SCORE = Rate(37e-6, "CPU s: joint score of an article's candidates", JOURNAL)
 LISTS = Rate(22e-6, "CPU s: rules and lists of an article", JOURNAL)
 REASONS = Rate(26e-6, "CPU s: reasons of an article's list", JOURNAL)
@@ -61,10 +69,18 @@ CACHE = Rate(1_056, "bytes: vectors and words in the cache", NIGHT)
 DENSE = Rate(2_048, "bytes: vectors, words and 128 neighbours in a release", NIGHT)
 INDEX = Rate(72, "bytes: IVF-PQ beyond 100,000 articles", "`tests.benchmarks.index`")
 TABLES = Rate(1_734, "bytes: items.db and Parquet files of a release, 20 places a list", NIGHT)
-FOUND = Rate(2_048, "bytes: 128 neighbours of 8, after a group of some 1,300,000 and after the next", "their size")
+FOUND = Rate(
+    2_048,
+    "bytes: 128 neighbours of 8, after a group of some 1,300,000 and after the next",
+    "their size",
+)
 TEXT = Rate(2_815, "bytes: a line of JSON", NIGHT)
 # Memory.
-WORKER = Rate(580, "MiB: a worker that encodes; one that looks for neighbours takes up to index.memory_mib", NIGHT)
+WORKER = Rate(
+    580,
+    "MiB: a worker that encodes; one that looks for neighbours takes up to index.memory_mib",
+    NIGHT,
+)
 JOB = Rate(960, "MiB: the job, with few articles", NIGHT)
 JOB_MORE = Rate(2_000, "bytes: what it takes more for each article", f"{JOURNAL}, and {NIGHT}")
 # The cluster.
@@ -86,7 +102,9 @@ class Stage(NamedTuple):
         """Return how many tasks there are at a time; 0 where the job does it. One group is asked after the other."""
         if self.per_task is None:
             return 0
-        return 1 if self.among_groups and n <= EXACT_UP_TO else -(-n // self.per_task)  # all pairs are one task
+        return (
+            1 if self.among_groups and n <= EXACT_UP_TO else -(-n // self.per_task)
+        )  # all pairs are one task
 
     def wall(self, n: int, cores: int) -> float:
         """Return the seconds that the stage takes on so many cores; of very many tasks, some stand for all."""
@@ -134,7 +152,9 @@ def simulate(tasks: int, seconds: float, workers: int) -> float:
     while waiting or running:
         while waiting and len(running) < min(workers, AHEAD):
             handed_out = max(handed_out, clock) + TASK.value
-            heapq.heappush(running, handed_out + seconds * chance.uniform(1 - SPREAD.value, 1 + SPREAD.value))
+            heapq.heappush(
+                running, handed_out + seconds * chance.uniform(1 - SPREAD.value, 1 + SPREAD.value)
+            )
             waiting -= 1
         clock = heapq.heappop(running)
         waiting += chance.random() < FAILURES.value
@@ -158,12 +178,21 @@ def size_table() -> list[str]:
     for n in ARTICLES:
         release = DENSE.value + TABLES.value + (INDEX.value if n > EXACT_UP_TO else 0)
         worker = max(WORKER.value, MEMORY_MIB * min(1, n / GROUP))
-        gib = [worker * MIB, JOB.value * MIB + JOB_MORE.value * n, (DB.value + CACHE.value) * n, release * n]
+        gib = [
+            worker * MIB,
+            JOB.value * MIB + JOB_MORE.value * n,
+            (DB.value + CACHE.value) * n,
+            release * n,
+        ]
         gib.append(FOUND.value * n / (1 if groups(n) > 1 else 2))
         cpu = sum(stage.cpu(n) for stage in STAGES)
         walls = [sum(stage.wall(n, cores) for stage in STAGES) for cores in CORES]
         rows.append(
-            [f"{n:,}", *(short(value / GIB) for value in gib), *(short(value / HOUR) for value in (cpu, *walls))]
+            [
+                f"{n:,}",
+                *(short(value / GIB) for value in gib),
+                *(short(value / HOUR) for value in (cpu, *walls)),
+            ]
         )
     return ["| " + " | ".join(row) + " |" for row in rows]
 
@@ -173,7 +202,11 @@ def stage_table() -> list[str]:
     rows = [["CPU hours", "by", *(f"{n:,}" for n in ARTICLES[1:])]]
     rows.append(["---"] * len(rows[0]))
     rows += [
-        [stage.name, "tasks" if stage.per_task else "the job", *(short(stage.cpu(n) / HOUR) for n in ARTICLES[1:])]
+        [
+            stage.name,
+            "tasks" if stage.per_task else "the job",
+            *(short(stage.cpu(n) / HOUR) for n in ARTICLES[1:]),
+        ]
         for stage in STAGES
     ]
     return ["| " + " | ".join(row) + " |" for row in rows]
@@ -200,15 +233,21 @@ def main(arguments: list[str]) -> None:
     """Print the tables, write them into the page, or measure."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--write", action="store_true", help="write the tables into docs/sizing.md")
-    parser.add_argument("--measure", type=Path, metavar="CORPUS", help="measure the rates on articles in JSON lines")
-    parser.add_argument("--check", action="store_true", help="compare the simulation with two real workers")
+    parser.add_argument(
+        "--measure", type=Path, metavar="CORPUS", help="measure the rates on articles in JSON lines"
+    )
+    parser.add_argument(
+        "--check", action="store_true", help="compare the simulation with two real workers"
+    )
     options = parser.parse_args(arguments)
     if options.measure or options.check:
         from tests.benchmarks import sizing_measured
 
         sizing_measured.measure(options.measure) if options.measure else sizing_measured.check()
     elif options.write:
-        PAGE.write_text(BLOCK.sub(lambda _: block(), PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+        PAGE.write_text(
+            BLOCK.sub(lambda _: block(), PAGE.read_text(encoding="utf-8")), encoding="utf-8"
+        )
     else:
         print(block())
 

@@ -36,15 +36,27 @@ def measure(corpus: Path) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "articles.jsonl").symlink_to(corpus.resolve())
-        (folder / "config.toml").write_text('[[sources]]\npath = "articles.jsonl"\n[engine]\nworkers = 1\n')
+        (folder / "config.toml").write_text(
+            '[[sources]]\npath = "articles.jsonl"\n[engine]\nworkers = 1\n'
+        )
         job("nightly", folder)
         workspace = Workspace.open(folder / "workspace")
         steps = {step["step"]: step for step in json.loads(workspace.journal.read_text())["steps"]}
         n = steps["ingest"]["rows_out"]
-        print(f"{corpus.name}, {n:,} articles\n\n| figure | in the tables | measured |\n|---|---|---|")
-        for rate, measured in {**cpu(workspace, folder, n), **sizes(workspace, corpus, n), **memory(steps, n)}.items():
+        print(
+            f"{corpus.name}, {n:,} articles\n\n| figure | in the tables | measured |\n|---|---|---|"
+        )
+        for rate, measured in {
+            **cpu(workspace, folder, n),
+            **sizes(workspace, corpus, n),
+            **memory(steps, n),
+        }.items():
             print(f"| {rate.what} | {rate.value:,.6g} | {measured:,.3g} |")
-        night = sum(step["cpu_seconds"] for name, step in steps.items() if name not in ("evaluate", "export"))
+        night = sum(
+            step["cpu_seconds"]
+            for name, step in steps.items()
+            if name not in ("evaluate", "export")
+        )
         computed = sum(stage.cpu(n) for stage in sizing.STAGES)
         print(
             f"\na night but for evaluate: {night:.0f} CPU s, computed {computed:.0f}: {night / computed:.2f} times that"
@@ -58,19 +70,31 @@ def cpu(workspace: Workspace, folder: Path, n: int) -> dict[sizing.Rate, float]:
     def ahead(batches: list[clean_tasks.SplitBatch]) -> Path:
         clock.append(time.process_time())
         for batch in batches:
-            clean_tasks.write_part(clean_tasks.CleanTask(batch, folder / "anew.db", False, folder / batch.name))
+            clean_tasks.write_part(
+                clean_tasks.CleanTask(batch, folder / "anew.db", False, folder / batch.name)
+            )
         clock.append(time.process_time())
         return folder
 
     with Store.open(folder / "anew.db", create=True) as store:
-        room.ingest(store, Config(sources=(Source(path=str(folder / "articles.jsonl")),)), "2026-01-01", ahead)
+        room.ingest(
+            store,
+            Config(sources=(Source(path=str(folder / "articles.jsonl")),)),
+            "2026-01-01",
+            ahead,
+        )
         clock.append(time.process_time())
         keys = store.text_keys()[: 2 * sizing.SHARD]
     encoder = newest(workspace.encoders) or ""
     lexical = TfIdf.open(workspace.lexical(encoder))
-    made = {embed_shard: (workspace.encoder(encoder), encoder), terms_shard: (workspace.lexical(encoder), lexical.id)}
+    made = {
+        embed_shard: (workspace.encoder(encoder), encoder),
+        terms_shard: (workspace.lexical(encoder), lexical.id),
+    }
     rates = {sizing.READ: (clock[1] - clock[0]) / n, sizing.STORE: (clock[2] - clock[1]) / n}
-    for (write, (made_by, name)), rate in zip(made.items(), (sizing.EMBED, sizing.WORDS), strict=True):
+    for (write, (made_by, name)), rate in zip(
+        made.items(), (sizing.EMBED, sizing.WORDS), strict=True
+    ):
         tasks = [
             EmbedTask(folder / "anew.db", False, made_by, new_folder(folder / name), part)
             for part in cut_shards(keys, sizing.SHARD)
@@ -90,18 +114,30 @@ def sizes(workspace: Workspace, corpus: Path, n: int) -> dict[sizing.Rate, float
     """Return bytes an article on disk."""
     release = workspace.release(current_id(workspace) or "")
     dense = [release / name for name in ("vectors.npy", "terms.npy", "graph.npy")]
-    cache = [path for path in workspace.embeddings("").glob("*/*.npz") if not path.parent.name.endswith("-asked")]
+    cache = [
+        path
+        for path in workspace.embeddings("").glob("*/*.npz")
+        if not path.parent.name.endswith("-asked")
+    ]
     tables = [release / "items.db", *release.glob("*.parquet")]
-    known = {sizing.DB: [workspace.articles_db], sizing.CACHE: cache, sizing.DENSE: dense, sizing.TABLES: tables}
-    return {rate: sum(path.stat().st_size for path in paths) / n for rate, paths in known.items()} | {
-        sizing.TEXT: corpus.stat().st_size / n
+    known = {
+        sizing.DB: [workspace.articles_db],
+        sizing.CACHE: cache,
+        sizing.DENSE: dense,
+        sizing.TABLES: tables,
     }
+    return {
+        rate: sum(path.stat().st_size for path in paths) / n for rate, paths in known.items()
+    } | {sizing.TEXT: corpus.stat().st_size / n}
 
 
 def memory(steps: dict[str, Any], n: int) -> dict[sizing.Rate, float]:
     """Return peaks in MiB; the job's without what it takes for each article."""
     more = sizing.JOB_MORE.value * n / sizing.MIB
-    return {sizing.WORKER: steps["embed"]["peak_mib"], sizing.JOB: steps["recommend"]["peak_mib"] - more}
+    return {
+        sizing.WORKER: steps["embed"]["peak_mib"],
+        sizing.JOB: steps["recommend"]["peak_mib"] - more,
+    }
 
 
 def check() -> None:
@@ -122,8 +158,12 @@ def check() -> None:
         took = list(engine.run(timed, tasks))
         real = time.monotonic() - began
     foretold = sizing.simulate(len(tasks), sum(took) / len(tasks), 2)
-    print(f"the scheduler: {1_000 * nothing:.1f} ms a task; {TEXTS / sum(took):.0f} texts a second and worker")
-    print(f"{TEXTS:,} texts on two workers: {real:.1f} s, foretold {foretold:.1f} s, {real / foretold:.2f} times that")
+    print(
+        f"the scheduler: {1_000 * nothing:.1f} ms a task; {TEXTS / sum(took):.0f} texts a second and worker"
+    )
+    print(
+        f"{TEXTS:,} texts on two workers: {real:.1f} s, foretold {foretold:.1f} s, {real / foretold:.2f} times that"
+    )
     assert BAND[0] <= real / foretold <= BAND[1], f"not within {BAND}"
 
 

@@ -30,9 +30,13 @@ def article(length: int, title: bool = True, sections: tuple[int, ...] = (0,)) -
 
 @pytest.mark.parametrize("length", [8, 9, 40, 200])
 @pytest.mark.parametrize("shares", [(1, 0, 0), (0, 1, 0), (0, 0, 1), (0, 0, 0), (0.3, 0.2, 0.2)])
-def test_pairs_come_from_one_article_and_never_overlap(length: int, shares: tuple[float, ...]) -> None:
+def test_pairs_come_from_one_article_and_never_overlap(
+    length: int, shares: tuple[float, ...]
+) -> None:
     title, halves, sections = shares
-    config = TrainingConfig(passage_tokens=16, title_share=title, halves_share=halves, sections_share=sections)
+    config = TrainingConfig(
+        passage_tokens=16, title_share=title, halves_share=halves, sections_share=sections
+    )
     chance = random.Random(0)
     source = article(length, sections=(0, length // 2))
     for _ in range(200):
@@ -53,18 +57,30 @@ def test_every_kind_of_pair_is_what_it_says() -> None:
         return [tuple(map(set, draw_pair(source, config, chance))) for _ in range(100)]
 
     assert all(set(source.title) in pair for pair in drawn(title_share=1))
-    assert all(sorted((max(a) < 50, max(b) < 50)) == [False, True] for a, b in drawn(halves_share=1))
+    assert all(
+        sorted((max(a) < 50, max(b) < 50)) == [False, True] for a, b in drawn(halves_share=1)
+    )
     section = lambda numbers: {0 if n < 20 else 1 if n < 60 else 2 for n in numbers}  # noqa: E731
     pairs = drawn(sections_share=1)
-    assert all(len(section(a)) == len(section(b)) == 1 and section(a) != section(b) for a, b in pairs)
-    assert all(0 < min(b) - max(a) < 5 or 0 < min(a) - max(b) < 5 for a, b in drawn()), "side by side"
+    assert all(
+        len(section(a)) == len(section(b)) == 1 and section(a) != section(b) for a, b in pairs
+    )
+    assert all(0 < min(b) - max(a) < 5 or 0 < min(a) - max(b) < 5 for a, b in drawn()), (
+        "side by side"
+    )
 
 
 def test_batches_are_full_repeatable_and_fresh_each_epoch() -> None:
     articles = [Tokens(NO_IDS, np.arange(n * 100, n * 100 + 20 + n % 50)) for n in range(1, 200)]
     source = Rows(article_rows(articles, TrainingConfig()), 32, seed=0)
-    first, again, other = ([batch.texts for batch in source.epoch(n, no_encoder)] for n in (1, 1, 2))
-    assert all(np.array_equal(a, b) for x, y in zip(first, again, strict=True) for a, b in zip(x, y, strict=True))
+    first, again, other = (
+        [batch.texts for batch in source.epoch(n, no_encoder)] for n in (1, 1, 2)
+    )
+    assert all(
+        np.array_equal(a, b)
+        for x, y in zip(first, again, strict=True)
+        for a, b in zip(x, y, strict=True)
+    )
     assert not all(
         a.shape == b.shape and (a == b).all()
         for x, y in zip(first, other, strict=True)
@@ -95,10 +111,14 @@ def test_lessons_stay_with_their_vectors_on_the_axes() -> None:
     vectors = np.random.default_rng(0).normal(size=(30, 4)).astype(np.float16)
     axes = np.eye(4, 3, dtype=np.float32)
     kept = np.array([n for n in range(30) if n != 7])
-    source = DistillationBatches(ProjectedTargets(Ragged(iter(rows)), vectors, axes), kept, 4, seed=0)
+    source = DistillationBatches(
+        ProjectedTargets(Ragged(iter(rows)), vectors, axes), kept, 4, seed=0
+    )
     met = {}
     for batch in source.epoch(1, no_encoder):
-        met.update({text[0]: wanted for text, wanted in zip(batch.texts[0], batch.wanted, strict=True)})
+        met.update(
+            {text[0]: wanted for text, wanted in zip(batch.texts[0], batch.wanted, strict=True)}
+        )
     assert len(met) == 28 and 8 not in met, "seven full batches of the 29 rows that are kept"
     for n, wanted in met.items():
         expected = vectors[n - 1, :3].astype(np.float32)
@@ -131,8 +151,13 @@ def test_buckets_hold_rows_of_like_length_once() -> None:
     lengths = np.random.default_rng(0).integers(1, 100, 1000)
     batches = list(bucketed(lengths, 10, seed=1))
     assert len({row for batch in batches for row in batch}) == sum(map(len, batches)) == 1000
-    assert np.mean([np.ptp(lengths[batch]) for batch in batches]) < 10, "shuffled batches would span about 90"
+    assert np.mean([np.ptp(lengths[batch]) for batch in batches]) < 10, (
+        "shuffled batches would span about 90"
+    )
 
 
 def test_padding_is_zero_on_the_right() -> None:
-    assert pad([ids(1, 2, 3), ids(4)]).tolist() == [[1, 2, 3, 0, 0, 0, 0, 0], [4, 0, 0, 0, 0, 0, 0, 0]]
+    assert pad([ids(1, 2, 3), ids(4)]).tolist() == [
+        [1, 2, 3, 0, 0, 0, 0, 0],
+        [4, 0, 0, 0, 0, 0, 0, 0],
+    ]

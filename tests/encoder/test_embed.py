@@ -34,7 +34,9 @@ def ingest(path: Path) -> None:
 
 
 def test_a_settled_store_is_one_file_for_readers_without_locks(articles_db: Path) -> None:
-    with closing(sqlite3.connect(articles_db)) as reader:  # while it is open SQLite keeps what is new beside the file
+    with closing(
+        sqlite3.connect(articles_db)
+    ) as reader:  # while it is open SQLite keeps what is new beside the file
         reader.execute("SELECT count(*) FROM articles").fetchone()
         ingest(articles_db)
         assert Path(f"{articles_db}-wal").stat().st_size > 0
@@ -45,7 +47,9 @@ def test_a_settled_store_is_one_file_for_readers_without_locks(articles_db: Path
     beside = sorted(articles_db.parent.iterdir())
     with Store.open(articles_db, settled=True) as store:
         store.texts(KEYS)
-        assert sorted(articles_db.parent.iterdir()) == beside == [articles_db], "a lock that no other host would see"
+        assert sorted(articles_db.parent.iterdir()) == beside == [articles_db], (
+            "a lock that no other host would see"
+        )
 
 
 def test_a_store_that_is_being_read_for_long_cannot_be_settled(articles_db: Path) -> None:
@@ -53,7 +57,10 @@ def test_a_store_that_is_being_read_for_long_cannot_be_settled(articles_db: Path
         reader.execute("BEGIN")
         reader.execute("SELECT count(*) FROM articles").fetchone()
         ingest(articles_db)
-        with Store.open(articles_db, seconds=0.1) as store, pytest.raises(LockedError, match="has been reading it"):
+        with (
+            Store.open(articles_db, seconds=0.1) as store,
+            pytest.raises(LockedError, match="has been reading it"),
+        ):
             store.checkpoint()
 
 
@@ -68,17 +75,23 @@ def test_the_text_of_another_key_is_never_encoded(articles_db: Path) -> None:
         it.texts(KEYS, 10)
 
 
-def test_a_worker_that_lives_on_takes_the_word_weights_of_tonight(articles_db: Path, tmp_path: Path) -> None:
+def test_a_worker_that_lives_on_takes_the_word_weights_of_tonight(
+    articles_db: Path, tmp_path: Path
+) -> None:
     ingest(articles_db)
     texts = [article.text for article in ARTICLES]
     for some in (texts[:4], texts):  # the second night they are fitted anew, and replace the file
         lexical = TfIdf.fit(some)
         lexical.save(tmp_path / "lexical.npz")
         (tmp_path / lexical.id).mkdir()
-        terms_shard(EmbedTask(articles_db, True, tmp_path / "lexical.npz", tmp_path / lexical.id, KEYS))
+        terms_shard(
+            EmbedTask(articles_db, True, tmp_path / "lexical.npz", tmp_path / lexical.id, KEYS)
+        )
         assert (EmbeddingCache(tmp_path / lexical.id).gather(KEYS) == lexical.terms(texts)).all()
     with pytest.raises(ReleaseError, match=f"holds {lexical.id}, where tfidf-other was expected"):
-        terms_shard(EmbedTask(articles_db, True, tmp_path / "lexical.npz", tmp_path / "tfidf-other", KEYS))
+        terms_shard(
+            EmbedTask(articles_db, True, tmp_path / "lexical.npz", tmp_path / "tfidf-other", KEYS)
+        )
 
 
 def test_a_shard_that_exists_is_left_as_it_is(articles_db: Path, tmp_path: Path) -> None:

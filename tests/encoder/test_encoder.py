@@ -28,7 +28,9 @@ def encoder(published: House) -> Encoder:
     return Encoder(next((published.workspace / "encoders").iterdir()))
 
 
-@pytest.mark.parametrize("text", ["", " ", "x", "...", "🙂🙃", "\0\0", "中文", "ا", "word " * 100_000, "a" * 50_000])
+@pytest.mark.parametrize(
+    "text", ["", " ", "x", "...", "🙂🙃", "\0\0", "中文", "ا", "word " * 100_000, "a" * 50_000]
+)
 def test_every_text_has_a_unit_vector(encoder: Encoder, text: str) -> None:
     (vector,) = encoder.encode([text])
     assert np.linalg.norm(vector) == pytest.approx(1, abs=1e-5)
@@ -60,7 +62,9 @@ def test_a_title_counts_once_more_by_its_weight(encoder: Encoder) -> None:
     mean = 2.5 * own[0] + 0.5 * title
     assert np.abs(weighted.encode(texts, titles)[0] - mean / np.linalg.norm(mean)).max() < 1e-5
     assert np.abs(weighted.encode(texts, titles)[1] - own[1]).max() < 1e-6
-    assert np.array_equal(encoder.encode(texts, titles), own), "without a weight titles are not looked at"
+    assert np.array_equal(encoder.encode(texts, titles), own), (
+        "without a weight titles are not looked at"
+    )
 
 
 @pytest.mark.parametrize("length", [1, 127, 128, 129, 256, 257, 1000])
@@ -87,15 +91,22 @@ def test_token_vectors_start_as_good_as_exact_lsa(tokenizer: Tokenizer) -> None:
     """Halves of texts find each other as well by mean token vectors as by SVD of the same weighted counts."""
     size = tokenizer.get_vocab_size()
     ids = list(token_ids(tokenizer, TEXTS))
-    left, right = (list(token_ids(tokenizer, side)) for side in zip(*map(halves, TEXTS), strict=True))
+    left, right = (
+        list(token_ids(tokenizer, side)) for side in zip(*map(halves, TEXTS), strict=True)
+    )
     vectors = token_vectors(ids, size, 64, seed=0)
     frequency = (counts(ids, size) > 0).sum(axis=0)
     weight = np.log((1 + len(ids)) / (1 + frequency))
     weighted = np.log1p(counts(ids, size)) / np.log(2) * weight
-    components = np.linalg.svd(weighted / np.linalg.norm(weighted, axis=1, keepdims=True), full_matrices=False)[2][:64]
+    components = np.linalg.svd(
+        weighted / np.linalg.norm(weighted, axis=1, keepdims=True), full_matrices=False
+    )[2][:64]
     lsa = mrr(*(counts(side, size) * weight @ components.T for side in (left, right)))
     assert lsa > 0.3, "the oracle itself has to know something"
-    assert mrr(*(np.stack([vectors[half].mean(axis=0) for half in side]) for side in (left, right))) > 0.9 * lsa
+    assert (
+        mrr(*(np.stack([vectors[half].mean(axis=0) for half in side]) for side in (left, right)))
+        > 0.9 * lsa
+    )
 
 
 def counts(articles: list[list[int]], size: int) -> np.ndarray:
@@ -110,6 +121,9 @@ def mrr(left: np.ndarray, right: np.ndarray) -> float:
 def test_the_id_follows_the_content(tmp_path) -> None:
     contents = [b"onnx", b"tokenizer", b"config"]
     ids = {encoder_folder.encoder_id("gru", contents)}
-    ids |= {encoder_folder.encoder_id("gru", [*contents[:n], b"other", *contents[n + 1 :]]) for n in range(3)}
+    ids |= {
+        encoder_folder.encoder_id("gru", [*contents[:n], b"other", *contents[n + 1 :]])
+        for n in range(3)
+    }
     assert len(ids) == 4
     assert encoder_folder.encoder_id("gru", contents) in ids

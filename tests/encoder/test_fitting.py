@@ -12,7 +12,11 @@ from simrec.training.trainer import TrainingTask, encoder_of, fit
 
 CONFIG = EncoderConfig(cell="rnn", hidden=6, dim=8, bidirectional=False)
 ROWS = [
-    (np.arange(n, n + 9, dtype=np.int32) % 49 + 1, np.arange(n + 3, n + 12, dtype=np.int32) % 49 + 1) for n in range(64)
+    (
+        np.arange(n, n + 9, dtype=np.int32) % 49 + 1,
+        np.arange(n + 3, n + 12, dtype=np.int32) % 49 + 1,
+    )
+    for n in range(64)
 ]
 
 
@@ -80,12 +84,16 @@ def test_the_best_epoch_is_kept_or_the_start(tmp_path) -> None:
 
         history = fit(tower, tasks(), [judge], TrainingConfig(epochs=3), tmp_path / f"{best}.npz")
         assert [epoch["held_out_mrr"] for epoch in history] == verdicts
-        assert all(np.array_equal(a, b) for a, b in zip(tower.get_weights(), seen[best], strict=True))
+        assert all(
+            np.array_equal(a, b) for a, b in zip(tower.get_weights(), seen[best], strict=True)
+        )
         assert not all(np.array_equal(a, b) for a, b in zip(seen[0], seen[1], strict=True))
 
 
 def test_losses_fall_and_every_objective_has_its_own(tmp_path) -> None:
-    history = fit(new_tower(), tasks(), [], TrainingConfig(epochs=6, learning_rate=0.02), tmp_path / "fit.npz")
+    history = fit(
+        new_tower(), tasks(), [], TrainingConfig(epochs=6, learning_rate=0.02), tmp_path / "fit.npz"
+    )
     assert history[-1]["contrastive_1_loss"] < history[1]["contrastive_1_loss"]
     assert history[-1]["cosine_2_loss"] < history[1]["cosine_2_loss"]
     assert history[-1]["loss"] == pytest.approx(

@@ -38,7 +38,9 @@ def test_cosines_are_those_of_a_recount() -> None:
     for own in range(0, len(short), 40):
         expected = [oracle(short[own], text, TEXTS) for text in short[:30]]
         # Two words may share a number among so many, and weights are kept to four places.
-        assert compare.cosines(terms[[own]], np.arange(30)[None])[0] == pytest.approx(expected, abs=0.02)
+        assert compare.cosines(terms[[own]], np.arange(30)[None])[0] == pytest.approx(
+            expected, abs=0.02
+        )
     assert compare.cosines(terms[[3]], np.array([[3]]))[0, 0] == pytest.approx(1, abs=1e-6)
 
 
@@ -46,7 +48,9 @@ def test_a_text_without_words_is_asked_about_by_meaning_alone() -> None:
     lexical = TfIdf.fit(["the cat", "the dog"])
     some = lexical.terms(["the", "cat", "dog"])
     near = np.array([0.9, 0.5, 0.1], np.float32)
-    scores = TermVectors(some).joint(np.stack([near, near]), some[:2], np.array([[0, 1, 2]] * 2), 0.5)
+    scores = TermVectors(some).joint(
+        np.stack([near, near]), some[:2], np.array([[0, 1, 2]] * 2), 0.5
+    )
     assert scores[0].tolist() == near.tolist()
     assert scores[1] == pytest.approx([0.45, 0.75, 0.05])
 
@@ -63,13 +67,23 @@ def test_the_weightiest_words_of_a_long_text_are_kept() -> None:
 def test_a_word_that_all_texts_have_weighs_nothing() -> None:
     lexical = TfIdf.fit(["the cat", "the dog", "the horse"])
     cat, dog, nothing = lexical.terms(["the cat", "the dog", "the"])
-    assert TermVectors(np.stack([cat, dog, nothing])).cosines(cat[None], np.arange(3)[None])[0] == pytest.approx(
-        [1, 0, 0], abs=1e-3
-    )
+    assert TermVectors(np.stack([cat, dog, nothing])).cosines(cat[None], np.arange(3)[None])[
+        0
+    ] == pytest.approx([1, 0, 0], abs=1e-3)
 
 
 def test_scripts_without_spaces_are_cut_into_characters_and_pairs() -> None:
-    assert list(words("大模型 GPT-4o 모델 が")) == ["大", "模", "型", "大模", "模型", "gpt", "4o", "모델", "が"]
+    assert list(words("大模型 GPT-4o 모델 が")) == [
+        "大",
+        "模",
+        "型",
+        "大模",
+        "模型",
+        "gpt",
+        "4o",
+        "모델",
+        "が",
+    ]
 
 
 @pytest.mark.parametrize("text", ["", "!", "\U0001f600", "a", "\0", "x" * 5_000_000])

@@ -14,7 +14,15 @@ from simrec.encoder.runtime import Encoder
 from simrec.encoder.tokenizer import train_tokenizer
 from simrec.errors import SimrecError
 from simrec.training.gradient_flow import STEPS, gradient_reach, reach
-from simrec.training.network import Attention, MaskedMax, MaskedMean, Weights, build_tower, set_weights, weights_of
+from simrec.training.network import (
+    Attention,
+    MaskedMax,
+    MaskedMean,
+    Weights,
+    build_tower,
+    set_weights,
+    weights_of,
+)
 from simrec.training.onnx_export import export, read_weights, round_tokens
 from simrec.training.train_encoder import check_parity
 from tests.conftest import speeches
@@ -46,7 +54,10 @@ def random_tower(config: EncoderConfig, truncate: int = 0) -> keras.Model:
 
 def rows_of_tokens() -> list[np.ndarray]:
     random = np.random.default_rng(2)
-    return [random.integers(1, VOCAB, length).astype(np.int32) for length in (1, 2, 3, 7, 8, 9, 31, 64, 127)]
+    return [
+        random.integers(1, VOCAB, length).astype(np.int32)
+        for length in (1, 2, 3, 7, 8, 9, 31, 64, 127)
+    ]
 
 
 def alone(tower: keras.Model, rows: list[np.ndarray]) -> np.ndarray:
@@ -74,7 +85,11 @@ def test_onnx_gives_the_vectors_of_keras_and_gives_the_weights_back(tmp_path, sh
     assert np.abs(alone(restored, rows) - expected).max() < 1e-6
     tower.save(tmp_path / "tower.keras")
     assert (
-        np.abs(alone(keras.saving.load_model(tmp_path / "tower.keras", safe_mode=True), rows) - expected).max() < 1e-6
+        np.abs(
+            alone(keras.saving.load_model(tmp_path / "tower.keras", safe_mode=True), rows)
+            - expected
+        ).max()
+        < 1e-6
     )
 
 
@@ -94,7 +109,9 @@ def test_token_embeddings_in_8_bits_lose_half_a_step_at_most() -> None:
     tokens = np.random.default_rng(0).normal(size=(50, 16)).astype(np.float32)
     tokens[7] = 0
     rounded = round_tokens(tokens)
-    assert (np.abs(rounded - tokens) <= np.abs(tokens).max(axis=1, keepdims=True) / 127 / 2 + 1e-7).all()
+    assert (
+        np.abs(rounded - tokens) <= np.abs(tokens).max(axis=1, keepdims=True) / 127 / 2 + 1e-7
+    ).all()
     assert np.array_equal(round_tokens(rounded), rounded)
 
 
@@ -102,14 +119,19 @@ def test_poolings_count_only_the_steps_that_the_mask_keeps() -> None:
     states = np.random.default_rng(0).normal(size=(3, 5, 4)).astype(np.float32)
     mask = np.array([[1, 1, 1, 1, 1], [1, 1, 0, 0, 0], [1, 0, 0, 0, 0]], bool)
     kept = [row[keep] for row, keep in zip(states, mask, strict=True)]
-    assert np.allclose(MaskedMean()(states, mask=mask), [row.mean(axis=0) for row in kept], atol=1e-6)
+    assert np.allclose(
+        MaskedMean()(states, mask=mask), [row.mean(axis=0) for row in kept], atol=1e-6
+    )
     assert np.allclose(MaskedMax()(states, mask=mask), [row.max(axis=0) for row in kept], atol=1e-6)
     attention = Attention()
-    assert np.allclose(attention(states, mask=mask), [row.mean(axis=0) for row in kept], atol=1e-6), (
-        "it starts as the mean"
-    )
+    assert np.allclose(
+        attention(states, mask=mask), [row.mean(axis=0) for row in kept], atol=1e-6
+    ), "it starts as the mean"
     attention.set_weights(
-        [np.random.default_rng(n).normal(size=w.shape) for n, w in enumerate(attention.get_weights())]
+        [
+            np.random.default_rng(n).normal(size=w.shape)
+            for n, w in enumerate(attention.get_weights())
+        ]
     )
     kernel, bias, query = attention.get_weights()
     for row, given in zip(kept, np.asarray(attention(states, mask=mask)), strict=True):
@@ -119,13 +141,19 @@ def test_poolings_count_only_the_steps_that_the_mask_keeps() -> None:
 
 @pytest.mark.parametrize("cell", ["gru", "lstm", "rnn"])
 @pytest.mark.parametrize("bidirectional", [True, False])
-def test_truncation_changes_no_vector_and_cuts_gradients_where_it_says(cell: str, bidirectional: bool) -> None:
-    config = EncoderConfig(cell=cell, hidden=8, dim=DIM, bidirectional=bidirectional, residual=False, pooling="last")
+def test_truncation_changes_no_vector_and_cuts_gradients_where_it_says(
+    cell: str, bidirectional: bool
+) -> None:
+    config = EncoderConfig(
+        cell=cell, hidden=8, dim=DIM, bidirectional=bidirectional, residual=False, pooling="last"
+    )
     whole, cut = random_tower(config), random_tower(config, truncate=10)
     cut.set_weights(whole.get_weights())
     rows = rows_of_tokens()
     assert np.abs(alone(whole, rows) - alone(cut, rows)).max() < 1e-6
-    layer = cut.get_layer("recurrent_1").forward_layer if bidirectional else cut.get_layer(f"{cell}_1")
+    layer = (
+        cut.get_layer("recurrent_1").forward_layer if bidirectional else cut.get_layer(f"{cell}_1")
+    )
     embedded = tf.random.normal((2, 35, DIM))
     with tf.GradientTape() as tape:
         tape.watch(embedded)
@@ -140,7 +168,12 @@ def test_gradient_reach_of_a_linear_recurrence_is_its_power() -> None:
     config = EncoderConfig(cell="rnn", hidden=DIM, dim=DIM, bidirectional=False)
     tower = build_tower(config, np.full((VOCAB, DIM), 1e-6, np.float32), 0)
     identity = np.eye(DIM, dtype=np.float32)
-    weights = Weights(np.full((VOCAB, DIM), 1e-6, np.float32), [[[identity, 0.9 * identity, np.zeros(DIM)]]], [], [])
+    weights = Weights(
+        np.full((VOCAB, DIM), 1e-6, np.float32),
+        [[[identity, 0.9 * identity, np.zeros(DIM)]]],
+        [],
+        [],
+    )
     tower.get_layer("rnn_1").set_weights(weights.recurrent[0][0])
     rows = [np.ones(STEPS + extra, np.int32) for extra in (0, 3, 10)] + [np.ones(5, np.int32)]
     norms = gradient_reach(tower, config, rows, seed=0)

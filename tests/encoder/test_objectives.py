@@ -18,8 +18,12 @@ A, B, C = (VECTORS[side[:, 0]] for side in SIDES)
 def tower() -> keras.Model:
     """A tower that looks the vector of its only token up."""
     ids = keras.Input((None,), dtype="int32")
-    vectors = keras.layers.Embedding(40, DIM, embeddings_initializer=keras.initializers.Constant(VECTORS))(ids)
-    return keras.Model(ids, keras.layers.UnitNormalization()(keras.layers.GlobalAveragePooling1D()(vectors)))
+    vectors = keras.layers.Embedding(
+        40, DIM, embeddings_initializer=keras.initializers.Constant(VECTORS)
+    )(ids)
+    return keras.Model(
+        ids, keras.layers.UnitNormalization()(keras.layers.GlobalAveragePooling1D()(vectors))
+    )
 
 
 def loss(objective: Objective, sides: int, wanted: np.ndarray) -> float:
@@ -35,12 +39,16 @@ def cross_entropy(scores: np.ndarray) -> float:
 
 def test_contrastive_is_cross_entropy_over_the_batch() -> None:
     rows = np.arange(BATCH)
-    assert loss(Objective(temperature=0.1), 2, rows) == pytest.approx(cross_entropy(A @ B.T / 0.1), rel=1e-4)
+    assert loss(Objective(temperature=0.1), 2, rows) == pytest.approx(
+        cross_entropy(A @ B.T / 0.1), rel=1e-4
+    )
 
 
 def test_mined_negatives_are_further_columns() -> None:
     scores = A @ np.concatenate([B, C]).T / 0.1
-    assert loss(Objective(temperature=0.1), 3, np.arange(BATCH)) == pytest.approx(cross_entropy(scores), rel=1e-4)
+    assert loss(Objective(temperature=0.1), 3, np.arange(BATCH)) == pytest.approx(
+        cross_entropy(scores), rel=1e-4
+    )
 
 
 def graded(similarity: np.ndarray, grades: np.ndarray) -> float:
@@ -50,13 +58,19 @@ def graded(similarity: np.ndarray, grades: np.ndarray) -> float:
 @pytest.mark.parametrize("kind", ["cosine", "manhattan"])
 def test_graded_pairs(kind: str) -> None:
     grades = np.linspace(0, 1, BATCH, dtype=np.float32)
-    similarity = (A * B).sum(axis=1) if kind == "cosine" else np.exp(-np.abs(A - B).sum(axis=1) / DIM**0.5)
-    assert loss(Objective(kind=kind), 2, grades) == pytest.approx(graded(similarity, grades), rel=1e-4)
+    similarity = (
+        (A * B).sum(axis=1) if kind == "cosine" else np.exp(-np.abs(A - B).sum(axis=1) / DIM**0.5)
+    )
+    assert loss(Objective(kind=kind), 2, grades) == pytest.approx(
+        graded(similarity, grades), rel=1e-4
+    )
 
 
 def test_triplet_is_the_mean_violation() -> None:
     violation = np.maximum(0, 0.3 - (A * B).sum(axis=1) + (A * C).sum(axis=1))
-    assert loss(Objective(kind="triplet", margin=0.3), 3, np.zeros(BATCH)) == pytest.approx(violation.mean(), rel=1e-4)
+    assert loss(Objective(kind="triplet", margin=0.3), 3, np.zeros(BATCH)) == pytest.approx(
+        violation.mean(), rel=1e-4
+    )
 
 
 def test_distillation_is_of_vectors_and_of_similarities() -> None:
@@ -67,9 +81,14 @@ def test_distillation_is_of_vectors_and_of_similarities() -> None:
 def test_objectives_are_mixed_by_their_weights() -> None:
     shared = tower()
     grades = np.linspace(0, 1, BATCH, dtype=np.float32)
-    heads = [head(1, Objective(weight=2.0), 2, shared), head(2, Objective(kind="cosine", weight=0.5), 2, shared)]
+    heads = [
+        head(1, Objective(weight=2.0), 2, shared),
+        head(2, Objective(kind="cosine", weight=0.5), 2, shared),
+    ]
     whole = network(heads, keras.optimizers.SGD(0.0))
-    total, *parts = whole.test_on_batch([*SIDES[:2], SIDES[2], SIDES[0]], [np.arange(BATCH), grades])
+    total, *parts = whole.test_on_batch(
+        [*SIDES[:2], SIDES[2], SIDES[0]], [np.arange(BATCH), grades]
+    )
     assert parts[0] == pytest.approx(cross_entropy(A @ B.T / 0.05), rel=1e-4)
     assert parts[1] == pytest.approx(graded((C * A).sum(axis=1), grades), rel=1e-4)
     assert total == pytest.approx(2 * parts[0] + 0.5 * parts[1], rel=1e-4)

@@ -27,7 +27,9 @@ def filled(tmp_path: Path) -> tuple[Path, dict[bytes, np.ndarray]]:
     return tmp_path, dict(zip(keys, vectors, strict=True))
 
 
-def test_every_key_finds_its_vector_in_any_order(filled: tuple[Path, dict[bytes, np.ndarray]]) -> None:
+def test_every_key_finds_its_vector_in_any_order(
+    filled: tuple[Path, dict[bytes, np.ndarray]],
+) -> None:
     folder, oracle = filled
     cache = EmbeddingCache(folder)
     assert len(cache) == len(oracle)

@@ -37,7 +37,11 @@ def write_jsonl(path: Path, rows: list[Any]) -> None:
 
 
 def encoders(house: House) -> dict[str, dict[str, Any]]:
-    folders = [folder for folder in (house.workspace / "encoders").iterdir() if not folder.name.startswith(".")]
+    folders = [
+        folder
+        for folder in (house.workspace / "encoders").iterdir()
+        if not folder.name.startswith(".")
+    ]
     return {folder.name: encoder_folder.read_card(folder) for folder in folders}
 
 
@@ -47,8 +51,30 @@ def only_encoder(house: House) -> Path:
 
 
 WORDS = {
-    "war": ["army", "navy", "fleet", "troops", "soldiers", "officers", "militia", "fort", "enemy", "battle"],
-    "trade": ["commerce", "duties", "tariff", "revenue", "currency", "gold", "silver", "bank", "imports", "price"],
+    "war": [
+        "army",
+        "navy",
+        "fleet",
+        "troops",
+        "soldiers",
+        "officers",
+        "militia",
+        "fort",
+        "enemy",
+        "battle",
+    ],
+    "trade": [
+        "commerce",
+        "duties",
+        "tariff",
+        "revenue",
+        "currency",
+        "gold",
+        "silver",
+        "bank",
+        "imports",
+        "price",
+    ],
 }
 
 
@@ -76,14 +102,20 @@ def test_graded_pairs_teach_what_is_alike(ingested: House, objective: str) -> No
     best = max(history, key=lambda epoch: epoch["score"])
     assert history[0]["held_out_correlation"] + 0.1 < best["held_out_correlation"]
     encoder, judged = Encoder(only_encoder(ingested)), pairs[::10]
-    cosines = (encoder.encode([row["a"] for row in judged]) * encoder.encode([row["b"] for row in judged])).sum(axis=1)
+    cosines = (
+        encoder.encode([row["a"] for row in judged]) * encoder.encode([row["b"] for row in judged])
+    ).sum(axis=1)
     correlation = np.corrcoef(cosines, [row["score"] for row in judged])[0, 1]
-    assert correlation == pytest.approx(best["held_out_correlation"], abs=0.02), "the card says what the encoder does"
+    assert correlation == pytest.approx(best["held_out_correlation"], abs=0.02), (
+        "the card says what the encoder does"
+    )
 
 
 def test_groups_links_triplets_and_articles_are_learned_in_one_run(ingested: House) -> None:
     articles = ingested.articles
-    groups = [{"texts": [a["text"][:80], a["text"][80:160], a["text"][160:240]]} for a in articles[:80]]
+    groups = [
+        {"texts": [a["text"][:80], a["text"][80:160], a["text"][160:240]]} for a in articles[:80]
+    ]
     write_jsonl(ingested.folder / "groups.jsonl", groups)
     links = [f"{a['id']},{b['id']}" for a, b in zip(articles[:-1], articles[1:], strict=True)]
     (ingested.folder / "links.csv").write_text("\n".join(["id_a,id_b", *links]))
@@ -106,7 +138,11 @@ def test_groups_links_triplets_and_articles_are_learned_in_one_run(ingested: Hou
 
 def lsa_lessons(folder: Path, dim: int = 48) -> tuple[TfidfVectorizer, TruncatedSVD]:
     """Write lessons of a teacher that is latent semantic analysis, in two files."""
-    texts = [part for speech in speeches() for part in (speech["text"], speech["text"][:120], speech["text"][120:300])]
+    texts = [
+        part
+        for speech in speeches()
+        for part in (speech["text"], speech["text"][:120], speech["text"][120:300])
+    ]
     weights, axes = TfidfVectorizer(stop_words="english"), TruncatedSVD(dim, random_state=0)
     vectors = axes.fit_transform(weights.fit_transform(texts)).astype(np.float32)
     vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
@@ -118,7 +154,9 @@ def lsa_lessons(folder: Path, dim: int = 48) -> tuple[TfidfVectorizer, Truncated
 
 def test_a_student_of_a_file_of_vectors_learns_the_teachers_similarities(ingested: House) -> None:
     weights, axes = lsa_lessons(ingested.folder)
-    ingested.configure('[[objectives]]\nkind = "distillation"\n[pretraining]\nteacher = "lessons*.parquet"\n')
+    ingested.configure(
+        '[[objectives]]\nkind = "distillation"\n[pretraining]\nteacher = "lessons*.parquet"\n'
+    )
     config = ingested.folder / "config.toml"
     more = 'start = "teacher"\ntoken_epochs = 8\ntoken_batch_size = 64\nlearning_rate = 0.01\nepochs = 4'
     config.write_text(config.read_text().replace("epochs = 1", more))
@@ -187,7 +225,9 @@ def test_a_worse_challenger_leaves_the_champion_in_use(house: House) -> None:
     (champion,) = encoders(house)
     house.configure("")
     config = house.folder / "config.toml"
-    config.write_text(config.read_text().replace("dim = 32", "dim = 8").replace("epochs = 1", "epochs = 0"))
+    config.write_text(
+        config.read_text().replace("dim = 32", "dim = 8").replace("epochs = 1", "epochs = 0")
+    )
     ran = house.job("retrain")
     assert ran.code == 0, ran.err
     cards = encoders(house)
@@ -197,7 +237,9 @@ def test_a_worse_challenger_leaves_the_champion_in_use(house: House) -> None:
     what = house.last_steps()["train"]["what"]
     assert f"{scores['challenger']:.4f} to {scores['champion']:.4f}" in what and champion in what
     assert (
-        json.loads((house.workspace / "releases" / house.current / "manifest.json").read_text())["encoder_id"]
+        json.loads((house.workspace / "releases" / house.current / "manifest.json").read_text())[
+            "encoder_id"
+        ]
         == champion
     )
     assert house.job("retrain").code == 0
@@ -248,20 +290,31 @@ def test_a_killed_training_goes_on_from_its_checkpoint(ingested: House) -> None:
     ran = ingested.job("retrain", before=KILL_AT.format(kill=0, log=str(log)))
     assert ran.code == 0, ran.err
     history = encoder_folder.read_card(only_encoder(ingested))["history"]
-    assert (int(log.read_text()), len(history)) == (11 - 6, 2), "eleven steps in all, six of them in the checkpoint"
+    assert (int(log.read_text()), len(history)) == (11 - 6, 2), (
+        "eleven steps in all, six of them in the checkpoint"
+    )
     assert not list((ingested.workspace / "staging").glob("encoder-*"))
 
 
 def test_cells_are_compared_and_nothing_is_kept(ingested: House) -> None:
     plot = ingested.folder / "cells.svg"
     ran = ingested.simrec(
-        "train", "--compare", "rnn,gru", "--plot", plot, "--json", "-c", ingested.folder / "config.toml"
+        "train",
+        "--compare",
+        "rnn,gru",
+        "--plot",
+        plot,
+        "--json",
+        "-c",
+        ingested.folder / "config.toml",
     )
     assert ran.code == 0, ran.err
     assert "oneDNN" not in ran.err, "libraries speak on stderr before they are told not to"
     assert [row["cell"] for row in ran.rows] == ["rnn", "gru"]
     assert all(
-        0 < row["held_out"] <= 1 and row["articles_a_second"] > 0 and 1 <= row["gradient_reach"] <= 96
+        0 < row["held_out"] <= 1
+        and row["articles_a_second"] > 0
+        and 1 <= row["gradient_reach"] <= 96
         for row in ran.rows
     )
     assert plot.read_text().count("<svg") == 1
@@ -282,14 +335,39 @@ GOOD = [{"a": f"one {n}", "b": f"other {n}", "score": n % 5} for n in range(40)]
             7,
             r"pairs.jsonl, line 10: score 'high' is not a number",
         ),
-        ([{"a": "x", "b": "y", "score": None}, *GOOD], "cosine", 0, r"line 1: score None is not a number"),
-        ([*GOOD, {"a": " ", "b": "y", "score": 1}], "cosine", 0, r"line 41: a text is missing, empty or no text"),
-        ([{"left": "x", "right": "y"}], "cosine", 3, r"its columns are left, right; a pair file has one of: anchor"),
-        ([{"a": "x", "b": "y"}], "cosine", 3, r"a, b do not fit the objective 'cosine', which needs \(a, b, score\)"),
+        (
+            [{"a": "x", "b": "y", "score": None}, *GOOD],
+            "cosine",
+            0,
+            r"line 1: score None is not a number",
+        ),
+        (
+            [*GOOD, {"a": " ", "b": "y", "score": 1}],
+            "cosine",
+            0,
+            r"line 41: a text is missing, empty or no text",
+        ),
+        (
+            [{"left": "x", "right": "y"}],
+            "cosine",
+            3,
+            r"its columns are left, right; a pair file has one of: anchor",
+        ),
+        (
+            [{"a": "x", "b": "y"}],
+            "cosine",
+            3,
+            r"a, b do not fit the objective 'cosine', which needs \(a, b, score\)",
+        ),
         (GOOD, "contrastive", 3, r"a, b, score do not fit the objective 'contrastive'"),
         ([], "cosine", 3, r"there is no pair in it"),
         (GOOD[:9], "cosine", 7, r"9 graded pairs; at least 20 are needed"),
-        ([{"texts": ["alone"]}] * 2, "contrastive", 7, r"line 1: texts has to be a list of two or more"),
+        (
+            [{"texts": ["alone"]}] * 2,
+            "contrastive",
+            7,
+            r"line 1: texts has to be a list of two or more",
+        ),
         (
             [{"id_a": "1790-Washington-1/1", "id_b": "nobody"}] * 2,
             "contrastive",
@@ -337,9 +415,13 @@ def test_bad_lessons_are_a_sentence(ingested: House, more: str, code: int, says:
     folder = ingested.folder
     for name, dim in (("bad1", 5), ("bad2", 7)):
         parquet.write_table(
-            pyarrow.table({"text": ["a", "b"], "vector": [[1.0] * dim] * 2}), folder / f"{name}.parquet"
+            pyarrow.table({"text": ["a", "b"], "vector": [[1.0] * dim] * 2}),
+            folder / f"{name}.parquet",
         )
-    parquet.write_table(pyarrow.table({"text": ["a", "b"], "vector": [[1.0], [float("nan")]]}), folder / "nan.parquet")
+    parquet.write_table(
+        pyarrow.table({"text": ["a", "b"], "vector": [[1.0], [float("nan")]]}),
+        folder / "nan.parquet",
+    )
     parquet.write_table(pyarrow.table({"text": ["a", "b"]}), folder / "text.parquet")
     ingested.configure(more)
     ran = ingested.step("train")
@@ -350,7 +432,9 @@ def test_an_encoder_of_another_shape_is_no_start(house: House) -> None:
     (start,) = encoders(house)
     config = house.folder / "config.toml"
     path = house.workspace / "encoders" / start
-    config.write_text(SMALL.replace("hidden = 16", "hidden = 24").replace("epochs = 1", f'start = "{path}"'))
+    config.write_text(
+        SMALL.replace("hidden = 16", "hidden = 24").replace("epochs = 1", f'start = "{path}"')
+    )
     ran = house.step("train")
     assert (ran.code, "hidden = 24 (it has 16)" in ran.err) == (3, True), ran.err
 
@@ -364,6 +448,8 @@ def test_an_encoder_of_another_format_is_refused_with_the_mend(house: House) -> 
     content["files"]["config.json"] = files.sha256(path)
     manifest.write_text(json.dumps(files.seal(content)))
     ran = house.simrec("similar", "--text", "the price of wheat")
-    assert (ran.code, "format 99, this simrec reads 2" in ran.err, "simrec train" in ran.err) == (5, True, True), (
-        ran.err
-    )
+    assert (ran.code, "format 99, this simrec reads 2" in ran.err, "simrec train" in ran.err) == (
+        5,
+        True,
+        True,
+    ), ran.err

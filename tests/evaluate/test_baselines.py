@@ -53,7 +53,8 @@ def test_bm25_of_texts_without_words_is_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    "texts", [TEXTS, [f"{a}和{b}的关系很复杂\n{a}喜欢{b}。" for a in "猫狗鸟鱼马" for b in "水火木金土"]]
+    "texts",
+    [TEXTS, [f"{a}和{b}的关系很复杂\n{a}喜欢{b}。" for a in "猫狗鸟鱼马" for b in "水火木金土"]],
 )
 def test_a_kept_tfidf_scores_to_the_bit_as_it_did(texts: list[str], tmp_path: Path) -> None:
     asked = [Text(text) for text in [*texts, "a word that none has: xylophone 琴", ""]]
@@ -69,7 +70,10 @@ def test_a_kept_tfidf_scores_to_the_bit_as_it_did(texts: list[str], tmp_path: Pa
 def test_tfidf_is_fitted_once_until_the_corpus_has_doubled(house: House) -> None:
     (kept,) = (house.workspace / "baselines").iterdir()
     before, articles = kept.read_bytes(), house.articles
-    more = [{**article, "id": f"more {article['id']}", "text": f"{article['text']} Xylophone."} for article in articles]
+    more = [
+        {**article, "id": f"more {article['id']}", "text": f"{article['text']} Xylophone."}
+        for article in articles
+    ]
     house.write_articles([*articles, *more])
     assert house.job().code == 0
     assert kept.read_bytes() == before, "twice as many are not more than twice as many"
@@ -92,7 +96,13 @@ def test_lsa_knows_words_only_from_texts_that_do_not_ask() -> None:
 
 
 def test_recent_is_the_newest_of_the_category_first() -> None:
-    days = [("a", "2024-01-01"), ("a", "2024-03-01"), ("b", "2024-06-01"), (None, "2024-07-01"), ("a", None)]
+    days = [
+        ("a", "2024-01-01"),
+        ("a", "2024-03-01"),
+        ("b", "2024-06-01"),
+        (None, "2024-07-01"),
+        ("a", None),
+    ]
     candidates = [Text("", *day) for day in days]
     scores = baselines.recent([Text("", "a"), Text("", None)], candidates)
     assert np.argsort(-scores[0], kind="stable").tolist() == [1, 0, 4, 2, 3]
@@ -100,7 +110,9 @@ def test_recent_is_the_newest_of_the_category_first() -> None:
 
 
 def test_chance_finds_what_chance_finds() -> None:
-    suite = suites.run([suites.Sampled(True, "", t, None, None) for t in TEXTS], {"random": baselines.chance})[0]
+    suite = suites.run(
+        [suites.Sampled(True, "", t, None, None) for t in TEXTS], {"random": baselines.chance}
+    )[0]
     assert suite.values["random"] == pytest.approx(sum(1 / n for n in range(1, 61)) / 60, abs=0.05)
 
 
@@ -110,10 +122,17 @@ def sampled() -> list[suites.Sampled]:
 
 def write_qrels(path: Path) -> dict[int, dict[int, int]]:
     random = np.random.default_rng(0)
-    grades = {n: {int(m): int(random.integers(0, 3)) for m in random.integers(0, 60, 6) if m != n} for n in range(30)}
+    grades = {
+        n: {int(m): int(random.integers(0, 3)) for m in random.integers(0, 60, 6) if m != n}
+        for n in range(30)
+    }
     lines = [f"{n} 0 {m} {grade}" for n, judged in grades.items() for m, grade in judged.items()]
     path.write_text("\n".join([*lines, "nobody 0 3 1"]))
-    return {n: with_measured_recall for n, with_measured_recall in grades.items() if any(with_measured_recall.values())}
+    return {
+        n: with_measured_recall
+        for n, with_measured_recall in grades.items()
+        if any(with_measured_recall.values())
+    }
 
 
 def test_qrels_are_measured_as_scikit_learn_does(tmp_path: Path) -> None:
@@ -131,7 +150,9 @@ def test_qrels_are_measured_as_scikit_learn_does(tmp_path: Path) -> None:
     for asks, judged in grades.items():
         others = [n for n in range(60) if n != asks]
         gains = np.array([judged.get(n, 0) for n in others])
-        best = np.lexsort((gains, -scores[asks, others]))  # of equal scores the better grade comes last
+        best = np.lexsort(
+            (gains, -scores[asks, others])
+        )  # of equal scores the better grade comes last
         places = -np.argsort(best)
         ndcg.append(ndcg_score([gains], [places], k=10))
         ap.append(average_precision_score(gains > 0, places))
@@ -147,7 +168,11 @@ def test_equal_scores_earn_nothing_from_judgements(tmp_path: Path) -> None:
     write_qrels(tmp_path / "clicks.qrels")
     blind = {"blind": lambda left, right: np.zeros((len(left), len(right)))}
     results = qrels.ask(
-        tmp_path / "clicks.qrels", sampled(), lambda n: TEXTS[int(n)] if n.isdigit() else None, 0.1, blind
+        tmp_path / "clicks.qrels",
+        sampled(),
+        lambda n: TEXTS[int(n)] if n.isdigit() else None,
+        0.1,
+        blind,
     )
     assert max(result.values["blind"] for result in results) < 0.1
 
@@ -156,7 +181,9 @@ def test_a_judgement_that_is_none_is_named_with_its_line(tmp_path: Path) -> None
     path = tmp_path / "bad.qrels"
     for line in ("1 0 2", "1 0 2 x", "1 0 2 1 5"):
         path.write_text(f"1 0 2 1\n{line}\n")
-        with pytest.raises(ConfigError, match="line 2: .* is no judgement; a line is topic 0 article grade"):
+        with pytest.raises(
+            ConfigError, match="line 2: .* is no judgement; a line is topic 0 article grade"
+        ):
             qrels.ask(path, [], lambda _: "text", 0.1, {})
     (tmp_path / "odd.jsonl").write_text('{"texts": ["a", "b"]}\n')
     with pytest.raises(ConfigError, match="judgements are a, b, score"):
@@ -180,7 +207,11 @@ def test_graded_pairs_and_links_through_the_command_line(published: House, tmp_p
     ids = [speech["id"] for speech in speeches()]
     links = [{"id_a": ids[n], "id_b": ids[n + 1]} for n in range(50)]
     (tmp_path / "clicks.jsonl").write_text("\n".join(map(json.dumps, links)))
-    files = [option for name in ("graded", "clicks") for option in ("--judgements", tmp_path / f"{name}.jsonl")]
+    files = [
+        option
+        for name in ("graded", "clicks")
+        for option in ("--judgements", tmp_path / f"{name}.jsonl")
+    ]
     before = held(published)
     ran = published.step("evaluate", *files, "--beside", "TF-IDF,BM25,random", "--json")
     assert ran.code == 0, ran.err
@@ -201,19 +232,25 @@ def test_graded_pairs_and_links_through_the_command_line(published: House, tmp_p
         (["--judgements", "/nowhere.qrels"], 3, "/nowhere.qrels"),
     ],
 )
-def test_a_wrong_comparison_is_one_sentence(published: House, options: list[str], code: int, says: str) -> None:
+def test_a_wrong_comparison_is_one_sentence(
+    published: House, options: list[str], code: int, says: str
+) -> None:
     ran = published.step("evaluate", *options)
     assert (ran.code, says in ran.err, "Traceback" in ran.err) == (code, True, False)
 
 
 def test_encoders_stand_beside_as_they_are(published: House) -> None:
     names = "untrained encoder,pretrained encoder,LSA,recent in category"
-    rows = {row["suite"]: row for row in published.step("evaluate", "--beside", names, "--json").rows}
+    rows = {
+        row["suite"]: row for row in published.step("evaluate", "--beside", names, "--json").rows
+    }
     assert list(rows["split-half"]["values"]) == ["simrec", *names.split(",")]
     encode = scorers.encoder_scorer(Encoder(PRETRAINED).encode)
     with Store.open(published.workspace / "articles.db") as store:
         sample = suites.sample(store.sample(100), held_out_below(0.1))
-    measured = {result.suite: result.values for result in suites.run(sample, {"pretrained encoder": encode})}
+    measured = {
+        result.suite: result.values for result in suites.run(sample, {"pretrained encoder": encode})
+    }
     for suite in ("split-half", "same account"):
         assert rows[suite]["values"]["pretrained encoder"] == pytest.approx(
             measured[suite]["pretrained encoder"], abs=2e-3
@@ -223,14 +260,24 @@ def test_encoders_stand_beside_as_they_are(published: House) -> None:
     assert "recent in category" not in rows["same category"]["values"]
 
 
-@pytest.mark.skipif(find_spec("sentence_transformers") is not None, reason="the extra teacher is installed")
+@pytest.mark.skipif(
+    find_spec("sentence_transformers") is not None, reason="the extra teacher is installed"
+)
 def test_without_the_extra_minilm_is_a_sentence(published: House) -> None:
     ran = published.step("evaluate", "--beside", "MiniLM")
-    assert (ran.code, "pip install 'simrec[teacher]'" in ran.err, "Traceback" in ran.err) == (3, True, False)
+    assert (ran.code, "pip install 'simrec[teacher]'" in ran.err, "Traceback" in ran.err) == (
+        3,
+        True,
+        False,
+    )
 
 
-def test_what_is_asked_by_hand_is_what_the_report_says_and_nothing_is_kept(published: House) -> None:
-    report = json.loads((published.workspace / "releases" / published.current / "report.json").read_bytes())
+def test_what_is_asked_by_hand_is_what_the_report_says_and_nothing_is_kept(
+    published: House,
+) -> None:
+    report = json.loads(
+        (published.workspace / "releases" / published.current / "report.json").read_bytes()
+    )
     before = held(published)
     asked = published.step("evaluate", "--beside", "TF-IDF", "--json")
     assert asked.rows == report["suites"]
@@ -250,7 +297,9 @@ def account_data(count: int) -> tuple[list[str], list[str], np.ndarray]:
     random = np.random.default_rng(4)
     subjects = random.normal(size=(count, 16))
     accounts = [f"account {n % count:02d}" for n in range(count * 12)]
-    vectors = subjects[[n % count for n in range(count * 12)]] + random.normal(0, 1.5, (count * 12, 16))
+    vectors = subjects[[n % count for n in range(count * 12)]] + random.normal(
+        0, 1.5, (count * 12, 16)
+    )
     unit = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
     return [f"id {n}" for n in range(count * 12)], accounts, unit
 
@@ -263,7 +312,9 @@ def test_halves_of_accounts_find_each_other_as_a_recount_says() -> None:
     assert sorted(rows) == list(range(360)), "every article is dealt once"
     assert set(Counter(owners).values()) == {6}, "halves are equal"
     names = sorted(set(owners))
-    means = np.stack([vectors[rows[[owner == name for owner in owners]]].mean(axis=0) for name in names])
+    means = np.stack(
+        [vectors[rows[[owner == name for owner in owners]]].mean(axis=0) for name in names]
+    )
     for who, matrix in {"mean of embeddings": means, "simrec": means - means.mean(axis=0)}.items():
         unit = matrix / np.linalg.norm(matrix, axis=1, keepdims=True)
         scores = unit[:30] @ unit[30:].T

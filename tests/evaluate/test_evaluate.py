@@ -30,7 +30,9 @@ from tests.conftest import House, speeches
 
 def test_reciprocal_rank_is_scikit_learns_with_one_right_answer() -> None:
     scores = np.random.default_rng(0).normal(size=(50, 50))
-    assert reciprocal_ranks(scores).mean() == pytest.approx(label_ranking_average_precision_score(np.eye(50), scores))
+    assert reciprocal_ranks(scores).mean() == pytest.approx(
+        label_ranking_average_precision_score(np.eye(50), scores)
+    )
 
 
 def test_ties_earn_nothing() -> None:
@@ -39,14 +41,19 @@ def test_ties_earn_nothing() -> None:
 
 
 def test_precision_by_hand() -> None:
-    scores = np.array([[1, 0.9, 0.1, 0.2], [0.9, 1, 0.3, 0.2], [0.1, 0.3, 1, 0.8], [0.2, 0.2, 0.8, 1]])
+    scores = np.array(
+        [[1, 0.9, 0.1, 0.2], [0.9, 1, 0.3, 0.2], [0.1, 0.3, 1, 0.8], [0.2, 0.2, 0.8, 1]]
+    )
     assert precisions(scores, same(["a", "a", "b", "b"], 4), 1).mean() == 1
     assert precisions(scores, same(["a", "b", "b", "a"], 4), 1).mean() == 0
     assert precisions(scores, same(["a", "a", "b", "b"], 4), 3).mean() == pytest.approx(1 / 3)
 
 
 def sample(count: int = 60) -> list[suites.Sampled]:
-    return [suites.Sampled(True, s["text"][:40], s["text"], s["account"], s["category"]) for s in speeches()[:count]]
+    return [
+        suites.Sampled(True, s["text"][:40], s["text"], s["account"], s["category"])
+        for s in speeches()[:count]
+    ]
 
 
 def test_a_perfect_scorer_is_perfect_and_a_blind_one_is_chance() -> None:
@@ -64,11 +71,18 @@ def test_a_perfect_scorer_is_perfect_and_a_blind_one_is_chance() -> None:
 def test_the_share_of_words_is_the_one_that_finds_most() -> None:
     articles = sample(100)
     lexical = TfIdf.fit([article.text for article in articles])
-    blind = suites.best_weight(articles, lambda left, right: np.zeros((len(left), len(right))), lexical)
-    seeing = suites.best_weight(articles, lambda left, right: 100 * np.eye(len(left), len(right)), lexical)
+    blind = suites.best_weight(
+        articles, lambda left, right: np.zeros((len(left), len(right))), lexical
+    )
+    seeing = suites.best_weight(
+        articles, lambda left, right: 100 * np.eye(len(left), len(right)), lexical
+    )
     assert blind >= 0.5, "an encoder that sees nothing is given little"
     assert seeing <= 0.5, "an encoder that errs nowhere needs no words"
-    assert suites.best_weight(sample(5), lambda left, right: np.eye(len(left)), lexical) == suites.WEIGHT
+    assert (
+        suites.best_weight(sample(5), lambda left, right: np.eye(len(left)), lexical)
+        == suites.WEIGHT
+    )
 
 
 def test_what_cannot_be_measured_is_said() -> None:
@@ -84,14 +98,21 @@ def test_what_cannot_be_measured_is_said() -> None:
 
 
 def test_articles_without_a_label_are_not_asked_about() -> None:
-    mixed = [article._replace(category=None) if n % 2 else article for n, article in enumerate(sample(200))]
-    results = suites.run(mixed, {"TF-IDF": TfIdfBaseline.fit([article.text for article in mixed]).scores})
+    mixed = [
+        article._replace(category=None) if n % 2 else article
+        for n, article in enumerate(sample(200))
+    ]
+    results = suites.run(
+        mixed, {"TF-IDF": TfIdfBaseline.fit([article.text for article in mixed]).scores}
+    )
     assert {result.suite: result.questions for result in results}["same category"] == 100
 
 
 def test_labels_are_asked_about_as_if_there_were_no_other_articles() -> None:
     articles = [one._replace(held_out=n % 2 == 0) for n, one in enumerate(sample(150))]
-    articles = [one._replace(category=None) if n % 3 == 0 else one for n, one in enumerate(articles)]
+    articles = [
+        one._replace(category=None) if n % 3 == 0 else one for n, one in enumerate(articles)
+    ]
     articles = [one._replace(account=None) if n % 5 == 0 else one for n, one in enumerate(articles)]
     scores = TfIdfBaseline.fit([one.text for one in articles]).scores
     results = {result.suite: result for result in suites.run(articles, {"TF-IDF": scores})}
@@ -100,8 +121,13 @@ def test_labels_are_asked_about_as_if_there_were_no_other_articles() -> None:
         some = [one for one in articles if getattr(one, field) and counts[getattr(one, field)] > 1]
         some.sort(key=lambda one: not one.held_out)
         asking, texts = sum(one.held_out for one in some), [Text(one.text) for one in some]
-        expected = precisions(scores(texts[:asking], texts), same([getattr(one, field) for one in some], asking), 10)
-        assert (results[f"same {field}"].questions, results[f"same {field}"].candidates) == (asking, len(some))
+        expected = precisions(
+            scores(texts[:asking], texts), same([getattr(one, field) for one in some], asking), 10
+        )
+        assert (results[f"same {field}"].questions, results[f"same {field}"].candidates) == (
+            asking,
+            len(some),
+        )
         assert np.array_equal(results[f"same {field}"].scored["TF-IDF"], expected)
 
 
@@ -119,10 +145,14 @@ def test_tfidf_finds_chinese_halves() -> None:
 
 
 def test_tfidf_survives_texts_without_words() -> None:
-    assert TfIdfBaseline.fit(["the", "...", ""]).scores([Text("the")], [Text(""), Text("x")]).tolist() == [[0, 0]]
+    assert TfIdfBaseline.fit(["the", "...", ""]).scores(
+        [Text("the")], [Text(""), Text("x")]
+    ).tolist() == [[0, 0]]
 
 
-def candidate(value: float, recall: float = 1.0, articles: int = 100, **tables: float) -> gates.Candidate:
+def candidate(
+    value: float, recall: float = 1.0, articles: int = 100, **tables: float
+) -> gates.Candidate:
     suites = [{"suite": "s", "measure": "MRR", "candidates": 20, "values": {"simrec": value}}]
     return gates.Candidate({"index": {"recall": recall}, "suites": suites}, articles, **tables)
 
@@ -133,12 +163,18 @@ NAN = float("nan")
 @pytest.mark.parametrize(
     ("new", "why"),
     [
-        (candidate(0.44), "s MRR fell from 0.500 to 0.440, more than evaluate.max_quality_drop = 0.05"),
+        (
+            candidate(0.44),
+            "s MRR fell from 0.500 to 0.440, more than evaluate.max_quality_drop = 0.05",
+        ),
         (candidate(NAN), "s MRR of simrec is nan"),
         (candidate(0.5, recall=0.97), "97.0% of the true neighbours, index.recall_target is 98.0%"),
         (candidate(0.5, recall=NAN), "the index finds nan%"),
         (candidate(0.5, articles=49), "49 articles are left of 100, release.max_shrink is 50%"),
-        (candidate(0.5, coverage=0.89), "89.0% of the articles have similar ones, release.min_coverage is 90.0%"),
+        (
+            candidate(0.5, coverage=0.89),
+            "89.0% of the articles have similar ones, release.min_coverage is 90.0%",
+        ),
         (candidate(0.5, coverage=NAN), "nan% of the articles"),
         (candidate(0.5, lowest=-0.2, highest=1.1), "a score of 1.1, which no cosine can be"),
         (candidate(0.5, lowest=-1.1, highest=0.9), "a score of -1.1"),
@@ -154,7 +190,11 @@ def test_gates_refuse(new: gates.Candidate, why: str) -> None:
 
 def test_gates_let_pass() -> None:
     gates.check(candidate(0.1), None, Config())
-    gates.check(candidate(0.46, articles=50, coverage=0.9, lowest=-0.2, highest=1.0), candidate(0.5), Config())
+    gates.check(
+        candidate(0.46, articles=50, coverage=0.9, lowest=-0.2, highest=1.0),
+        candidate(0.5),
+        Config(),
+    )
     gates.check(candidate(0.5, articles=1, coverage=0.0), None, Config())  # alone in the world
     unmeasured = gates.Candidate({"suites": [{"suite": "s", "measure": "MRR", "values": {}}]}, 100)
     gates.check(candidate(0.4), unmeasured, Config())
@@ -166,7 +206,9 @@ def test_only_held_out_articles_ask_and_all_are_candidates() -> None:
     def scorer(left, right):
         shapes.append((len(left), len(right)))
         assert left[0].text in {
-            text for article in asking for text in (article.title, article.text, *suites.halves(article.text))
+            text
+            for article in asking
+            for text in (article.title, article.text, *suites.halves(article.text))
         }
         return np.eye(len(left), len(right))
 
@@ -180,7 +222,9 @@ def test_only_held_out_articles_ask_and_all_are_candidates() -> None:
 
 def tagged(count: int) -> list[suites.Sampled]:
     names = ("war", "peace", "money", "land")
-    return [one._replace(tags=(names[n % 4], names[n // 4 % 4])) for n, one in enumerate(sample(count))]
+    return [
+        one._replace(tags=(names[n % 4], names[n // 4 % 4])) for n, one in enumerate(sample(count))
+    ]
 
 
 def test_a_shared_tag_is_one_of_several() -> None:
@@ -191,15 +235,21 @@ def test_a_shared_tag_is_one_of_several() -> None:
         tags = [[set(articles[place[one.text]].tags) for one in side] for side in (left, right)]
         return np.array([[len(own & other) for other in tags[1]] for own in tags[0]])
 
-    result = suites._shared_tag(articles, {"by tag": by_tag, "blind": lambda a, b: np.zeros((len(a), len(b)))})
+    result = suites._shared_tag(
+        articles, {"by tag": by_tag, "blind": lambda a, b: np.zeros((len(a), len(b)))}
+    )
     assert (result.measure, result.questions) == ("P@10", 60)
     assert result.values["by tag"] == 1
-    shared = np.array([[bool(set(a.tags) & set(b.tags)) for b in articles if b is not a] for a in articles])
+    shared = np.array(
+        [[bool(set(a.tags) & set(b.tags)) for b in articles if b is not a] for a in articles]
+    )
     assert result.values["blind"] == pytest.approx(shared[:, :10].mean(), abs=1e-9)
 
 
 def test_who_is_told_the_category_is_not_asked_for_it() -> None:
-    results = suites.run(sample(100), {"recent in category": lambda a, b: np.zeros((len(a), len(b)))})
+    results = suites.run(
+        sample(100), {"recent in category": lambda a, b: np.zeros((len(a), len(b)))}
+    )
     scored = {result.suite: set(result.scored) for result in results}
     assert scored["same category"] == set()
     assert scored["same account"] == {"recent in category"}
@@ -217,13 +267,16 @@ def test_a_handful_of_articles_is_no_error(count: int) -> None:
 
 def measured(encode: Any) -> gates.Candidate:
     """The report of an encoder on a hundred speeches, beside words that have half the score."""
-    articles = [suites.Sampled(True, "", s["text"], s["account"], s["category"]) for s in speeches()[:120]]
+    articles = [
+        suites.Sampled(True, "", s["text"], s["account"], s["category"]) for s in speeches()[:120]
+    ]
     neural = encoder_scorer(encode)
     lexical = TfIdf.fit([article.text for article in articles])
     scorers = {"simrec": joint_scorer(neural, lexical, 0.5), "encoder alone": neural}
     results = suites.run(articles, scorers)
     return gates.Candidate(
-        {"index": {"recall": 1.0}, "suites": [result.as_dict() for result in results]}, len(articles)
+        {"index": {"recall": 1.0}, "suites": [result.as_dict() for result in results]},
+        len(articles),
     )
 
 
@@ -245,9 +298,13 @@ def all_equal(texts: list[str]) -> np.ndarray:
 
 
 @pytest.mark.parametrize("broken", [shuffled, all_equal])
-def test_an_encoder_that_reads_nothing_is_refused_even_for_a_first_release(good: gates.Candidate, broken: Any) -> None:
+def test_an_encoder_that_reads_nothing_is_refused_even_for_a_first_release(
+    good: gates.Candidate, broken: Any
+) -> None:
     report = measured(broken)
-    with pytest.raises(GateError, match=r"split-half MRR of the encoder is 0\.\d+, and chance is 0\.045"):
+    with pytest.raises(
+        GateError, match=r"split-half MRR of the encoder is 0\.\d+, and chance is 0\.045"
+    ):
         gates.check(report, None, Config())
     with pytest.raises(GateError, match="split-half MRR of the encoder alone fell from"):
         gates.check(report, good, Config())
@@ -255,8 +312,14 @@ def test_an_encoder_that_reads_nothing_is_refused_even_for_a_first_release(good:
 
 def test_an_encoder_with_another_tokenizer_is_refused(good: gates.Candidate) -> None:
     encoder = Encoder(PRETRAINED)
-    words = sorted({word for speech in speeches() for word in re.findall(r"\w+|[^\w\s]+", speech["text"])})
-    other = Tokenizer(WordLevel({"[PAD]": 0, "[UNK]": 1} | {w: n for n, w in enumerate(words, 2)}, unk_token="[UNK]"))
+    words = sorted(
+        {word for speech in speeches() for word in re.findall(r"\w+|[^\w\s]+", speech["text"])}
+    )
+    other = Tokenizer(
+        WordLevel(
+            {"[PAD]": 0, "[UNK]": 1} | {w: n for n, w in enumerate(words, 2)}, unk_token="[UNK]"
+        )
+    )
     other.pre_tokenizer = Whitespace()
     encoder._tokenizer = other
     with pytest.raises(GateError, match="split-half MRR of the encoder alone fell from"):

@@ -42,7 +42,9 @@ def test_intervals_cover_what_they_say(draw, statistic, truth: float) -> None:
 
 def test_the_interval_is_scipys() -> None:
     values = reciprocal_ranks(np.random.default_rng(3), 300)
-    theirs = stats.bootstrap((values,), np.mean, method="percentile", n_resamples=4000, rng=1).confidence_interval
+    theirs = stats.bootstrap(
+        (values,), np.mean, method="percentile", n_resamples=4000, rng=1
+    ).confidence_interval
     assert bootstrap.interval(values, mean) == pytest.approx((theirs.low, theirs.high), abs=0.006)
 
 
@@ -52,7 +54,11 @@ def test_p_is_that_of_the_randomisation_test(lead: float) -> None:
     theirs = reciprocal_ranks(random, 300)
     ours = theirs + random.normal(lead, 0.4, 300)
     exact = stats.permutation_test(
-        (ours, theirs), lambda a, b: np.mean(a - b), permutation_type="samples", n_resamples=4000, rng=1
+        (ours, theirs),
+        lambda a, b: np.mean(a - b),
+        permutation_type="samples",
+        n_resamples=4000,
+        rng=1,
     )
     found = bootstrap.difference(ours, theirs, mean)
     assert found.value == pytest.approx((ours - theirs).mean())
@@ -68,7 +74,8 @@ def test_scorers_that_answer_alike_do_not_differ() -> None:
 def test_p_under_no_difference_is_uniform() -> None:
     random = np.random.default_rng(11)
     found = [
-        bootstrap.difference(reciprocal_ranks(random, 100), reciprocal_ranks(random, 100), mean).p for _ in range(300)
+        bootstrap.difference(reciprocal_ranks(random, 100), reciprocal_ranks(random, 100), mean).p
+        for _ in range(300)
     ]
     assert 0.02 <= np.mean(np.array(found) < 0.05) <= 0.09
 

@@ -24,9 +24,13 @@ def written(path: Path, seed: int, ids: list[str] = IDS) -> list[tuple[str, int,
     rows = []
     for article in ids:
         others = [other for other in ids if other != article]
-        found = random.choice(others, random.integers(1, 15), replace=False, p=_popular(len(others)))
+        found = random.choice(
+            others, random.integers(1, 15), replace=False, p=_popular(len(others))
+        )
         scores = np.sort(random.random(len(found)))[::-1]
-        rows += [(article, place + 1, str(one), float(scores[place])) for place, one in enumerate(found)]
+        rows += [
+            (article, place + 1, str(one), float(scores[place])) for place, one in enumerate(found)
+        ]
     names = ("article", "rank", "similar", "score")
     table = pyarrow.table({name: [row[n] for row in rows] for n, name in enumerate(names)})
     parquet.write_table(table.append_column("reason", [["r"] * len(rows)]), path)
@@ -76,7 +80,12 @@ def test_facts_that_cannot_be_are_none(table) -> None:
     assert found["freshness"] is None
     none = list_statistics.ListTable(*(np.zeros(0, np.int64) for _ in range(4)))
     empty = list_statistics.facts(none, ["one"], ["not a date"])
-    assert (empty["coverage"], empty["hubness"], empty["accounts"], empty["freshness"]) == (0, 0, None, None)
+    assert (empty["coverage"], empty["hubness"], empty["accounts"], empty["freshness"]) == (
+        0,
+        0,
+        None,
+        None,
+    )
 
 
 def test_equal_accounts_are_as_many_as_they_are(table) -> None:
@@ -100,8 +109,14 @@ def test_worst_have_the_lowest_best_score_and_hubs_the_most_lists(table) -> None
 def test_what_is_kept_of_the_lists_before_is_counted_by_id(tmp_path: Path) -> None:
     ids_before = [one for one in IDS if one not in ("a3", "a4")]
     ids_now = [one for one in IDS if one not in ("a7", "a8", "a9")]
-    before = [row for row in written(tmp_path / "before", 1, ids_before) if row[1] <= list_statistics.K]
-    now = {(row[0], row[2]) for row in written(tmp_path / "now", 1, ids_now) if row[1] <= list_statistics.K}
+    before = [
+        row for row in written(tmp_path / "before", 1, ids_before) if row[1] <= list_statistics.K
+    ]
+    now = {
+        (row[0], row[2])
+        for row in written(tmp_path / "now", 1, ids_now)
+        if row[1] <= list_statistics.K
+    }
     shares = list_statistics.kept(
         list_statistics.read(tmp_path / "now", ids_now),
         ids_now,
@@ -118,7 +133,11 @@ def test_reasons_that_differ_in_names_and_numbers_are_one() -> None:
     rows = [Reject("/x/a.jsonl", n, f"no 'id{n}' of {n} bytes (write {n})") for n in range(1, 4)]
     rows += [Reject("/x/b.jsonl", 9, "not JSON")]
     assert report.rejects(rows) == [
-        {"reason": "no … of … bytes", "rows": 3, "first": "a.jsonl, line 1: no 'id1' of 1 bytes (write 1)"},
+        {
+            "reason": "no … of … bytes",
+            "rows": 3,
+            "first": "a.jsonl, line 1: no 'id1' of 1 bytes (write 1)",
+        },
         {"reason": "not JSON", "rows": 1, "first": "b.jsonl, line 9: not JSON"},
     ]
 
@@ -152,7 +171,10 @@ def test_a_map_has_a_colour_for_the_largest_groups_and_none_of_too_few_points() 
     assert few == {"groups": [], "points": [], "marks": [], "added": 0}
     accounts = projection.accounts_map(IDS80, vectors, list(range(80)), projection.NOTHING)
     assert [point[3] for point in accounts["points"][:2]] == ["a79", "a78"]
-    assert projection.accounts_map(["a"], vectors[:1], [1], projection.NOTHING) == {"points": [], "added": 0}
+    assert projection.accounts_map(["a"], vectors[:1], [1], projection.NOTHING) == {
+        "points": [],
+        "added": 0,
+    }
 
 
 def test_a_map_stays_where_it_was_and_new_points_stand_between_those_like_them() -> None:
@@ -186,7 +208,9 @@ def test_the_articles_of_a_map_are_the_same_every_night() -> None:
     assert len(set(before)) == projection.MOST_POINTS
     more = sorted([*ids, *(f"new {n}" for n in range(30))])
     now = [more[row] for row in projection.drawn(more)]
-    assert [one for one in now if not one.startswith("new")] == before[: len(now) - sum("new" in one for one in now)]
+    assert [one for one in now if not one.startswith("new")] == before[
+        : len(now) - sum("new" in one for one in now)
+    ]
     assert 950 < len(set(before) & set(now)) < 1_000
 
 

@@ -14,7 +14,9 @@ import pytest
 from simrec.evaluate import html
 from tests.conftest import CONFIG, House, speeches
 
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+BROWSER = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+)
 EVIL = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'&{{ 7 * 7 }}"
 
 
@@ -72,20 +74,38 @@ def test_the_worst_seeds_are_the_worst_of_the_release(published: House) -> None:
 
 def test_nothing_is_fetched_and_only_our_script_may_run(published: House) -> None:
     shown = Page(release(published) / "report.html")
-    sources = [attrs[name] for _, attrs in shown.tags for name in ("src", "srcset", "data") if name in attrs]
+    sources = [
+        attrs[name]
+        for _, attrs in shown.tags
+        for name in ("src", "srcset", "data")
+        if name in attrs
+    ]
     assert sources == []
     assert {"link", "iframe", "object", "embed", "img"}.isdisjoint(tag for tag, _ in shown.tags)
     assert "@import" not in (release(published) / "report.html").read_text()
     assert [tag for tag, _ in shown.tags].count("script") == 1
-    (policy,) = [attrs["content"] for _, attrs in shown.tags if attrs.get("http-equiv") == "Content-Security-Policy"]
+    (policy,) = [
+        attrs["content"]
+        for _, attrs in shown.tags
+        if attrs.get("http-equiv") == "Content-Security-Policy"
+    ]
     assert policy.startswith("default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-")
 
 
 def test_hostile_text_is_only_text(house: House) -> None:
     text = speeches()[0]["text"]
     evil = [
-        {"id": f"{EVIL}{n}", "title": EVIL, "text": f"{text} {n}", "account": EVIL, "category": EVIL, "url": url}
-        for n, url in enumerate(["javascript:alert(3)", "https://example.org/?a=1&b='\"<x>", "data:text/html,x"])
+        {
+            "id": f"{EVIL}{n}",
+            "title": EVIL,
+            "text": f"{text} {n}",
+            "account": EVIL,
+            "category": EVIL,
+            "url": url,
+        }
+        for n, url in enumerate(
+            ["javascript:alert(3)", "https://example.org/?a=1&b='\"<x>", "data:text/html,x"]
+        )
     ]
     house.write_articles([*house.articles, *evil])
     ran = house.job()
@@ -93,7 +113,13 @@ def test_hostile_text_is_only_text(house: House) -> None:
     seeds = report(house)
     assert seeds["duplicates"]["rows"] >= 2, "their texts are all but the same"
     assert EVIL[:100] in seeds["duplicates"]["first"][-1]["article"]
-    assert sum(seed["why"] == "lowest scores" and seed["id"].startswith(EVIL) for seed in seeds["seeds"]) <= 1
+    assert (
+        sum(
+            seed["why"] == "lowest scores" and seed["id"].startswith(EVIL)
+            for seed in seeds["seeds"]
+        )
+        <= 1
+    )
     seeds["seeds"][0] = {
         "id": "x",
         "title": EVIL,
@@ -118,7 +144,9 @@ def test_hostile_text_is_only_text(house: House) -> None:
     assert EVIL in shown.text
 
 
-def test_the_command_names_the_page_and_writes_one_that_knows_how_long(published: House, tmp_path: Path) -> None:
+def test_the_command_names_the_page_and_writes_one_that_knows_how_long(
+    published: House, tmp_path: Path
+) -> None:
     assert published.simrec("report").out.strip() == str(release(published) / "report.html")
     ran = published.simrec("report", "--html", tmp_path / "page.html")
     assert (ran.code, ran.out.strip()) == (0, str(tmp_path / "page.html"))
@@ -137,14 +165,23 @@ def test_a_comparison_of_releases_says_what_changed(house: House) -> None:
     house.write_articles(house.articles[:-40])
     assert house.job().code == 0
     stability = report(house)["stability"]
-    assert (stability["before"], stability["measure"], stability["articles"]) == (before, "overlap@10", 360)
+    assert (stability["before"], stability["measure"], stability["articles"]) == (
+        before,
+        "overlap@10",
+        360,
+    )
     assert 0.5 < stability["value"] < 1
-    rows = {row["fact"]: row for row in house.simrec("report", "--compare", before, house.current, "--json").rows}
+    rows = {
+        row["fact"]: row
+        for row in house.simrec("report", "--compare", before, house.current, "--json").rows
+    }
     assert rows["articles"] == {"fact": "articles", "before": 400, "after": 360, "change": -40}
     assert rows["encoder"]["change"] == ""
     values = rows["split-half MRR, TF-IDF"]
     assert values["change"] == pytest.approx(values["after"] - values["before"], abs=1e-4)
-    assert "split-half MRR, simrec" in house.simrec("report", "--compare", before, house.current).out
+    assert (
+        "split-half MRR, simrec" in house.simrec("report", "--compare", before, house.current).out
+    )
     ran = house.simrec("report", "--compare", before, "../x")
     assert (ran.code, "no release '../x'" in ran.err) == (5, True)
     (release(house) / "report.html").unlink()
@@ -154,10 +191,13 @@ def test_a_comparison_of_releases_says_what_changed(house: House) -> None:
 
 POOR = {
     "ten articles": [{**speech, "category": "one"} for speech in speeches()[:10]],
-    "no titles, accounts, categories or dates": [{"id": s["id"], "text": s["text"]} for s in speeches()[:120]],
+    "no titles, accounts, categories or dates": [
+        {"id": s["id"], "text": s["text"]} for s in speeches()[:120]
+    ],
     "one article": speeches()[:1],
     "all of one category, titles alone": [
-        {"id": s["id"], "title": s["text"][:60], "category": "c", "account": "a"} for s in speeches()[:80]
+        {"id": s["id"], "title": s["text"][:60], "category": "c", "account": "a"}
+        for s in speeches()[:80]
     ],
 }
 
@@ -182,7 +222,13 @@ def test_the_map_of_a_night_that_changed_little_is_that_of_the_night_before(hous
     def points() -> dict[str, list[float]]:
         maps = json.loads((release(house) / "map.json").read_bytes())
         assert len(maps["articles"]["points"]) == 400
-        places = dict(zip(maps["articles"]["marks"], (point[:2] for point in maps["articles"]["points"]), strict=True))
+        places = dict(
+            zip(
+                maps["articles"]["marks"],
+                (point[:2] for point in maps["articles"]["points"]),
+                strict=True,
+            )
+        )
         return (
             places
             | {point[3]: point[:2] for point in maps["accounts"]["points"]}
@@ -198,7 +244,9 @@ def test_the_map_of_a_night_that_changed_little_is_that_of_the_night_before(hous
     kept = before.keys() & now.keys() - {"added"}
     assert len(kept) == 399 + 10
     assert all(before[mark] == now[mark] for mark in kept)
-    assert len(set(seeds) & {seed["id"] for seed in report(house)["seeds"]}) >= 9, "and so are the samples"
+    assert len(set(seeds) & {seed["id"] for seed in report(house)["seeds"]}) >= 9, (
+        "and so are the samples"
+    )
     house.write_articles([{**one, "text": f"{one['text']} {n}"} for n, one in enumerate(articles)])
     assert house.job().code == 0
     last = points()
@@ -209,10 +257,15 @@ def test_the_map_of_a_night_that_changed_little_is_that_of_the_night_before(hous
 
 def test_the_verdict_counts_what_is_clear() -> None:
     def suite(low: float, high: float) -> dict[str, Any]:
-        return {"ahead_of": {"encoder alone": {"low": 1, "high": 1}, "BM25": {"low": low, "high": high}}}
+        return {
+            "ahead_of": {"encoder alone": {"low": 1, "high": 1}, "BM25": {"low": low, "high": high}}
+        }
 
     ahead, level, behind = suite(0.1, 0.2), suite(-0.1, 0.2), suite(-0.3, -0.1)
-    assert html.verdict([ahead, level, behind])["headline"] == "Ahead of BM25 in 1 of 3 measures, behind in 1"
+    assert (
+        html.verdict([ahead, level, behind])["headline"]
+        == "Ahead of BM25 in 1 of 3 measures, behind in 1"
+    )
     assert html.verdict([level, level])["headline"] == "Level with BM25 in all 2 measures"
     assert html.verdict([level, behind])["headline"] == "Behind BM25 in 1 of 2 measures"
     assert "Too few" in html.verdict([{"ahead_of": {}}])["headline"]
@@ -221,7 +274,9 @@ def test_the_verdict_counts_what_is_clear() -> None:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     if BROWSER is None:
-        pytest.skip("there is no Chromium here: the report was not looked at in a browser (apt-get install chromium)")
+        pytest.skip(
+            "there is no Chromium here: the report was not looked at in a browser (apt-get install chromium)"
+        )
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
@@ -242,11 +297,16 @@ def test_in_a_browser(published: House, browser: Any, width: int, scheme: str) -
     sheet.goto(address)
     assert asked == [address], "nothing is fetched"
     assert sheet.evaluate("document.documentElement.scrollWidth") == width, "nothing sticks out"
-    paper, ink = (sheet.evaluate(f"getComputedStyle(document.body).{name}") for name in ("backgroundColor", "color"))
+    paper, ink = (
+        sheet.evaluate(f"getComputedStyle(document.body).{name}")
+        for name in ("backgroundColor", "color")
+    )
     brightness = [sum(map(int, re.findall(r"\d+", colour)[:3])) for colour in (paper, ink)]
     assert (brightness[0] > brightness[1]) == (scheme == "light")
     sheet.emulate_media(media="print", color_scheme=scheme)
-    assert sheet.evaluate("getComputedStyle(document.body).color") == "rgb(0, 0, 0)", "paper is white"
+    assert sheet.evaluate("getComputedStyle(document.body).color") == "rgb(0, 0, 0)", (
+        "paper is white"
+    )
     sheet.emulate_media(media="screen", color_scheme=scheme)
     note = sheet.locator("#note")
     assert not note.is_visible()
@@ -279,15 +339,22 @@ def test_the_pointer_itself_shows_a_title(published: House, browser: Any) -> Non
     sheet.close()
 
 
-def test_an_approximate_index_has_a_curve_of_recall_against_work(house: House, browser: Any) -> None:
+def test_an_approximate_index_has_a_curve_of_recall_against_work(
+    house: House, browser: Any
+) -> None:
     exact = Page(release(house) / "report.html")
     assert "there is no recall to be traded for speed" in exact.text
     assert "Recall against work" not in exact.text
-    (house.folder / "config.toml").write_text(CONFIG.replace("[index]", '[index]\nkind = "ivf_flat"'))
+    (house.folder / "config.toml").write_text(
+        CONFIG.replace("[index]", '[index]\nkind = "ivf_flat"')
+    )
     ran = house.job()
     assert ran.code == 0, ran.err
     index = report(house)["index"]
-    assert index["curve"] == json.loads((release(house) / "manifest.json").read_bytes())["index"]["curve"]
+    assert (
+        index["curve"]
+        == json.loads((release(house) / "manifest.json").read_bytes())["index"]["curve"]
+    )
     sheet = browser.new_page(viewport={"width": 390, "height": 850})
     sheet.goto((release(house) / "report.html").absolute().as_uri())
     points = sheet.locator(".curve circle").all()
@@ -296,12 +363,19 @@ def test_an_approximate_index_has_a_curve_of_recall_against_work(house: House, b
         shown = f"{facts['effort']} lists: {100 * facts['compared']:.2f} % of the rows, recall {facts['recall']:.3f}"
         assert point.get_attribute("data-t") == shown
         assert ("ink" in point.get_attribute("class")) == (facts["effort"] == index["effort"])
-    frame, boxes = sheet.locator(".curve").bounding_box(), [point.bounding_box() for point in points]
+    frame, boxes = (
+        sheet.locator(".curve").bounding_box(),
+        [point.bounding_box() for point in points],
+    )
     assert [box["x"] for box in boxes] == sorted(box["x"] for box in boxes)
-    assert [box["y"] for box in boxes] == sorted((box["y"] for box in boxes), reverse=True), "more work, more recall"
+    assert [box["y"] for box in boxes] == sorted((box["y"] for box in boxes), reverse=True), (
+        "more work, more recall"
+    )
     middle = boxes[-1]["y"] + boxes[-1]["height"] / 2 - frame["y"]
     low = min(facts["recall"] for facts in index["curve"])
-    assert middle / frame["height"] == pytest.approx((1 - index["curve"][-1]["recall"]) / (1 - low), abs=0.02)
+    assert middle / frame["height"] == pytest.approx(
+        (1 - index["curve"][-1]["recall"]) / (1 - low), abs=0.02
+    )
     points[1].scroll_into_view_if_needed()
     points[1].hover(force=True)
     assert sheet.locator("#note").inner_text() == points[1].get_attribute("data-t")

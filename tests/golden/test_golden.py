@@ -22,7 +22,11 @@ SIMILAR = [  # as the simrec that packed it said
     ("1934-Roosevelt-1/1", 0.323494), ("1790-Washington-2/4", 0.31781), ("1829-Jackson-1/1", 0.294792),
     ("1869-Grant-1/2", 0.250322), ("1869-Grant-1/42", 0.218002),
 ]  # fmt: skip
-ACCOUNTS = [("George Washington", 0.042769), ("James Monroe", 0.023044), ("Ulysses S. Grant", 0.010543)]
+ACCOUNTS = [
+    ("George Washington", 0.042769),
+    ("James Monroe", 0.023044),
+    ("Ulysses S. Grant", 0.010543),
+]
 HERE = Path(__file__).parent
 
 
@@ -43,7 +47,9 @@ def older(tmp_path: Path) -> House:
 
 
 def similar(house: House) -> list[tuple[str, float]]:
-    return [(row["id"], row["score"]) for row in house.simrec("similar", SEED, "-n", 5, "--json").rows]
+    return [
+        (row["id"], row["score"]) for row in house.simrec("similar", SEED, "-n", 5, "--json").rows
+    ]
 
 
 def test_it_answers_as_it_did(golden: House) -> None:
@@ -63,7 +69,9 @@ def test_it_is_whole_and_its_state_is_known(golden: House) -> None:
     assert (facts["articles"], facts["released_articles"]) == (50, 50)
     assert len(golden.simrec("releases", "--json").rows) == 1
     assert golden.job().code == 0
-    assert golden.last_steps()["index"]["state"] == "skipped", "nothing changed, and nothing is made anew"
+    assert golden.last_steps()["index"]["state"] == "skipped", (
+        "nothing changed, and nothing is made anew"
+    )
 
 
 def test_the_night_goes_on_with_it(golden: House) -> None:
@@ -79,14 +87,22 @@ def test_the_night_goes_on_with_it(golden: House) -> None:
     assert similar(golden) == SIMILAR
 
 
-def test_a_release_of_an_older_format_is_refused_until_the_night_has_made_it_anew(older: House) -> None:
+def test_a_release_of_an_older_format_is_refused_until_the_night_has_made_it_anew(
+    older: House,
+) -> None:
     """Its articles and vectors are still good; its words, of an older format, are weighed anew."""
     before = older.current
     ran = older.simrec("similar", SEED)
     assert (ran.code, "the nightly job makes it anew" in ran.err) == (5, True)
     ran = older.job()
-    assert (ran.code, older.last_steps()["ingest"]["rows_out"], older.last_steps()["embed"]["rows_out"]) == (0, 0, 0)
-    assert {one for one, _ in similar(older)} == {one for one, _ in SIMILAR}  # by other weights of words
+    assert (
+        ran.code,
+        older.last_steps()["ingest"]["rows_out"],
+        older.last_steps()["embed"]["rows_out"],
+    ) == (0, 0, 0)
+    assert {one for one, _ in similar(older)} == {
+        one for one, _ in SIMILAR
+    }  # by other weights of words
     assert older.simrec("verify").code == 0
     ran = older.simrec("rollback")
     assert (ran.code, "a release of format 1, this simrec reads 3" in ran.err) == (5, True)
@@ -107,4 +123,6 @@ def test_what_a_newer_simrec_made_is_refused(golden: House, what: str) -> None:
         with closing(sqlite3.connect(golden.workspace / "articles.db")) as db:
             db.execute("PRAGMA user_version = 2")
     ran = golden.simrec("status")
-    assert (ran.code, "newer simrec" in ran.err, "Traceback" in ran.err) == (5, True, False), ran.err
+    assert (ran.code, "newer simrec" in ran.err, "Traceback" in ran.err) == (5, True, False), (
+        ran.err
+    )

@@ -45,7 +45,9 @@ def exact_graph(matrix: np.ndarray, k: int, folder: Path) -> KnnGraph:
 @pytest.mark.parametrize("rows", [0, 1, 2, 3, 30, 700, 3_000])
 def test_exact_neighbours_are_the_oracles(tmp_path: Path, rows: int) -> None:
     matrix = clustered(rows)
-    ((found, scores),) = list(exact_graph(matrix, 10, tmp_path).blocks(10)) or [(np.empty((0, 10)), np.empty((0, 10)))]
+    ((found, scores),) = list(exact_graph(matrix, 10, tmp_path).blocks(10)) or [
+        (np.empty((0, 10)), np.empty((0, 10)))
+    ]
     expected_rows, expected_scores = oracle(matrix, 10)
     kept = max(0, min(10, rows - 1))
     assert np.abs(scores[:, :kept] - expected_scores[:, :kept]).max(initial=0) < 2e-6
@@ -91,7 +93,9 @@ def test_each_kind_reaches_the_recall_it_reports(tmp_path: Path, kind: str) -> N
 def test_less_recall_is_less_effort(tmp_path: Path) -> None:
     matrix = clustered(6_000, clusters=2)  # little for lists to go by
     efforts = [
-        index_of(matrix, IndexConfig(kind="ivf_flat", recall_target=t), 10, tmp_path / str(t)).facts.effort
+        index_of(
+            matrix, IndexConfig(kind="ivf_flat", recall_target=t), 10, tmp_path / str(t)
+        ).facts.effort
         for t in (0.5, 0.9, 0.99)
     ]
     assert 1 <= efforts[0] < efforts[1] < efforts[2]
@@ -102,17 +106,25 @@ def test_a_curve_goes_from_the_least_effort_past_the_chosen_one(tmp_path: Path, 
     matrix = clustered(6_000, clusters=2)
     index = index_of(matrix, IndexConfig(kind=kind, recall_target=0.95), 10, tmp_path)
     facts, found = index.facts, index.search(matrix[:300], 10)
-    efforts, compared, recalls = ([point[name] for point in facts.curve] for name in ("effort", "compared", "recall"))
+    efforts, compared, recalls = (
+        [point[name] for point in facts.curve] for name in ("effort", "compared", "recall")
+    )
     doubled = [effort for effort in efforts if effort != facts.effort or effort == efforts[0]]
     assert efforts[0] == (16 if kind == "hnsw" else 1)
     assert efforts[-1] > facts.effort
-    assert set(np.diff(np.log2(doubled))) <= {1, 2}, "each twice the one before; the chosen one may be one of them"
+    assert set(np.diff(np.log2(doubled))) <= {1, 2}, (
+        "each twice the one before; the chosen one may be one of them"
+    )
     assert compared == sorted(set(compared)), "more effort is more work"
     assert 0 < compared[0] < compared[-1] <= 1
     assert np.diff(recalls).min() > -0.01
-    assert [point["recall"] for point in facts.curve if point["effort"] == facts.effort] == [facts.recall]
+    assert [point["recall"] for point in facts.curve if point["effort"] == facts.effort] == [
+        facts.recall
+    ]
     judged = index.with_measured_recall(10)
-    assert np.array_equal(judged.search(matrix[:300], 10), found), "it searches with the effort that was chosen"
+    assert np.array_equal(judged.search(matrix[:300], 10), found), (
+        "it searches with the effort that was chosen"
+    )
 
 
 def test_the_curve_of_lists_is_what_a_recount_finds(tmp_path: Path) -> None:
@@ -124,19 +136,27 @@ def test_the_curve_of_lists_is_what_a_recount_finds(tmp_path: Path) -> None:
     nearest_lists = np.argsort(-(matrix[asked] @ centres.T), axis=1)
     cosines_to = matrix[asked] @ matrix.T
     cosines_to[np.arange(200), asked] = -1
-    near = cosines_to >= np.sort(cosines_to, axis=1)[:, -10:-9] - 3e-6  # what ties with the tenth counts as well
+    near = (
+        cosines_to >= np.sort(cosines_to, axis=1)[:, -10:-9] - 3e-6
+    )  # what ties with the tenth counts as well
     for point in index.facts.curve:
         looked_at = np.zeros((200, index.facts.lists), bool)
         np.put_along_axis(looked_at, nearest_lists[:, : int(point["effort"])], True, axis=1)
         rows = looked_at[:, list_of]
         assert point["compared"] == pytest.approx(rows.mean(), abs=1e-5)
-        assert point["recall"] == pytest.approx(np.minimum((near & rows).sum(axis=1), 10).mean() / 10, abs=1e-4)
+        assert point["recall"] == pytest.approx(
+            np.minimum((near & rows).sum(axis=1), 10).mean() / 10, abs=1e-4
+        )
 
 
 def test_exact_search_has_a_curve_of_one_point(tmp_path: Path) -> None:
     index = index_of(clustered(100), IndexConfig(), 10, tmp_path)
     more = index.changed(np.arange(100), clustered(101), np.array([100]))
-    assert list(index.facts.curve) == list(more.facts.curve) == [{"effort": 0, "compared": 1.0, "recall": 1.0}]
+    assert (
+        list(index.facts.curve)
+        == list(more.facts.curve)
+        == [{"effort": 0, "compared": 1.0, "recall": 1.0}]
+    )
     assert more.facts.rows == 101
 
 
@@ -149,7 +169,10 @@ def test_auto_is_exact_until_it_is_too_many() -> None:
     def kind(rows: int, dim: int = 256, **config: Any) -> str:
         return faiss_kinds.choose(rows, dim, IndexConfig(**config))
 
-    assert (kind(1_000, exact_max_rows=1_000), kind(1_000, exact_max_rows=999)) == ("exact", "ivf_pq")
+    assert (kind(1_000, exact_max_rows=1_000), kind(1_000, exact_max_rows=999)) == (
+        "exact",
+        "ivf_pq",
+    )
     assert kind(1_000_000, recall_target=0.999) == "ivf_flat"
     assert kind(1_000_000, kind="hnsw") == "hnsw"
     assert kind(399, kind="ivf_pq") == "exact", "too few to tune on"
@@ -163,7 +186,8 @@ def test_a_saved_index_answers_as_before(tmp_path: Path, kind: str) -> None:
     opened = Index.open(tmp_path / "index.faiss", index.facts.as_dict(), matrix)
     assert np.array_equal(opened.search(matrix[:50], 10), index.search(matrix[:50], 10))
     assert np.array_equal(
-        opened.among_rows(0, 1_000).search(matrix[:99], 10)[:, 0] & 0xFFFFFFFF, same_first(matrix, 99)
+        opened.among_rows(0, 1_000).search(matrix[:99], 10)[:, 0] & 0xFFFFFFFF,
+        same_first(matrix, 99),
     )
     with pytest.raises(ReleaseError, match="the stored vectors are"):
         Index.open(tmp_path / "index.faiss", {**index.facts.as_dict(), "rows": 999}, matrix)
@@ -198,7 +222,9 @@ def test_a_pair_has_one_cosine_whoever_asks() -> None:
     assert alone[0, 0] == table[7, 399]
 
 
-def test_a_killed_graph_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_killed_graph_goes_on_where_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("simrec.index.knn_search.PART", 256)
     index = index_of(clustered(2_000), IndexConfig(kind="ivf_flat"), 10, tmp_path / "made")
     whole = np.array(graph_of(index, 10, tmp_path / "made").packed)
@@ -218,13 +244,17 @@ def test_a_killed_graph_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytest
         graph_of(index, 10, tmp_path / "made")
     assert not (tmp_path / "made" / "graph.npy").exists()
     asked.clear()
-    monkeypatch.setattr(Index, "search", lambda self, q, k: asked.append(len(q)) or search(self, q, k))
+    monkeypatch.setattr(
+        Index, "search", lambda self, q, k: asked.append(len(q)) or search(self, q, k)
+    )
     assert np.array_equal(graph_of(index, 10, tmp_path / "made").packed, whole)
     assert sum(asked) == 2_000 - 4 * 256, "what was done is not done again"
 
 
 @pytest.mark.parametrize("kind", ["exact", *APPROXIMATE])
-def test_groups_find_what_one_index_finds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+def test_groups_find_what_one_index_finds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
     """Shards of 500 rows are merged to the index that one shard makes; six groups of 500 rows know no less than all.
 
     Linked rows are not cut into groups: a link leads anywhere.
@@ -240,12 +270,17 @@ def test_groups_find_what_one_index_finds(tmp_path: Path, monkeypatch: pytest.Mo
     assert several.facts == one.facts
     graph = graph_of(several, 10, tmp_path / "several", memory_mib=0)
     if kind != "exact":
-        assert (tmp_path / "several" / "index.faiss").read_bytes() == (tmp_path / "one" / "index.faiss").read_bytes()
+        assert (tmp_path / "several" / "index.faiss").read_bytes() == (
+            tmp_path / "one" / "index.faiss"
+        ).read_bytes()
     parts = Counter(path.parent.name for path in (tmp_path / "several" / "parts").glob("*/*"))
     last = parts["neighbours-6-of-6"], parts["neighbours-1-of-1"]
     assert (parts["fill"], *last) == {"exact": (0, 6, 0), "hnsw": (0, 0, 6)}.get(kind, (6, 6, 0))
     truth = oracle(matrix, 10)[0]
-    recalls = [(found.rows(10)[:, :, None] == truth[:, None]).any(axis=1).mean() for found in (alone, graph)]
+    recalls = [
+        (found.rows(10)[:, :, None] == truth[:, None]).any(axis=1).mean()
+        for found in (alone, graph)
+    ]
     assert recalls[1] >= recalls[0] >= (0.99 if kind == "exact" else 0.89)
     if kind in ("exact", "hnsw"):
         assert np.array_equal(graph.packed, alone.packed)
@@ -279,7 +314,10 @@ def test_a_filter_is_exact_or_nearly_and_never_shortens(
         assert len(found) == 10
         assert set(packing.rows_of(found)) <= set(rows.tolist())
         hits.append(
-            len(set(packing.rows_of(found)) & set(packing.rows_of(nearest(matrix[asked][None], matrix, rows, 10)[0])))
+            len(
+                set(packing.rows_of(found))
+                & set(packing.rows_of(nearest(matrix[asked][None], matrix, rows, 10)[0]))
+            )
             / 10
         )
     assert np.mean(hits) >= 0.95
@@ -288,7 +326,9 @@ def test_a_filter_is_exact_or_nearly_and_never_shortens(
 
 
 def test_pairs_stop_where_neighbours_do() -> None:
-    packed = packing.pack(np.array([[0.9, 0.5, 0], [0.9, 0, 0]]), np.array([[1, 2, -1], [0, -1, -1]]))
+    packed = packing.pack(
+        np.array([[0.9, 0.5, 0], [0.9, 0, 0]]), np.array([[1, 2, -1], [0, -1, -1]])
+    )
     assert list(pairs(KnnGraph(packed), 2)) == [(0, 1, 1, 0.9), (0, 2, 2, 0.5), (1, 1, 0, 0.9)]
 
 
@@ -315,6 +355,6 @@ def test_written_vectors_are_read_as_unit_rows(tmp_path: Path) -> None:
     matrix = clustered(100).astype(np.float16)
     on_disk.write_matrix(tmp_path / "vectors.npy", np.array_split(matrix, 7), matrix.shape)
     assert np.array_equal(np.load(tmp_path / "vectors.npy"), matrix)
-    assert np.linalg.norm(on_disk.unit_rows(on_disk.open_matrix(tmp_path / "vectors.npy")), axis=1) == pytest.approx(
-        1, abs=1e-6
-    )
+    assert np.linalg.norm(
+        on_disk.unit_rows(on_disk.open_matrix(tmp_path / "vectors.npy")), axis=1
+    ) == pytest.approx(1, abs=1e-6)

@@ -72,7 +72,9 @@ def brute_force(articles: Articles) -> np.ndarray:
 
 
 nights = st.lists(
-    st.lists(st.tuples(st.integers(0, 120), st.one_of(st.none(), st.integers(0, 400))), max_size=40),
+    st.lists(
+        st.tuples(st.integers(0, 120), st.one_of(st.none(), st.integers(0, 400))), max_size=40
+    ),
     min_size=2,
     max_size=5,
 )
@@ -102,7 +104,9 @@ def test_after_any_nights_the_graph_is_the_one_from_scratch(
         assert np.array_equal(graph.packed[:, :K], whole.packed[:, :K])
         found = np.concatenate([block for block, _ in graph.blocks(K)] or [np.empty((0, K))])
         expected = brute_force(articles)
-        assert (found != expected).mean() <= 0.02, "but for ties that only double precision tells apart"
+        assert (found != expected).mean() <= 0.02, (
+            "but for ties that only double precision tells apart"
+        )
 
 
 def test_a_handful_of_articles_grows(tmp_path: Path) -> None:
@@ -122,7 +126,9 @@ def test_a_handful_of_articles_grows(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("written", [0, 1, 2, 3])
-def test_a_killed_update_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, written: int) -> None:
+def test_a_killed_update_goes_on_where_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, written: int
+) -> None:
     """In two ranges of two files each, and killed after any number of them."""
     monkeypatch.setattr("simrec.index.incremental.RANGE", 150)
     articles = {f"a{n:03d}": vector(n) for n in range(300)}
@@ -130,7 +136,11 @@ def test_a_killed_update_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytes
     before = rows(articles)
     articles |= {f"a{n:03d}": vector(n + 1) for n in range(0, 300, 17)}
     now = rows(articles)
-    arguments = tmp_path / "graph.npy", on_disk.unit(now[1]), diff_rows(before[0], now[0], before[1], now[1])
+    arguments = (
+        tmp_path / "graph.npy",
+        on_disk.unit(now[1]),
+        diff_rows(before[0], now[0], before[1], now[1]),
+    )
     write, count = update_module.write_matrix, 0
 
     def killed(*some: Any) -> None:
@@ -145,7 +155,9 @@ def test_a_killed_update_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytes
         update(*arguments, tmp_path / "now.npy")
     monkeypatch.setattr(update_module, "write", write)
     updated = update(*arguments, tmp_path / "now.npy")
-    assert np.array_equal(updated.packed[:, :K], made_from_scratch(articles, tmp_path / "whole.npy").packed[:, :K])
+    assert np.array_equal(
+        updated.packed[:, :K], made_from_scratch(articles, tmp_path / "whole.npy").packed[:, :K]
+    )
 
 
 def test_rows_that_lost_most_neighbours_are_searched_anew(tmp_path: Path) -> None:
@@ -159,12 +171,16 @@ def test_rows_that_lost_most_neighbours_are_searched_anew(tmp_path: Path) -> Non
     changed = diff_rows(before[0], now[0], before[1], now[1])
     assert (len(changed.new), int((changed.place < 0).sum())) == (0, 35)
     updated = update(tmp_path / "graph.npy", on_disk.unit(now[1]), changed, tmp_path / "now.npy")
-    assert np.array_equal(updated.packed[:, :K], made_from_scratch(articles, tmp_path / "whole.npy").packed[:, :K])
+    assert np.array_equal(
+        updated.packed[:, :K], made_from_scratch(articles, tmp_path / "whole.npy").packed[:, :K]
+    )
 
 
 def test_a_list_takes_in_nothing_beyond_what_it_knows(tmp_path: Path) -> None:
     """Of a hundred equal articles a list holds the first 38; one that comes after them all is not the eleventh."""
-    articles = {f"a{n:03d}": vector(1) for n in range(100)} | {f"b{n:03d}": vector(n) for n in range(2, 200)}
+    articles = {f"a{n:03d}": vector(1) for n in range(100)} | {
+        f"b{n:03d}": vector(n) for n in range(2, 200)
+    }
     last = tmp_path / "graph.npy"
     made_from_scratch(articles, last)
     for night, gone in enumerate((range(1, 29), range(29, 30))):
@@ -193,7 +209,9 @@ def test_a_night_of_each_kind_is_as_good_as_from_scratch(tmp_path: Path, kind: s
     centres = random.normal(size=(30, DIM))
 
     def draw() -> Any:
-        return on_disk.unit(centres[random.integers(30)] + 0.6 * random.normal(size=DIM)).astype(np.float16)
+        return on_disk.unit(centres[random.integers(30)] + 0.6 * random.normal(size=DIM)).astype(
+            np.float16
+        )
 
     articles = {f"a{n:05d}": draw() for n in range(3_000)}
     config = IndexConfig(kind=kind, candidates=K, recall_target=0.95)  # type: ignore[arg-type]
@@ -208,14 +226,22 @@ def test_a_night_of_each_kind_is_as_good_as_from_scratch(tmp_path: Path, kind: s
     ids = stage(tmp_path / "now", articles)
     sentence = refresh(tmp_path / "now", ids, before, config)
     assert "new rows and" in sentence
-    found = np.concatenate([block for block, _ in KnnGraph.open(tmp_path / "now" / "graph.npy").blocks(K)])
+    found = np.concatenate(
+        [block for block, _ in KnnGraph.open(tmp_path / "now" / "graph.npy").blocks(K)]
+    )
     expected = brute_force(articles)
     recall = np.mean([len(set(a) & set(b)) / K for a, b in zip(found, expected, strict=True)])
     assert recall >= (0.9999 if kind == "exact" else 0.95)
-    opened = Index.open(tmp_path / "now" / "index.faiss", read_facts(tmp_path / "now"), on_disk.unit(rows(articles)[1]))
+    opened = Index.open(
+        tmp_path / "now" / "index.faiss",
+        read_facts(tmp_path / "now"),
+        on_disk.unit(rows(articles)[1]),
+    )
     assert opened.facts.recall >= 0.95
     assert opened.facts.rows == len(articles)
-    chosen = [point["recall"] for point in opened.facts.curve if point["effort"] == opened.facts.effort]
+    chosen = [
+        point["recall"] for point in opened.facts.curve if point["effort"] == opened.facts.effort
+    ]
     assert chosen == [opened.facts.recall], "the curve is of this night"
 
 
@@ -258,11 +284,15 @@ def read_facts(folder: Path) -> dict[str, Any]:
 
 def test_much_change_is_made_from_scratch(tmp_path: Path) -> None:
     articles = {f"a{n:03d}": vector(n) for n in range(200)}
-    before = PreviousIndex(tmp_path / "first", stage(tmp_path / "first", articles), IndexFacts("exact", 200, DIM))
+    before = PreviousIndex(
+        tmp_path / "first", stage(tmp_path / "first", articles), IndexFacts("exact", 200, DIM)
+    )
     refresh(tmp_path / "first", before.ids, None, IndexConfig(candidates=K))
     for n in range(50):
         articles[f"a{n:03d}"] = vector(n + 7)
     ids = stage(tmp_path / "now", articles)
     assert "from scratch" in refresh(tmp_path / "now", ids, before, IndexConfig(candidates=K))
     whole = made_from_scratch(articles, tmp_path / "whole.npy")
-    assert np.array_equal(KnnGraph.open(tmp_path / "now" / "graph.npy").packed[:, :K], whole.packed[:, :K])
+    assert np.array_equal(
+        KnnGraph.open(tmp_path / "now" / "graph.npy").packed[:, :K], whole.packed[:, :K]
+    )

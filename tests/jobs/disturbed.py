@@ -40,14 +40,21 @@ FULL = "raise OSError(28, 'No space left on device', str(arguments[0]))"
 def busy_night(house: House) -> None:
     """Let there be something to do for every step: articles changed, new and gone, and words to be weighed."""
     more = '[ingest]\nsync = true\n[release]\nkeep = 2\n[[sinks]]\npath = "out"\n'
-    (house.folder / "config.toml").write_text(CONFIG.replace("lexical_weight = 0", "lexical_weight = 0.5") + more)
-    changed = [{**one, "text": one["text"] + " Again."} if n % 3 == 0 else one for n, one in enumerate(house.articles)]
+    (house.folder / "config.toml").write_text(
+        CONFIG.replace("lexical_weight = 0", "lexical_weight = 0.5") + more
+    )
+    changed = [
+        {**one, "text": one["text"] + " Again."} if n % 3 == 0 else one
+        for n, one in enumerate(house.articles)
+    ]
     house.write_articles([*changed[:-1], {**speeches()[7], "id": "new", "title": "A new one"}])
 
 
 def killed_at(house: House, n: int) -> str:
     """Return Python that kills the job's process at its n-th change of the workspace."""
-    return AT_CHANGE.format(events=CHANGES, inside=str(house.workspace), when=f"== {n}", happens=KILL)
+    return AT_CHANGE.format(
+        events=CHANGES, inside=str(house.workspace), when=f"== {n}", happens=KILL
+    )
 
 
 def full_from(house: House, n: int) -> str:
@@ -64,10 +71,14 @@ def contents(house: House) -> dict[str, str]:
     """The checksum of every file of the current release; of the manifest all but when it was made and its seal."""
     folder = house.workspace / "releases" / house.current
     manifest = json.loads((folder / "manifest.json").read_bytes())
-    dateless = {name: value for name, value in manifest.items() if name not in ("created_at", "seal")}
+    dateless = {
+        name: value for name, value in manifest.items() if name not in ("created_at", "seal")
+    }
     assert len(dateless) == len(manifest) - 2
     own = {
-        path.name: sha256(path.read_bytes()).hexdigest() for path in folder.iterdir() if path.name != "manifest.json"
+        path.name: sha256(path.read_bytes()).hexdigest()
+        for path in folder.iterdir()
+        if path.name != "manifest.json"
     }
     return {**own, "manifest.json": json.dumps(dateless)}
 
@@ -103,8 +114,16 @@ def changes(house: House, at: Callable[[House, int], str]) -> int:
 
 def killed(house: House, seconds: float) -> bool:
     """Run the nightly job as cron does and kill it with all its workers after so long; tell whether it still ran."""
-    command = [ROOT / "jobs" / "nightly.py", "-c", house.folder / "config.toml", "-w", house.workspace]
-    with subprocess.Popen([sys.executable, *map(str, command)], env=environment(), start_new_session=True) as job:
+    command = [
+        ROOT / "jobs" / "nightly.py",
+        "-c",
+        house.folder / "config.toml",
+        "-w",
+        house.workspace,
+    ]
+    with subprocess.Popen(
+        [sys.executable, *map(str, command)], env=environment(), start_new_session=True
+    ) as job:
         try:
             code = job.wait(seconds)
         except subprocess.TimeoutExpired:

@@ -27,7 +27,11 @@ def whole(undisturbed: House, tmp_path_factory: pytest.TempPathFactory) -> House
 def artifacts(house: House) -> list[Path]:
     """One file of each kind: all of the release and the encoder, one shard of vectors and one of words."""
     current = house.workspace / "releases" / house.current
-    files = [path for path in sorted(house.workspace.rglob("*")) if path.is_file() and path.name != "LOCK"]
+    files = [
+        path
+        for path in sorted(house.workspace.rglob("*"))
+        if path.is_file() and path.name != "LOCK"
+    ]
     files = [path for path in files if path.parent == current or "releases" not in path.parts]
     shards = {path.parent: path for path in files if "embeddings" in path.parts}
     return [path for path in files if "embeddings" not in path.parts] + list(shards.values())
@@ -45,7 +49,10 @@ def held(path: Path) -> Any:
             return [stored[name].tobytes() for name in stored]
     if path.name == "articles.db":
         with closing(sqlite3.connect(path)) as db:
-            return [db.execute(f"SELECT {what}").fetchall() for what in ("* FROM texts", f"{ARTICLE} FROM articles")]
+            return [
+                db.execute(f"SELECT {what}").fetchall()
+                for what in ("* FROM texts", f"{ARTICLE} FROM articles")
+            ]
     return path.read_bytes().strip()
 
 
@@ -80,9 +87,12 @@ def test_a_flipped_byte_is_found_and_named(whole: House, tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(
-    ("before", "after"), [(b"Lincoln", b"Lincoin"), (b"Union", b"Onion"), (b"Republican", b"republican")]
+    ("before", "after"),
+    [(b"Lincoln", b"Lincoin"), (b"Union", b"Onion"), (b"Republican", b"republican")],
 )
-def test_an_article_that_is_not_what_came_in_is_named(house: House, before: bytes, after: bytes) -> None:
+def test_an_article_that_is_not_what_came_in_is_named(
+    house: House, before: bytes, after: bytes
+) -> None:
     """SQLite has no checksums: the keys of an article know what it was."""
     path = house.workspace / "articles.db"
     content = path.read_bytes()
@@ -93,12 +103,23 @@ def test_an_article_that_is_not_what_came_in_is_named(house: House, before: byte
 
 
 @pytest.mark.parametrize("name", ["CURRENT", "FORMAT", "manifest.json"])
-@pytest.mark.parametrize("content", [b"", b"\xff\x00", b"../../etc\n", b"0123456789abcdef\n", b"[]", b"{}"])
-def test_what_every_question_opens_is_checked_by_every_question(house: House, name: str, content: bytes) -> None:
-    path = {"manifest.json": house.workspace / "releases" / house.current / name}.get(name, house.workspace / name)
+@pytest.mark.parametrize(
+    "content", [b"", b"\xff\x00", b"../../etc\n", b"0123456789abcdef\n", b"[]", b"{}"]
+)
+def test_what_every_question_opens_is_checked_by_every_question(
+    house: House, name: str, content: bytes
+) -> None:
+    path = {"manifest.json": house.workspace / "releases" / house.current / name}.get(
+        name, house.workspace / name
+    )
     path.write_bytes(content)
     ran = house.simrec("similar", "1861-Lincoln-1/13")
-    assert (ran.code, ran.out, str(path) in ran.err, "Traceback" in ran.err) == (5, "", True, False), ran.err
+    assert (ran.code, ran.out, str(path) in ran.err, "Traceback" in ran.err) == (
+        5,
+        "",
+        True,
+        False,
+    ), ran.err
 
 
 def test_a_damaged_pointer_is_mended_by_rollback(house: House) -> None:

@@ -58,7 +58,9 @@ def resize(folder: Path, kib: int) -> None:
 
 
 @pytest.mark.parametrize("left", range(40, 2600, 80) if LONG else [120, 1000])
-def test_a_real_disk_that_is_full(tonight: House, undisturbed: House, tmp_path: Path, left: int) -> None:
+def test_a_real_disk_that_is_full(
+    tonight: House, undisturbed: House, tmp_path: Path, left: int
+) -> None:
     """Also for what is written by SQLite, Arrow and FAISS. A night here needs about 3 MiB; `left` is in KiB."""
     used = sum(4 + path.stat().st_size // 1024 for path in tonight.folder.rglob("*"))
     with disk(tmp_path / "disk", 1 << 16) as folder:

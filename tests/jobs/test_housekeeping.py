@@ -23,7 +23,11 @@ def contents(house: House) -> dict[bytes, bytes]:
 def test_compacting_keeps_the_vectors_in_use_and_no_others(house: House) -> None:
     house.configure("[ingest]\nsync = true\n")
     for number in range(3):
-        added = {**speeches()[number], "id": f"new{number}", "text": f"{speeches()[number]['text']} {number}"}
+        added = {
+            **speeches()[number],
+            "id": f"new{number}",
+            "text": f"{speeches()[number]['text']} {number}",
+        }
         house.write_articles([*house.articles[:399], added])
         assert house.job().code == 0
     before = contents(house)

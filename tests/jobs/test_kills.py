@@ -17,7 +17,10 @@ SEED = "1861-Lincoln-1/13"
 def test_killed_at_random_moments(tonight: House, undisturbed: House, tmp_path: Path) -> None:
     """A whole night takes some seconds; each house is killed at random until its night is over, then comes the next."""
     chance, kills, houses = random.Random(7), 0, 0
-    whole, wanted = undisturbed.journal()[-1]["seconds"] + 0.5, {tonight.current, undisturbed.current}
+    whole, wanted = (
+        undisturbed.journal()[-1]["seconds"] + 0.5,
+        {tonight.current, undisturbed.current},
+    )
     before, after = disturbed.stored_ids(tonight), disturbed.stored_ids(undisturbed)
     while kills < KILLS:
         houses += 1
@@ -25,8 +28,12 @@ def test_killed_at_random_moments(tonight: House, undisturbed: House, tmp_path: 
         with disturbed.reader(house, SEED, wanted):
             while disturbed.killed(house, chance.uniform(0.05, whole)):
                 kills += 1
-                assert disturbed.stored_ids(house) in (before, after), "articles come in all or none"
-                assert disturbed.released_ids(house) == (before if house.current == tonight.current else after)
+                assert disturbed.stored_ids(house) in (before, after), (
+                    "articles come in all or none"
+                )
+                assert disturbed.released_ids(house) == (
+                    before if house.current == tonight.current else after
+                )
         assert house.job().code == 0
         expect_the_same(house, undisturbed)
     print(f"{kills} kills in {houses} nights")

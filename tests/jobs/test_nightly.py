@@ -29,17 +29,24 @@ def answer(house: House) -> str:
 def snapshot(folder: Path) -> dict[str, tuple[int, int, int]]:
     """Tell files apart from ones written again: by inode, size and time."""
     stats = ((path, path.stat()) for path in sorted(folder.rglob("*")) if path.is_file())
-    return {str(path.relative_to(folder)): (stat.st_ino, stat.st_size, stat.st_mtime_ns) for path, stat in stats}
+    return {
+        str(path.relative_to(folder)): (stat.st_ino, stat.st_size, stat.st_mtime_ns)
+        for path, stat in stats
+    }
 
 
 def test_an_unchanged_corpus_has_nothing_to_do(house: House) -> None:
     before = snapshot(house.workspace / "releases") | snapshot(house.workspace / "embeddings")
     assert house.job().code == 0
-    assert {step: facts["state"] for step, facts in house.last_steps().items() if facts["state"] != "skipped"} == {
-        "ingest": "done"
-    }
+    assert {
+        step: facts["state"]
+        for step, facts in house.last_steps().items()
+        if facts["state"] != "skipped"
+    } == {"ingest": "done"}
     assert house.last_steps()["ingest"]["rows_out"] == 0
-    assert snapshot(house.workspace / "releases") | snapshot(house.workspace / "embeddings") == before
+    assert (
+        snapshot(house.workspace / "releases") | snapshot(house.workspace / "embeddings") == before
+    )
 
 
 def test_one_new_article_is_encoded_alone_and_released(house: House) -> None:
@@ -47,7 +54,11 @@ def test_one_new_article_is_encoded_alone_and_released(house: House) -> None:
     house.write_articles([*house.articles, NEW])
     assert house.job().code == 0
     steps = house.last_steps()
-    assert (steps["ingest"]["rows_out"], steps["embed"]["rows_out"], steps["index"]["rows_out"]) == (1, 1, 401)
+    assert (
+        steps["ingest"]["rows_out"],
+        steps["embed"]["rows_out"],
+        steps["index"]["rows_out"],
+    ) == (1, 1, 401)
     assert house.current != old
     rows = house.simrec("similar", "new", "--json").rows
     assert rows[0]["id"] == speeches()[7]["id"]
@@ -85,7 +96,9 @@ def test_a_second_run_at_once_exits_6_and_a_reader_is_not_held_up(house: House) 
         f"from simrec.workspace import *; from pathlib import Path; import time\n"
         f"with Workspace(Path({str(house.workspace)!r})).lock():\n print('held', flush=True); time.sleep(60)"
     )
-    with subprocess.Popen([sys.executable, "-c", hold], stdout=subprocess.PIPE, env=environment()) as holder:
+    with subprocess.Popen(
+        [sys.executable, "-c", hold], stdout=subprocess.PIPE, env=environment()
+    ) as holder:
         assert holder.stdout
         holder.stdout.readline()
         ran = house.job()
@@ -95,9 +108,13 @@ def test_a_second_run_at_once_exits_6_and_a_reader_is_not_held_up(house: House) 
     assert house.job().code == 0, "the lock of a dead process is no lock"
 
 
-def test_killed_during_embed_the_old_release_answers_and_only_the_rest_is_done(house: House) -> None:
+def test_killed_during_embed_the_old_release_answers_and_only_the_rest_is_done(
+    house: House,
+) -> None:
     old, before = house.current, answer(house)
-    house.write_articles([{**article, "text": article["text"] + " Again."} for article in house.articles])
+    house.write_articles(
+        [{**article, "text": article["text"] + " Again."} for article in house.articles]
+    )
     slow = (
         "import time, simrec.encoder.embedding_cache as s; write = s.write_shard\n"
         "def slowly(*a): write(*a); time.sleep(0.5)\ns.write_shard = slowly\n"
@@ -145,7 +162,9 @@ KILLS = {
 
 
 @pytest.mark.parametrize("where", KILLS)
-def test_killed_anywhere_the_old_release_answers_and_the_next_run_ends_the_same(house: House, where: str) -> None:
+def test_killed_anywhere_the_old_release_answers_and_the_next_run_ends_the_same(
+    house: House, where: str
+) -> None:
     house.write_articles([*house.articles, NEW])
     before, old = answer(house), house.current
     killed = house.job(before=KILLS[where])
@@ -157,10 +176,14 @@ def test_killed_anywhere_the_old_release_answers_and_the_next_run_ends_the_same(
     assert house.simrec("similar", "new", "--json").rows[0]["id"] == speeches()[7]["id"]
     assert house.simrec("verify").code == 0
     assert len(house.simrec("releases", "--json").rows) == 2
-    assert not [path for path in house.workspace.rglob(".*.tmp") if "embeddings" not in str(path)], "rubbish was left"
+    assert not [
+        path for path in house.workspace.rglob(".*.tmp") if "embeddings" not in str(path)
+    ], "rubbish was left"
 
 
-def test_a_killed_run_ends_in_the_same_bytes_as_an_undisturbed_one(house: House, tmp_path: Path) -> None:
+def test_a_killed_run_ends_in_the_same_bytes_as_an_undisturbed_one(
+    house: House, tmp_path: Path
+) -> None:
     import shutil
 
     house.write_articles([*house.articles, NEW])
@@ -251,7 +274,10 @@ def test_a_worse_release_is_refused_and_the_old_one_stays(house: House) -> None:
     report = house.workspace / "releases" / old / "report.json"
     report.write_text(report.read_text().replace('"simrec": 0.', '"simrec": 1.'))
     ran = house.job()
-    assert (ran.code, "the release is refused and the old one stays: split-half MRR fell from 1." in ran.err) == (
+    assert (
+        ran.code,
+        "the release is refused and the old one stays: split-half MRR fell from 1." in ran.err,
+    ) == (
         7,
         True,
     )
@@ -262,20 +288,26 @@ def test_a_worse_release_is_refused_and_the_old_one_stays(house: House) -> None:
 
 def test_a_night_of_changes_gives_the_tables_of_one_from_scratch(house: House) -> None:
     first, second, third, *others = house.articles
-    house.write_articles([{**first, "text": second["text"] + " Again."}, third, *others, NEW])  # changed, deleted, new
+    house.write_articles(
+        [{**first, "text": second["text"] + " Again."}, third, *others, NEW]
+    )  # changed, deleted, new
     house.configure("[ingest]\nsync = true\n")
     assert house.job().code == 0
     assert "2 new rows and 2 gone" in house.last_steps()["index"]["what"]
     names = ("similar_articles", "similar_accounts", "duplicates", "account_evidence")
     tables = [*(f"{name}.parquet" for name in names), "items.db"]
-    followed = {name: (house.workspace / "releases" / house.current / name).read_bytes() for name in tables}
+    followed = {
+        name: (house.workspace / "releases" / house.current / name).read_bytes() for name in tables
+    }
 
     shutil.rmtree(house.workspace / "releases")
     (house.workspace / "releases").mkdir()
     (house.workspace / "CURRENT").unlink()
     assert house.job().code == 0
     assert "from scratch" in house.last_steps()["index"]["what"]
-    assert {name: (house.workspace / "releases" / house.current / name).read_bytes() for name in tables} == followed
+    assert {
+        name: (house.workspace / "releases" / house.current / name).read_bytes() for name in tables
+    } == followed
 
 
 @pytest.mark.parametrize("name", ["graph.npy", "vectors.npy"])
@@ -305,8 +337,12 @@ def test_an_index_below_its_recall_target_is_refused(house: House) -> None:
 def test_a_full_disk_is_a_sentence_and_the_old_release_stays(house: House, kib: int) -> None:
     """A limit on the size of files fails the same writes as a full disk, at another step for each limit."""
     old, before = house.current, answer(house)
-    house.write_articles([{**article, "text": article["text"] + " Again."} for article in house.articles])
-    limit = f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({kib} << 10, {kib} << 10))"
+    house.write_articles(
+        [{**article, "text": article["text"] + " Again."} for article in house.articles]
+    )
+    limit = (
+        f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({kib} << 10, {kib} << 10))"
+    )
     ran = house.job(before=limit)
     assert (ran.code, "Traceback" in ran.err) == (3, False), ran.err
     assert (house.current, answer(house)) == (old, before)
@@ -315,7 +351,9 @@ def test_a_full_disk_is_a_sentence_and_the_old_release_stays(house: House, kib: 
     assert house.simrec("verify").code == 0
 
 
-@pytest.mark.parametrize("name", ["items.db", "vectors.npy", "graph.npy", "report.json", "similar_articles.parquet"])
+@pytest.mark.parametrize(
+    "name", ["items.db", "vectors.npy", "graph.npy", "report.json", "similar_articles.parquet"]
+)
 def test_a_flipped_byte_is_found_and_named(house: House, name: str) -> None:
     path = house.workspace / "releases" / house.current / name
     content = bytearray(path.read_bytes())
@@ -337,7 +375,9 @@ def test_approximate_kinds_from_end_to_end(house: House, kind: str) -> None:
     """The same answers as the exact index gave, from lists that are mapped and not read."""
     config = (house.folder / "config.toml").read_text()
     exact = house.simrec("similar", "--text", speeches()[3]["text"], "--json").rows
-    (house.folder / "config.toml").write_text(config.replace("[index]\n", f'[index]\nkind = "{kind}"\n'))
+    (house.folder / "config.toml").write_text(
+        config.replace("[index]\n", f'[index]\nkind = "{kind}"\n')
+    )
     assert house.job().code == 0
     assert house.simrec("status", "--json").rows[0]["index"].startswith(f"{kind}, recall ")
     rows = house.simrec("similar", "--text", speeches()[3]["text"], "--json").rows
@@ -405,7 +445,9 @@ def test_one_article_without_account_is_a_release(house: House) -> None:
 
 def test_all_articles_alike_are_ranked_by_id(house: House) -> None:
     house.configure("[ingest]\nsync = true\nmax_delete_share = 1.0\n[release]\nmax_shrink = 1.0\n")
-    house.write_articles([{"id": f"{n:02}", "text": "The same words.", "account": "a"} for n in range(30)])
+    house.write_articles(
+        [{"id": f"{n:02}", "text": "The same words.", "account": "a"} for n in range(30)]
+    )
     assert house.job().code == 0
     rows = house.simrec("similar", "05", "-n", 4, "--json").rows
     assert {row["score"] for row in rows} == {1.0}
@@ -421,7 +463,11 @@ def test_chinese_articles_find_each_other(empty_house) -> None:
     }
     chance = random.Random(0)
     articles = [
-        {"id": f"{name}{n}", "text": "。".join(chance.sample(text.split("。")[:6], 4)), "account": f"号{name}"}
+        {
+            "id": f"{name}{n}",
+            "text": "。".join(chance.sample(text.split("。")[:6], 4)),
+            "account": f"号{name}",
+        }
         for name, text in topics.items()
         for n in range(40)
     ]
@@ -430,7 +476,12 @@ def test_chinese_articles_find_each_other(empty_house) -> None:
     assert ran.code == 0, ran.err
     rows = house.simrec("similar", "猫3", "-n", 5, "--json").rows
     assert {row["account"] for row in rows} == {"号猫"}
-    assert house.simrec("similar", "--text", "股票市场今天大幅下跌", "-n", 1, "--json").rows[0]["account"] == "号股"
+    assert (
+        house.simrec("similar", "--text", "股票市场今天大幅下跌", "-n", 1, "--json").rows[0][
+            "account"
+        ]
+        == "号股"
+    )
 
 
 def test_the_journal_says_what_every_step_cost(house: House) -> None:
@@ -442,7 +493,15 @@ def test_the_journal_says_what_every_step_cost(house: House) -> None:
         ["ingest", "embed", "index", "recommend", "evaluate", "publish", "export"],
     )
     for step in last["steps"]:
-        assert {"state", "rows_in", "rows_out", "seconds", "cpu_seconds", "peak_mib", "what"} <= step.keys()
+        assert {
+            "state",
+            "rows_in",
+            "rows_out",
+            "seconds",
+            "cpu_seconds",
+            "peak_mib",
+            "what",
+        } <= step.keys()
 
 
 def test_half_a_line_in_the_journal_loses_no_other(house: House) -> None:
@@ -457,17 +516,22 @@ def test_cron_hears_nothing_when_all_is_well(house: House, name: str) -> None:
     """Not even from TensorFlow, which speaks before it can be told not to."""
     house.write_articles([*house.articles, NEW])
     house.configure('[[sinks]]\npath = "export"\n')
-    ran = run(ROOT / "jobs" / f"{name}.py", "-c", house.folder / "config.toml", "-w", house.workspace)
+    ran = run(
+        ROOT / "jobs" / f"{name}.py", "-c", house.folder / "config.toml", "-w", house.workspace
+    )
     assert (ran.code, ran.out, ran.err) == (0, "", "")
-    assert all(step["state"] == "done" for step in house.journal()[-1]["steps"]) or name == "housekeeping"
+    assert (
+        all(step["state"] == "done" for step in house.journal()[-1]["steps"])
+        or name == "housekeeping"
+    )
 
 
 def test_interrupted_from_the_keyboard(house: House) -> None:
     interrupt = "lambda *a: (os.kill(os.getpid(), signal.SIGINT), time.sleep(60))"  # it may arrive a little later
-    heard = (
-        "signal.signal(signal.SIGINT, signal.default_int_handler)"  # a shell that works in the background ignores it
+    heard = "signal.signal(signal.SIGINT, signal.default_int_handler)"  # a shell that works in the background ignores it
+    ran = house.job(
+        before=f"import simrec.steps as s, signal, time; {heard}; s.embed = {interrupt}"
     )
-    ran = house.job(before=f"import simrec.steps as s, signal, time; {heard}; s.embed = {interrupt}")
     assert (ran.code, "interrupted" in ran.err) == (130, True)
     assert house.journal()[-1]["exit_code"] == 130
 
@@ -526,7 +590,9 @@ def test_held_out_articles_are_never_trained_on(house: House) -> None:
         "t.train = train"
     )
     config = (house.folder / "config.toml").read_text()
-    (house.folder / "config.toml").write_text(config.replace("[training]\n", "[training]\nmax_articles = 20\n"))
+    (house.folder / "config.toml").write_text(
+        config.replace("[training]\n", "[training]\nmax_articles = 20\n")
+    )
     assert house.job("retrain", before=spy).code == 9
     articles, held_out = json.loads((house.folder / "seen.json").read_text())
     assert len(articles) == 20

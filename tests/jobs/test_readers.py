@@ -16,12 +16,19 @@ def test_of_two_runs_at_once_one_works_and_one_exits_6(house: House) -> None:
     slow = "import simrec.steps as s, time\nnight = s.embed\ns.embed = lambda *a: (time.sleep(3), night(*a))[1]"
     slow += "\ns.embed.__name__ = 'embed'"
     command = [sys.executable, "-c", house.job_code("nightly", slow)]
-    runs = [subprocess.Popen(command, env=environment(), stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    runs = [
+        subprocess.Popen(command, env=environment(), stderr=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
     said = {run.communicate()[1].splitlines()[-1].partition(" ")[2]: run.returncode for run in runs}
     assert sorted(said.values()) == [0, 6]
     busy = runs[0] if runs[0].returncode == 0 else runs[1]
-    assert f"{house.workspace}: process {busy.pid} is at work here" in next(iter(k for k, c in said.items() if c == 6))
-    assert [run["exit_code"] for run in house.journal()[before:]] == [0], "who is refused writes nothing"
+    assert f"{house.workspace}: process {busy.pid} is at work here" in next(
+        iter(k for k, c in said.items() if c == 6)
+    )
+    assert [run["exit_code"] for run in house.journal()[before:]] == [0], (
+        "who is refused writes nothing"
+    )
     assert house.simrec("show", "new").code == 0
 
 
@@ -59,6 +66,8 @@ def test_a_release_that_is_pruned_between_two_looks_is_looked_for_again(house: H
         f"sys.argv = ['simrec', 'similar', {SEED!r}, '--json', '-w', {str(house.workspace)!r}]\n"
         "from simrec.cli import main\nmain()"
     )
-    done = subprocess.run([sys.executable, "-c", night], env=environment(), capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", night], env=environment(), capture_output=True, text=True
+    )
     assert (done.returncode, len(done.stdout.splitlines())) == (0, 10), done.stderr
     assert not Path(house.workspace / "releases" / before).exists()

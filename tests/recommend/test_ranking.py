@@ -27,7 +27,9 @@ def reposted() -> list[dict[str, Any]]:
     articles = speeches()
     for number, again in ((13, "a"), (40, "b"), (41, "c")):
         text = f"{articles[number]['text']} (Posted again.)"
-        articles.append({**articles[number], "id": f"again/{again}", "text": text, "account": "Reposter"})
+        articles.append(
+            {**articles[number], "id": f"again/{again}", "text": text, "account": "Reposter"}
+        )
         articles[number]["published_at"] = "1901-01-01"
         articles[-1]["published_at"] = "1902-02-02"
     return articles
@@ -78,7 +80,10 @@ def night(house: House, rules: str) -> House:
 
 def test_a_story_told_twice_is_listed_once_and_kept_as_a_duplicate(house: House) -> None:
     originals = {row["article"]: row["original"] for row in table(house, "duplicates")}
-    again = {f"again/{letter}": list(ARTICLES)[number] for letter, number in (("a", 13), ("b", 40), ("c", 41))}
+    again = {
+        f"again/{letter}": list(ARTICLES)[number]
+        for letter, number in (("a", 13), ("b", 40), ("c", 41))
+    }
     assert originals == again
     for article, listed in lists(house).items():
         told = [originals.get(one, one) for one in [article, *listed]]
@@ -107,8 +112,14 @@ def test_a_reason_names_words_that_both_texts_have_and_the_place_by_score(house:
     seen = 0
     for row in table(house)[::7]:
         said = row["reason"].split("; ")
-        named = [] if said[0].startswith(("same ", "number ", "seldom ")) else list(filter(None, said[0].split(", ")))
-        shared = set(words(ARTICLES[row["article"]]["text"])) & set(words(ARTICLES[row["similar"]]["text"]))
+        named = (
+            []
+            if said[0].startswith(("same ", "number ", "seldom "))
+            else list(filter(None, said[0].split(", ")))
+        )
+        shared = set(words(ARTICLES[row["article"]]["text"])) & set(
+            words(ARTICLES[row["similar"]]["text"])
+        )
         assert set(named) <= shared, row
         one, other = ARTICLES[row["article"]], ARTICLES[row["similar"]]
         assert ("same account" in said) == (one["account"] == other["account"])
@@ -132,7 +143,9 @@ def test_the_table_of_changes_turns_the_old_table_into_the_new_one(changed: Hous
     since = changed.current
     articles = changed.articles
     articles[5]["text"] = f"{articles[6]['text']} And more of it, said on another day."
-    changed.write_articles([*articles[:20], *articles[22:], {"id": "new", "text": articles[0]["text"][:900]}])
+    changed.write_articles(
+        [*articles[:20], *articles[22:], {"id": "new", "text": articles[0]["text"][:900]}]
+    )
     assert changed.job().code == 0
     assert json.loads((folder(changed) / "changes.json").read_text())["since"] == since
     kinds = set()
@@ -147,7 +160,9 @@ def test_the_table_of_changes_turns_the_old_table_into_the_new_one(changed: Hous
             old[pair] = row["rank"], row["score"]
     assert kinds == {"added", "removed", "changed"}
     new = {(row["article"], row["similar"]): (row["rank"], row["score"]) for row in table(changed)}
-    assert {pair: rank for pair, (rank, _) in old.items()} == {pair: rank for pair, (rank, _) in new.items()}
+    assert {pair: rank for pair, (rank, _) in old.items()} == {
+        pair: rank for pair, (rank, _) in new.items()
+    }
     assert all(abs(score - new[pair][1]) <= 0.01 for pair, (_, score) in old.items())
 
 
@@ -159,19 +174,29 @@ def test_all_rules_off_is_the_order_of_the_score(changed: House) -> None:
     assert {row["rank"] - row["place"] for row in table(changed)} == {0}
 
 
-@pytest.mark.parametrize("options", [[], ["--since", "1000"]], ids=["from the table", "from a search"])
+@pytest.mark.parametrize(
+    "options", [[], ["--since", "1000"]], ids=["from the table", "from a search"]
+)
 def test_rules_hold_for_tables_and_questions(changed: House, options: list[str]) -> None:
-    night(changed, "max_exposure = 0\naccount_cap = 1\nexclude_own_account = true\nfreshness_half_life = 3000")
+    night(
+        changed,
+        "max_exposure = 0\naccount_cap = 1\nexclude_own_account = true\nfreshness_half_life = 3000",
+    )
     own = ARTICLES[SEED]["account"]
     hits = changed.simrec("similar", SEED, *options, "--json").rows
     accounts = [hit["account"] for hit in hits]
-    others = {article["account"] for article in ARTICLES.values()} - {own, "Reposter"}  # who tells but old stories
+    others = {article["account"] for article in ARTICLES.values()} - {
+        own,
+        "Reposter",
+    }  # who tells but old stories
     assert (own in accounts, len(set(accounts)), len(accounts) > 4) == (False, len(accounts), True)
     assert not options or set(accounts) == others
     newest = max(article["published_at"] for article in ARTICLES.values())
 
     def value(hit: dict[str, Any]) -> float:
-        age = datetime.date.fromisoformat(newest[:10]) - datetime.date.fromisoformat(hit["published_at"][:10])
+        age = datetime.date.fromisoformat(newest[:10]) - datetime.date.fromisoformat(
+            hit["published_at"][:10]
+        )
         return float(hit["score"] * 0.5 ** (age.days / 3000))
 
     values = [value(hit) for hit in hits]
@@ -182,12 +207,15 @@ def test_rules_hold_for_tables_and_questions(changed: House, options: list[str])
 def test_rules_that_leave_nobody_are_refused_by_the_gate(changed: House) -> None:
     before, asked = changed.current, changed.simrec("similar", SEED).out
     changed.write_articles([{**article, "account": "One"} for article in changed.articles])
-    (changed.folder / "config.toml").write_text(WORDS.replace(RULES, "[rules]\nexclude_own_account = true\n"))
+    (changed.folder / "config.toml").write_text(
+        WORDS.replace(RULES, "[rules]\nexclude_own_account = true\n")
+    )
     ran = changed.job()
     assert (ran.code, "0.0% of the articles have similar ones" in ran.err) == (7, True), ran.err
     assert (changed.current, changed.simrec("similar", SEED).out) == (before, asked)
     (changed.folder / "config.toml").write_text(
-        WORDS.replace(RULES, "[rules]\nexclude_own_account = true\n") + "[release]\nmin_coverage = 0\n"
+        WORDS.replace(RULES, "[rules]\nexclude_own_account = true\n")
+        + "[release]\nmin_coverage = 0\n"
     )
     assert changed.job().code == 0
     assert (table(changed), changed.simrec("similar", SEED).out.count("\n")) == ([], 1)
@@ -211,8 +239,12 @@ def test_several_seeds_are_the_mean_of_their_scores_less_those_of_the_unlike(hou
     likes, unlike = [ids[3], ids[90]], ids[200]
     a, b, c = (ids.index(one) for one in [*likes, unlike])
     wanted = scores[[a, b]].mean(axis=0) - 0.5 * scores[c]
-    hits = house.simrec("similar", *likes, "--less-like", unlike, "-n", 15, "--no-rules", "--json").rows
-    assert [hit["score"] for hit in hits] == pytest.approx([wanted[ids.index(hit["id"])] for hit in hits], abs=3e-6)
+    hits = house.simrec(
+        "similar", *likes, "--less-like", unlike, "-n", 15, "--no-rules", "--json"
+    ).rows
+    assert [hit["score"] for hit in hits] == pytest.approx(
+        [wanted[ids.index(hit["id"])] for hit in hits], abs=3e-6
+    )
     assert [hit["score"] for hit in hits] == sorted((hit["score"] for hit in hits), reverse=True)
     assert not {hit["id"] for hit in hits} & {*likes, unlike}
     vectors = np.load(folder(house) / "vectors.npy").astype(np.float32)
@@ -223,11 +255,15 @@ def test_several_seeds_are_the_mean_of_their_scores_less_those_of_the_unlike(hou
     assert [hit["id"] for hit in hits[:5]] == [ids[row] for row in best]
 
 
-def test_a_history_is_answered_by_what_is_nearest_to_any_of_it_and_not_read(house: House, tmp_path: Path) -> None:
+def test_a_history_is_answered_by_what_is_nearest_to_any_of_it_and_not_read(
+    house: House, tmp_path: Path
+) -> None:
     ids, scores = joint_scores(house)
     read = [ids[row] for row in (5, 120, 121, 250)]
     (tmp_path / "read.txt").write_text("\n".join([read[0], "gone", *read[1:], ""]))
-    hits = house.simrec("similar", "--history", tmp_path / "read.txt", "-n", 12, "--no-rules", "--json").rows
+    hits = house.simrec(
+        "similar", "--history", tmp_path / "read.txt", "-n", 12, "--no-rules", "--json"
+    ).rows
     assert not {hit["id"] for hit in hits} & set(read)
     weight = {one: 0.5 ** (ago / 10) for ago, one in enumerate(reversed(read))}
     values = []
@@ -244,7 +280,9 @@ def test_a_history_is_answered_by_what_is_nearest_to_any_of_it_and_not_read(hous
 
 def test_followers_get_the_articles_of_others(house: House) -> None:
     hits = house.simrec("similar", "--account", "Abraham Lincoln", "-n", 20, "--json").rows
-    own = {article["id"] for article in ARTICLES.values() if article["account"] == "Abraham Lincoln"}
+    own = {
+        article["id"] for article in ARTICLES.values() if article["account"] == "Abraham Lincoln"
+    }
     assert (len(hits), {hit["id"] for hit in hits} & own) == (20, set())
     assert {hit["seed_id"] for hit in hits} <= own
     ran = house.simrec("similar", "--account", "Abraham Lincon")
@@ -261,22 +299,33 @@ def test_accounts_that_write_about_a_text_are_those_of_its_nearest_articles(hous
     best = sorted(expected, key=lambda account: -expected[account])[:5]
     found = house.simrec("accounts", "--text", text, "-n", 5, "--explain", "--json").rows
     assert [row["id"] for row in found] == best
-    assert [row["score"] for row in found] == pytest.approx([expected[account] for account in best], abs=2e-6)
+    assert [row["score"] for row in found] == pytest.approx(
+        [expected[account] for account in best], abs=2e-6
+    )
     assert found[0]["evidence"][0]["similar_article"] == hits[0]["id"]
 
 
 def test_the_evidence_of_accounts_are_the_pairs_of_highest_score(house: House) -> None:
     ids, scores = joint_scores(house)
     candidates = np.load(folder(house) / "graph.npy")[:, :20]
-    near = {(row, other) for row, others in enumerate(packing.rows_of(candidates)) for other in others.tolist()}
+    near = {
+        (row, other)
+        for row, others in enumerate(packing.rows_of(candidates))
+        for other in others.tolist()
+    }
     rows_of: dict[str, list[int]] = {}
     for row, one in enumerate(ids):
         rows_of.setdefault(ARTICLES[one]["account"], []).append(row)
     evidence = table(house, "account_evidence")
     pairs = {(row["account"], row["similar"]) for row in table(house, "similar_accounts")}
     assert {(row["account"], row["similar"]) for row in evidence} == pairs
-    for (account, similar), group in itertools.groupby(evidence, key=lambda row: (row["account"], row["similar"])):
-        found = [(ids.index(row["article"]), ids.index(row["similar_article"]), row["score"]) for row in group]
+    for (account, similar), group in itertools.groupby(
+        evidence, key=lambda row: (row["account"], row["similar"])
+    ):
+        found = [
+            (ids.index(row["article"]), ids.index(row["similar_article"]), row["score"])
+            for row in group
+        ]
         both = [(a, b) for a in rows_of[account] for b in rows_of[similar]]
         known = [pair for pair in both if pair in near] or both
         expected = sorted((float(scores[pair]) for pair in known), reverse=True)[:3]
@@ -288,11 +337,19 @@ def test_the_evidence_of_accounts_are_the_pairs_of_highest_score(house: House) -
 
 def test_accounts_of_few_articles_are_ranked_and_marked(changed: House) -> None:
     articles = changed.articles
-    changed.write_articles([*articles, {"id": "guest", "text": articles[0]["text"][100:600], "account": "Guest"}])
+    changed.write_articles(
+        [*articles, {"id": "guest", "text": articles[0]["text"][100:600], "account": "Guest"}]
+    )
     assert changed.job().code == 0
-    marked = {row["similar"]: row["few"] for row in table(changed, "similar_accounts") if row["account"] != "Guest"}
+    marked = {
+        row["similar"]: row["few"]
+        for row in table(changed, "similar_accounts")
+        if row["account"] != "Guest"
+    }
     assert marked.get("Guest", True) and not marked["Abraham Lincoln"]
-    assert all(row["few"] for row in table(changed, "similar_accounts") if row["account"] == "Guest")
+    assert all(
+        row["few"] for row in table(changed, "similar_accounts") if row["account"] == "Guest"
+    )
     assert "few articles" in changed.simrec("accounts", "Guest").out
 
 
@@ -301,11 +358,19 @@ def test_explain_shows_shared_words_and_the_closest_passages(house: House) -> No
     for row in rows:
         left, right = row["why"]["passages"]
         assert left in ARTICLES[SEED]["text"].replace("\n", " ") or left in ARTICLES[SEED]["text"]
-        assert right in ARTICLES[row["id"]]["text"].replace("\n", " ") or right in ARTICLES[row["id"]]["text"]
-        assert set(row["why"]["words"]) <= set(words(ARTICLES[SEED]["text"])) & set(words(ARTICLES[row["id"]]["text"]))
+        assert (
+            right in ARTICLES[row["id"]]["text"].replace("\n", " ")
+            or right in ARTICLES[row["id"]]["text"]
+        )
+        assert set(row["why"]["words"]) <= set(words(ARTICLES[SEED]["text"])) & set(
+            words(ARTICLES[row["id"]]["text"])
+        )
     shown = house.simrec("similar", SEED, "-n", 3, "--explain").out
     assert shown.count("shares: ") == 3 and shown.count("“") == 6
-    assert "shares: " in house.simrec("similar", "--text", ARTICLES[SEED]["text"], "-n", 2, "--explain").out
+    assert (
+        "shares: "
+        in house.simrec("similar", "--text", ARTICLES[SEED]["text"], "-n", 2, "--explain").out
+    )
 
 
 @pytest.mark.parametrize(
@@ -318,7 +383,9 @@ def test_explain_shows_shared_words_and_the_closest_passages(house: House) -> No
         ("account_caps = 2", "did you mean 'account_cap'"),
     ],
 )
-def test_rules_that_contradict_themselves_are_refused(changed: House, rules: str, says: str) -> None:
+def test_rules_that_contradict_themselves_are_refused(
+    changed: House, rules: str, says: str
+) -> None:
     before = changed.current
     (changed.folder / "config.toml").write_text(WORDS.replace(RULES, f"[rules]\n{rules}\n"))
     ran = changed.job()
@@ -327,7 +394,9 @@ def test_rules_that_contradict_themselves_are_refused(changed: House, rules: str
 
 def test_lists_are_filled_where_copies_take_all_candidates(changed: House) -> None:
     copy = ARTICLES[SEED]
-    copies = [{**copy, "id": f"copy/{n:02}", "text": f"{copy['text']} Number {n}."} for n in range(40)]
+    copies = [
+        {**copy, "id": f"copy/{n:02}", "text": f"{copy['text']} Number {n}."} for n in range(40)
+    ]
     changed.write_articles([*changed.articles, *copies])
     assert changed.job().code == 0
     listed = lists(changed)

@@ -20,7 +20,11 @@ from tests.conftest import House, Ran, run, speeches
 from tests.postgres import Database
 
 TABLES = ("similar_articles", "similar_accounts")
-NEW = {"id": "=new", "text": speeches()[7]["text"] + " And much more of it.", "account": "@Somebody"}
+NEW = {
+    "id": "=new",
+    "text": speeches()[7]["text"] + " And much more of it.",
+    "account": "@Somebody",
+}
 KILL = "os.kill(os.getpid(), 9)"
 
 DEEDS = ("INSERT", "UPDATE", "DELETE")
@@ -32,11 +36,16 @@ def released(house: House, table: str, release: str = "") -> Rows:
     """Read a table of a release, independently: scores to six decimals."""
     path = house.workspace / "releases" / (release or house.current) / f"{table}.parquet"
     rows = parquet.read_table(path).to_pylist()
-    return [tuple(round(value, 6) if isinstance(value, float) else value for value in row.values()) for row in rows]
+    return [
+        tuple(round(value, 6) if isinstance(value, float) else value for value in row.values())
+        for row in rows
+    ]
 
 
 def columns(house: House, table: str) -> list[str]:
-    return list(parquet.read_schema(house.workspace / "releases" / house.current / f"{table}.parquet").names)
+    return list(
+        parquet.read_schema(house.workspace / "releases" / house.current / f"{table}.parquet").names
+    )
 
 
 def select(house: House, table: str) -> str:
@@ -76,8 +85,19 @@ def configure(house: House, *sinks: str) -> None:
 
 def export(house: House, code: int = 0, before: str = "") -> Ran:
     """Run `simrec export`; `before` is Python that runs first in its process."""
-    arguments = ["simrec", "export", "-c", str(house.folder / "config.toml"), "-w", str(house.workspace), "-v"]
-    ran = run("-c", f"import os, sys\nsys.argv = {arguments!r}\n{before}\nfrom simrec.cli import main\nmain()")
+    arguments = [
+        "simrec",
+        "export",
+        "-c",
+        str(house.folder / "config.toml"),
+        "-w",
+        str(house.workspace),
+        "-v",
+    ]
+    ran = run(
+        "-c",
+        f"import os, sys\nsys.argv = {arguments!r}\n{before}\nfrom simrec.cli import main\nmain()",
+    )
     assert (ran.code, "Traceback" in ran.err) == (code, False), ran.err
     return ran
 
@@ -112,9 +132,9 @@ def advance(house: House) -> None:
 def holds_the_release(house: House, database: Database) -> None:
     for table in TABLES:
         assert in_postgres(house, database, table) == released(house, table)
-    assert database.run("SELECT table_name, release_id, row_count FROM simrec_release ORDER BY 1") == [
-        (table, house.current, len(released(house, table))) for table in sorted(TABLES)
-    ]
+    assert database.run(
+        "SELECT table_name, release_id, row_count FROM simrec_release ORDER BY 1"
+    ) == [(table, house.current, len(released(house, table))) for table in sorted(TABLES)]
 
 
 def test_every_sink_holds_what_the_release_holds(house: House, database: Database) -> None:
@@ -131,7 +151,10 @@ def test_every_sink_holds_what_the_release_holds(house: House, database: Databas
         assert (house.folder / "parquet" / f"{table}.parquet").read_bytes() == path.read_bytes()
     holds_the_release(house, database)
     record = json.loads((house.folder / "csv" / "release.json").read_text())
-    assert (record["release_id"], list(record["files"])) == (house.current, [f"{table}.csv" for table in TABLES])
+    assert (record["release_id"], list(record["files"])) == (
+        house.current,
+        [f"{table}.csv" for table in TABLES],
+    )
     assert "5 sinks hold" in export(house).err
     assert house.last_steps()["export"]["state"] == "skipped", "they hold it already"
 
@@ -153,9 +176,14 @@ def test_a_night_changes_only_the_rows_that_differ(house: House, database: Datab
     advance(house)
     ran = export(house)
     holds_the_release(house, database)
-    counted = {tuple(row[:2]): row[2] for row in database.run("SELECT name, deed, count(*) FROM audit GROUP BY 1, 2")}
+    counted = {
+        tuple(row[:2]): row[2]
+        for row in database.run("SELECT name, deed, count(*) FROM audit GROUP BY 1, 2")
+    }
     for table in TABLES:
-        was, now = ({row[:2]: row for row in rows} for rows in (before[table], released(house, table)))
+        was, now = (
+            {row[:2]: row for row in rows} for rows in (before[table], released(house, table))
+        )
         assert (counted.get((table, "INSERT"), 0), counted.get((table, "DELETE"), 0)) == (
             len(now.keys() - was.keys()), len(was.keys() - now.keys()),
         )  # fmt: skip
@@ -163,7 +191,9 @@ def test_a_night_changes_only_the_rows_that_differ(house: House, database: Datab
             [key for key in was.keys() & now.keys() if was[key] != now[key]]
         )
     assert 0 < counted["similar_articles", "UPDATE"] < len(before["similar_articles"]) / 2
-    added, changed, removed = (sum(n for (_, did), n in counted.items() if did == deed) for deed in DEEDS)
+    added, changed, removed = (
+        sum(n for (_, did), n in counted.items() if did == deed) for deed in DEEDS
+    )
     assert f"{added:,} rows added, {changed:,} changed, {removed:,} removed" in ran.err
 
 
@@ -195,7 +225,9 @@ def test_killed_midway_the_database_holds_the_old_release_and_the_next_run_the_n
     holds_the_release(house, database)
 
 
-def test_killed_after_the_last_row_nothing_is_written_twice(house: House, database: Database) -> None:
+def test_killed_after_the_last_row_nothing_is_written_twice(
+    house: House, database: Database
+) -> None:
     configure(house, f"url = '{database.url}'")
     export(
         house,
@@ -209,12 +241,16 @@ def test_killed_after_the_last_row_nothing_is_written_twice(house: House, databa
 
 
 @pytest.mark.parametrize("known", [True, False])
-def test_a_reader_sees_the_old_release_until_it_sees_the_new(house: House, database: Database, known: bool) -> None:
+def test_a_reader_sees_the_old_release_until_it_sees_the_new(
+    house: House, database: Database, known: bool
+) -> None:
     configure(house, f"url = '{database.url}'")
     export(house)
     if not known:
         database.run("UPDATE simrec_release SET release_id = '../../elsewhere'")
-    read = "SELECT (SELECT count(*) FROM similar_articles), (SELECT sum(score) FROM similar_articles)"
+    read = (
+        "SELECT (SELECT count(*) FROM similar_articles), (SELECT sum(score) FROM similar_articles)"
+    )
     spy = f"import psycopg\n    with psycopg.connect('{database.url}') as c:\n"
     spy += f"        print('SEEN', c.execute('{read}').fetchone())"
     seen = str(database.run(read)[0])
@@ -250,7 +286,10 @@ def test_a_database_whose_release_is_gone_is_written_anew(house: House, database
     old = house.workspace / "releases" / house.current
     advance(house)
     shutil.rmtree(old)
-    assert f"{len(released(house, TABLES[0])) + len(released(house, TABLES[1])):,} rows added" in export(house).err
+    assert (
+        f"{len(released(house, TABLES[0])) + len(released(house, TABLES[1])):,} rows added"
+        in export(house).err
+    )
     holds_the_release(house, database)
 
 
@@ -260,7 +299,9 @@ def test_what_is_rolled_back_is_rolled_back_in_the_sinks(house: House, database:
         advance(house)
         export(house)
         holds_the_release(house, database)
-        assert in_jsonl(house.folder / "out" / "similar_articles.jsonl") == released(house, "similar_articles")
+        assert in_jsonl(house.folder / "out" / "similar_articles.jsonl") == released(
+            house, "similar_articles"
+        )
 
 
 def test_the_nightly_job_exports_what_it_publishes(house: House) -> None:
@@ -280,7 +321,9 @@ def test_the_nightly_job_exports_what_it_publishes(house: House) -> None:
     assert (house.folder / "site.db").read_bytes() == before, "what a gate refused goes nowhere"
 
 
-def test_a_table_that_is_there_is_written_in_the_columns_that_it_has(house: House, database: Database) -> None:
+def test_a_table_that_is_there_is_written_in_the_columns_that_it_has(
+    house: House, database: Database
+) -> None:
     database.run(
         'CREATE TABLE similar_articles (article text, rank int, "similar" text, note text, PRIMARY KEY (article, rank))'
     )
@@ -311,7 +354,10 @@ def test_a_table_that_another_has_filled_is_left_alone(house: House, database: D
     database.run("CREATE TABLE similar_articles (article text, rank int)")
     database.run("INSERT INTO similar_articles VALUES ('editors choice', 1)")
     configure(house, f"url = '{database.url}'")
-    assert "its table similar_articles holds rows that simrec did not write; nothing was" in export(house, 3).err
+    assert (
+        "its table similar_articles holds rows that simrec did not write; nothing was"
+        in export(house, 3).err
+    )
     assert database.run("SELECT * FROM similar_articles") == [("editors choice", 1)]
 
 
@@ -348,7 +394,11 @@ def test_a_full_disk_leaves_the_old_files_whole(house: House) -> None:
 
 def test_killed_among_the_files_the_next_run_writes_them(house: House) -> None:
     configure(house, "path = 'out'")
-    export(house, -signal.SIGKILL, f"import simrec.sinks.folder_sink as f; f.files.write_json = lambda *a: {KILL}")
+    export(
+        house,
+        -signal.SIGKILL,
+        f"import simrec.sinks.folder_sink as f; f.files.write_json = lambda *a: {KILL}",
+    )
     advance(house)
     kill = f"import simrec.files as f; old = f.sync; f.sync = lambda p: {KILL} if 'articles' in p.name else old(p)"
     export(house, -signal.SIGKILL, kill)
@@ -358,7 +408,9 @@ def test_killed_among_the_files_the_next_run_writes_them(house: House) -> None:
     assert sorted(path.name for path in (house.folder / "out").iterdir()) == [
         "release.json", "similar_accounts.jsonl", "similar_articles.jsonl",
     ]  # fmt: skip
-    assert in_jsonl(house.folder / "out" / "similar_articles.jsonl") == released(house, "similar_articles")
+    assert in_jsonl(house.folder / "out" / "similar_articles.jsonl") == released(
+        house, "similar_articles"
+    )
 
 
 @pytest.fixture
@@ -399,8 +451,12 @@ def test_a_sink_that_cannot_be_written_is_one_sentence_and_the_others_are(
     ):
         assert says in line
     assert "sesame" not in ran.err + (house.workspace / "journal.jsonl").read_text()
-    assert in_jsonl(house.folder / "out" / "similar_articles.jsonl") == released(house, "similar_articles")
-    assert database.run("SELECT tablename FROM pg_tables WHERE schemaname = 'public'") == [("similar_accounts",)]
+    assert in_jsonl(house.folder / "out" / "similar_articles.jsonl") == released(
+        house, "similar_articles"
+    )
+    assert database.run("SELECT tablename FROM pg_tables WHERE schemaname = 'public'") == [
+        ("similar_accounts",)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -408,24 +464,40 @@ def test_a_sink_that_cannot_be_written_is_one_sentence_and_the_others_are(
     [
         ([], 2, "nowhere to export to"),
         (["oracel://u:secret@h/d"], 3, "oracel://h/d: no such kind of database"),
-        (["$SIMREC_NOWHERE"], 3, "$SIMREC_NOWHERE, which a url of the configuration names, is not set"),
+        (
+            ["$SIMREC_NOWHERE"],
+            3,
+            "$SIMREC_NOWHERE, which a url of the configuration names, is not set",
+        ),
     ],
 )
-def test_a_wrong_export_is_one_sentence(house: House, arguments: list[str], code: int, says: str) -> None:
+def test_a_wrong_export_is_one_sentence(
+    house: House, arguments: list[str], code: int, says: str
+) -> None:
     ran = house.simrec("export", *arguments)
-    assert (ran.code, says in ran.err, "secret" in ran.err, "Traceback" in ran.err) == (code, True, False, False)
+    assert (ran.code, says in ran.err, "secret" in ran.err, "Traceback" in ran.err) == (
+        code,
+        True,
+        False,
+        False,
+    )
 
 
 def test_a_person_exports_to_a_folder_or_a_database(house: House) -> None:
     assert house.simrec("export", house.folder / "out", "--format", "csv").code == 0
     assert house.simrec("export", f"sqlite:///{house.folder / 'site.db'}").code == 0
-    assert in_csv(house.folder / "out" / "similar_accounts.csv") == as_csv(house, "similar_accounts")
+    assert in_csv(house.folder / "out" / "similar_accounts.csv") == as_csv(
+        house, "similar_accounts"
+    )
     assert in_sqlite(house, "similar_accounts") == released(house, "similar_accounts")
 
 
 def test_a_table_that_the_release_has_not_is_named(house: House) -> None:
     configure(house, "path = 'out'\ntables = ['similar_article']")
-    assert "the release has no table 'similar_article'; it has account_evidence, duplicates" in export(house, 3).err
+    assert (
+        "the release has no table 'similar_article'; it has account_evidence, duplicates"
+        in export(house, 3).err
+    )
 
 
 def test_a_damaged_table_is_not_exported(house: House) -> None:

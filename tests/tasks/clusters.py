@@ -73,21 +73,41 @@ class Cluster:
     def work_for(self, house: House) -> None:
         """Let the house run its tasks here."""
         path = house.folder / "config.toml"
-        path.write_text(path.read_text().replace("[engine]", f'[engine]\nkind = "dask"\nscheduler = "{self.address}"'))
+        path.write_text(
+            path.read_text().replace(
+                "[engine]", f'[engine]\nkind = "dask"\nscheduler = "{self.address}"'
+            )
+        )
 
 
 @contextmanager
 def cluster(
-    folder: Path, before: str = "", seconds: float = 0.0, happens: str = "pass", deaths_allowed: int = 10
+    folder: Path,
+    before: str = "",
+    seconds: float = 0.0,
+    happens: str = "pass",
+    deaths_allowed: int = 10,
 ) -> Iterator[Cluster]:
     """Start a scheduler and two workers, which run `before` first, and `happens` in every task."""
     folder.mkdir()
-    noted = NOTED.format(started=str(folder / "started"), seconds=seconds, happens=happens, tasks=TASKS)
-    scheduler = ["-m", "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard"]
+    noted = NOTED.format(
+        started=str(folder / "started"), seconds=seconds, happens=happens, tasks=TASKS
+    )
+    scheduler = [
+        "-m",
+        "distributed.cli.dask_scheduler",
+        "--host",
+        "127.0.0.1",
+        "--port",
+        "0",
+        "--no-dashboard",
+    ]
     scheduler += ["--scheduler-file", str(folder / "scheduler.json")]
     processes = []
     try:
-        processes.append(_start(scheduler, folder / "scheduler.log", **{ALLOWED: str(deaths_allowed)}))
+        processes.append(
+            _start(scheduler, folder / "scheduler.log", **{ALLOWED: str(deaths_allowed)})
+        )
         processes += [start_worker(folder, noted + before, f"worker{n}.log") for n in range(2)]
         for n in range(2):
             joined(folder / f"worker{n}.log")
@@ -99,21 +119,37 @@ def cluster(
 
 
 def start_worker(folder: Path, before: str, log: str) -> subprocess.Popen[bytes]:
-    arguments = ["-c", WORKER.format(before=before), "--scheduler-file", str(folder / "scheduler.json")]
-    arguments += ["--nthreads", "1", "--no-nanny", "--no-dashboard", "--local-directory", str(folder)]
+    arguments = [
+        "-c",
+        WORKER.format(before=before),
+        "--scheduler-file",
+        str(folder / "scheduler.json"),
+    ]
+    arguments += [
+        "--nthreads",
+        "1",
+        "--no-nanny",
+        "--no-dashboard",
+        "--local-directory",
+        str(folder),
+    ]
     return _start(arguments, folder / log)
 
 
 def joined(log: Path) -> str:
     """Wait until a worker has joined; return its address."""
     until(lambda: "Starting established connection" in log.read_text(), f"{log} has no worker")
-    return next(line.split()[-1] for line in log.read_text().splitlines() if "Start worker at:" in line)
+    return next(
+        line.split()[-1] for line in log.read_text().splitlines() if "Start worker at:" in line
+    )
 
 
 def _start(arguments: list[str], log: Path, **more: str) -> subprocess.Popen[bytes]:
     with log.open("wb") as said:
         streams = {"stdout": said, "stderr": said}
-        return subprocess.Popen([sys.executable, *arguments], env=environment() | more, cwd=log.parent, **streams)
+        return subprocess.Popen(
+            [sys.executable, *arguments], env=environment() | more, cwd=log.parent, **streams
+        )
 
 
 def until(happened: Callable[[], object], otherwise: str, seconds: float = 60) -> None:

@@ -15,7 +15,16 @@ import pytest
 
 from simrec import __version__
 from tests.conftest import CONFIG, ROOT, House, Ran, environment, new_house, run
-from tests.tasks.clusters import Cluster, cluster, copy, joined, refusal, released, start_worker, until
+from tests.tasks.clusters import (
+    Cluster,
+    cluster,
+    copy,
+    joined,
+    refusal,
+    released,
+    start_worker,
+    until,
+)
 
 SHARDS = 7  # of 64 texts each, and as many of terms
 CUT = "import simrec.articles.clean_tasks as p; p.BATCH_BYTES = 16_000"
@@ -62,8 +71,16 @@ def stored(house: House) -> list[list[tuple[object, ...]]]:
 
 def shards(house: House) -> dict[str, bytes]:
     """What the tasks wrote, by path; the questions of the suites are encoded by the job itself."""
-    folders = [folder for folder in (house.workspace / "embeddings").glob("*") if not folder.name.endswith("-asked")]
-    return {f"{path.parent.name}/{path.name}": path.read_bytes() for folder in folders for path in folder.glob("[!.]*")}
+    folders = [
+        folder
+        for folder in (house.workspace / "embeddings").glob("*")
+        if not folder.name.endswith("-asked")
+    ]
+    return {
+        f"{path.parent.name}/{path.name}": path.read_bytes()
+        for folder in folders
+        for path in folder.glob("[!.]*")
+    }
 
 
 def test_two_processes_write_what_one_writes(fresh: House, alone: House) -> None:
@@ -80,7 +97,10 @@ def test_a_night_on_a_cluster_is_a_night_alone(fresh: House, alone: House, tmp_p
     What a reader of the articles holds open SQLite leaves beside their file, where no other host may look.
     """
     (fresh.workspace / "articles.db").unlink()
-    with closing(sqlite3.connect(fresh.workspace / "articles.db")) as reader, cluster(tmp_path / "cluster") as there:
+    with (
+        closing(sqlite3.connect(fresh.workspace / "articles.db")) as reader,
+        cluster(tmp_path / "cluster") as there,
+    ):
         reader.execute("PRAGMA journal_mode = WAL").fetchone()
         reader.execute("SELECT count(*) FROM sqlite_master").fetchone()
         there.work_for(fresh)
@@ -93,7 +113,9 @@ def test_a_night_on_a_cluster_is_a_night_alone(fresh: House, alone: House, tmp_p
     assert stored(fresh) == stored(alone)
     assert shards(fresh) == shards(alone)
     assert fresh.current == alone.current
-    assert Counter(shard.name for _, shard in there.shards) == Counter(Path(name).name for name in shards(alone))
+    assert Counter(shard.name for _, shard in there.shards) == Counter(
+        Path(name).name for name in shards(alone)
+    )
     assert released(fresh) == released(alone)
 
 
@@ -112,7 +134,9 @@ def test_a_worker_is_killed(fresh: House, alone: House, tmp_path: Path) -> None:
     assert shards(fresh) == shards(alone)
 
 
-def test_the_job_is_killed_and_goes_on_where_it_was(fresh: House, alone: House, tmp_path: Path) -> None:
+def test_the_job_is_killed_and_goes_on_where_it_was(
+    fresh: House, alone: House, tmp_path: Path
+) -> None:
     with cluster(tmp_path / "cluster", seconds=0.5) as there:
         there.work_for(fresh)
         with _embedding(fresh) as job:
@@ -130,10 +154,15 @@ def test_the_job_is_killed_and_goes_on_where_it_was(fresh: House, alone: House, 
 
 def test_a_night_that_brings_in_changes_survives_a_worker(fresh: House, tmp_path: Path) -> None:
     """Tasks tell from the store what has not changed; a worker dies of one, and another does it."""
-    articles = [{**one, "text": one["text"] + " Again."} if n % 9 == 0 else one for n, one in enumerate(fresh.articles)]
+    articles = [
+        {**one, "text": one["text"] + " Again."} if n % 9 == 0 else one
+        for n, one in enumerate(fresh.articles)
+    ]
     fresh.write_articles([*articles[:-3], {"id": "", "text": "Nobody's."}, articles[5]])
     other = copy(fresh, tmp_path / "other")
-    (other.folder / "config.toml").write_text(CONFIG.replace('"articles.jsonl"', f'"{fresh.folder}/articles.jsonl"'))
+    (other.folder / "config.toml").write_text(
+        CONFIG.replace('"articles.jsonl"', f'"{fresh.folder}/articles.jsonl"')
+    )
     alone = other.step("ingest")
     assert "0 new, 45 changed, 353 unchanged, 0 deleted, 2 rejected" in alone.err
     dies = f"""
@@ -144,8 +173,19 @@ def test_a_night_that_brings_in_changes_survives_a_worker(fresh: House, tmp_path
             pass"""
     with cluster(tmp_path / "cluster", happens=dies) as there:
         there.work_for(fresh)
-        arguments = ["simrec", "ingest", "-w", str(fresh.workspace), "-c", str(fresh.folder / "config.toml"), "-v"]
-        ran = run("-c", f"import sys\nsys.argv = {arguments!r}\n{CUT}\nfrom simrec.cli import main\nmain()")
+        arguments = [
+            "simrec",
+            "ingest",
+            "-w",
+            str(fresh.workspace),
+            "-c",
+            str(fresh.folder / "config.toml"),
+            "-v",
+        ]
+        ran = run(
+            "-c",
+            f"import sys\nsys.argv = {arguments!r}\n{CUT}\nfrom simrec.cli import main\nmain()",
+        )
     assert ran.code == 0, ran.err
     assert ran.err.partition(" (")[0] == alone.err.partition(" (")[0]
     assert max(Counter(path for _, path in there.started).values()) == 2, "the death proved nothing"
@@ -158,7 +198,9 @@ def _embedding(house: House) -> Iterator[subprocess.Popen[str]]:
     workspace = os.path.relpath(house.workspace, ROOT)
     command = ["-m", "simrec", "embed", "-w", workspace, "-c", str(house.folder / "config.toml")]
     command = [sys.executable, *command]
-    with subprocess.Popen(command, env=environment(), cwd=ROOT, stderr=subprocess.PIPE, text=True) as job:
+    with subprocess.Popen(
+        command, env=environment(), cwd=ROOT, stderr=subprocess.PIPE, text=True
+    ) as job:
         yield job
 
 
@@ -170,10 +212,15 @@ def test_the_scheduler_goes_away(fresh: House, tmp_path: Path) -> None:
             there.scheduler.kill()
             err = job.communicate(timeout=120)[1]
         said = refusal(Ran(job.returncode, "", err))
-        assert (job.returncode, f"the Dask scheduler {there.address} went away" in said) == (3, True)
+        assert (job.returncode, f"the Dask scheduler {there.address} went away" in said) == (
+            3,
+            True,
+        )
 
 
-def test_tasks_that_fail_are_named_and_the_others_are_done(fresh: House, alone: House, tmp_path: Path) -> None:
+def test_tasks_that_fail_are_named_and_the_others_are_done(
+    fresh: House, alone: House, tmp_path: Path
+) -> None:
     bad = sorted(Path(name).name for name in shards(alone) if not name.startswith("tfidf"))[:2]
     fails = f"""
         if task.path.name in {bad} and not os.path.exists({str(tmp_path / "mended")!r}):
@@ -190,7 +237,9 @@ def test_tasks_that_fail_are_named_and_the_others_are_done(fresh: House, alone: 
         assert sorted(tries.values()) == [1] * (SHARDS - 2) + [4, 4]
         assert {Path(name).name for name in shards(fresh)} == tries.keys() - set(bad)
         ran = fresh.job(before="import simrec.tasks.dask as d; d.AHEAD = 1")
-        assert "1 of 2 tasks failed, what the others wrote stays: " in refusal(ran), "nothing is begun after a failure"
+        assert "1 of 2 tasks failed, what the others wrote stays: " in refusal(ran), (
+            "nothing is begun after a failure"
+        )
         (tmp_path / "mended").touch()
         assert fresh.step("embed").code == 0
     assert shards(fresh) == shards(alone)
@@ -223,7 +272,10 @@ def test_workers_that_write_elsewhere_are_found_out(fresh: House, tmp_path: Path
     with cluster(tmp_path / "cluster", happens="return len(task.keys)") as there:
         there.work_for(fresh)
         ran = fresh.step("embed")
-    assert (ran.code, "do all workers see the disk that this machine sees?" in refusal(ran)) == (5, True)
+    assert (ran.code, "do all workers see the disk that this machine sees?" in refusal(ran)) == (
+        5,
+        True,
+    )
 
 
 def test_a_worker_of_another_version_is_refused_by_name(fresh: House, tmp_path: Path) -> None:
@@ -247,7 +299,9 @@ def _one_more(there: Cluster, before: str) -> Iterator[str]:
         process.wait()
 
 
-def test_a_worker_that_joins_late_is_asked_for_its_version_too(fresh: House, tmp_path: Path) -> None:
+def test_a_worker_that_joins_late_is_asked_for_its_version_too(
+    fresh: House, tmp_path: Path
+) -> None:
     """It answers as it should the first time, as if it had not been there."""
     later = (
         "import simrec.tasks.dask as d; known = d._versions(); answers = iter([known])\n"
@@ -256,21 +310,32 @@ def test_a_worker_that_joins_late_is_asked_for_its_version_too(fresh: House, tmp
     with cluster(tmp_path / "cluster", before=later) as there:
         there.work_for(fresh)
         ran = fresh.step("embed")
-    assert (ran.code, f"runs simrec 0.0.9 and not {__version__}" in refusal(ran), there.shards) == (3, True, [])
+    assert (ran.code, f"runs simrec 0.0.9 and not {__version__}" in refusal(ran), there.shards) == (
+        3,
+        True,
+        [],
+    )
 
 
 def test_no_scheduler_and_none_named_are_one_sentence_each(fresh: House) -> None:
     fresh.configure('kind = "dask"\nscheduler = "tcp://127.0.0.1:9"\n')
     ran = fresh.job(before=SOON)
-    assert (ran.code, "no Dask scheduler answers at tcp://127.0.0.1:9 (engine.scheduler)" in refusal(ran)) == (3, True)
+    assert (
+        ran.code,
+        "no Dask scheduler answers at tcp://127.0.0.1:9 (engine.scheduler)" in refusal(ran),
+    ) == (3, True)
     fresh.configure('kind = "dask"\n')
     ran = fresh.step("embed")
     assert (ran.code, "engine.scheduler has to name the scheduler" in refusal(ran)) == (3, True)
 
 
-AUTHORITY = "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=authority -keyout ca-key.pem -out ca.pem"
+AUTHORITY = (
+    "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=authority -keyout ca-key.pem -out ca.pem"
+)
 REQUEST = "req -newkey rsa:2048 -nodes -subj /CN=cluster -keyout key.pem -out request.pem"
-SIGN = "x509 -req -in request.pem -CA ca.pem -CAkey ca-key.pem -CAcreateserial -days 2 -out cert.pem"
+SIGN = (
+    "x509 -req -in request.pem -CA ca.pem -CAkey ca-key.pem -CAcreateserial -days 2 -out cert.pem"
+)
 
 
 def certificates(folder: Path) -> dict[str, str]:
@@ -281,14 +346,19 @@ def certificates(folder: Path) -> dict[str, str]:
     for command in (AUTHORITY, REQUEST, SIGN):
         subprocess.run(["openssl", *command.split()], cwd=folder, check=True, capture_output=True)
     own = {
-        f"{who}__{what}": f"{what.lower()}.pem" for who in ("SCHEDULER", "WORKER", "CLIENT") for what in ("CERT", "KEY")
+        f"{who}__{what}": f"{what.lower()}.pem"
+        for who in ("SCHEDULER", "WORKER", "CLIENT")
+        for what in ("CERT", "KEY")
     }
     return {
-        f"DASK_DISTRIBUTED__COMM__TLS__{key}": str(folder / name) for key, name in {"CA_FILE": "ca.pem", **own}.items()
+        f"DASK_DISTRIBUTED__COMM__TLS__{key}": str(folder / name)
+        for key, name in {"CA_FILE": "ca.pem", **own}.items()
     }
 
 
-def test_with_certificates(fresh: House, alone: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_with_certificates(
+    fresh: House, alone: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Nobody is heard who has none, or one of another authority."""
     variables, others = (certificates(tmp_path / name) for name in ("tls", "other"))
     monkeypatch.setenv("DASK_DISTRIBUTED__COMM__DEFAULT_SCHEME", "tls")
@@ -301,14 +371,22 @@ def test_with_certificates(fresh: House, alone: House, tmp_path: Path, monkeypat
         for name, value in others.items():
             monkeypatch.setenv(name, value)
         assert "TLS certificate does not match" in refusal(fresh.job(before=SOON))
-        for name in (*others, "DASK_DISTRIBUTED__COMM__DEFAULT_SCHEME", "DASK_DISTRIBUTED__COMM__REQUIRE_ENCRYPTION"):
+        for name in (
+            *others,
+            "DASK_DISTRIBUTED__COMM__DEFAULT_SCHEME",
+            "DASK_DISTRIBUTED__COMM__REQUIRE_ENCRYPTION",
+        ):
             monkeypatch.delenv(name)
         ran = fresh.step("embed")
         assert (ran.code, "names no certificates to show" in refusal(ran)) == (3, True)
         config = fresh.folder / "config.toml"
         config.write_text(config.read_text().replace("tls://", "tcp://"))
         ran = fresh.job(before=SOON)
-        assert (ran.code, "no Dask scheduler answers at tcp://" in refusal(ran), there.started) == (3, True, [])
+        assert (ran.code, "no Dask scheduler answers at tcp://" in refusal(ran), there.started) == (
+            3,
+            True,
+            [],
+        )
         config.write_text(config.read_text().replace("tcp://", "tls://"))
         for name, value in variables.items():
             monkeypatch.setenv(name, value)

@@ -77,7 +77,9 @@ def part(path: Path) -> str:
 @contextmanager
 def night(house: House) -> Iterator[subprocess.Popen[str]]:
     command = [sys.executable, "-c", house.job_code("nightly", SMALL)]
-    with subprocess.Popen(command, env=environment(), cwd=ROOT, stderr=subprocess.PIPE, text=True) as job:
+    with subprocess.Popen(
+        command, env=environment(), cwd=ROOT, stderr=subprocess.PIPE, text=True
+    ) as job:
         yield job
 
 
@@ -108,12 +110,18 @@ def test_a_night_of_change_is_the_same_on_a_cluster(alone: House, tmp_path: Path
         articles = house.articles
         for article in (articles[3], articles[150], articles[300]):
             article["text"] += " It was said again."
-        house.write_articles([*articles, {**articles[7], "id": "new", "text": articles[7]["text"][:400]}])
+        house.write_articles(
+            [*articles, {**articles[7], "id": "new", "text": articles[7]["text"][:400]}]
+        )
         assert house.step("ingest").code == 0
     assert here.job(before=SMALL).code == 0
     with cluster(tmp_path / "cluster") as workers:
         path = there.folder / "config.toml"
-        path.write_text(path.read_text().replace("workers = 1", f'kind = "dask"\nscheduler = "{workers.address}"'))
+        path.write_text(
+            path.read_text().replace(
+                "workers = 1", f'kind = "dask"\nscheduler = "{workers.address}"'
+            )
+        )
         ran = there.job(before=SMALL)
         assert ran.code == 0, ran.err
     assert "4 new rows and 3 gone" in there.last_steps()["index"]["what"]
@@ -137,7 +145,9 @@ def test_a_worker_is_killed(fresh: House, alone: House, tmp_path: Path, stage: s
     assert released(fresh) == released(alone)
 
 
-def test_the_job_is_killed_and_goes_on_where_it_was(fresh: House, alone: House, tmp_path: Path) -> None:
+def test_the_job_is_killed_and_goes_on_where_it_was(
+    fresh: House, alone: House, tmp_path: Path
+) -> None:
     """On another engine, too: parts are the same whoever writes them. Its status says how far it is."""
     with cluster(tmp_path / "cluster", seconds=0.3) as there:
         there.work_for(fresh)
@@ -151,7 +161,9 @@ def test_the_job_is_killed_and_goes_on_where_it_was(fresh: House, alone: House, 
         ended = noted()
         done = sum(path.startswith(GROUPS[2]) for path in ended)
         assert 1 <= done < PARTS, "the kill came too late to prove anything"
-        assert sum(path.startswith(GROUPS[1]) for path in ended) == PARTS, "needed by what is missing"
+        assert sum(path.startswith(GROUPS[1]) for path in ended) == PARTS, (
+            "needed by what is missing"
+        )
         assert not any(path.startswith(GROUPS[0]) for path in ended), "not needed any more"
         said = fresh.simrec("status").out
         assert f"{GROUPS[2]} {done} of {PARTS}" in said, said
@@ -165,7 +177,9 @@ def test_the_job_is_killed_and_goes_on_where_it_was(fresh: House, alone: House, 
     assert not list((fresh.workspace / "staging").iterdir())
 
 
-def test_the_scheduler_goes_away_and_one_machine_ends_the_night(fresh: House, alone: House, tmp_path: Path) -> None:
+def test_the_scheduler_goes_away_and_one_machine_ends_the_night(
+    fresh: House, alone: House, tmp_path: Path
+) -> None:
     with cluster(tmp_path / "cluster", seconds=0.3) as there:
         there.work_for(fresh)
         with night(fresh) as job:
@@ -173,7 +187,10 @@ def test_the_scheduler_goes_away_and_one_machine_ends_the_night(fresh: House, al
             there.scheduler.kill()
             err = job.communicate(timeout=120)[1]
         said = refusal(Ran(job.returncode, "", err))
-        assert (job.returncode, f"the Dask scheduler {there.address} went away" in said) == (3, True)
+        assert (job.returncode, f"the Dask scheduler {there.address} went away" in said) == (
+            3,
+            True,
+        )
     path = fresh.folder / "config.toml"
     path.write_text(path.read_text().replace('kind = "dask"', 'kind = "local"'))
     ran = fresh.job(before=SMALL)
@@ -203,7 +220,9 @@ def test_parts_of_another_plan_are_not_used(fresh: House, alone: House) -> None:
 def test_parts_that_outlived_their_step_are_not_published(fresh: House, alone: House) -> None:
     """Killed when the last file of a step was written and its parts were not removed yet, at one step and the next."""
     for last in ("graph.npy", "items.db"):
-        ran = fresh.job(before=f"{SMALL}\nimport simrec.tasks.stages as s; s.Stages.end = lambda self: os._exit(9)")
+        ran = fresh.job(
+            before=f"{SMALL}\nimport simrec.tasks.stages as s; s.Stages.end = lambda self: os._exit(9)"
+        )
         assert ran.code == 9
         (staged,) = (fresh.workspace / "staging").iterdir()
         assert {last, "parts"} <= {path.name for path in staged.iterdir()}
@@ -224,7 +243,10 @@ def test_a_worker_with_a_full_disk_is_a_sentence_and_nothing_is_lost(
     with cluster(tmp_path / "cluster", happens=happens) as there:
         there.work_for(fresh)
         ran = fresh.job(before=SMALL)
-        assert (ran.code, "No space left on device; nothing published was changed" in refusal(ran)) == (3, True)
+        assert (
+            ran.code,
+            "No space left on device; nothing published was changed" in refusal(ran),
+        ) == (3, True)
         full.unlink()
         ran = fresh.job(before=SMALL)
         assert ran.code == 0, ran.err

@@ -7,7 +7,9 @@ from typing import Any
 import feedparser
 
 # A feed that is not well-formed is read all the same, as browsers do; one that was cut short is damaged.
-CLOSED = re.compile(rb"</\s*(?:[\w.-]+:)?(?:rss|feed|rdf)\s*>[^<]*(?:<!--.*-->\s*)?$", re.IGNORECASE | re.DOTALL)
+CLOSED = re.compile(
+    rb"</\s*(?:[\w.-]+:)?(?:rss|feed|rdf)\s*>[^<]*(?:<!--.*-->\s*)?$", re.IGNORECASE | re.DOTALL
+)
 TAIL = 4_096  # bytes that are searched for the end of the feed
 
 
@@ -21,7 +23,9 @@ def parse(content: bytes) -> tuple[list[dict[str, Any]], str]:
         return [], "it declares XML entities, which feeds have no use for; nothing of it was read"
     # A stream, since bytes that happen to be a path would be opened. Bodies are cleaned by simrec.
     found = feedparser.parse(io.BytesIO(content), sanitize_html=False, resolve_relative_uris=False)
-    why = str(found.get("bozo_exception", "it is XML of another kind, or empty")).rpartition(": ")[2]
+    why = str(found.get("bozo_exception", "it is XML of another kind, or empty")).rpartition(": ")[
+        2
+    ]
     if not found.get("version"):
         return [], f"not RSS or Atom ({why})"
     records = [_record(entry, found.feed) for entry in found.entries]
@@ -31,7 +35,11 @@ def parse(content: bytes) -> tuple[list[dict[str, Any]], str]:
 
 
 def _record(entry: Any, feed: Any) -> dict[str, Any]:
-    body = max(entry.get("content", ()), key=lambda part: len(part.value), default=entry.get("summary_detail"))
+    body = max(
+        entry.get("content", ()),
+        key=lambda part: len(part.value),
+        default=entry.get("summary_detail"),
+    )
     link = entry.get("link", "")  # an Atom id, where there is none
     terms = [tag.term for tag in entry.get("tags", ()) if tag.get("term")]
     return {

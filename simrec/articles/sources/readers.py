@@ -66,9 +66,16 @@ def _lines(piece: Split) -> Iterator[bytes | Row]:
             for number, line in enumerate(islice(file, piece.lines), start=1):  # noqa: B007  # read after the loop
                 yield line
         except (EOFError, zlib.error, lzma.LZMAError, OSError) as error:
-            if isinstance(error, OSError) and error.errno:  # the disk; gzip and bz2 say it without a number
+            if (
+                isinstance(error, OSError) and error.errno
+            ):  # the disk; gzip and bz2 say it without a number
                 raise
-            yield Row(str(path), number + 1, problem=f"the file is damaged from here on ({error})", end=True)
+            yield Row(
+                str(path),
+                number + 1,
+                problem=f"the file is damaged from here on ({error})",
+                end=True,
+            )
 
 
 def _read_jsonl(piece: Split, _: Fields) -> Iterator[Row]:
@@ -151,7 +158,11 @@ def _read_parquet(piece: Split, fields: Fields) -> Iterator[Row]:
                 for record in _records(batch):
                     number += 1
                     yield Row(str(path), number, record)
-    except (pyarrow.ArrowException, OSError, UnicodeDecodeError) as error:  # the last is of a column's name
+    except (
+        pyarrow.ArrowException,
+        OSError,
+        UnicodeDecodeError,
+    ) as error:  # the last is of a column's name
         yield Row(str(path), number + 1, problem=f"not Parquet from here on ({error})", end=True)
 
 
@@ -172,7 +183,9 @@ def _records(batch: Any) -> list[Record]:
         records: list[Record] = batch.to_pylist()
     except (ValueError, OverflowError):  # one value is enough: the others are read one by one
         names = batch.schema.names
-        values = zip(*([_value(scalar) for scalar in column] for column in batch.columns), strict=True)
+        values = zip(
+            *([_value(scalar) for scalar in column] for column in batch.columns), strict=True
+        )
         records = [dict(zip(names, row, strict=True)) for row in values]
     return records
 
@@ -232,10 +245,18 @@ def _html_record(text: str) -> Record:
     from resiliparse.parse.html import HTMLTree
 
     tree = HTMLTree.parse(text)
-    named = ((meta.getattr("name") or meta.getattr("property"), meta.getattr("content")) for meta in _metas(tree))
+    named = (
+        (meta.getattr("name") or meta.getattr("property"), meta.getattr("content"))
+        for meta in _metas(tree)
+    )
     # The main content leaves out navigation and footers; a page too plain to have any is taken whole.
-    body = extract_plain_text(tree, main_content=True, list_bullets=False) or extract_plain_text(tree)
-    return {name: content for name, content in named if name} | {"title": tree.title or "", "text": body}
+    body = extract_plain_text(tree, main_content=True, list_bullets=False) or extract_plain_text(
+        tree
+    )
+    return {name: content for name, content in named if name} | {
+        "title": tree.title or "",
+        "text": body,
+    }
 
 
 def _metas(tree: Any) -> Iterable[Any]:
@@ -248,4 +269,10 @@ def _text_record(text: str) -> Record:
 
 
 FILE_READERS = {"text": _text_record, "markdown": _markdown_record, "html": _html_record}
-READERS = {"jsonl": _read_jsonl, "csv": _read_csv, "parquet": _read_parquet, "feed": _read_feed, "folder": _read_folder}
+READERS = {
+    "jsonl": _read_jsonl,
+    "csv": _read_csv,
+    "parquet": _read_parquet,
+    "feed": _read_feed,
+    "folder": _read_folder,
+}

@@ -28,7 +28,9 @@ KINDS: dict[str, Callable[[str], Any]] = {
 Present = Callable[[Iterable[str]], None]
 
 
-def read_query(source: Source, mapping: Mapping, marks: SyncState, present: Present | None) -> Iterator[Row]:
+def read_query(
+    source: Source, mapping: Mapping, marks: SyncState, present: Present | None
+) -> Iterator[Row]:
     """Yield the rows of a query, in the order of the database, then note its watermark among the marks.
 
     With a watermark these are the rows as new as the newest of the last time, or newer, so that none is
@@ -37,14 +39,18 @@ def read_query(source: Source, mapping: Mapping, marks: SyncState, present: Pres
     """
     address = database.name_of(database.resolve(source.url))
     name = f"{address}, {_shown(source.query)}"
-    key = mapping.source_key({"database": address, "query": source.query, "watermark": source.watermark}).hex()
+    key = mapping.source_key(
+        {"database": address, "query": source.query, "watermark": source.watermark}
+    ).hex()
     with database.transaction(source.url) as connection:
         pulled = _QueryResult(connection, source)
         since = newest = None
         if source.watermark:
             columns = pulled.columns()
             if source.watermark not in columns:
-                raise ConfigError(f"{name}: no column '{source.watermark}' for a watermark among {', '.join(columns)}")
+                raise ConfigError(
+                    f"{name}: no column '{source.watermark}' for a watermark among {', '.join(columns)}"
+                )
             newest, since = pulled.newest(), _thaw(marks.before.get(key))
         if since is not None and _behind(newest, since):
             logger.warning(
@@ -63,7 +69,9 @@ class _QueryResult:
     """A source's query on an open connection, as a table that can be asked in parts."""
 
     def __init__(self, connection: Connection, source: Source) -> None:
-        self._connection = connection.execution_options(stream_results=True, max_row_buffer=FETCHED_ROWS)
+        self._connection = connection.execution_options(
+            stream_results=True, max_row_buffer=FETCHED_ROWS
+        )
         self._query = source.query.strip().rstrip(";")
         self._quote = connection.dialect.identifier_preparer.quote
         self._watermark = self._quote(source.watermark)

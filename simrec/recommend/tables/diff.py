@@ -34,7 +34,9 @@ def write_changes(old: Path, new: Path, what: str, beyond: float, path: Path) ->
     kinds = np.repeat([ADDED, REMOVED, CHANGED], [len(added), len(gone), len(changed)])
     ranks = np.concatenate([now.ranks[added], before.ranks[gone], now.ranks[changed]])
     scores = np.concatenate([now.scores[added], before.scores[gone], now.scores[changed]])
-    order = np.lexsort((ranks, kinds, pairs // len(place_of))) if len(pairs) else np.empty(0, np.int64)
+    order = (
+        np.lexsort((ranks, kinds, pairs // len(place_of))) if len(pairs) else np.empty(0, np.int64)
+    )
     one, other = np.divmod(pairs[order], max(1, len(place_of)))
     columns = [coded(one, names), coded(other, names), coded(kinds[order], KINDS)]
     columns += [pyarrow.array(ranks[order]), pyarrow.array(scores[order])]
@@ -70,7 +72,9 @@ def _read(path: Path, what: str) -> _Read:
             places = [names.setdefault(name, len(names)) for name in chunk.dictionary.to_pylist()]
             chunks.append(np.array(places, np.int64)[chunk.indices.to_numpy()])
         sides.append(np.concatenate(chunks))
-    return _Read([*names], (sides[0], sides[1]), table["rank"].to_numpy(), table["score"].to_numpy())
+    return _Read(
+        [*names], (sides[0], sides[1]), table["rank"].to_numpy(), table["score"].to_numpy()
+    )
 
 
 def _places(wanted: np.ndarray, among: np.ndarray) -> np.ndarray:

@@ -47,15 +47,24 @@ def write_similar_articles(
                 coded(others, ids),
                 pyarrow.array(listed.scores[start : start + BLOCK][own, rank]),
                 pyarrow.array(place.astype(np.int32)),
-                explained.texts(own + start, others, place, reasons.of(start, start + len(rows))[own, rank]),
+                explained.texts(
+                    own + start, others, place, reasons.of(start, start + len(rows))[own, rank]
+                ),
             ]
 
-    fields = [("article", CODED), ("rank", pyarrow.int32()), ("similar", CODED), ("score", pyarrow.float32())]
+    fields = [
+        ("article", CODED),
+        ("rank", pyarrow.int32()),
+        ("similar", CODED),
+        ("score", pyarrow.float32()),
+    ]
     schema = pyarrow.schema([*fields, ("place", pyarrow.int32()), ("reason", pyarrow.string())])
     write_table(path, schema, parts())
 
 
-def write_similar_accounts(path: Path, accounts: Sequence[Account], related: KnnGraph, most: int, few: int) -> None:
+def write_similar_accounts(
+    path: Path, accounts: Sequence[Account], related: KnnGraph, most: int, few: int
+) -> None:
     """Write columns account, rank from 1, similar, score, articles (of the similar one), few, in order.
 
     few marks accounts of so few articles that their rank is a guess.
@@ -68,21 +77,40 @@ def write_similar_accounts(path: Path, accounts: Sequence[Account], related: Knn
         for rows, scores in related.blocks(most):
             own, rank = np.nonzero(rows >= 0)
             others = rows[own, rank]
-            first = [coded(own + start, ids), pyarrow.array((rank + 1).astype(np.int32)), coded(others, ids)]
+            first = [
+                coded(own + start, ids),
+                pyarrow.array((rank + 1).astype(np.int32)),
+                coded(others, ids),
+            ]
             is_few = np.minimum(counts[own + start], counts[others]) < few
             yield [*first, *map(pyarrow.array, (scores[own, rank], counts[others], is_few))]
             start += len(rows)
 
-    fields = [("account", CODED), ("rank", pyarrow.int32()), ("similar", CODED), ("score", pyarrow.float32())]
-    write_table(path, pyarrow.schema([*fields, ("articles", pyarrow.int32()), ("few", pyarrow.bool_())]), parts())
+    fields = [
+        ("account", CODED),
+        ("rank", pyarrow.int32()),
+        ("similar", CODED),
+        ("score", pyarrow.float32()),
+    ]
+    write_table(
+        path,
+        pyarrow.schema([*fields, ("articles", pyarrow.int32()), ("few", pyarrow.bool_())]),
+        parts(),
+    )
 
 
-def write_evidence(path: Path, articles: Sequence[ArticleMeta], accounts: Sequence[Account], found: np.ndarray) -> None:
+def write_evidence(
+    path: Path, articles: Sequence[ArticleMeta], accounts: Sequence[Account], found: np.ndarray
+) -> None:
     """Write columns account, similar (account), article, similar_article, score."""
     names = pyarrow.array([account.id for account in accounts], pyarrow.string())
     ids = pyarrow.array([article.id for article in articles], pyarrow.string())
     columns = [_used(found["account"], names), _used(found["similar"], names)]
-    columns += [_used(found["article"], ids), _used(found["other"], ids), pyarrow.array(found["score"])]
+    columns += [
+        _used(found["article"], ids),
+        _used(found["other"], ids),
+        pyarrow.array(found["score"]),
+    ]
     fields = [(name, CODED) for name in ("account", "similar", "article", "similar_article")]
     write_table(path, pyarrow.schema([*fields, ("score", pyarrow.float32())]), iter([columns]))
 
@@ -115,7 +143,9 @@ class _Explained:
             "same category": _codes([article.category for article in articles]),
         }
 
-    def texts(self, own: np.ndarray, others: np.ndarray, place: np.ndarray, shared: np.ndarray) -> pyarrow.Array:
+    def texts(
+        self, own: np.ndarray, others: np.ndarray, place: np.ndarray, shared: np.ndarray
+    ) -> pyarrow.Array:
         """Return the reasons of pairs: shared words [pairs, WORDS], account and category, and what a rule did."""
         numbers = (shared[:, n] - 1 for n in range(WORDS))
         words = [self._words.take(pyarrow.array(number, mask=number < 0)) for number in numbers]
@@ -124,7 +154,9 @@ class _Explained:
         for what, codes in self._same.items():
             said.append(_where((codes[own] == codes[others]) & (codes[own] != NO_GROUP), what))
         said.append(_where(place == 0, "seldom recommended"))
-        by_score = compute.binary_join_element_wise("number", pyarrow.array(place).cast("string"), "by score", " ")
+        by_score = compute.binary_join_element_wise(
+            "number", pyarrow.array(place).cast("string"), "by score", " "
+        )
         said.append(_where(place > self._most, by_score))
         return compute.utf8_ltrim(_listed(said, "; "), "; ")
 
@@ -135,12 +167,17 @@ def _where(true: "np.ndarray | pyarrow.Array", said: "str | pyarrow.Array") -> p
 
 def _listed(said: Sequence[pyarrow.Array], separator: str) -> pyarrow.Array:
     """Join texts that are not null, each after the separator; pyarrow's own skipping drops rows that are all null."""
-    parts = [compute.coalesce(compute.binary_join_element_wise(separator, text, ""), "") for text in said]
+    parts = [
+        compute.coalesce(compute.binary_join_element_wise(separator, text, ""), "") for text in said
+    ]
     return compute.binary_join_element_wise(*parts, "")
 
 
 def _codes(names: Sequence[str | None]) -> np.ndarray:
     """Return a number for every name, the same for the same; NOBODY for None, and for all where all have one."""
     known: dict[str, int] = {}
-    codes = np.array([NO_GROUP if name is None else known.setdefault(name, len(known)) for name in names], np.int64)
+    codes = np.array(
+        [NO_GROUP if name is None else known.setdefault(name, len(known)) for name in names],
+        np.int64,
+    )
     return codes if len(known) > 1 else np.full(len(codes), NO_GROUP)

@@ -79,7 +79,10 @@ class Tables:
     @contextmanager
     def write(cls, path: Path) -> Iterator["Tables"]:
         """Write the file, whole or not at all."""
-        with files.atomic_path(path) as temporary, closing(sqlite3.connect(temporary, isolation_level=None)) as db:
+        with (
+            files.atomic_path(path) as temporary,
+            closing(sqlite3.connect(temporary, isolation_level=None)) as db,
+        ):
             # Nobody reads this file before it is renamed: it needs no journal of its own.
             db.executescript(f"PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; {SCHEMA}")
             db.execute("BEGIN")
@@ -90,7 +93,10 @@ class Tables:
     def articles(self, articles: Iterable[tuple[Any, ...]], originals: np.ndarray) -> None:
         """Write the columns of articles in order of their rows, with the row of their original, NOBODY for none."""
         known = (None if row == NO_GROUP else row for row in originals.tolist())
-        rows = ((row, *article, original) for row, (article, original) in enumerate(zip(articles, known, strict=True)))
+        rows = (
+            (row, *article, original)
+            for row, (article, original) in enumerate(zip(articles, known, strict=True))
+        )
         self._db.executemany("INSERT INTO articles VALUES (?,?,?,?,?,?,?,?,?,?,?)", rows)
 
     def similar_articles(self, listed: RankedLists, reasons: SharedWords) -> None:
@@ -113,7 +119,9 @@ class Tables:
             rows = zip(*(column.tolist() for column in columns), strict=True)
             self._db.executemany("INSERT INTO similar_articles VALUES (?,?,?,?,?,?)", rows)
 
-    def accounts(self, accounts: Iterable[Account], related: KnnGraph, most: int, evidence: np.ndarray) -> None:
+    def accounts(
+        self, accounts: Iterable[Account], related: KnnGraph, most: int, evidence: np.ndarray
+    ) -> None:
         """Write accounts in order of their rows, those similar to them, and the pairs of articles that say so."""
         listed = ((row, a.id, a.articles, a.first, a.last) for row, a in enumerate(accounts))
         self._db.executemany("INSERT INTO accounts VALUES (?,?,?,?,?)", listed)
@@ -122,13 +130,19 @@ class Tables:
         columns = (evidence[name].tolist() for name in ("account", "similar"))
         others = (evidence[name].tolist() for name in ("article", "other"))
         rows = zip(
-            *columns, ranks.tolist(), *others, evidence["score"].astype(np.float64).round(6).tolist(), strict=True
+            *columns,
+            ranks.tolist(),
+            *others,
+            evidence["score"].astype(np.float64).round(6).tolist(),
+            strict=True,
         )
         self._db.executemany("INSERT INTO evidence VALUES (?,?,?,?,?,?)", rows)
 
     def facts(self, similar_articles: int, similar_accounts: int, min_articles: int) -> None:
         """Write how many places each similar table has at most, and from how many articles on an account is sure."""
-        self._db.execute("INSERT INTO facts VALUES (?,?,?)", (similar_articles, similar_accounts, min_articles))
+        self._db.execute(
+            "INSERT INTO facts VALUES (?,?,?)", (similar_articles, similar_accounts, min_articles)
+        )
 
 
 def _pair(evidence: np.ndarray) -> np.ndarray:
@@ -141,9 +155,13 @@ def read_ids(path: Path) -> list[str]:
     return [str(article_id) for (article_id,) in read_articles(path, "id")]
 
 
-def read_articles(path: Path, columns: str, rows: Sequence[int] | None = None) -> list[tuple[Any, ...]]:
+def read_articles(
+    path: Path, columns: str, rows: Sequence[int] | None = None
+) -> list[tuple[Any, ...]]:
     """Return columns of the articles of a release, in order of their rows; or of some rows, as these are ordered."""
-    with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True)) as db:
+    with closing(
+        sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True)
+    ) as db:
         if rows is None:
             return db.execute(f"SELECT {columns} FROM articles ORDER BY row").fetchall()
         query = f"SELECT {columns} FROM articles WHERE row = ?"

@@ -17,7 +17,10 @@ from tests.articles.test_ingest import ROWS, stored, write_jsonl
 from tests.conftest import House, Ran, environment, new_house, run
 from tests.postgres import Database
 
-TABLE = "CREATE TABLE news (id text, title text, text text, account text, published_at text, category text, at timestamp)"
+TABLE = (
+    "CREATE TABLE news (id text, title text, text text, account text, published_at text, "
+    "category text, at timestamp)"
+)
 QUERY = "SELECT * FROM news"
 
 

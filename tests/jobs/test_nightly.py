@@ -528,7 +528,8 @@ def test_cron_hears_nothing_when_all_is_well(house: House, name: str) -> None:
 
 def test_interrupted_from_the_keyboard(house: House) -> None:
     interrupt = "lambda *a: (os.kill(os.getpid(), signal.SIGINT), time.sleep(60))"  # it may arrive a little later
-    heard = "signal.signal(signal.SIGINT, signal.default_int_handler)"  # a shell that works in the background ignores it
+    # A shell that works in the background ignores the signal.
+    heard = "signal.signal(signal.SIGINT, signal.default_int_handler)"
     ran = house.job(
         before=f"import simrec.steps as s, signal, time; {heard}; s.embed = {interrupt}"
     )

@@ -56,7 +56,7 @@ class Fields(Section, frozen=True):
     tags: str = "tags"
 
 
-class Source(Section, frozen=True):
+class SourceConfig(Section, frozen=True):
     """Where articles come from: files (a path, a glob, a folder of texts) or a query to a database."""
 
     path: str = ""
@@ -74,7 +74,7 @@ class Source(Section, frozen=True):
             raise ValueError("url and query go together, and a watermark is a column of the query")
 
 
-class Sink(Section, frozen=True):
+class SinkConfig(Section, frozen=True):
     """Where tables of the current release are written to: files in a folder, or a database."""
 
     path: str = ""
@@ -225,7 +225,7 @@ class MonitorConfig(Section, frozen=True):
 class Config(Section, frozen=True):
     """The whole configuration; `Config()` holds every default."""
 
-    sources: tuple[Source, ...] = ()
+    sources: tuple[SourceConfig, ...] = ()
     fields: Fields = Fields()
     ingest: IngestConfig = IngestConfig()
     encoder: EncoderConfig = EncoderConfig()
@@ -238,7 +238,7 @@ class Config(Section, frozen=True):
     evaluate: EvaluateConfig = EvaluateConfig()
     engine: EngineConfig = EngineConfig()
     release: ReleaseConfig = ReleaseConfig()
-    sinks: tuple[Sink, ...] = ()
+    sinks: tuple[SinkConfig, ...] = ()
     monitor: MonitorConfig = MonitorConfig()
 
     def __post_init__(self) -> None:
@@ -290,7 +290,7 @@ def with_sources(
     if paths or deletions:
         kind = {"format": options["format"], "body": options["body"]}
         sources = tuple(
-            Source(path=str(Path(path).absolute()), **kind) for path in paths
+            SourceConfig(path=str(Path(path).absolute()), **kind) for path in paths
         )  # for other hosts
         config = msgspec.structs.replace(config, sources=sources)
         return override(config, ingest={"sync": options["sync"], "deletions": str(deletions or "")})
@@ -304,4 +304,4 @@ def with_sink(config: Config, target: str, form: str) -> Config:
         if "://" in target or target.startswith("$")
         else {"path": target, "format": form}
     )
-    return msgspec.structs.replace(config, sinks=(msgspec.convert(place, Sink),))
+    return msgspec.structs.replace(config, sinks=(msgspec.convert(place, SinkConfig),))

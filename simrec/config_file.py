@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from simrec.config import SQLITE, STARTS, Config, Section, Sink, Source, override
+from simrec.config import SQLITE, STARTS, Config, Section, SinkConfig, SourceConfig, override
 from simrec.errors import ConfigError
 
 RENAMED = {
@@ -40,7 +40,7 @@ def _resolve(config: Config, folder: Path) -> Config:
     def resolved(path: str) -> str:
         return str(folder / path) if path else ""
 
-    def at_home(place: Source | Sink) -> Any:
+    def at_home(place: SourceConfig | SinkConfig) -> Any:
         file = place.url.removeprefix(SQLITE)
         url = place.url if file == place.url or not file else SQLITE + resolved(file)
         return msgspec.structs.replace(place, path=resolved(place.path), url=url)
@@ -99,7 +99,7 @@ def _keys(section: type[Struct]) -> Iterator[str]:
         if isinstance(field.type, type) and issubclass(field.type, Section):
             yield from _keys(field.type)
     if section is Config:
-        yield from (*_keys(Source), *_keys(Sink))
+        yield from (*_keys(SourceConfig), *_keys(SinkConfig))
 
 
 def _line_of(text: str, key: str) -> int | None:

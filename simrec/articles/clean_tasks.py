@@ -18,7 +18,7 @@ from simrec.articles.mapping import Mapping
 from simrec.articles.sources.readers import Row, read_split
 from simrec.articles.splits import Split, files_in, opening, split_file, splits_of
 from simrec.articles.store import Keys, Store, SyncState
-from simrec.config import Source
+from simrec.config import SourceConfig
 from simrec.errors import ReleaseError, missing_extra
 
 BATCH_BYTES = (
@@ -110,7 +110,7 @@ def parse_row(row: Row, mapping: Mapping, holds: IsUnchanged) -> RowOutcome:
 
 
 def parse_query(
-    source: Source,
+    source: SourceConfig,
     mapping: Mapping,
     holds: IsUnchanged,
     marks: SyncState,
@@ -134,7 +134,9 @@ def parse_query(
         yield shaped
 
 
-def batches(source: Source, mapping: Mapping, checksums: dict[Path, str]) -> Iterator[SplitBatch]:
+def batches(
+    source: SourceConfig, mapping: Mapping, checksums: dict[Path, str]
+) -> Iterator[SplitBatch]:
     """Yield the files of a source in batches, in order, a query in none; the cut does not ask who will read them.
 
     A file that came after the checksums were taken has none.

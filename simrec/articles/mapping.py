@@ -13,7 +13,7 @@ from simrec.articles import cleaning
 from simrec.articles.article import Article
 from simrec.articles.cleaning import body_text, clean_date, clean_line, clean_title
 from simrec.articles.sources.readers import Record
-from simrec.config import Config, Fields, IngestConfig, Source
+from simrec.config import Config, Fields, IngestConfig, SourceConfig
 
 LONGEST_ID = 512
 CANONICAL = json.JSONEncoder(
@@ -31,7 +31,7 @@ class Mapping:
     limits: IngestConfig
 
     @classmethod
-    def of(cls, source: Source, config: Config) -> "Mapping":
+    def of(cls, source: SourceConfig, config: Config) -> "Mapping":
         """Return how a source is read by a configuration."""
         return cls(source.fields or config.fields, source.body, config.ingest)
 

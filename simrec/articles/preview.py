@@ -8,7 +8,7 @@ from simrec.articles.clean_tasks import Parsed, Rejected, RowOutcome
 from simrec.articles.mapping import Mapping
 from simrec.articles.sources.readers import read
 from simrec.articles.store import Store, SyncState
-from simrec.config import Config, Source
+from simrec.config import Config, SourceConfig
 
 
 @dataclass
@@ -41,7 +41,7 @@ def preview(store: Store | None, config: Config) -> Preview:
 
 
 def _shaped(
-    store: Store | None, source: Source, config: Config, result: Preview
+    store: Store | None, source: SourceConfig, config: Config, result: Preview
 ) -> Iterable[RowOutcome]:
     mapping, holds = Mapping.of(source, config), store.is_unchanged if store else _holds_nothing
     if source.url:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from simrec.config import Source
+from simrec.config import SourceConfig
 from simrec.errors import ConfigError, UsageError
 
 OPENERS: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
@@ -33,13 +33,13 @@ class Split(NamedTuple):
     lines: int | None = None
 
 
-def splits_of(source: Source) -> Iterator[Split]:
+def splits_of(source: SourceConfig) -> Iterator[Split]:
     """Yield the files and folders of a source, in order of name; UsageError where nothing is found."""
     for path in _paths(source.path):
         yield Split(path, _format(path) if source.format == "auto" else source.format)
 
 
-def files_of(source: Source) -> Iterator[Path]:
+def files_of(source: SourceConfig) -> Iterator[Path]:
     """Yield every file of a source, in order of name; UsageError where nothing is found."""
     return (file for path in _paths(source.path) for file in files_in(path))
 

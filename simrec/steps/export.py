@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from simrec import log
-from simrec.config import Config, Sink
+from simrec.config import Config, SinkConfig
 from simrec.errors import ConfigError, SimrecError, missing_extra
 from simrec.release import Release, published
 from simrec.steps.outcome import StepResult
@@ -39,7 +39,7 @@ def export(workspace: Workspace, config: Config) -> StepResult:
     return StepResult("; ".join([where, *said]), len(config.sinks), len(said), skipped=not said)
 
 
-def _write(workspace: Workspace, current: Release, sink: Sink) -> str:
+def _write(workspace: Workspace, current: Release, sink: SinkConfig) -> str:
     """Write one sink; return what was done in words, or nothing if there was nothing to do."""
     from simrec.sinks import folder_sink
     from simrec.sinks.table_diff import ReleaseStamp, Table

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from simrec.articles.sources.readers import read
-from simrec.config import Fields, Source
+from simrec.config import Fields, SourceConfig
 from simrec.errors import ConfigError, GateError
 
 logger = logging.getLogger(__name__)
@@ -57,7 +57,7 @@ def read_pairs(path: Path, objectives: Iterable[str], text_of: TextOf, most_bad:
     Raises ConfigError for columns that do not fit an objective, GateError for more than `most_bad` bad rows.
     """
     kind, rows, bad = "", [], []
-    for row in read(Source(path=str(path)), Fields(id="")):
+    for row in read(SourceConfig(path=str(path)), Fields(id="")):
         try:
             if row.problem:
                 raise ValueError(row.problem)

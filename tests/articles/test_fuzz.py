@@ -22,7 +22,7 @@ from pyarrow import parquet
 
 from simrec.articles.ingest import ingest
 from simrec.articles.store import Store
-from simrec.config import Config, Fields, IngestConfig, Source
+from simrec.config import Config, Fields, IngestConfig, SourceConfig
 from simrec.errors import SimrecError
 
 FILES = settings(max_examples=2_500 if os.environ.get("SIMREC_LONG") else 60)
@@ -70,7 +70,7 @@ def read(name: str, content: bytes) -> dict[str, str]:
         path = Path(folder) / name
         path.write_bytes(content)
         config = Config(
-            sources=(Source(path=str(path)),), ingest=IngestConfig(max_reject_share=1.0)
+            sources=(SourceConfig(path=str(path)),), ingest=IngestConfig(max_reject_share=1.0)
         )
         with Store.open(Path(folder) / "articles.db", create=True) as store:
             try:
@@ -218,7 +218,9 @@ def test_pages(suffixes: list[str], page: list[str], tail: bytes) -> None:
             content = "".join(page).encode(errors="surrogatepass") + tail
             (Path(folder) / f"odd{number}{suffix}").write_bytes(content)
         (Path(folder) / "valid.txt").write_text("Just some words.")
-        config = Config(sources=(Source(path=folder),), ingest=IngestConfig(max_reject_share=1.0))
+        config = Config(
+            sources=(SourceConfig(path=folder),), ingest=IngestConfig(max_reject_share=1.0)
+        )
         with Store.open(Path(folder) / "articles.db", create=True) as store:
             ingest(store, config, "2026-01-01")
             assert store.text_of("valid.txt") is not None

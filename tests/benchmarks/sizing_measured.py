@@ -13,7 +13,7 @@ from simrec.articles import clean_tasks
 from simrec.articles import ingest as room
 from simrec.articles.article import Article
 from simrec.articles.store import Keys, Store
-from simrec.config import Config, Source
+from simrec.config import Config, SourceConfig
 from simrec.encoder.embed import EmbedTask, cut_shards, embed_shard, terms_shard
 from simrec.encoder.model_folder import newest
 from simrec.lexical.tfidf import TfIdf
@@ -79,7 +79,7 @@ def cpu(workspace: Workspace, folder: Path, n: int) -> dict[sizing.Rate, float]:
     with Store.open(folder / "anew.db", create=True) as store:
         room.ingest(
             store,
-            Config(sources=(Source(path=str(folder / "articles.jsonl")),)),
+            Config(sources=(SourceConfig(path=str(folder / "articles.jsonl")),)),
             "2026-01-01",
             ahead,
         )

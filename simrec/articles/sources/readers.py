@@ -13,7 +13,7 @@ from simrec.articles.article import encoded_text
 from simrec.articles.cleaning import body_text
 from simrec.articles.sources import feeds
 from simrec.articles.splits import BODY_OF_SUFFIX, OPENERS, Split, opening, splits_of, texts_in
-from simrec.config import Fields, Source
+from simrec.config import Fields, SourceConfig
 from simrec.errors import ConfigError
 
 Record = dict[str, Any]
@@ -36,7 +36,7 @@ DELIMITERS = ",;\t|"
 LONGEST_CSV_FIELD = 1 << 28
 
 
-def read(source: Source, fields: Fields) -> Iterator[Row]:
+def read(source: SourceConfig, fields: Fields) -> Iterator[Row]:
     """Yield the rows of every file of a source, in order of name.
 
     Raises UsageError where nothing is found and ConfigError where a file cannot be opened or a table lacks

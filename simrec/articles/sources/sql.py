@@ -12,7 +12,7 @@ from simrec import database
 from simrec.articles.mapping import Mapping
 from simrec.articles.sources.readers import Row, check_columns
 from simrec.articles.store import SyncState
-from simrec.config import Source
+from simrec.config import SourceConfig
 from simrec.errors import ConfigError
 
 logger = logging.getLogger(__name__)
@@ -29,7 +29,7 @@ Present = Callable[[Iterable[str]], None]
 
 
 def read_query(
-    source: Source, mapping: Mapping, marks: SyncState, present: Present | None
+    source: SourceConfig, mapping: Mapping, marks: SyncState, present: Present | None
 ) -> Iterator[Row]:
     """Yield the rows of a query, in the order of the database, then note its watermark among the marks.
 
@@ -68,7 +68,7 @@ def read_query(
 class _QueryResult:
     """A source's query on an open connection, as a table that can be asked in parts."""
 
-    def __init__(self, connection: Connection, source: Source) -> None:
+    def __init__(self, connection: Connection, source: SourceConfig) -> None:
         self._connection = connection.execution_options(
             stream_results=True, max_row_buffer=FETCHED_ROWS
         )

@@ -1,37 +1,70 @@
-"""Arrays in one .npz file: written whole, and read whole or refused by name."""
+"""Arrays on disk: one in a .npy file, which is mapped, or several in a .npz file, which is read whole."""
 
+import io
 import struct
 import tokenize
 import zipfile
 import zlib
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from simrec import files
 from simrec.errors import ReleaseError
 
-# What zipfile and NumPy say of damage, depending on the byte: a header may ask for encryption or 2^60 rows.
+# What zipfile and NumPy raise for damage depends on the byte: a header may claim encryption or 2^60 rows.
 DAMAGE = (
     OSError, ValueError, KeyError, EOFError, RuntimeError, MemoryError, OverflowError, SyntaxError,
     TypeError, struct.error, tokenize.TokenError, zlib.error, zipfile.BadZipFile,
 )  # fmt: skip
 
 
-def write(path: Path, **arrays: np.ndarray) -> None:
-    """Write arrays by name, whole or not at all; equal arrays give equal bytes."""
+def write_npy(
+    path: Path, blocks: Iterable[NDArray[Any]], shape: tuple[int, ...], dtype: str = "<f2"
+) -> None:
+    """Write blocks of rows as one .npy file of that shape, whole or not at all.
+
+    The blocks go through a file and not a mapping: on a full disk a write fails with an error, a
+    mapping with a signal that kills the process.
+    """
+    with files.atomic_path(path) as temporary, temporary.open("wb") as file:
+        file.write(npy_header(shape, dtype))
+        for block in blocks:
+            file.write(np.ascontiguousarray(block, dtype=dtype).data)
+
+
+def npy_header(shape: tuple[int, ...], dtype: str) -> bytes:
+    """Return the first bytes of a .npy file of that shape."""
+    header = io.BytesIO()
+    fields = {"descr": dtype, "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(header, fields)
+    return header.getvalue()
+
+
+def open_npy(path: Path) -> NDArray[Any]:
+    """Map a .npy file; the result is a plain array, which is sliced in half the time of a memmap."""
+    return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
+
+
+def write_npz(path: Path, **arrays: NDArray[Any]) -> None:
+    """Write named arrays, whole or not at all; equal arrays give equal bytes."""
     with files.atomic_path(path) as temporary, temporary.open("wb") as file:
         np.savez(file, **arrays)  # type: ignore[arg-type]
 
 
-def read(path: Path, mend: str, *names: str) -> list[np.ndarray]:
-    """Read some arrays; each one's CRC catches a flipped byte of it. ReleaseError that ends with what mends it."""
+def read_npz(path: Path, mend: str, *names: str) -> list[NDArray[Any]]:
+    """Read arrays by name; the CRC of each detects a flipped byte in it.
+
+    ReleaseError for a damaged file; its sentence ends with `mend`, what the reader can do.
+    """
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             return [stored[name] for name in names]
     except PermissionError:
         raise
     except DAMAGE as error:
-        raise ReleaseError(
-            f"{path}: damaged ({str(error) or type(error).__name__}); {mend}"
-        ) from error
+        reason = str(error) or type(error).__name__
+        raise ReleaseError(f"{path}: damaged ({reason}); {mend}") from error

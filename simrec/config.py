@@ -199,12 +199,17 @@ class EvaluateConfig(Section, frozen=True):
 
 
 class EngineConfig(Section, frozen=True):
-    """Where tasks run; 0 workers are one for each core of this machine."""
+    """Where tasks run, and how large they are.
+
+    0 workers are one for each core of this machine; with max_part_rows 0 each stage chooses how many
+    rows a task has.
+    """
 
     kind: EngineKind = "local"
     scheduler: str = ""
     workers: Annotated[int, Meta(ge=0)] = 0
     shard_texts: Count = 4096
+    max_part_rows: NotNegativeCount = 0
 
 
 class ReleaseConfig(Section, frozen=True):

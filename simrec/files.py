@@ -102,6 +102,25 @@ def move_folder(staged: Path, final: Path) -> None:
     sync(staged.parent)
 
 
+@contextmanager
+def atomic_folder(target: Path) -> Iterator[Path]:
+    """Yield a temporary folder beside the target; on success it becomes the target, on failure it is gone.
+
+    Where another process has finished the same target meanwhile, that one stays.
+    """
+    temporary = _beside(target)
+    temporary.mkdir()
+    try:
+        yield temporary
+        try:
+            move_folder(temporary, target)
+        except OSError:
+            if not target.exists():
+                raise
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
 def copy_folder(source: Path, final: Path) -> None:
     """Copy a folder to where there is none yet, whole or not at all."""
     if not final.exists():

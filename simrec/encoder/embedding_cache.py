@@ -25,7 +25,7 @@ def write_shard(folder: Path, keys: Sequence[bytes], vectors: np.ndarray) -> Pat
     """
     path = shard_path(folder, keys)
     kept = vectors.astype(np.float16) if vectors.dtype.kind == "f" else vectors
-    arrays.write(path, keys=np.array(keys, dtype=KEY), vectors=kept)
+    arrays.write_npz(path, keys=np.array(keys, dtype=KEY), vectors=kept)
     return path
 
 
@@ -34,7 +34,7 @@ class EmbeddingCache:
 
     def __init__(self, folder: Path) -> None:
         self._paths = sorted(path for path in folder.glob("*.npz") if not path.name.startswith("."))
-        keys = [arrays.read(path, MEND, "keys")[0] for path in self._paths]
+        keys = [arrays.read_npz(path, MEND, "keys")[0] for path in self._paths]
         self._shard = np.repeat(np.arange(len(keys)), [len(part) for part in keys])
         self._row = np.concatenate(
             [np.arange(len(part)) for part in keys] or [np.empty(0, dtype=int)]
@@ -76,7 +76,7 @@ class EmbeddingCache:
         vectors: np.ndarray = np.empty(0)
         for shard in np.unique(shards):
             here = np.flatnonzero(shards == shard)
-            (stored,) = arrays.read(self._paths[shard], MEND, "vectors")
+            (stored,) = arrays.read_npz(self._paths[shard], MEND, "vectors")
             if not vectors.size:
                 vectors = np.empty((len(keys), stored.shape[1]), dtype=stored.dtype)
             vectors[here] = stored[rows[here]]
@@ -92,7 +92,7 @@ class EmbeddingCache:
 
 def verify(path: Path) -> None:
     """Read a shard whole; ReleaseError if it is damaged or holds other keys than its name says."""
-    keys, vectors = arrays.read(path, MEND, "keys", "vectors")
+    keys, vectors = arrays.read_npz(path, MEND, "keys", "vectors")
     named = shard_path(path.parent, [bytes(key).ljust(KEY.itemsize, b"\0") for key in keys])
     if named != path or len(vectors) != len(keys):
         raise ReleaseError(f"{path}: damaged (not the keys of its name); {MEND}")

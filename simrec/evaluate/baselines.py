@@ -47,7 +47,7 @@ class TfIdfBaseline:
     @classmethod
     def open(cls, path: Path) -> "TfIdfBaseline":
         """Open a saved one; ReleaseError if it is not whole."""
-        facts, idf, words = arrays.read(path, MEND, *SAVED)
+        facts, idf, words = arrays.read_npz(path, MEND, *SAVED)
         without_spaces, articles = facts.tolist()
         vectorizer = _vectorizer(bool(without_spaces), json.loads(words.tobytes()))
         vectorizer.idf_ = idf
@@ -57,7 +57,7 @@ class TfIdfBaseline:
         """Write it as one file, whole or not at all."""
         words = json.dumps(self._vectorizer.get_feature_names_out().tolist()).encode()
         facts = np.array([self._vectorizer.analyzer == "char", self.articles])
-        arrays.write(
+        arrays.write_npz(
             path, facts=facts, idf=self._vectorizer.idf_, words=np.frombuffer(words, np.uint8)
         )
 

@@ -11,11 +11,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from pyarrow import parquet
 
+from simrec.arrays import open_npy
 from simrec.articles.store import Reject
 from simrec.evaluate import list_statistics, projection
 from simrec.evaluate.bootstrap import interval
 from simrec.evaluate.metrics import mean
-from simrec.index.vectors import VECTORS, open_matrix, unit
+from simrec.index.vectors import VECTORS, unit
 from simrec.lexical.tfidf import TermVectors, TfIdf
 from simrec.recommend.similar_accounts import account_vectors
 from simrec.recommend.tables.sqlite import read_articles, read_ids
@@ -68,7 +69,7 @@ def gather(made: EvaluatedRelease, before: Path | None) -> tuple[dict[str, Any],
     ]
     ids = [article.id for article in articles]
     table = list_statistics.read(made.folder / SIMILAR, ids)
-    stored = open_matrix(made.folder / VECTORS)
+    stored = open_npy(made.folder / VECTORS)
     days = [article.published_at for article in articles]
     drawn = projection.drawn(ids)
     hubs = list_statistics.hubs(table, len(ids), HUBS)
@@ -137,7 +138,7 @@ def _of_any_two(
     cosines: np.ndarray = (left * right).sum(axis=1)
     if made.lexical is None:
         return cosines
-    terms = open_matrix(made.folder / "terms.npy")
+    terms = open_npy(made.folder / "terms.npy")
     compare, each = TermVectors(terms[pairs[:, 1]]), np.arange(len(pairs))[:, None]
     return compare.joint(cosines[:, None], terms[pairs[:, 0]], each, made.lexical.weight)[:, 0]
 

@@ -6,10 +6,11 @@ from typing import NamedTuple
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from simrec.arrays import open_npy
 from simrec.config import IndexConfig
 from simrec.index import faiss_kinds
 from simrec.index.vector_index import Index, IndexFacts
-from simrec.index.vectors import open_matrix, unit_rows
+from simrec.index.vectors import unit_rows
 from simrec.tasks.stages import Stages
 
 SHARD_ROWS = (
@@ -43,7 +44,7 @@ class Learned(NamedTuple):
 
 def build_index(vectors: Path, config: IndexConfig, k: int, stages: Stages) -> Index:
     """Return an index over stored vectors [rows, dim], tuned for recall@k; all engines make the same."""
-    stored = open_matrix(vectors)
+    stored = open_npy(vectors)
     rows, dim = stored.shape
     kind = faiss_kinds.choose(rows, dim, config)
     if kind == "exact":
@@ -73,7 +74,7 @@ def build_index(vectors: Path, config: IndexConfig, k: int, stages: Stages) -> I
 
 def learn(task: Learned) -> int:
     """Learn lists and codes from a sample of the rows; with one thread, as all engines do."""
-    stored = open_matrix(task.vectors)
+    stored = open_npy(task.vectors)
     if not task.path.exists():
         with threadpool_limits(1):
             if task.kind == "hnsw":
@@ -89,7 +90,7 @@ def learn(task: Learned) -> int:
 def fill(task: Shard) -> int:
     """Write a shard: its rows in the lists they belong to."""
     if not task.path.exists():
-        stored = open_matrix(task.vectors)
+        stored = open_npy(task.vectors)
         index = faiss_kinds.read(task.learned)
         with threadpool_limits(1):
             index.add_with_ids(

@@ -7,12 +7,13 @@ from typing import NamedTuple
 import numpy as np
 
 from simrec import arrays, files, log
+from simrec.arrays import npy_header, open_npy, write_npy
 from simrec.index import packing
 from simrec.index.all_pairs import MOST_WAITING, ROUNDING
 from simrec.index.knn_graph import KnnGraph
 from simrec.index.knn_search import PACKED
 from simrec.index.vector_index import cosines, rank
-from simrec.index.vectors import header, open_matrix, unit_rows, write_matrix
+from simrec.index.vectors import unit_rows
 from simrec.tasks.stages import Stages
 
 RANGE = 1 << 18  # rows of one task
@@ -83,9 +84,9 @@ def update_knn_graph(
     shorter than k, are compared with all rows; every other row takes a new one that comes before the
     last it had. Where the lists before were those of exact search, so are the first k of each now.
     """
-    graph, rows = KnnGraph.open(before), len(open_matrix(vectors))
+    graph, rows = KnnGraph.open(before), len(open_npy(vectors))
     asking = np.concatenate([change.new, _short(graph, change.place, min(k, rows - 1))])
-    arrays.write(
+    arrays.write_npz(
         stages.folder / "asking.npz",
         asking=asking,
         new=np.array(len(change.new)),
@@ -99,11 +100,11 @@ def update_knn_graph(
     ]  # fmt: skip
     stages.run("neighbours", meet, tasks, rows)
     with files.atomic_path(path) as temporary, temporary.open("wb") as file:
-        file.write(header((rows, graph.width), PACKED))
+        file.write(npy_header((rows, graph.width), PACKED))
         begin, line = file.tell(), graph.width * graph.packed.itemsize
         for task in tasks:
-            file.write(open_matrix(task.path).data)
-        for row, found in _merged(asking, [open_matrix(task.asked) for task in tasks], graph.width):
+            file.write(open_npy(task.path).data)
+        for row, found in _merged(asking, [open_npy(task.asked) for task in tasks], graph.width):
             file.seek(begin + row * line)
             file.write(found.data)
     return KnnGraph.open(path)
@@ -142,8 +143,8 @@ def meet(task: Meeting) -> int:
                 chunk = slice(start, min(start + CHUNK, rows))
                 lists[chunk] = work.meet(chunk)
                 bar.update(chunk.stop - chunk.start)
-        write_matrix(task.asked, work.asked(), (len(work.asking), work.width), PACKED)
-        write_matrix(
+        write_npy(task.asked, work.asked(), (len(work.asking), work.width), PACKED)
+        write_npy(
             task.path, [lists], lists.shape, PACKED
         )  # last: its being there says that the task is done
     return task.stop - task.start
@@ -153,8 +154,8 @@ class _Range:
     """Some rows, and all that ask, with their candidates among these so far."""
 
     def __init__(self, task: Meeting) -> None:
-        graph, vectors = KnnGraph.open(task.graph), open_matrix(task.vectors)
-        self.asking, new, self.place = arrays.read(task.asking, MEND, "asking", "new", "place")
+        graph, vectors = KnnGraph.open(task.graph), open_npy(task.vectors)
+        self.asking, new, self.place = arrays.read_npz(task.asking, MEND, "asking", "new", "place")
         self.packed, self.width = graph.packed, graph.width
         self.start, self.vectors = task.start, unit_rows(vectors[task.start : task.stop])
         was = np.full(len(vectors), -1)  # the row before of each row now

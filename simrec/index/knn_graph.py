@@ -7,12 +7,13 @@ from typing import NamedTuple
 import numpy as np
 
 from simrec import files, log
+from simrec.arrays import open_npy, write_npy
 from simrec.errors import ReleaseError
 from simrec.index import packing
 from simrec.index.all_pairs import all_pairs
 from simrec.index.knn_search import PACKED, PART, ask_all
 from simrec.index.vector_index import Index, rank
-from simrec.index.vectors import GRAPH, VECTORS, open_matrix, unit_rows, write_matrix
+from simrec.index.vectors import GRAPH, VECTORS, unit_rows
 from simrec.tasks.stages import Stages
 
 SPARE = 28  # neighbours beyond those asked for, so that one that is deleted seldom has to be searched for anew
@@ -84,14 +85,14 @@ class AllPairs(NamedTuple):
 
 def compare_all(task: AllPairs) -> int:
     """Write the packed neighbours [rows, width] of all rows; the same with any number of threads."""
-    stored = open_matrix(task.vectors)
+    stored = open_npy(task.vectors)
     if not task.path.exists():
         matrix, packed = unit_rows(stored), np.empty((len(stored), task.width), np.uint64)
         with log.progress("neighbours", len(stored)) as bar:
             for block, found in all_pairs(matrix, task.width + packing.SLACK):
                 packed[block] = rank(matrix[block], packing.rows_of(found), matrix, task.width)
                 bar.update(len(block))
-        write_matrix(task.path, [packed], packed.shape, PACKED)
+        write_npy(task.path, [packed], packed.shape, PACKED)
     return len(stored)
 
 

@@ -9,9 +9,10 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from simrec import files
+from simrec.arrays import npy_header, open_npy, write_npy
 from simrec.index import packing
 from simrec.index.vector_index import Index, IndexFacts
-from simrec.index.vectors import GRAPH, INDEX, VECTORS, header, open_matrix, unit_rows, write_matrix
+from simrec.index.vectors import GRAPH, INDEX, VECTORS, unit_rows
 from simrec.tasks.stages import Stages
 
 PACKED = "<u8"  # packed neighbours in a .npy file
@@ -49,7 +50,7 @@ def ask_all(index: Index, folder: Path, width: int, stages: Stages, memory_mib: 
     vectors, saved = folder / VECTORS, folder / INDEX
     facts, order = index.facts, stages.folder / "order.npy"
     if not order.exists():
-        write_matrix(order, [index.list_order()[None]], (1, facts.rows), "<i8")
+        write_npy(order, [index.list_order()[None]], (1, facts.rows), "<i8")
     size = (
         facts.rows if facts.kind == "hnsw" else group_rows(facts.dim, memory_mib)
     )  # its links go everywhere
@@ -91,23 +92,23 @@ def ask(task: Ask) -> int:
     if not task.path.exists():
         with threadpool_limits(1):
             group = _group(task.vectors, task.saved, task.facts, task.group)
-            stored, rows = open_matrix(task.vectors), open_matrix(task.order)[0, slice(*task.part)]
+            stored, rows = open_npy(task.vectors), open_npy(task.order)[0, slice(*task.part)]
             packed = np.empty((len(rows), task.width), np.uint64)
             for some in np.array_split(np.arange(len(rows)), max(1, len(rows) // BLOCK)):
                 packed[some] = _neighbours(
                     group, unit_rows(stored[rows[some]]), rows[some], task.width
                 )
             if task.before:
-                packed = np.concatenate([packed, open_matrix(task.before)], axis=1)
+                packed = np.concatenate([packed, open_npy(task.before)], axis=1)
                 packed.sort(axis=1)
                 packed = packed[:, : task.width]
-            write_matrix(task.path, [packed], packed.shape, PACKED)
+            write_npy(task.path, [packed], packed.shape, PACKED)
     return task.part[1] - task.part[0]
 
 
 @lru_cache(maxsize=1)  # a process asks one group about many parts
 def _group(vectors: Path, saved: Path, facts: IndexFacts, group: tuple[int, int]) -> Index:
-    return Index.open(saved, facts.as_dict(), open_matrix(vectors)).among_rows(*group)
+    return Index.open(saved, facts.as_dict(), open_npy(vectors)).among_rows(*group)
 
 
 def _neighbours(index: Index, queries: np.ndarray, rows: np.ndarray, width: int) -> np.ndarray:
@@ -122,11 +123,11 @@ def _neighbours(index: Index, queries: np.ndarray, rows: np.ndarray, width: int)
 def _put_in_order(order: Path, parts: Sequence[Path], path: Path, shape: tuple[int, int]) -> None:
     """Write what was found in order of the rows; through a mapping, for which the disk is sure to have room."""
     growing = path.with_suffix(".growing")
-    files.allocate(growing, header(shape, PACKED), shape[0] * shape[1] * packing.NONE.itemsize)
+    files.allocate(growing, npy_header(shape, PACKED), shape[0] * shape[1] * packing.NONE.itemsize)
     start = 0
     for part in parts:
-        found, packed = open_matrix(part), np.load(growing, mmap_mode="r+", allow_pickle=False)
-        packed[open_matrix(order)[0, start : start + len(found)]] = found
+        found, packed = open_npy(part), np.load(growing, mmap_mode="r+", allow_pickle=False)
+        packed[open_npy(order)[0, start : start + len(found)]] = found
         packed.flush()
         start += len(found)
         del packed, found  # and their pages

@@ -9,12 +9,13 @@ from typing import NamedTuple
 from threadpoolctl import threadpool_limits
 
 from simrec import files
+from simrec.arrays import open_npy
 from simrec.config import IndexConfig
 from simrec.index import build, faiss_kinds, knn_graph
 from simrec.index.incremental import RowChange, diff_rows, update_knn_graph
 from simrec.index.knn_graph import SPARE, KnnGraph
 from simrec.index.vector_index import Index, IndexFacts
-from simrec.index.vectors import GRAPH, INDEX, VECTORS, open_matrix
+from simrec.index.vectors import GRAPH, INDEX, VECTORS
 from simrec.tasks.stages import Stages
 
 logger = logging.getLogger(__name__)
@@ -80,7 +81,7 @@ def _little_changed(
     ):
         return None
     changed = diff_rows(
-        before.ids, ids, open_matrix(before.folder / VECTORS), open_matrix(staged / VECTORS)
+        before.ids, ids, open_npy(before.folder / VECTORS), open_npy(staged / VECTORS)
     )
     return changed if changed.share <= MOST_CHANGED and len(changed.new) <= MOST_NEW else None
 
@@ -96,15 +97,15 @@ def _index(
     """Return the index that a killed run has saved, or that of before with the change, or a new one."""
     if (staged / FACTS).exists():
         return Index.open(
-            staged / INDEX, json.loads((staged / FACTS).read_bytes()), open_matrix(staged / VECTORS)
+            staged / INDEX, json.loads((staged / FACTS).read_bytes()), open_npy(staged / VECTORS)
         )
     index = None
     if before and changed:
         index = Index.open(
-            before.folder / INDEX, before.facts.as_dict(), open_matrix(before.folder / VECTORS)
+            before.folder / INDEX, before.facts.as_dict(), open_npy(before.folder / VECTORS)
         )
         index = index.changed(
-            changed.place, open_matrix(staged / VECTORS), changed.new
+            changed.place, open_npy(staged / VECTORS), changed.new
         ).with_measured_recall(k)
         if index.facts.recall < config.recall_target:
             index = index.tuned(config.recall_target, k)

@@ -1,12 +1,11 @@
 """Vectors on disk and in memory: half precision at rest, unit single precision to compute with."""
 
-import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from simrec import files
+from simrec.arrays import open_npy
 from simrec.errors import GateError
 
 VECTORS, INDEX, GRAPH = (
@@ -16,34 +15,6 @@ VECTORS, INDEX, GRAPH = (
 )  # in a folder: rows, and what is made of them
 CHECKED_ROWS = 65_536
 BLOCK_VALUES = 1 << 24
-
-
-def write_matrix(
-    path: Path, blocks: Iterable[np.ndarray], shape: tuple[int, int], dtype: str = "<f2"
-) -> None:
-    """Write blocks of rows as one .npy file of that shape.
-
-    Through a file and not a mapping: on a full disk a write fails with an error, a mapping with a
-    signal that kills the process.
-    """
-    with files.atomic_path(path) as temporary, temporary.open("wb") as file:
-        file.write(header(shape, dtype))
-        for block in blocks:
-            file.write(np.ascontiguousarray(block, dtype=dtype).data)
-
-
-def header(shape: tuple[int, ...], dtype: str) -> bytes:
-    """Return how a .npy file of that shape begins."""
-    begin = io.BytesIO()
-    np.lib.format.write_array_header_1_0(
-        begin, {"descr": dtype, "fortran_order": False, "shape": shape}
-    )
-    return begin.getvalue()
-
-
-def open_matrix(path: Path) -> np.ndarray:
-    """Return stored vectors [rows, dim], mapped; as a plain array, of which parts are taken in half the time."""
-    return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
 
 
 def unit(vectors: np.ndarray) -> np.ndarray:
@@ -63,7 +34,7 @@ def unit_rows(vectors: np.ndarray) -> np.ndarray:
 
 def check(path: Path, ids: Sequence[str]) -> None:
     """Raise GateError that names the first article whose stored vector is zero or not a number."""
-    vectors = open_matrix(path)
+    vectors = open_npy(path)
     blocks = (vectors[start : start + CHECKED_ROWS] for start in range(0, len(ids), CHECKED_ROWS))
     norms = np.concatenate([np.linalg.norm(block.astype(np.float32), axis=1) for block in blocks])
     bad = np.flatnonzero(~(np.isfinite(norms) & (norms > 0.5)))

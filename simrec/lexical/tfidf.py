@@ -63,7 +63,7 @@ class TfIdf:
     @classmethod
     def open(cls, path: Path) -> "TfIdf":
         """Open a saved one; ReleaseError if it is not whole, or of another format."""
-        facts, idf = arrays.read(path, MEND, "facts", "idf")
+        facts, idf = arrays.read_npz(path, MEND, "facts", "idf")
         version, texts, weight = facts.tolist()
         if version != FORMAT:
             raise ReleaseError(
@@ -74,11 +74,11 @@ class TfIdf:
     @staticmethod
     def is_current(path: Path) -> bool:
         """Tell whether there is a saved one of this format; one that is older has to be fitted anew."""
-        return path.exists() and int(arrays.read(path, MEND, "facts")[0][0]) == FORMAT
+        return path.exists() and int(arrays.read_npz(path, MEND, "facts")[0][0]) == FORMAT
 
     def save(self, path: Path) -> None:
         """Write it as one file, whole or not at all."""
-        arrays.write(path, idf=self._idf, facts=np.array([FORMAT, self.texts, self.weight]))
+        arrays.write_npz(path, idf=self._idf, facts=np.array([FORMAT, self.texts, self.weight]))
 
     def with_weight(self, weight: float) -> "TfIdf":
         """Return the same with another share in a score."""

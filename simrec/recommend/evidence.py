@@ -6,9 +6,10 @@ from typing import NamedTuple
 import numpy as np
 
 from simrec import files
+from simrec.arrays import open_npy, write_npy
 from simrec.index import packing
 from simrec.index.knn_search import PART
-from simrec.index.vectors import VECTORS, open_matrix, unit_rows, write_matrix
+from simrec.index.vectors import VECTORS, unit_rows
 from simrec.recommend.hybrid import HybridScorer, RankedCandidates, Scoring, packed_of
 from simrec.recommend.rules import NO_GROUP
 from simrec.tasks.stages import Stages
@@ -55,17 +56,17 @@ def evidence(
     wanted = np.sort(account * count + related[account, place])
     noted = stages.folder / "wanted.npy", stages.folder / "owners.npy"
     for path, column in zip(noted, (wanted, owners), strict=True):
-        write_matrix(path, [column[None]], (1, len(column)), "<i8")
+        write_npy(path, [column[None]], (1, len(column)), "<i8")
     tasks = [
         Looking(stages.part("evidence", n), part, n * PART, *noted, count)
         for n, part in enumerate(candidates.parts)
     ]
     stages.run("evidence", look_through, tasks, len(owners))
-    found = _best(np.concatenate([open_matrix(task.path) for task in tasks]), count)
+    found = _best(np.concatenate([open_npy(task.path) for task in tasks]), count)
     missing = np.setdiff1d(wanted, found["account"] * count + found["similar"])
     of_account, vectors, joint = (
         _articles(owners, count),
-        open_matrix(scoring.folder / VECTORS),
+        open_npy(scoring.folder / VECTORS),
         scoring.open(),
     )
     compared = [
@@ -85,8 +86,8 @@ def look_through(task: Looking) -> int:
     packed = packed_of(task.candidates)[:, :NEAREST]
     if not task.path.exists():
         wanted, owners, count = (
-            open_matrix(task.wanted)[0],
-            open_matrix(task.owners)[0],
+            open_npy(task.wanted)[0],
+            open_npy(task.owners)[0],
             task.accounts,
         )
         rows, scores = packing.rows_of(packed), packing.cosines_of(packed)

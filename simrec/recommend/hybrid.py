@@ -7,10 +7,11 @@ from typing import NamedTuple
 import numpy as np
 
 from simrec import arrays
+from simrec.arrays import open_npy, write_npy
 from simrec.index import packing
 from simrec.index.knn_graph import KnnGraph
 from simrec.index.knn_search import PART
-from simrec.index.vectors import GRAPH, open_matrix, write_matrix
+from simrec.index.vectors import GRAPH
 from simrec.lexical.tfidf import TermVectors, sizes
 from simrec.tasks.stages import Stages
 
@@ -67,14 +68,14 @@ class Scoring(NamedTuple):
         """Measure the terms of a folder, where words have a share."""
         made = cls(folder, stages.folder / "sizes.npy", weight)
         if weight and not made.sizes.exists():
-            stored = open_matrix(folder / TERMS)
-            write_matrix(made.sizes, sizes(stored), (len(stored), 2), "<f4")
+            stored = open_npy(folder / TERMS)
+            write_npy(made.sizes, sizes(stored), (len(stored), 2), "<f4")
         return made
 
     def open(self) -> HybridScorer:
         """Open what is stored, mapped."""
         return (
-            HybridScorer(open_matrix(self.folder / TERMS), self.weight, open_matrix(self.sizes))
+            HybridScorer(open_npy(self.folder / TERMS), self.weight, open_npy(self.sizes))
             if self.weight
             else HybridScorer(None, 0)
         )
@@ -101,7 +102,7 @@ class RankedCandidates:
 
     def pairs(self) -> np.ndarray:
         """Return the rows that are near-duplicates of each other, int64 [pairs, 2]."""
-        return np.concatenate([arrays.read(part, MEND, "pairs")[0] for part in self.parts])
+        return np.concatenate([arrays.read_npz(part, MEND, "pairs")[0] for part in self.parts])
 
     def of(self, rows: np.ndarray, most: int) -> np.ndarray:
         """Return the first packed candidates of some rows, ascending, [rows, most]."""
@@ -144,10 +145,10 @@ def rescore(task: Rescoring) -> int:
             packed = packing.pack(scores, rows)
             packed.sort(axis=1)
             best.append(packed)
-        arrays.write(task.path, packed=np.concatenate(best), pairs=np.concatenate(pairs))
+        arrays.write_npz(task.path, packed=np.concatenate(best), pairs=np.concatenate(pairs))
     return task.stop - task.start
 
 
 def packed_of(part: Path) -> np.ndarray:
     """Return the packed candidates [b, candidates] of one part."""
-    return arrays.read(part, MEND, "packed")[0]
+    return arrays.read_npz(part, MEND, "packed")[0]

@@ -6,11 +6,12 @@ from typing import NamedTuple
 import numpy as np
 
 from simrec import arrays
+from simrec.arrays import open_npy, write_npy
 from simrec.config import RulesConfig
 from simrec.index import packing
 from simrec.index.knn_search import PART
 from simrec.index.vector_index import Index, IndexFacts
-from simrec.index.vectors import INDEX, VECTORS, open_matrix, unit_rows, write_matrix
+from simrec.index.vectors import INDEX, VECTORS, unit_rows
 from simrec.recommend.exposure import RankedLists, cap_exposure, place_orphans
 from simrec.recommend.hybrid import MEND, RankedCandidates, Scoring, packed_of
 from simrec.recommend.rules import NO_GROUP, Candidates, RowAttributes, apply_rules, decayed, mmr
@@ -63,7 +64,7 @@ def rank_lists(
     listed = RankedLists(
         *map(
             np.concatenate,
-            zip(*(arrays.read(task.path, MEND, *COLUMNS) for task in tasks), strict=True),
+            zip(*(arrays.read_npz(task.path, MEND, *COLUMNS) for task in tasks), strict=True),
         )
     )
     if not rules.max_exposure:
@@ -87,7 +88,7 @@ def list_part(task: Listing) -> int:
     if not task.path.exists():
         found = _Part(task, packed).lists()
         rows, places = found.rows.astype(np.int32), found.places.astype(np.uint16)
-        arrays.write(task.path, rows=rows, scores=found.scores, places=places)
+        arrays.write_npz(task.path, rows=rows, scores=found.scores, places=places)
     return len(packed)
 
 
@@ -99,7 +100,7 @@ class _Part:
         self._own = np.arange(task.start, task.start + len(packed))
         self._kinds, self._vectors = (
             open_kinds(task.kinds),
-            open_matrix(task.ruling.scoring.folder / VECTORS),
+            open_npy(task.ruling.scoring.folder / VECTORS),
         )
 
     def lists(self) -> Candidates:
@@ -162,11 +163,11 @@ def save_kinds(kinds: RowAttributes, folder: Path) -> None:
     """Write what the rules know of rows, for all tasks."""
     folder.mkdir(exist_ok=True)
     for name, column in vars(kinds).items():
-        write_matrix(folder / f"{name}.npy", [column[None]], (1, len(column)), column.dtype.str)
+        write_npy(folder / f"{name}.npy", [column[None]], (1, len(column)), column.dtype.str)
 
 
 def open_kinds(folder: Path) -> RowAttributes:
     """Open them, mapped."""
     return RowAttributes(
-        *(open_matrix(folder / f"{name}.npy")[0] for name in ("stories", "accounts", "freshness"))
+        *(open_npy(folder / f"{name}.npy")[0] for name in ("stories", "accounts", "freshness"))
     )

@@ -7,11 +7,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from simrec.arrays import open_npy
 from simrec.config import RulesConfig
 from simrec.index import packing
 from simrec.index.exact import nearest
 from simrec.index.vector_index import Index
-from simrec.index.vectors import VECTORS, open_matrix, unit
+from simrec.index.vectors import VECTORS, unit
 from simrec.lexical.tfidf import TermVectors, TfIdf
 from simrec.recommend.hits import Filters
 from simrec.recommend.rules import NO_GROUP, Candidates, RecencyDecay, apply_rules, mmr
@@ -67,8 +68,8 @@ class Search:
         self._ages = RecencyDecay(known.pop("newest"), known.pop("undated_days"))
         self.rules = RulesConfig(**known)
         self.no_rules = RulesConfig(collapse_duplicates=False, max_exposure=0)
-        self._vectors = open_matrix(folder / VECTORS)
-        self._terms = open_matrix(folder / "terms.npy") if self._lexical else None
+        self._vectors = open_npy(folder / VECTORS)
+        self._terms = open_npy(folder / "terms.npy") if self._lexical else None
         self._accounts: dict[str, int] = {}
 
     def from_rows(

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from simrec.arrays import open_npy, write_npy
 from simrec.index.knn_search import PART
-from simrec.index.vectors import open_matrix, write_matrix
 from simrec.lexical.vocabulary import TermVocabulary
 from simrec.recommend.hybrid import Scoring
 from simrec.tasks.stages import Stages
@@ -64,14 +64,14 @@ def find_shared_words(
     if not scoring.weight:
         return SharedWords([], np.empty(0, np.uint32), np.empty(0, np.int32), listed.shape[1], [])
     noted = stages.folder / "listed.npy"
-    write_matrix(noted, [listed], listed.shape, "<i4")
+    write_npy(noted, [listed], listed.shape, "<i4")
     tasks = [
         Sharing(stages.part("reasons", n), noted, scoring, start, min(start + PART, len(listed)))
         for n, start in enumerate(range(0, len(listed), PART))
     ]
     stages.run("reasons", share, tasks, len(listed))
     parts = [task.path for task in tasks]
-    known = np.unique(np.concatenate([np.unique(open_matrix(part)) for part in parts]))
+    known = np.unique(np.concatenate([np.unique(open_npy(part)) for part in parts]))
     known = known[known > 0]
     _learn(vocabulary, parts, {one for one in known.tolist() if one not in vocabulary}, texts)
     names = [vocabulary.get(one) for one in known.tolist()]
@@ -83,7 +83,7 @@ def find_shared_words(
 def share(task: Sharing) -> int:
     """Write the numbers of the words that are shared, uint32 [rows, places * WORDS], heaviest first, 0 for none."""
     if not task.path.exists():
-        listed = open_matrix(task.listed)[task.start : task.stop]
+        listed = open_npy(task.listed)[task.start : task.stop]
         numbers = np.zeros((*listed.shape, WORDS), np.uint32)
         for start in range(0, len(listed), BLOCK):
             joint, rows = task.scoring.open(), listed[start : start + BLOCK]
@@ -92,7 +92,7 @@ def share(task: Sharing) -> int:
                 numbers[start : start + BLOCK] = joint.terms.shared(own, np.maximum(rows, 0), WORDS)
         numbers[listed < 0] = 0
         flat = numbers.reshape(len(listed), -1)
-        write_matrix(task.path, [flat], flat.shape, "<u4")
+        write_npy(task.path, [flat], flat.shape, "<u4")
     return task.stop - task.start
 
 
@@ -101,7 +101,7 @@ def _numbers(parts: list[Path], start: int, stop: int) -> np.ndarray:
     found = []
     for part in range(start // PART, (stop - 1) // PART + 1):
         first = part * PART
-        found.append(open_matrix(parts[part])[max(0, start - first) : stop - first])
+        found.append(open_npy(parts[part])[max(0, start - first) : stop - first])
     return np.concatenate(found)
 
 
@@ -115,7 +115,7 @@ def _learn(
     for number, part in enumerate(parts):
         if not unknown:
             return
-        wanted = np.isin(open_matrix(part), np.array(sorted(unknown), np.uint32)).any(axis=1)
+        wanted = np.isin(open_npy(part), np.array(sorted(unknown), np.uint32)).any(axis=1)
         for text in texts((np.flatnonzero(wanted) + number * PART).tolist()):
             vocabulary.learn(text, unknown)
             if not unknown:

@@ -8,12 +8,13 @@ from typing import NamedTuple
 import numpy as np
 from scipy import sparse
 
+from simrec.arrays import open_npy, write_npy
 from simrec.config import IndexConfig
 from simrec.index import packing
 from simrec.index.build import build_index
 from simrec.index.knn_graph import KnnGraph, build_knn_graph
 from simrec.index.knn_search import PACKED
-from simrec.index.vectors import INDEX, VECTORS, open_matrix, unit_rows, write_matrix
+from simrec.index.vectors import INDEX, VECTORS, unit_rows
 from simrec.lexical.tfidf import NUMBERS, TermVectors, pack, unpack
 from simrec.recommend.hybrid import TERMS, Scoring
 from simrec.tasks.stages import Stages, in_turn
@@ -55,7 +56,7 @@ def similar_accounts(
     ranked by the words that tell accounts apart as well, where words have a share in scores.
     """
     noted = stages.folder / "owners.npy"
-    write_matrix(noted, [owners[None]], (1, len(owners)), "<i8")
+    write_npy(noted, [owners[None]], (1, len(owners)), "<i8")
     scratch = stages.folder / "of accounts"
     task = Relating(stages.part("accounts", 0), scoring, noted, accounts, config, most, scratch)
     stages.run("accounts", relate, [task], len(owners))
@@ -64,7 +65,7 @@ def similar_accounts(
 
 def relate(task: Relating) -> int:
     """Write the nearest accounts of every account, packed [accounts, most]."""
-    owners = open_matrix(task.owners)[0]
+    owners = open_npy(task.owners)[0]
     if not task.path.exists():
         task.scratch.mkdir(exist_ok=True)
         candidates = max(task.most, task.config.candidates) if task.scoring.weight else task.most
@@ -72,14 +73,14 @@ def relate(task: Relating) -> int:
         packed = np.array(graph.packed[:, : task.most])
         if task.scoring.weight and task.accounts:
             packed = _with_words(task, owners, graph, candidates)
-        write_matrix(task.path, [packed], packed.shape, PACKED)
+        write_npy(task.path, [packed], packed.shape, PACKED)
     return len(owners)
 
 
 def _nearest(task: Relating, owners: np.ndarray, candidates: int) -> KnnGraph:
     """Return the accounts nearest by meaning."""
-    matrix = centred_means(open_matrix(task.scoring.folder / VECTORS), owners, task.accounts)
-    write_matrix(task.scratch / VECTORS, [matrix], matrix.shape, "<f4")
+    matrix = centred_means(open_npy(task.scoring.folder / VECTORS), owners, task.accounts)
+    write_npy(task.scratch / VECTORS, [matrix], matrix.shape, "<f4")
     stages = Stages(in_turn, task.scratch / "parts", "accounts")
     index = build_index(task.scratch / VECTORS, task.config, candidates, stages)
     index.save(task.scratch / INDEX)
@@ -88,7 +89,7 @@ def _nearest(task: Relating, owners: np.ndarray, candidates: int) -> KnnGraph:
 
 def _with_words(task: Relating, owners: np.ndarray, graph: KnnGraph, candidates: int) -> np.ndarray:
     """Return the accounts of a graph in order of meaning and words."""
-    words = account_words(open_matrix(task.scoring.folder / TERMS), owners, task.accounts)
+    words = account_words(open_npy(task.scoring.folder / TERMS), owners, task.accounts)
     own, packed, start = account_terms(words), [], 0
     compare = TermVectors(own)
     for others, near in graph.blocks(candidates):

@@ -252,12 +252,12 @@ def _write_untrained(encoder: Path, folder: Path, config: Config) -> None:
 
 def _accounts(made: "EvaluatedRelease") -> "Result":
     """Let halves of accounts find each other, by the vectors and words of the release."""
+    from simrec.arrays import open_npy
     from simrec.evaluate import account_halves
-    from simrec.index.vectors import open_matrix
     from simrec.recommend.tables.sqlite import read_articles
 
     names = ["vectors.npy", "terms.npy"] if made.lexical else ["vectors.npy"]
-    stored = [open_matrix(made.folder / name) for name in names]
+    stored = [open_npy(made.folder / name) for name in names]
     matrix, terms = stored[0], stored[1] if made.lexical else None
     listed = read_articles(made.folder / "items.db", "id, account")
     return account_halves.run([row[0] for row in listed], [row[1] for row in listed], matrix, terms)

@@ -48,7 +48,12 @@ def stages(staged: Path, step: str, config: Config) -> Iterator[Stages]:
     from simrec.tasks.engine import open_engine
 
     with open_engine(config.engine) as engine:
-        made = Stages(engine.run, (staged / PARTS).absolute(), f"{step} of simrec {__version__}")
+        made = Stages(
+            engine.run,
+            (staged / PARTS).absolute(),
+            f"{step} of simrec {__version__}",
+            config.engine.max_part_rows,
+        )
         yield made
     made.end()
 
@@ -68,8 +73,8 @@ def read_json(path: Path) -> Any:
 
 def gather(workspace: Workspace, name: str, path: Path, width: int, dtype: str) -> list[str]:
     """Write what a cache holds of all articles, in order of id; return the ids."""
+    from simrec import arrays
     from simrec.encoder.embedding_cache import EmbeddingCache
-    from simrec.index import vectors
 
     with Store.open(workspace.articles_db) as store:
         rows = list(store.keys())
@@ -81,5 +86,5 @@ def gather(workspace: Workspace, name: str, path: Path, width: int, dtype: str) 
             f"{len(missing):,} articles have no vector of {name}; run simrec embed first"
         )
     parts = (keys[start : start + GATHERED_ROWS] for start in range(0, len(keys), GATHERED_ROWS))
-    vectors.write_matrix(path, map(cache.gather, parts), (len(keys), width), dtype)
+    arrays.write_npy(path, map(cache.gather, parts), (len(keys), width), dtype)
     return [article_id for article_id, _, _ in rows]

@@ -55,13 +55,18 @@ def run_missing(
 class Stages:
     """Runs the stages of a step, one after the other, each in a folder of its own.
 
-    A run that was killed finds the parts that it wrote, by whatever engine, unless the plan has become
-    another one: then they are removed.
+    A run that was killed finds the parts that it wrote, by whatever engine. Where the plan has changed
+    since, which names the step, the version and the size of parts, they are removed. max_part_rows is
+    the most rows that a part may have; 0 leaves that to each stage.
     """
 
-    def __init__(self, run: Run, folder: Path, plan: str) -> None:
+    def __init__(self, run: Run, folder: Path, step: str, max_part_rows: int = 0) -> None:
         self.folder = folder
-        self._run, self._plan, self._totals = run, plan, dict[str, int]()
+        self.max_part_rows = max_part_rows
+        plan = f"{step}, at most {max_part_rows} rows a part" if max_part_rows else step
+        self._run = run
+        self._plan = plan
+        self._totals: dict[str, int] = {}
         if folder.exists() and (read_plan(folder) or {}).get("plan") != plan:
             logger.info("%s: holds parts of another plan, which are made anew", folder)
             files.remove_folder(folder)

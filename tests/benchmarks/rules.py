@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from simrec.arrays import write_npy
 from simrec.articles.article import encoded_text
 from simrec.articles.cleaning import clean_date
 from simrec.config import IndexConfig, RulesConfig
@@ -22,7 +23,7 @@ from simrec.encoder.default_encoder import PRETRAINED
 from simrec.encoder.runtime import Encoder
 from simrec.index.build import build_index
 from simrec.index.knn_graph import build_knn_graph
-from simrec.index.vectors import INDEX, VECTORS, write_matrix
+from simrec.index.vectors import INDEX, VECTORS
 from simrec.lexical.tfidf import TfIdf
 from simrec.log import now
 from simrec.recommend.dedup import duplicate_groups
@@ -69,9 +70,9 @@ def measure(name: str, articles: list[dict[str, Any]], folder: Path) -> None:
     ]
     vectors = Encoder(PRETRAINED, threads=cores()).encode(texts).astype(np.float16)
     stages, config = Stages(in_turn, folder / "parts", name), IndexConfig(candidates=CANDIDATES)
-    write_matrix(folder / VECTORS, [vectors], vectors.shape)
+    write_npy(folder / VECTORS, [vectors], vectors.shape)
     terms = TfIdf.fit(texts).terms(texts)
-    write_matrix(folder / TERMS, [terms], terms.shape, "<u4")
+    write_npy(folder / TERMS, [terms], terms.shape, "<u4")
     index = build_index(folder / VECTORS, config, CANDIDATES, stages)
     index.save(folder / INDEX)
     build_knn_graph(index, folder, CANDIDATES, stages, config.memory_mib)

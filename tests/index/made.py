@@ -4,17 +4,17 @@ from pathlib import Path
 
 import numpy as np
 
+from simrec.arrays import write_npy
 from simrec.config import IndexConfig
 from simrec.index import build, knn_graph
 from simrec.index.vector_index import Index
-from simrec.index.vectors import write_matrix
 from simrec.tasks.stages import Stages, in_turn
 
 
 def index_of(matrix: np.ndarray, config: IndexConfig, k: int, folder: Path) -> Index:
     """An index over unit rows, with what its making left in the folder."""
     folder.mkdir(exist_ok=True)
-    write_matrix(folder / "vectors.npy", [matrix], matrix.shape, matrix.dtype.str)  # type: ignore[arg-type]
+    write_npy(folder / "vectors.npy", [matrix], matrix.shape, matrix.dtype.str)  # type: ignore[arg-type]
     return build.build_index(folder / "vectors.npy", config, k, stages(folder))
 
 

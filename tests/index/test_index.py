@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from simrec import arrays
 from simrec.config import IndexConfig
 from simrec.errors import GateError, ReleaseError
 from simrec.index import faiss_kinds, packing
@@ -346,15 +347,15 @@ def test_packed_neighbours_are_in_order_of_cosine_then_row() -> None:
 def test_a_vector_that_is_none_is_refused_by_id(tmp_path: Path, bad: float) -> None:
     matrix = clustered(5).astype(np.float16)
     matrix[3] = bad
-    on_disk.write_matrix(tmp_path / "vectors.npy", [matrix[:2], matrix[2:]], (5, 32))
+    arrays.write_npy(tmp_path / "vectors.npy", [matrix[:2], matrix[2:]], (5, 32))
     with pytest.raises(GateError, match="1 articles have a vector .* the first is 'd'"):
         on_disk.check(tmp_path / "vectors.npy", list("abcde"))
 
 
 def test_written_vectors_are_read_as_unit_rows(tmp_path: Path) -> None:
     matrix = clustered(100).astype(np.float16)
-    on_disk.write_matrix(tmp_path / "vectors.npy", np.array_split(matrix, 7), matrix.shape)
+    arrays.write_npy(tmp_path / "vectors.npy", np.array_split(matrix, 7), matrix.shape)
     assert np.array_equal(np.load(tmp_path / "vectors.npy"), matrix)
     assert np.linalg.norm(
-        on_disk.unit_rows(on_disk.open_matrix(tmp_path / "vectors.npy")), axis=1
+        on_disk.unit_rows(arrays.open_npy(tmp_path / "vectors.npy")), axis=1
     ) == pytest.approx(1, abs=1e-6)

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from simrec import arrays
 from simrec.config import IndexConfig
 from simrec.index import incremental as update_module
 from simrec.index import vectors as on_disk
@@ -47,7 +48,7 @@ def made_from_scratch(articles: Articles, path: Path) -> KnnGraph:
 def update(before: Path, matrix: np.ndarray, changed: RowChange, path: Path) -> KnnGraph:
     folder = path.with_suffix(".made")
     folder.mkdir(exist_ok=True)
-    on_disk.write_matrix(folder / "vectors.npy", [matrix], matrix.shape, "<f4")  # type: ignore[arg-type]
+    arrays.write_npy(folder / "vectors.npy", [matrix], matrix.shape, "<f4")  # type: ignore[arg-type]
     return update_files(before, folder / "vectors.npy", changed, K, path, stages(folder))
 
 
@@ -141,7 +142,7 @@ def test_a_killed_update_goes_on_where_it_was(
         on_disk.unit(now[1]),
         diff_rows(before[0], now[0], before[1], now[1]),
     )
-    write, count = update_module.write_matrix, 0
+    write, count = update_module.write_npy, 0
 
     def killed(*some: Any) -> None:
         nonlocal count
@@ -199,7 +200,7 @@ def test_a_list_takes_in_nothing_beyond_what_it_knows(tmp_path: Path) -> None:
 def stage(folder: Path, articles: Articles) -> list[str]:
     folder.mkdir()
     ids, matrix = rows(articles)
-    on_disk.write_matrix(folder / "vectors.npy", [matrix], matrix.shape)
+    arrays.write_npy(folder / "vectors.npy", [matrix], matrix.shape)
     return ids
 
 

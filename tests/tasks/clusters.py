@@ -17,17 +17,18 @@ ALLOWED = "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES"
 
 # Python that a worker runs first: every part that it starts is a line in a file, and takes a moment.
 TASKS = {
-    "articles.parts": ["write_part"],
+    "articles.clean_tasks": ["write_part"],
     "encoder.embed": ["embed_shard", "terms_shard"],
-    "index.learning": ["learn", "fill"],
-    "index.asking": ["ask"],
-    "index.neighbours": ["compare_all"],
-    "index.update": ["meet"],
-    "recommend.joint": ["rescore"],
+    "tasks.rows": ["run_part"],
+    "index.build": ["learn", "fill"],
+    "index.knn_search": ["ask"],
+    "index.knn_graph": ["compare_all"],
+    "index.incremental": ["meet"],
+    "recommend.hybrid": ["rescore"],
     "recommend.lists": ["list_part"],
-    "recommend.accounts": ["relate"],
+    "recommend.similar_accounts": ["relate"],
     "recommend.evidence": ["look_through"],
-    "recommend.reasons": ["share"],
+    "recommend.shared_words": ["share"],
 }
 NOTED = """
 import importlib, os, time
@@ -41,7 +42,7 @@ def noted(write):
     return wrapped
 for name, tasks in {tasks!r}.items():
     module = importlib.import_module("simrec." + name)
-    for one in tasks:
+    for one in filter(module.__dict__.get, tasks):
         setattr(module, one, noted(getattr(module, one)))
 """
 WORKER = "{before}\nimport sys\nfrom distributed.cli.dask_worker import main\nsys.argv[0] = 'dask-worker'\nmain()"

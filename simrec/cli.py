@@ -481,9 +481,7 @@ def _recommender(workspace: Path) -> "Recommender":
     opened = Workspace.open(workspace)
     release = Release.current(opened)
     encoder = opened.encoder(release.manifest.encoder_id)
-    manifest = release.manifest
-    facts = {"index": manifest.index, "lexical": manifest.lexical, "rules": manifest.rules}
-    return Recommender(release.folder, encoder, facts)
+    return Recommender(release.folder, encoder, release.manifest)
 
 
 def _filter(among: Path | None, **options: str | None) -> "Filters":

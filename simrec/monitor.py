@@ -89,7 +89,7 @@ def _of_release(workspace: Workspace) -> Iterator[Sample]:
     names = {
         "release": manifest.release_id,
         "encoder": manifest.encoder_id,
-        "index": manifest.index["kind"],
+        "index": manifest.index.kind,
     }
     yield Sample("release_info", "The current release, its encoder and its index", 1, names)
 

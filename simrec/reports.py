@@ -7,32 +7,36 @@ from typing import Any
 
 from simrec import files, log, release
 from simrec.errors import ReleaseError, UsageError
+from simrec.release_folder import ReleaseFolder
 from simrec.workspace import Workspace
 
 COMPARISON = ["fact", "before", "after", "change"]
-PAGE, FACTS, MAPS = "report.html", "report.json", "map.json"
 SHOWN_RUNS = 3
 
 
 def page(workspace: Workspace) -> Path:
     """Return the page of the current release; ReleaseError if it was made before there were pages."""
-    found = release.Release.current(workspace).folder / PAGE
-    if not found.exists():
+    return _page(release.Release.current(workspace).folder)
+
+
+def _page(folder: ReleaseFolder) -> Path:
+    if not folder.report_page.exists():
         raise ReleaseError(
-            f"{found}: this release was made by an older simrec; the next one has a page"
+            f"{folder.report_page}: this release was made by an older simrec; the next one has a page"
         )
-    return found
+    return folder.report_page
 
 
 def write_page(workspace: Workspace, target: Path) -> Path:
     """Write the page of the current release, with how long its steps took as the journal has it; return its path."""
     from simrec.evaluate.html import render
 
-    folder = page(workspace).parent
+    folder = release.Release.current(workspace).folder
+    _page(folder)
     if not target.parent.is_dir():
         raise UsageError(f"{target}: there is no folder {target.parent}")
-    runs = [run for run in log.read_journal(workspace.journal) if _made(run, folder.name)]
-    content = render(_read(folder / FACTS), _read(folder / MAPS), runs[-SHOWN_RUNS:])
+    runs = [run for run in log.read_journal(workspace.journal) if _made(run, folder.release_id)]
+    content = render(_read(folder.report), _read(folder.maps), runs[-SHOWN_RUNS:])
     files.write(target, content.encode())
     return target
 
@@ -43,7 +47,7 @@ def compare(workspace: Workspace, before: str, after: str) -> list[dict[str, Any
     unknown = [release_id for release_id in (before, after) if release_id not in known]
     if unknown:
         raise ReleaseError(f"no release '{unknown[0]}'; simrec releases lists them")
-    old, new = (dict(_figures(_read(known[release_id] / FACTS))) for release_id in (before, after))
+    old, new = (dict(_figures(_read(known[release_id].report))) for release_id in (before, after))
     facts = ((fact, old.get(fact), new.get(fact)) for fact in {**old, **new})
     return [
         {"fact": fact, "before": was, "after": now, "change": _change(was, now)}

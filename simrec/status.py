@@ -3,12 +3,12 @@
 import json
 import math
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from simrec import log, release
 from simrec.articles.store import Store
 from simrec.errors import GateError
+from simrec.release_folder import ReleaseFolder
 from simrec.tasks import stages
 from simrec.workspace import Workspace
 
@@ -80,7 +80,7 @@ def _current(workspace: Workspace) -> dict[str, Any]:
         "age_hours": round(age.total_seconds() / 3600, 2),
         "released_articles": manifest.articles,
         "encoder": manifest.encoder_id,
-        "index": f"{manifest.index['kind']}, recall {manifest.index['recall']:.3f}",
+        "index": f"{manifest.index.kind}, recall {manifest.index.recall:.3f}",
     }
 
 
@@ -93,19 +93,19 @@ def _pending(workspace: Workspace, runs: list[dict[str, Any]]) -> str:
             break
         changed += steps.get("ingest", {}).get("rows_out", 0)
     pending = [f"{changed:,} articles changed since the last release"] if changed else []
-    for staged in sorted(workspace.staged_releases()):
-        refusal = staged / release.REFUSAL
+    for staged in workspace.staged_releases():
+        refusal = staged.refusal
         why = refusal.read_text(encoding="utf-8").strip() if refusal.exists() else _how_far(staged)
-        pending.append(f"{staged.name} is staged: {why}")
+        pending.append(f"{staged.release_id} is staged: {why}")
     read = stages.done(workspace.staging, workspace.parts.name)
     if read:
         pending.append(f"parts of files that were read and are to come in: {read}")
     return "; ".join(pending)
 
 
-def _how_far(staged: Path) -> str:
+def _how_far(staged: ReleaseFolder) -> str:
     """Say how many parts of which stage are done, of a step that is under way or was killed."""
-    folder = staged / stages.PARTS
+    folder = staged.path / stages.PARTS
     plan = stages.read_plan(folder) or {"stages": {}}
     told = (
         f"{stage} {stages.done(folder, stage)} of {total}"
@@ -141,10 +141,9 @@ def releases(workspace: Workspace) -> list[dict[str, Any]]:
 
 def suites(workspace: Workspace) -> list[dict[str, Any]]:
     """Return the suites of the newest report: of the staged release if there is one, else of the current one."""
-    found = sorted(workspace.staging.glob("*/report.json"))
-    if not found:
-        found = [release.Release.current(workspace).folder / "report.json"]
-    measured: list[dict[str, Any]] = json.loads(found[-1].read_bytes())["suites"]
+    staged = [folder.report for folder in workspace.staged_releases() if folder.report.exists()]
+    report = staged[-1] if staged else release.Release.current(workspace).folder.report
+    measured: list[dict[str, Any]] = json.loads(report.read_bytes())["suites"]
     return measured
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from simrec import files
 from simrec.errors import ConfigError, ReleaseError
+from simrec.release_folder import ReleaseFolder
 
 FORMAT = "simrec workspace 1"
 TRAINING = "encoder-"  # begins the name of a training's folder in staging
@@ -17,7 +18,7 @@ class Workspace:
         self.root = root
         self.format = root / "FORMAT"
         self.current = root / "CURRENT"
-        self.held = root / "HELD"
+        self.rolled_back = root / "HELD"  # the name of the first edition
         self.articles_db = root / "articles.db"
         self.encoders = root / "encoders"
         self.lessons = root / "lessons"
@@ -97,11 +98,11 @@ class Workspace:
         """Name the cache of the texts that suites ask with; housekeeping removes it, and it grows again."""
         return self.embeddings(f"{encoder_id}-asked")
 
-    def release(self, release_id: str) -> Path:
-        return self.releases / release_id
+    def release(self, release_id: str) -> ReleaseFolder:
+        return ReleaseFolder(self.releases / release_id)
 
-    def staged(self, name: str) -> Path:
-        return self.staging / name
+    def staged(self, release_id: str) -> ReleaseFolder:
+        return ReleaseFolder(self.staging / release_id)
 
     def staged_training(self, plan: str) -> Path:
         return self.staging / f"{TRAINING}{plan}"
@@ -109,5 +110,6 @@ class Workspace:
     def staged_trainings(self) -> set[Path]:
         return set(self.staging.glob(f"{TRAINING}*/"))
 
-    def staged_releases(self) -> set[Path]:
-        return set(self.staging.glob("[!.]*/")) - self.staged_trainings() - {self.parts}
+    def staged_releases(self) -> list[ReleaseFolder]:
+        folders = set(self.staging.glob("[!.]*/")) - self.staged_trainings() - {self.parts}
+        return [ReleaseFolder(folder) for folder in sorted(folders)]

@@ -15,6 +15,7 @@ import pytest
 
 from simrec import config, config_file, errors
 from simrec.cli import cli
+from simrec.release_folder import ReleaseFolder
 from tests.conftest import ROOT, House, environment
 
 PACKAGE = ROOT / "simrec"
@@ -29,9 +30,20 @@ GROUND = [
     "workspace",
     "terminal",
     "database",
+    "release_folder",
     "tasks",
 ]
-ROOMS = ["articles", "lexical", "encoder", "training", "index", "recommend", "release", "sinks"]
+ROOMS = [
+    "articles",
+    "lexical",
+    "encoder",
+    "training",
+    "index",
+    "manifest",
+    "release",
+    "recommend",
+    "sinks",
+]
 # Where a heavy library may be imported: a folder, or one module.
 HEAVY = {
     "tensorflow": ["training/"],
@@ -118,6 +130,23 @@ def test_only_files_writes(path: Path) -> None:
     writing = r"\.(?:write_text|write_bytes|rename|unlink|rmdir)\(|shutil\.rm|shutil\.move|os\.(?:replace|rename)"
     found = re.findall(writing, path.read_text())
     assert not found, f"{name(path)}: {found}: writing, renaming and removing belong to files.py"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name)
+def test_only_the_release_folder_names_the_files_of_a_release(path: Path) -> None:
+    if path.name == "release_folder.py":
+        return
+    names = {value.name for value in vars(ReleaseFolder(Path())).values()} - {""}
+    if name(path).startswith("encoder/"):
+        names -= {"manifest.json"}  # an encoder has its own
+    constants = [
+        node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Constant)
+    ]
+    texts = {node.value for node in constants if isinstance(node.value, str)}
+    found = {text for text in texts if text in names}
+    if not name(path).startswith(("articles/", "training/")):
+        found |= {text for text in texts if text.endswith(".parquet")}
+    assert not found, f"{name(path)}: {found}: take the path from ReleaseFolder"
 
 
 @pytest.mark.parametrize("job", sorted((ROOT / "jobs").glob("*.py")), ids=lambda path: path.name)

@@ -2,15 +2,14 @@
 
 import json
 import math
-import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from simrec.config import Config
 from simrec.errors import GateError
+from simrec.release_folder import ReleaseFolder
 
 ROUNDED = 1e-3  # a cosine may be beyond 1 by so much
 
@@ -33,16 +32,14 @@ class Candidate:
     highest: float | None = None
 
     @classmethod
-    def read(cls, folder: Path) -> "Candidate":
+    def read(cls, folder: ReleaseFolder) -> "Candidate":
         """Read it from a staged release."""
         similar = "SELECT total(rank = 1), min(score), max(score) FROM similar_articles"
-        with closing(
-            sqlite3.connect(f"{(folder / 'items.db').absolute().as_uri()}?mode=ro", uri=True)
-        ) as db:
+        with closing(folder.open_tables()) as db:
             (articles,) = db.execute("SELECT count(*) FROM articles").fetchone()
             covered, lowest, highest = db.execute(similar).fetchone()
         return cls(
-            json.loads((folder / "report.json").read_bytes()),
+            json.loads(folder.report.read_bytes()),
             articles,
             covered / articles,
             lowest,

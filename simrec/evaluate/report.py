@@ -16,21 +16,16 @@ from simrec.articles.store import Reject
 from simrec.evaluate import list_statistics, projection
 from simrec.evaluate.bootstrap import interval
 from simrec.evaluate.metrics import mean
-from simrec.index.vectors import VECTORS, unit
+from simrec.index.vectors import unit
 from simrec.lexical.tfidf import TermVectors, TfIdf
 from simrec.recommend.similar_accounts import account_vectors
 from simrec.recommend.tables.sqlite import read_articles, read_ids
+from simrec.release_folder import ReleaseFolder
 
 WORST, AT_RANDOM, SHOWN = 10, 10, 5  # sample seeds, and recommendations of each
 HUBS, REASONS, SHOWN_DUPLICATES = 10, 12, 20
 RANDOM_PAIRS = 2_000
 OF_AN_ACCOUNT = 200  # articles that say where an account lies on the map
-SIMILAR, DUPLICATES, ITEMS, MAPS = (
-    "similar_articles.parquet",
-    "duplicates.parquet",
-    "items.db",
-    "map.json",
-)
 OWN = (
     "article",
     "rank",
@@ -46,7 +41,7 @@ TITLE_CHARS = 140
 class EvaluatedRelease(NamedTuple):
     """What decides the scores of a release: its folder, its encoder's folder, and its word weights, if any."""
 
-    folder: Path
+    folder: ReleaseFolder
     encoder: Path
     lexical: TfIdf | None
 
@@ -61,15 +56,17 @@ class Labels(NamedTuple):
     published_at: str | None
 
 
-def gather(made: EvaluatedRelease, before: Path | None) -> tuple[dict[str, Any], dict[str, Any]]:
+def gather(
+    made: EvaluatedRelease, before: ReleaseFolder | None
+) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the facts of a release in a folder, and the maps of it; `before` is the folder of the one before."""
     articles = [
         Labels(*row)
-        for row in read_articles(made.folder / ITEMS, "id, account, category, lang, published_at")
+        for row in read_articles(made.folder.tables, "id, account, category, lang, published_at")
     ]
     ids = [article.id for article in articles]
-    table = list_statistics.read(made.folder / SIMILAR, ids)
-    stored = open_npy(made.folder / VECTORS)
+    table = list_statistics.read(made.folder.similar_articles, ids)
+    stored = open_npy(made.folder.vectors)
     days = [article.published_at for article in articles]
     drawn = projection.drawn(ids)
     hubs = list_statistics.hubs(table, len(ids), HUBS)
@@ -138,25 +135,25 @@ def _of_any_two(
     cosines: np.ndarray = (left * right).sum(axis=1)
     if made.lexical is None:
         return cosines
-    terms = open_npy(made.folder / "terms.npy")
+    terms = open_npy(made.folder.terms)
     compare, each = TermVectors(terms[pairs[:, 1]]), np.arange(len(pairs))[:, None]
     return compare.joint(cosines[:, None], terms[pairs[:, 0]], each, made.lexical.weight)[:, 0]
 
 
 def _stability(
-    table: list_statistics.ListTable, ids: Sequence[str], before: Path | None
+    table: list_statistics.ListTable, ids: Sequence[str], before: ReleaseFolder | None
 ) -> dict[str, Any]:
     """Return how much of the lists of the release before is still there."""
-    if before is None or not (before / SIMILAR).exists():
+    if before is None or not before.similar_articles.exists():
         return {"skipped": "there is no release before this one to compare with"}
-    old_ids = read_ids(before / ITEMS)
+    old_ids = read_ids(before.tables)
     shares = list_statistics.kept(
-        table, ids, list_statistics.read(before / SIMILAR, old_ids), old_ids
+        table, ids, list_statistics.read(before.similar_articles, old_ids), old_ids
     )
     if not len(shares):
         return {"skipped": "no article is in this release and in the one before"}
     facts = {
-        "before": before.name,
+        "before": before.release_id,
         "articles": len(shares),
         "unchanged": round(float((shares == 1).mean()), 4),
     }
@@ -168,13 +165,13 @@ def _stability(
 
 
 def _seeds(
-    folder: Path, ids: Sequence[str], worst: Sequence[int], drawn: Sequence[int]
+    folder: ReleaseFolder, ids: Sequence[str], worst: Sequence[int], drawn: Sequence[int]
 ) -> list[dict[str, Any]]:
     """Return sample articles with what is recommended for them: those with the lowest scores, and some at random."""
     at_random = [row for row in drawn if row not in worst][:AT_RANDOM]
     asked = [*worst, *at_random]
     filters = [("article", "in", [ids[row] for row in asked]), ("rank", "<=", SHOWN)]
-    pairs = parquet.read_table(folder / SIMILAR, filters=filters).sort_by("rank").to_pylist()
+    pairs = parquet.read_table(folder.similar_articles, filters=filters).sort_by("rank").to_pylist()
     row_of = {pair["similar"]: -1 for pair in pairs}
     row_of |= {article_id: row for row, article_id in enumerate(ids) if article_id in row_of}
     found: dict[str, list[dict[str, Any]]] = {}
@@ -196,29 +193,29 @@ def _seeds(
     ]
 
 
-def _shown(folder: Path, rows: Sequence[int]) -> list[dict[str, Any]]:
+def _shown(folder: ReleaseFolder, rows: Sequence[int]) -> list[dict[str, Any]]:
     """Return what the page shows of some articles: id, title or how the text begins, account, date and url if any."""
     found = []
-    for article_id, title, account, day, url in read_articles(folder / ITEMS, SHOWN_COLUMNS, rows):
+    for article_id, title, account, day, url in read_articles(folder.tables, SHOWN_COLUMNS, rows):
         shown = {"id": article_id, "title": shorten(title, TITLE_CHARS, placeholder="…")}
         more = {"account": account, "date": day, "url": url}
         found.append(shown | {name: value for name, value in more.items() if value is not None})
     return found
 
 
-def _again(folder: Path, ids: Sequence[str]) -> list[int]:
+def _again(folder: ReleaseFolder, ids: Sequence[str]) -> list[int]:
     """Return the rows of the articles that tell again what another one told."""
-    if not (folder / DUPLICATES).exists():
+    if not folder.duplicates.exists():
         return []
-    told = {*parquet.read_table(folder / DUPLICATES, columns=["article"])["article"].to_pylist()}
+    told = {*parquet.read_table(folder.duplicates, columns=["article"])["article"].to_pylist()}
     return [row for row, article_id in enumerate(ids) if article_id in told]
 
 
-def _duplicates(folder: Path, ids: Sequence[str]) -> dict[str, Any] | None:
+def _duplicates(folder: ReleaseFolder, ids: Sequence[str]) -> dict[str, Any] | None:
     """Return how many near-duplicates the release has, and titles of the first of them; None if it has no table."""
-    if not (folder / DUPLICATES).exists():
+    if not folder.duplicates.exists():
         return None
-    table = parquet.read_table(folder / DUPLICATES)
+    table = parquet.read_table(folder.duplicates)
     first = table.slice(0, SHOWN_DUPLICATES).to_pylist()
     named = {name for row in first for name in row.values()}
     rows = [row for row, article_id in enumerate(ids) if article_id in named]
@@ -233,11 +230,13 @@ def _duplicates(folder: Path, ids: Sequence[str]) -> dict[str, Any] | None:
     }
 
 
-def _maps_before(before: Path | None) -> tuple[projection.PlacedPoints, projection.PlacedPoints]:
+def _maps_before(
+    before: ReleaseFolder | None,
+) -> tuple[projection.PlacedPoints, projection.PlacedPoints]:
     """Return where articles and accounts were on the maps of the release before."""
-    if before is None or not (before / MAPS).exists():
+    if before is None or not before.maps.exists():
         return projection.NOTHING, projection.NOTHING
-    stored = json.loads((before / MAPS).read_bytes())
+    stored = json.loads(before.maps.read_bytes())
     names = [point[3] for point in stored["accounts"]["points"]]
     return projection.PlacedPoints.of(
         stored["articles"], stored["articles"].get("marks", [])

@@ -9,7 +9,8 @@ from threadpoolctl import threadpool_limits
 from simrec.arrays import open_npy
 from simrec.config import IndexConfig
 from simrec.index import faiss_kinds
-from simrec.index.vector_index import Index, IndexFacts
+from simrec.index.index_facts import IndexFacts
+from simrec.index.vector_index import Index
 from simrec.index.vectors import unit_rows
 from simrec.tasks.stages import Stages
 

@@ -13,7 +13,8 @@ from simrec.index import packing
 from simrec.index.all_pairs import all_pairs
 from simrec.index.knn_search import PACKED, PART, ask_all
 from simrec.index.vector_index import Index, rank
-from simrec.index.vectors import GRAPH, VECTORS, unit_rows
+from simrec.index.vectors import unit_rows
+from simrec.release_folder import ReleaseFolder
 from simrec.tasks.stages import Stages
 
 SPARE = 28  # neighbours beyond those asked for, so that one that is deleted seldom has to be searched for anew
@@ -55,7 +56,7 @@ class KnnGraph:
 
 
 def build_knn_graph(
-    index: Index, folder: Path, k: int, stages: Stages, memory_mib: int
+    index: Index, folder: ReleaseFolder, k: int, stages: Stages, memory_mib: int
 ) -> KnnGraph:
     """Write the graph of a folder: of all its rows, with k neighbours each and some to spare.
 
@@ -64,12 +65,12 @@ def build_knn_graph(
     """
     rows, width = index.facts.rows, k + SPARE
     if index.facts.kind == "exact" and rows <= ALL_PAIRS_UP_TO:
-        task = AllPairs(stages.part("neighbours", 0), folder / VECTORS, width)
+        task = AllPairs(stages.part("neighbours", 0), folder.vectors, width)
         stages.run("neighbours", compare_all, [task], rows)
-        files.move_file(task.path, folder / GRAPH)
+        files.move_file(task.path, folder.graph)
     else:
         ask_all(index, folder, width, stages, memory_mib)
-    return KnnGraph.open(folder / GRAPH)
+    return KnnGraph.open(folder.graph)
 
 
 class AllPairs(NamedTuple):

@@ -11,8 +11,10 @@ from threadpoolctl import threadpool_limits
 from simrec import files
 from simrec.arrays import npy_header, open_npy, write_npy
 from simrec.index import packing
-from simrec.index.vector_index import Index, IndexFacts
-from simrec.index.vectors import GRAPH, INDEX, VECTORS, unit_rows
+from simrec.index.index_facts import IndexFacts
+from simrec.index.vector_index import Index
+from simrec.index.vectors import unit_rows
+from simrec.release_folder import ReleaseFolder
 from simrec.tasks.stages import Stages
 
 PACKED = "<u8"  # packed neighbours in a .npy file
@@ -41,13 +43,15 @@ class Ask(NamedTuple):
         return str(self.path)
 
 
-def ask_all(index: Index, folder: Path, width: int, stages: Stages, memory_mib: int) -> None:
+def ask_all(
+    index: Index, folder: ReleaseFolder, width: int, stages: Stages, memory_mib: int
+) -> None:
     """Write the graph of a folder with an index: the packed neighbours [rows, width] of all rows, as it finds them.
 
     Rows ask in the order of its lists, since neighbours ask for the same lists. A group is asked about all
     rows before the next one is: then a process has one in memory, and what was found is on disk once or twice.
     """
-    vectors, saved = folder / VECTORS, folder / INDEX
+    vectors, saved = folder.vectors, folder.index
     facts, order = index.facts, stages.folder / "order.npy"
     if not order.exists():
         write_npy(order, [index.list_order()[None]], (1, facts.rows), "<i8")
@@ -74,7 +78,7 @@ def ask_all(index: Index, folder: Path, width: int, stages: Stages, memory_mib: 
     _put_in_order(
         order,
         [stages.part(names[-1], n) for n in range(len(parts))],
-        folder / GRAPH,
+        folder.graph,
         (facts.rows, width),
     )
 
@@ -108,7 +112,7 @@ def ask(task: Ask) -> int:
 
 @lru_cache(maxsize=1)  # a process asks one group about many parts
 def _group(vectors: Path, saved: Path, facts: IndexFacts, group: tuple[int, int]) -> Index:
-    return Index.open(saved, facts.as_dict(), open_npy(vectors)).among_rows(*group)
+    return Index.open(saved, facts, open_npy(vectors)).among_rows(*group)
 
 
 def _neighbours(index: Index, queries: np.ndarray, rows: np.ndarray, width: int) -> np.ndarray:

@@ -3,7 +3,6 @@
 import json
 import logging
 from collections.abc import Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 from threadpoolctl import threadpool_limits
@@ -13,14 +12,14 @@ from simrec.arrays import open_npy
 from simrec.config import IndexConfig
 from simrec.index import build, faiss_kinds, knn_graph
 from simrec.index.incremental import RowChange, diff_rows, update_knn_graph
+from simrec.index.index_facts import IndexFacts
 from simrec.index.knn_graph import SPARE, KnnGraph
-from simrec.index.vector_index import Index, IndexFacts
-from simrec.index.vectors import GRAPH, INDEX, VECTORS
+from simrec.index.vector_index import Index
+from simrec.release_folder import ReleaseFolder
 from simrec.tasks.stages import Stages
 
 logger = logging.getLogger(__name__)
 
-FACTS = "index.json"
 MOST_CHANGED = 0.2  # of the rows: beyond it a graph from scratch costs no more
 MOST_NEW = 1 << 18  # rows: beyond it to compare them with all costs more than to search for all
 MOST_SINCE_LEARNED = 0.5  # of the rows the lists were learned from
@@ -29,13 +28,13 @@ MOST_SINCE_LEARNED = 0.5  # of the rows the lists were learned from
 class PreviousIndex(NamedTuple):
     """A release of the same encoder: its folder, its ids in order, and the facts of its index."""
 
-    folder: Path
+    folder: ReleaseFolder
     ids: Sequence[str]
     facts: IndexFacts
 
 
 def refresh(
-    staged: Path,
+    staged: ReleaseFolder,
     ids: Sequence[str],
     before: PreviousIndex | None,
     config: IndexConfig,
@@ -53,11 +52,11 @@ def refresh(
         index = _index(staged, before, changed, config, k, stages)
     if before and changed and _same_rules(before, index.facts):
         update_knn_graph(
-            before.folder / GRAPH,
-            staged / VECTORS,
+            before.folder.graph,
+            staged.vectors,
             changed,
             config.candidates,
-            staged / GRAPH,
+            staged.graph,
             stages,
         )
         how = f"{len(changed.new):,} new rows and {int((changed.place < 0).sum()):,} gone"
@@ -70,24 +69,22 @@ def refresh(
 
 
 def _little_changed(
-    before: PreviousIndex, ids: Sequence[str], staged: Path, config: IndexConfig
+    before: PreviousIndex, ids: Sequence[str], staged: ReleaseFolder, config: IndexConfig
 ) -> RowChange | None:
     kind = faiss_kinds.choose(len(ids), before.facts.dim, config)
-    graph = before.folder / GRAPH
+    graph = before.folder.graph
     if (
         not graph.exists()
         or kind != before.facts.kind
         or KnnGraph.open(graph).width != config.candidates + SPARE
     ):
         return None
-    changed = diff_rows(
-        before.ids, ids, open_npy(before.folder / VECTORS), open_npy(staged / VECTORS)
-    )
+    changed = diff_rows(before.ids, ids, open_npy(before.folder.vectors), open_npy(staged.vectors))
     return changed if changed.share <= MOST_CHANGED and len(changed.new) <= MOST_NEW else None
 
 
 def _index(
-    staged: Path,
+    staged: ReleaseFolder,
     before: PreviousIndex | None,
     changed: RowChange | None,
     config: IndexConfig,
@@ -95,17 +92,14 @@ def _index(
     stages: Stages,
 ) -> Index:
     """Return the index that a killed run has saved, or that of before with the change, or a new one."""
-    if (staged / FACTS).exists():
-        return Index.open(
-            staged / INDEX, json.loads((staged / FACTS).read_bytes()), open_npy(staged / VECTORS)
-        )
+    if staged.index_facts.exists():
+        facts = IndexFacts.from_dict(json.loads(staged.index_facts.read_bytes()))
+        return Index.open(staged.index, facts, open_npy(staged.vectors))
     index = None
     if before and changed:
-        index = Index.open(
-            before.folder / INDEX, before.facts.as_dict(), open_npy(before.folder / VECTORS)
-        )
+        index = Index.open(before.folder.index, before.facts, open_npy(before.folder.vectors))
         index = index.changed(
-            changed.place, open_npy(staged / VECTORS), changed.new
+            changed.place, open_npy(staged.vectors), changed.new
         ).with_measured_recall(k)
         if index.facts.recall < config.recall_target:
             index = index.tuned(config.recall_target, k)
@@ -120,9 +114,9 @@ def _index(
                 facts.changed,
             )
             index = None
-    index = index or build.build_index(staged / VECTORS, config, k, stages)
-    index.save(staged / INDEX)
-    files.write_json(staged / FACTS, index.facts.as_dict())
+    index = index or build.build_index(staged.vectors, config, k, stages)
+    index.save(staged.index)
+    files.write_json(staged.index_facts, index.facts.as_dict())
     return index
 
 

@@ -1,7 +1,6 @@
 """The index: finds the rows of highest cosine, exactly while that is affordable, else tuned to a measured recall."""
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from simrec.config import IndexConfig
 from simrec.errors import ReleaseError
 from simrec.index import faiss_kinds, packing
 from simrec.index.exact import nearest
+from simrec.index.index_facts import IndexFacts
 from simrec.index.vectors import unit, unit_rows
 
 QUERIES = 400  # half of them to tune by, half to judge
@@ -19,33 +19,6 @@ RESAMPLES = 1_000
 REFINED = 160  # rows beyond k that are scored again where the index holds only codes
 BLOCK_ROWS = 65_536  # stored rows that are made float32 at once
 LOOKED_THROUGH = 100_000  # rows: 50 MB of vectors at most, some hundredths of a second
-
-
-@dataclass(frozen=True)
-class IndexFacts:
-    """How an index was built and what recall@k it reached against exact search, for the manifest.
-
-    effort is nprobe of inverted lists and efSearch of HNSW; the recall stands with its 95 % interval.
-    learned_rows were there when the lists were learned, and `changed` came or went since. curve says what other
-    efforts would have reached, ascending: effort, recall, and the share of all rows that is compared with a query.
-    """
-
-    kind: str
-    rows: int
-    dim: int
-    lists: int = 0
-    effort: int = 0
-    recall: float = 1.0
-    recall_low: float = 1.0
-    recall_high: float = 1.0
-    recall_k: int = 0
-    recall_queries: int = 0
-    learned_rows: int = 0
-    changed: int = 0
-    curve: Sequence[dict[str, float]] = field(default=(), hash=False)
-
-    def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
 
 
 class Index:
@@ -83,22 +56,21 @@ class Index:
         )
 
     @classmethod
-    def open(cls, path: Path, facts: dict[str, Any], vectors: np.ndarray) -> "Index":
+    def open(cls, path: Path, facts: IndexFacts, vectors: np.ndarray) -> "Index":
         """Open a saved index with the facts of its manifest; inverted lists are mapped, not read."""
-        known = IndexFacts(**facts)
-        if vectors.shape != (known.rows, known.dim):
+        if vectors.shape != (facts.rows, facts.dim):
             raise ReleaseError(
-                f"{path}: for {known.rows} rows of {known.dim}, the stored vectors are {vectors.shape}"
+                f"{path}: for {facts.rows} rows of {facts.dim}, the stored vectors are {vectors.shape}"
             )
-        if known.kind == "exact":
-            return cls(None, vectors, known)
-        index = faiss_kinds.read(path, mapped=known.lists > 0)
-        if (index.ntotal, index.d) != (known.rows, known.dim):
+        if facts.kind == "exact":
+            return cls(None, vectors, facts)
+        index = faiss_kinds.read(path, mapped=facts.lists > 0)
+        if (index.ntotal, index.d) != (facts.rows, facts.dim):
             raise ReleaseError(
                 f"{path}: {index.ntotal} rows of {index.d}, its manifest says otherwise"
             )
-        faiss_kinds.set_effort(index, known.effort)
-        return cls(index, vectors, known)
+        faiss_kinds.set_effort(index, facts.effort)
+        return cls(index, vectors, facts)
 
     def save(self, path: Path) -> None:
         """Write the index, whole or not at all; exact search needs no file but the vectors."""

@@ -8,11 +8,6 @@ import numpy as np
 from simrec.arrays import open_npy
 from simrec.errors import GateError
 
-VECTORS, INDEX, GRAPH = (
-    "vectors.npy",
-    "index.faiss",
-    "graph.npy",
-)  # in a folder: rows, and what is made of them
 CHECKED_ROWS = 65_536
 BLOCK_VALUES = 1 << 24
 

@@ -9,7 +9,7 @@ from simrec import files
 from simrec.arrays import open_npy, write_npy
 from simrec.index import packing
 from simrec.index.knn_search import PART
-from simrec.index.vectors import VECTORS, unit_rows
+from simrec.index.vectors import unit_rows
 from simrec.recommend.hybrid import HybridScorer, RankedCandidates, Scoring, packed_of
 from simrec.recommend.rules import NO_GROUP
 from simrec.tasks.stages import Stages
@@ -66,7 +66,7 @@ def evidence(
     missing = np.setdiff1d(wanted, found["account"] * count + found["similar"])
     of_account, vectors, joint = (
         _articles(owners, count),
-        open_npy(scoring.folder / VECTORS),
+        open_npy(scoring.folder.vectors),
         scoring.open(),
     )
     compared = [

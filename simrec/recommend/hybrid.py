@@ -11,11 +11,10 @@ from simrec.arrays import open_npy, write_npy
 from simrec.index import packing
 from simrec.index.knn_graph import KnnGraph
 from simrec.index.knn_search import PART
-from simrec.index.vectors import GRAPH
 from simrec.lexical.tfidf import TermVectors, sizes
+from simrec.release_folder import ReleaseFolder
 from simrec.tasks.stages import Stages
 
-TERMS = "terms.npy"
 SAME_MEANING, SAME_WORDS = 0.95, 0.9  # cosines from which two articles are one story told twice
 SAME_MEANING_ALONE = 0.99  # where words have no share
 BLOCK = 2_048  # rows that are scored at once: after them the pages of mapped terms are let go
@@ -59,23 +58,23 @@ class HybridScorer:
 class Scoring(NamedTuple):
     """What scores pairs of a release: its folder, the sizes of its terms, and the share of words in a score."""
 
-    folder: Path
+    folder: ReleaseFolder
     sizes: Path
     weight: float
 
     @classmethod
-    def of(cls, folder: Path, weight: float, stages: Stages) -> "Scoring":
+    def of(cls, folder: ReleaseFolder, weight: float, stages: Stages) -> "Scoring":
         """Measure the terms of a folder, where words have a share."""
         made = cls(folder, stages.folder / "sizes.npy", weight)
         if weight and not made.sizes.exists():
-            stored = open_npy(folder / TERMS)
+            stored = open_npy(folder.terms)
             write_npy(made.sizes, sizes(stored), (len(stored), 2), "<f4")
         return made
 
     def open(self) -> HybridScorer:
         """Open what is stored, mapped."""
         return (
-            HybridScorer(open_npy(self.folder / TERMS), self.weight, open_npy(self.sizes))
+            HybridScorer(open_npy(self.folder.terms), self.weight, open_npy(self.sizes))
             if self.weight
             else HybridScorer(None, 0)
         )
@@ -119,7 +118,7 @@ class RankedCandidates:
 
 def rerank(scoring: Scoring, candidates: int, stages: Stages) -> RankedCandidates:
     """Score the candidates of all rows of a graph."""
-    rows = len(KnnGraph.open(scoring.folder / GRAPH).packed)
+    rows = len(KnnGraph.open(scoring.folder.graph).packed)
     tasks = [
         Rescoring(
             stages.part("rescore", n, ".npz"), scoring, candidates, start, min(start + PART, rows)
@@ -133,7 +132,7 @@ def rerank(scoring: Scoring, candidates: int, stages: Stages) -> RankedCandidate
 def rescore(task: Rescoring) -> int:
     """Write the candidates of some rows in order of the joint score, and which pairs are near-duplicates."""
     if not task.path.exists():
-        graph = KnnGraph.open(task.scoring.folder / GRAPH)
+        graph = KnnGraph.open(task.scoring.folder.graph)
         best, pairs = [], [np.empty((0, 2), np.int64)]
         for start in range(task.start, task.stop, BLOCK):
             joint, own = task.scoring.open(), np.arange(start, min(start + BLOCK, task.stop))

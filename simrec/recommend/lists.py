@@ -9,9 +9,10 @@ from simrec import arrays
 from simrec.arrays import open_npy, write_npy
 from simrec.config import RulesConfig
 from simrec.index import packing
+from simrec.index.index_facts import IndexFacts
 from simrec.index.knn_search import PART
-from simrec.index.vector_index import Index, IndexFacts
-from simrec.index.vectors import INDEX, VECTORS, unit_rows
+from simrec.index.vector_index import Index
+from simrec.index.vectors import unit_rows
 from simrec.recommend.exposure import RankedLists, cap_exposure, place_orphans
 from simrec.recommend.hybrid import MEND, RankedCandidates, Scoring, packed_of
 from simrec.recommend.rules import NO_GROUP, Candidates, RowAttributes, apply_rules, decayed, mmr
@@ -100,7 +101,7 @@ class _Part:
         self._own = np.arange(task.start, task.start + len(packed))
         self._kinds, self._vectors = (
             open_kinds(task.kinds),
-            open_npy(task.ruling.scoring.folder / VECTORS),
+            open_npy(task.ruling.scoring.folder.vectors),
         )
 
     def lists(self) -> Candidates:
@@ -152,7 +153,7 @@ class _Part:
     def _deeper(self, rows: np.ndarray) -> np.ndarray:
         """Return many more packed candidates of some rows, in order of the joint score."""
         scoring, facts, _ = self._task.ruling
-        index = Index.open(scoring.folder / INDEX, facts.as_dict(), self._vectors)
+        index = Index.open(scoring.folder.index, facts, self._vectors)
         found = index.search(unit_rows(self._vectors[rows]), DEEPER * self._packed.shape[1])
         near, cosines = packing.rows_of(found), packing.cosines_of(found)
         near[near == rows[:, None]] = -1

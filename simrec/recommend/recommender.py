@@ -1,7 +1,6 @@
 """The recommender: answers from a release's files, opening only what a question needs."""
 
 import difflib
-import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from simrec.articles.article import Account
 from simrec.articles.store import COLUMNS
 from simrec.errors import ReleaseError, UnknownIdError, UsageError
+from simrec.manifest import Manifest
 from simrec.recommend.hits import (
     NO_FILTERS,
     TABLES_VERSION,
@@ -20,6 +20,7 @@ from simrec.recommend.hits import (
     Filters,
     Hit,
 )
+from simrec.release_folder import ReleaseFolder
 
 if TYPE_CHECKING:
     from simrec.recommend.search import Search, SeedQuery
@@ -32,16 +33,15 @@ TOLD_BY = 3  # articles of an account say whether it writes about a text
 class Recommender:
     """Similar articles and accounts of one release; never locks, never writes."""
 
-    def __init__(self, folder: Path, encoder: Path, manifest: dict[str, dict[str, Any]]) -> None:
+    def __init__(self, folder: ReleaseFolder, encoder: Path, manifest: Manifest) -> None:
         """Open a release's folder; the encoder's folder is only opened to ask with a text.
 
-        manifest are the facts of its index, words and rules, and for the rules to be off, empty ones.
+        manifest holds the facts of its index, words and rules.
         """
         self._folder = folder
         self._encoder = encoder
         self._manifest = manifest
-        uri = f"{(folder / 'items.db').absolute().as_uri()}?mode=ro&immutable=1"
-        self._db = sqlite3.connect(uri, uri=True)
+        self._db = folder.open_tables()
         (version,) = self._db.execute("PRAGMA user_version").fetchone()
         if version != TABLES_VERSION:
             raise ReleaseError(
@@ -195,9 +195,9 @@ class Recommender:
         """
         from simrec.recommend.explain import Explainer, notes
 
-        lexical = self._manifest["lexical"]
-        words = self._folder / "lexical.npz" if lexical else None
-        explainer = Explainer(self._encoder, words, lexical.get("weight", 0))
+        lexical = self._manifest.lexical
+        words = self._folder.tfidf if lexical else None
+        explainer = Explainer(self._encoder, words, lexical.weight if lexical else 0)
         explained = []
         for rank, hit in enumerate(hits, start=1):
             seed = hit.seed_id or question

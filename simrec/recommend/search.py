@@ -2,8 +2,7 @@
 
 import sqlite3
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -12,10 +11,12 @@ from simrec.config import RulesConfig
 from simrec.index import packing
 from simrec.index.exact import nearest
 from simrec.index.vector_index import Index
-from simrec.index.vectors import VECTORS, unit
+from simrec.index.vectors import unit
 from simrec.lexical.tfidf import TermVectors, TfIdf
+from simrec.manifest import Manifest
 from simrec.recommend.hits import Filters
 from simrec.recommend.rules import NO_GROUP, Candidates, RecencyDecay, apply_rules, mmr
+from simrec.release_folder import ReleaseFolder
 
 FEW = 10_000  # rows that are looked through without opening FAISS
 
@@ -59,17 +60,15 @@ class ScoredRow(NamedTuple):
 class Search:
     """Searches one release; manifest are the facts of its index, words and rules."""
 
-    def __init__(
-        self, folder: Path, db: sqlite3.Connection, manifest: dict[str, dict[str, Any]]
-    ) -> None:
+    def __init__(self, folder: ReleaseFolder, db: sqlite3.Connection, manifest: Manifest) -> None:
         self._db, self._folder = db, folder
-        self._index_facts, self._lexical = manifest["index"], manifest["lexical"]
-        known = dict(manifest["rules"])
+        self._index_facts, self._lexical = manifest.index, manifest.lexical
+        known = dict(manifest.rules)
         self._ages = RecencyDecay(known.pop("newest"), known.pop("undated_days"))
         self.rules = RulesConfig(**known)
         self.no_rules = RulesConfig(collapse_duplicates=False, max_exposure=0)
-        self._vectors = open_npy(folder / VECTORS)
-        self._terms = open_npy(folder / "terms.npy") if self._lexical else None
+        self._vectors = open_npy(folder.vectors)
+        self._terms = open_npy(folder.terms) if self._lexical else None
         self._accounts: dict[str, int] = {}
 
     def from_rows(
@@ -83,7 +82,7 @@ class Search:
 
     def terms(self, texts: list[str]) -> np.ndarray | None:
         """Return the terms of texts as those of the release are, None where words have no share."""
-        return TfIdf.open(self._folder / "lexical.npz").terms(texts) if self._lexical else None
+        return TfIdf.open(self._folder.tfidf).terms(texts) if self._lexical else None
 
     def answer(
         self, asked: SeedQuery, n: int, filters: Filters, without: set[int], rules: RulesConfig
@@ -92,7 +91,7 @@ class Search:
 
         Where rules take many places it looks deeper, so that there are n if so many pass the filters.
         """
-        looked = max(n, self._lexical.get("candidates", 0)) + len(without)
+        looked = max(n, (self._lexical.candidates if self._lexical else 0)) + len(without)
         while True:
             rows, all_of_them = self._candidates(asked, looked, filters)
             found = self._ruled(asked, rows[~np.isin(rows, sorted(without))], n, without, rules)
@@ -105,9 +104,9 @@ class Search:
 
         Of few rows all are looked at, of more the index is asked.
         """
-        queries, exact = asked.queries(), self._index_facts["kind"] == "exact"
+        queries, exact = asked.queries(), self._index_facts.kind == "exact"
         if not filters and not exact:
-            packed, passing = self._index().search(unit(queries), n), self._index_facts["rows"]
+            packed, passing = self._index().search(unit(queries), n), self._index_facts.rows
         else:
             rows = self._passing(filters)
             passing = len(rows)
@@ -163,14 +162,14 @@ class Search:
         """Return the joint scores of rows to every seed [seeds, rows]."""
         vectors = unit(self._vectors[rows])
         cosines = np.stack([vectors @ vector for vector in asked.vectors]).round(packing.DECIMALS)
-        if asked.terms is None or self._terms is None:
+        if asked.terms is None or self._terms is None or self._lexical is None:
             clipped: np.ndarray = np.clip(cosines, -1, 1)
             return clipped
         compare, all_rows = (
             TermVectors(self._terms[rows]),
             np.broadcast_to(np.arange(len(rows)), cosines.shape),
         )
-        return compare.joint(cosines, asked.terms, all_rows, self._lexical["weight"])
+        return compare.joint(cosines, asked.terms, all_rows, self._lexical.weight)
 
     def _known(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, list[str | None]]:
         """Return the stories, the accounts as numbers, and the dates of rows."""
@@ -188,4 +187,4 @@ class Search:
         )
 
     def _index(self) -> Index:
-        return Index.open(self._folder / "index.faiss", self._index_facts, self._vectors)
+        return Index.open(self._folder.index, self._index_facts, self._vectors)

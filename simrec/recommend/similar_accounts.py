@@ -14,9 +14,10 @@ from simrec.index import packing
 from simrec.index.build import build_index
 from simrec.index.knn_graph import KnnGraph, build_knn_graph
 from simrec.index.knn_search import PACKED
-from simrec.index.vectors import INDEX, VECTORS, unit_rows
+from simrec.index.vectors import unit_rows
 from simrec.lexical.tfidf import NUMBERS, TermVectors, pack, unpack
-from simrec.recommend.hybrid import TERMS, Scoring
+from simrec.recommend.hybrid import Scoring
+from simrec.release_folder import ReleaseFolder
 from simrec.tasks.stages import Stages, in_turn
 
 WORDS_SHARE = 0.8  # in the score of two accounts: of .2 to .8 the best on US news and on blogs, see docs/design.md
@@ -79,17 +80,18 @@ def relate(task: Relating) -> int:
 
 def _nearest(task: Relating, owners: np.ndarray, candidates: int) -> KnnGraph:
     """Return the accounts nearest by meaning."""
-    matrix = centred_means(open_npy(task.scoring.folder / VECTORS), owners, task.accounts)
-    write_npy(task.scratch / VECTORS, [matrix], matrix.shape, "<f4")
+    scratch = ReleaseFolder(task.scratch)
+    matrix = centred_means(open_npy(task.scoring.folder.vectors), owners, task.accounts)
+    write_npy(scratch.vectors, [matrix], matrix.shape, "<f4")
     stages = Stages(in_turn, task.scratch / "parts", "accounts")
-    index = build_index(task.scratch / VECTORS, task.config, candidates, stages)
-    index.save(task.scratch / INDEX)
-    return build_knn_graph(index, task.scratch, candidates, stages, task.config.memory_mib)
+    index = build_index(scratch.vectors, task.config, candidates, stages)
+    index.save(scratch.index)
+    return build_knn_graph(index, scratch, candidates, stages, task.config.memory_mib)
 
 
 def _with_words(task: Relating, owners: np.ndarray, graph: KnnGraph, candidates: int) -> np.ndarray:
     """Return the accounts of a graph in order of meaning and words."""
-    words = account_words(open_npy(task.scoring.folder / TERMS), owners, task.accounts)
+    words = account_words(open_npy(task.scoring.folder.terms), owners, task.accounts)
     own, packed, start = account_terms(words), [], 0
     compare = TermVectors(own)
     for others, near in graph.blocks(candidates):

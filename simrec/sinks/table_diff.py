@@ -11,6 +11,7 @@ import pyarrow
 from pyarrow import compute, parquet
 
 from simrec.errors import ConfigError
+from simrec.release_folder import ReleaseFolder
 
 Kind = Literal["text", "integer", "real", "truth"]
 Row = tuple[Any, ...]
@@ -49,10 +50,10 @@ class Table:
     rows: int
 
     @classmethod
-    def open(cls, folder: Path, name: str) -> "Table":
+    def open(cls, folder: ReleaseFolder, name: str) -> "Table":
         """Open a table by its name; ConfigError names those there are."""
-        path = folder / f"{name}.parquet"
-        known = sorted(file.stem for file in folder.glob("*.parquet"))
+        path = folder.table(name)
+        known = folder.table_names()
         if name not in known:
             raise ConfigError(
                 f"sinks.tables: the release has no table '{name}'; it has {', '.join(known)}"

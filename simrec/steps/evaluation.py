@@ -14,6 +14,7 @@ from simrec.articles.article import encoded_text
 from simrec.articles.store import Store
 from simrec.config import Config, override
 from simrec.errors import ReleaseError
+from simrec.release_folder import ReleaseFolder
 from simrec.steps.outcome import (
     OUTGROWN,
     StepResult,
@@ -42,9 +43,9 @@ MINILM_TOKENS = 256  # that all-MiniLM-L6-v2 reads of a text, as its users have 
 def evaluate(workspace: Workspace, config: Config) -> StepResult:
     """Measure the staged release on articles held out from training, beside the baselines, and write its report."""
     staged = stage(workspace, config)
-    if staged is None or (staged / "report.json").exists():
+    if staged is None or staged.report.exists():
         return nothing_to_do(workspace, staged)
-    need(staged / "items.db", "recommend")
+    need(staged.tables, "recommend")
 
     from simrec.evaluate import html, report, suites
     from simrec.evaluate.report import EvaluatedRelease
@@ -60,18 +61,14 @@ def evaluate(workspace: Workspace, config: Config) -> StepResult:
     with Store.open(workspace.articles_db) as store:
         rejected = report.rejects(store.rejects())
     facts = {
-        "format": html.FORMAT, "release": staged.name, "encoder": _encoder(made),
+        "format": html.FORMAT, "release": staged.release_id, "encoder": _encoder(made),
         "words": {"share": made.lexical.weight if made.lexical else 0.0},
-        "index": read_json(staged / "index.json"), "suites": [result.as_dict() for result in results],
+        "index": read_json(staged.index_facts), "suites": [result.as_dict() for result in results],
         **described, "rejects": rejected,
     }  # fmt: skip
-    files.write(
-        staged / "map.json", json.dumps(maps, ensure_ascii=False, separators=(",", ":")).encode()
-    )
-    files.write(staged / "report.html", html.render(facts, maps).encode())
-    files.write_json(
-        staged / "report.json", facts
-    )  # last: its being there says that the step is done
+    files.write(staged.maps, json.dumps(maps, ensure_ascii=False, separators=(",", ":")).encode())
+    files.write(staged.report_page, html.render(facts, maps).encode())
+    files.write_json(staged.report, facts)  # last: its being there says that the step is done
     return StepResult(
         suites.as_sentence(results), len(results), sum(bool(result.scored) for result in results)
     )
@@ -101,20 +98,21 @@ def compare_scorers(
     return [result.as_dict() for result in _measure(workspace, config, current, scorers)]
 
 
-def _before(workspace: Workspace) -> Path | None:
+def _before(workspace: Workspace) -> ReleaseFolder | None:
     """Return the folder of the current release for the new one to be compared with, if its tables are whole."""
     if release.current_id(workspace) is None:
         return None
     try:
         current = release.Release.current(workspace)
-        current.verify(only=["items.db", "similar_articles.parquet", "map.json"])
+        folder = current.folder
+        current.verify(only=[folder.tables, folder.similar_articles, folder.maps])
     except ReleaseError as error:
         logger.info(
             "evaluate: with a new map and without stability, since the current release cannot be read: %s",
             error,
         )
         return None
-    return current.folder
+    return folder
 
 
 def _encoder(made: "EvaluatedRelease") -> dict[str, Any]:
@@ -134,12 +132,9 @@ def _made(workspace: Workspace, published: release.Release) -> "EvaluatedRelease
     from simrec.evaluate.report import EvaluatedRelease
     from simrec.lexical.tfidf import TfIdf
 
-    stored = published.folder / "lexical.npz"
-    words = (
-        TfIdf.open(stored).with_weight(published.manifest.lexical["weight"])
-        if published.manifest.lexical
-        else None
-    )
+    words, lexical = None, published.manifest.lexical
+    if lexical:
+        words = TfIdf.open(published.folder.tfidf).with_weight(lexical.weight)
     return EvaluatedRelease(
         published.folder, workspace.encoder(published.manifest.encoder_id), words
     )
@@ -256,10 +251,9 @@ def _accounts(made: "EvaluatedRelease") -> "Result":
     from simrec.evaluate import account_halves
     from simrec.recommend.tables.sqlite import read_articles
 
-    names = ["vectors.npy", "terms.npy"] if made.lexical else ["vectors.npy"]
-    stored = [open_npy(made.folder / name) for name in names]
-    matrix, terms = stored[0], stored[1] if made.lexical else None
-    listed = read_articles(made.folder / "items.db", "id, account")
+    matrix = open_npy(made.folder.vectors)
+    terms = open_npy(made.folder.terms) if made.lexical else None
+    listed = read_articles(made.folder.tables, "id, account")
     return account_halves.run([row[0] for row in listed], [row[1] for row in listed], matrix, terms)
 
 

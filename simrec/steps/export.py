@@ -23,7 +23,8 @@ def export(workspace: Workspace, config: Config) -> StepResult:
     if not config.sinks:
         return StepResult("no sinks are configured", skipped=True)
     current = Release.current(workspace)
-    current.verify(only={f"{name}.parquet" for sink in config.sinks for name in sink.tables})
+    folder = current.folder
+    current.verify(only=[folder.table(name) for sink in config.sinks for name in sink.tables])
     said: list[str] = []
     problems: list[SimrecError] = []
     for sink in config.sinks:
@@ -68,7 +69,7 @@ def _table_of(workspace: Workspace, release_id: str, name: str) -> "Table | None
     for kept in published(workspace):
         if kept.manifest.release_id == release_id:  # never a path made of what a database says
             try:
-                kept.verify(only=[f"{name}.parquet"])
+                kept.verify(only=[kept.folder.table(name)])
                 return Table.open(kept.folder, name)
             except (SimrecError, OSError):
                 return None

@@ -108,5 +108,5 @@ def _is_due(workspace: Workspace, config: Config) -> bool:
     current = release.current_id(workspace)
     return current is None or release_id_of(workspace, config) not in {
         current,
-        *release.held(workspace),
+        *release.rolled_back(workspace),
     }

@@ -20,7 +20,7 @@ def verify(workspace: Workspace, config: Config) -> StepResult:
     from simrec.lexical import tfidf, vocabulary
 
     current = release.Release.current(workspace)
-    checks: list[Callable[[], object]] = [current.verify, partial(release.held, workspace)]
+    checks: list[Callable[[], object]] = [current.verify, partial(release.rolled_back, workspace)]
     checks += [partial(_verify_articles, workspace), partial(log.verify_journal, workspace.journal)]
     checks += [
         partial(model_folder.verify, path) for path in sorted(workspace.encoders.glob("[!.]*/"))

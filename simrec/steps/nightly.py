@@ -8,6 +8,9 @@ from simrec import files, log, release
 from simrec.articles.store import Store
 from simrec.config import Config
 from simrec.errors import GateError, ReleaseError
+from simrec.index.index_facts import IndexFacts
+from simrec.manifest import LexicalFacts, Manifest
+from simrec.release_folder import ReleaseFolder
 from simrec.steps.outcome import StepResult, encoder_id_of, lexical_of
 from simrec.steps.staging import (
     gather,
@@ -31,17 +34,18 @@ logger = logging.getLogger(__name__)
 def index(workspace: Workspace, config: Config) -> StepResult:
     """Index all articles and find the neighbours of each, from the current release where little has changed."""
     staged = stage(workspace, config)
-    if staged is None or (staged / "graph.npy").exists():
+    if staged is None or staged.graph.exists():
         return nothing_to_do(workspace, staged)
 
     from simrec.index import vectors
     from simrec.index.refresh import refresh
 
-    for leftover in workspace.staged_releases() - {staged}:
-        files.remove_folder(leftover)
-    staged.mkdir(exist_ok=True)
-    ids = _gather_vectors(workspace, staged / "vectors.npy")
-    vectors.check(staged / "vectors.npy", ids)
+    for leftover in workspace.staged_releases():
+        if leftover.release_id != staged.release_id:
+            files.remove_folder(leftover.path)
+    staged.path.mkdir(exist_ok=True)
+    ids = _gather_vectors(workspace, staged.vectors)
+    vectors.check(staged.vectors, ids)
     with stages(staged, "index", config) as parts:
         sentence = refresh(
             staged.absolute(),
@@ -57,8 +61,6 @@ def index(workspace: Workspace, config: Config) -> StepResult:
 def _before(workspace: Workspace) -> "PreviousIndex | None":
     """Return the current release for the next one to start from, if it is whole and of the encoder in use."""
     from simrec.index.refresh import PreviousIndex
-    from simrec.index.vector_index import IndexFacts
-    from simrec.index.vectors import GRAPH, INDEX, VECTORS
     from simrec.recommend.tables.sqlite import read_ids
 
     if release.current_id(workspace) is None:
@@ -66,16 +68,10 @@ def _before(workspace: Workspace) -> "PreviousIndex | None":
     try:
         current = release.Release.current(workspace)
         if current.manifest.encoder_id == encoder_id_of(workspace):
-            current.verify(only=[VECTORS, INDEX, GRAPH])
-            return PreviousIndex(
-                current.folder.absolute(),
-                read_ids(current.folder / "items.db"),
-                IndexFacts(**current.manifest.index),
-            )
-    except (
-        ReleaseError,
-        TypeError,
-    ) as error:  # damaged, or of an older simrec: the next one is made without it
+            folder = current.folder.absolute()
+            current.verify(only=[folder.vectors, folder.index, folder.graph])
+            return PreviousIndex(folder, read_ids(folder.tables), current.manifest.index)
+    except ReleaseError as error:  # damaged, or of an older simrec: the next is made without it
         logger.warning(
             "index: from scratch, since the current release cannot be built upon: %s", error
         )
@@ -96,28 +92,16 @@ def publish(workspace: Workspace, config: Config) -> StepResult:
     current = release.current_id(workspace)
     if release_id == current:
         return nothing_to_do(workspace, None)
-    if release_id in release.held(workspace):
+    if release_id in release.rolled_back(workspace):
         why = f"{release_id} was rolled back and stays so until articles, encoder or configuration change"
         return StepResult(why, skipped=True)
     staged = workspace.staged(release_id)
     if not workspace.release(release_id).exists():
-        need(staged / "report.json", "evaluate")
+        need(staged.report, "evaluate")
         _judge(workspace, staged, config)
-        with Store.open(workspace.articles_db) as store:
-            counts = {"articles": store.count(), "accounts": store.count("accounts")}
-        facts = {
-            "release_id": release_id,
-            "created_at": log.now(),
-            "encoder_id": encoder_id_of(workspace),
-            **counts,
-        }
-        lexical = lexical_of(workspace, config)
-        words = {"weight": lexical.weight, "candidates": config.index.candidates} if lexical else {}
-        facts |= {name: read_json(staged / f"{name}.json") for name in ("index", "rules")}
-        files.remove_folder(
-            staged / PARTS
-        )  # a step may have been killed when all but this was done
-        release.seal(staged, lexical=words, **facts)
+        # a step may have been killed when all but this was done
+        files.remove_folder(staged.path / PARTS)
+        _manifest(workspace, staged, config).write(staged)
     release.publish(workspace, release_id)
     pruned = release.prune(workspace, config.release.keep)
     return StepResult(
@@ -127,16 +111,33 @@ def publish(workspace: Workspace, config: Config) -> StepResult:
     )
 
 
-def _judge(workspace: Workspace, staged: Path, config: Config) -> None:
+def _manifest(workspace: Workspace, staged: ReleaseFolder, config: Config) -> Manifest:
+    lexical = lexical_of(workspace, config)
+    with Store.open(workspace.articles_db) as store:
+        articles = store.count()
+        accounts = store.count("accounts")
+    return Manifest(
+        release_id=staged.release_id,
+        created_at=log.now(),
+        encoder_id=encoder_id_of(workspace),
+        articles=articles,
+        accounts=accounts,
+        index=IndexFacts.from_dict(read_json(staged.index_facts)),
+        lexical=LexicalFacts(lexical.weight, config.index.candidates) if lexical else None,
+        rules=read_json(staged.rules),
+        files=release.checksums(staged),
+    )
+
+
+def _judge(workspace: Workspace, staged: ReleaseFolder, config: Config) -> None:
     """Let the gates look at a staged release; GateError if they refuse it, and the reason stays beside it in a file."""
     from simrec.evaluate import gates
 
-    refusal = staged / release.REFUSAL
-    files.remove(refusal)  # what it was refused for may be allowed now
+    files.remove(staged.refusal)  # what it was refused for may be allowed now
     try:
         gates.check(gates.Candidate.read(staged), _last(workspace), config)
     except GateError as error:
-        files.write(refusal, f"{error}\n".encode())
+        files.write(staged.refusal, f"{error}\n".encode())
         raise
 
 
@@ -149,7 +150,7 @@ def _last(workspace: Workspace) -> "Candidate | None":
         return None
     try:
         last = release.Release.current(workspace)
-        return Candidate(read_json(last.folder / "report.json"), last.manifest.articles)
+        return Candidate(read_json(last.folder.report), last.manifest.articles)
     except (ReleaseError, ValueError) as error:
         logger.warning("publish: not compared with the current release: %s", error)
         return None

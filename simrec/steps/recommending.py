@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -11,6 +10,7 @@ from simrec import files, log, release
 from simrec.articles.article import Account, encoded_text
 from simrec.articles.store import ArticleMeta, Store
 from simrec.config import Config
+from simrec.release_folder import ReleaseFolder
 from simrec.steps.outcome import StepResult, encoder_id_of, lexical_of
 from simrec.steps.staging import gather, need, nothing_to_do, read_json, stage, stages
 from simrec.tasks.stages import Stages
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from simrec.recommend.exposure import RankedLists
     from simrec.recommend.hybrid import Scoring
     from simrec.recommend.shared_words import SharedWords
-
-SIMILAR_ARTICLES, SIMILAR_ACCOUNTS = "similar_articles.parquet", "similar_accounts.parquet"
 
 
 @dataclass(frozen=True)
@@ -43,9 +41,9 @@ class RankedRelease:
 def recommend(workspace: Workspace, config: Config) -> StepResult:
     """Turn neighbours into the tables of similar articles and similar accounts."""
     staged = stage(workspace, config)
-    if staged is None or (staged / "items.db").exists():
+    if staged is None or staged.tables.exists():
         return nothing_to_do(workspace, staged)
-    need(staged / "graph.npy", "index")
+    need(staged.graph, "index")
     with stages(staged, "recommend", config) as parts:
         made = _made(workspace, config, staged.absolute(), parts)
         changes = _write(workspace, staged, made, config)
@@ -55,9 +53,11 @@ def recommend(workspace: Workspace, config: Config) -> StepResult:
     return StepResult(sentence + changes, counts[0], sum(counts))
 
 
-def _made(workspace: Workspace, config: Config, staged: Path, parts: Stages) -> RankedRelease:
+def _made(
+    workspace: Workspace, config: Config, staged: ReleaseFolder, parts: Stages
+) -> RankedRelease:
     """Rank everything."""
-    from simrec.index.vector_index import IndexFacts
+    from simrec.index.index_facts import IndexFacts
     from simrec.recommend.dedup import duplicate_groups
     from simrec.recommend.evidence import evidence
     from simrec.recommend.hybrid import Scoring, rerank
@@ -72,7 +72,7 @@ def _made(workspace: Workspace, config: Config, staged: Path, parts: Stages) -> 
         [account.id for account in accounts], [article.account for article in articles]
     )
     ages = RecencyDecay.of(published, log.now())
-    files.write_json(staged / "rules.json", {**msgspec.to_builtins(config.rules), **asdict(ages)})
+    files.write_json(staged.rules, {**msgspec.to_builtins(config.rules), **asdict(ages)})
 
     scoring = Scoring.of(staged, _words(workspace, config, staged), parts)
     candidates = rerank(scoring, config.index.candidates, parts)
@@ -80,7 +80,7 @@ def _made(workspace: Workspace, config: Config, staged: Path, parts: Stages) -> 
     kinds = RowAttributes(
         originals, owners, ages.freshness(published, config.rules.freshness_half_life)
     )
-    ruling = Ruling(scoring, IndexFacts(**read_json(staged / "index.json")), config.rules)
+    ruling = Ruling(scoring, IndexFacts.from_dict(read_json(staged.index_facts)), config.rules)
     listed = rank_lists(candidates, kinds, ruling, config.recommend.similar_articles, parts)
     most = config.recommend.similar_accounts
     related = similar_accounts(scoring, owners, len(accounts), config.index, most, parts)
@@ -96,16 +96,15 @@ def _made(workspace: Workspace, config: Config, staged: Path, parts: Stages) -> 
     )
 
 
-def _words(workspace: Workspace, config: Config, staged: Path) -> float:
+def _words(workspace: Workspace, config: Config, staged: ReleaseFolder) -> float:
     """Return the share of words in a score; the words that it scores by become part of the release."""
-    from simrec.lexical.tfidf import TERMS as WIDTH
-    from simrec.recommend.hybrid import TERMS
+    from simrec.lexical.tfidf import TERMS
 
     lexical = lexical_of(workspace, config)
     if lexical is None:
         return 0.0
-    gather(workspace, lexical.id, staged / TERMS, WIDTH, "<u4")
-    lexical.save(staged / "lexical.npz")  # a question's own terms are made with it
+    gather(workspace, lexical.id, staged.terms, TERMS, "<u4")
+    lexical.save(staged.tfidf)  # a question's own terms are made with it
     return lexical.weight
 
 
@@ -137,29 +136,27 @@ def _reasons(
     return found
 
 
-def _before(workspace: Workspace) -> Path | None:
+def _before(workspace: Workspace) -> ReleaseFolder | None:
     current = release.current_id(workspace)
     return workspace.release(current) if current else None
 
 
-def _write(workspace: Workspace, staged: Path, made: RankedRelease, config: Config) -> str:
+def _write(workspace: Workspace, staged: ReleaseFolder, made: RankedRelease, config: Config) -> str:
     """Write all tables; return a clause that says how they differ from those before."""
     from simrec.recommend.tables import parquet
     from simrec.recommend.tables.sqlite import Tables
 
     most = config.recommend
-    articles, accounts = staged / SIMILAR_ARTICLES, staged / SIMILAR_ACCOUNTS
+    articles, accounts = staged.similar_articles, staged.similar_accounts
     parquet.write_similar_articles(articles, made.articles, made.listed, made.reasons)
     parquet.write_similar_accounts(
         accounts, made.accounts, made.related, most.similar_accounts, most.min_articles
     )
-    parquet.write_duplicates(staged / "duplicates.parquet", made.articles, made.originals)
-    parquet.write_evidence(
-        staged / "account_evidence.parquet", made.articles, made.accounts, made.evidence
-    )
+    parquet.write_duplicates(staged.duplicates, made.articles, made.originals)
+    parquet.write_evidence(staged.evidence, made.articles, made.accounts, made.evidence)
     before = _before(workspace)
     clause = _write_changes(staged, before, config) if before else ""
-    with Tables.write(staged / "items.db") as tables, Store.open(workspace.articles_db) as store:
+    with Tables.write(staged.tables) as tables, Store.open(workspace.articles_db) as store:
         tables.articles(store.rows(), made.originals)
         tables.similar_articles(made.listed, made.reasons)
         tables.accounts(made.accounts, made.related, most.similar_accounts, made.evidence)
@@ -167,17 +164,20 @@ def _write(workspace: Workspace, staged: Path, made: RankedRelease, config: Conf
     return clause
 
 
-def _write_changes(staged: Path, before: Path, config: Config) -> str:
+def _write_changes(staged: ReleaseFolder, before: ReleaseFolder, config: Config) -> str:
     from simrec.recommend.tables.diff import write_changes
 
     counts = {}
-    for name, what in ((SIMILAR_ARTICLES, "article"), (SIMILAR_ACCOUNTS, "account")):
-        if (before / name).exists():
-            path = staged / f"changes_{name}"
-            counts[what] = write_changes(
-                before / name, staged / name, what, config.recommend.min_score_change, path
-            )
+    tables = {
+        "article": (before.similar_articles, staged.similar_articles),
+        "account": (before.similar_accounts, staged.similar_accounts),
+    }
+    for what, (old, new) in tables.items():
+        if old.exists():
+            path = staged.changes_of(new)
+            beyond = config.recommend.min_score_change
+            counts[what] = write_changes(old, new, what, beyond, path)
     if not counts:
         return ""
-    files.write_json(staged / "changes.json", {"since": before.name, "rows": counts})
-    return f"; {counts['article']:,} rows differ from {before.name}"
+    files.write_json(staged.changes, {"since": before.release_id, "rows": counts})
+    return f"; {counts['article']:,} rows differ from {before.release_id}"

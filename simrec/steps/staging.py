@@ -6,10 +6,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from simrec import __version__, release
+from simrec import __version__, manifest, release
 from simrec.articles.store import Store
 from simrec.config import Config
 from simrec.errors import GateError, ReleaseError
+from simrec.release_folder import ReleaseFolder
 from simrec.steps.outcome import StepResult, encoder_id_of, lexical_of, rules
 from simrec.tasks.stages import PARTS, Stages
 from simrec.workspace import Workspace
@@ -17,7 +18,7 @@ from simrec.workspace import Workspace
 GATHERED_ROWS = 65_536
 
 
-def stage(workspace: Workspace, config: Config) -> Path | None:
+def stage(workspace: Workspace, config: Config) -> ReleaseFolder | None:
     """Return the staging folder of the release that is due, or None if it is published already."""
     release_id = release_id_of(workspace, config)
     return None if workspace.release(release_id).exists() else workspace.staged(release_id)
@@ -30,29 +31,26 @@ def release_id_of(workspace: Workspace, config: Config) -> str:
             raise GateError(
                 f"{workspace.root}: there are no articles, so there is nothing to release"
             )
-        settings = f"{rules(config.index, config.recommend, config.rules)} {release.FORMAT}"
+        settings = f"{rules(config.index, config.recommend, config.rules)} {manifest.FORMAT}"
         lexical = lexical_of(workspace, config)
         words = f" {lexical.id} {lexical.weight}" if lexical else ""
         return release.derive_id(store.keys(), encoder_id_of(workspace) + words, settings)
 
 
-def nothing_to_do(workspace: Workspace, staged: Path | None) -> StepResult:
+def nothing_to_do(workspace: Workspace, staged: ReleaseFolder | None) -> StepResult:
     """Say that a step has been done before."""
     where = "is published" if staged is None else "is done"
     return StepResult(f"nothing changed since this {where}", skipped=True)
 
 
 @contextmanager
-def stages(staged: Path, step: str, config: Config) -> Iterator[Stages]:
+def stages(staged: ReleaseFolder, step: str, config: Config) -> Iterator[Stages]:
     """Yield what runs the stages of a step on the engine; what they wrote is removed when the step is through."""
     from simrec.tasks.engine import open_engine
 
     with open_engine(config.engine) as engine:
         made = Stages(
-            engine.run,
-            (staged / PARTS).absolute(),
-            f"{step} of simrec {__version__}",
-            config.engine.max_part_rows,
+            engine.run, (staged.path / PARTS).absolute(), f"{step} of simrec {__version__}"
         )
         yield made
     made.end()

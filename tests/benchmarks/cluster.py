@@ -24,6 +24,7 @@ from simrec.config import IndexConfig
 from simrec.index import packing
 from simrec.index.refresh import refresh
 from simrec.index.vector_index import Index
+from simrec.release_folder import ReleaseFolder
 from simrec.tasks.dask import Dask
 from simrec.tasks.stages import Run, Stages, in_turn
 from tests.benchmarks.index import K, recall
@@ -112,7 +113,14 @@ def index(vectors: np.ndarray, folder: Path, run: Run, memory_mib: int) -> float
     np.save(folder / "vectors.npy", vectors.astype(np.float16))
     stages, began = Stages(run, folder / "parts", "benchmark"), time.monotonic()
     config = msgspec.structs.replace(CONFIG, memory_mib=max(1, memory_mib))
-    refresh(folder, [f"{row:09d}" for row in range(len(vectors))], None, config, K, stages)
+    refresh(
+        ReleaseFolder(folder),
+        [f"{row:09d}" for row in range(len(vectors))],
+        None,
+        config,
+        K,
+        stages,
+    )
     stages.end()
     return time.monotonic() - began
 

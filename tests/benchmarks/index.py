@@ -250,10 +250,12 @@ from threadpoolctl import threadpool_limits
 import simrec.index.vector_index
 from simrec.config import IndexConfig
 from simrec.index.refresh import refresh
+from simrec.release_folder import ReleaseFolder
 from simrec.tasks.stages import Stages, in_turn
 folder, rows = Path(sys.argv[1]), int(sys.argv[2])
 with threadpool_limits(1):
-    refresh(folder, range(rows), None, IndexConfig(recall_target=0.95), 20, Stages(in_turn, folder / "parts", ""))
+    stages, config = Stages(in_turn, folder / "parts", ""), IndexConfig(recall_target=0.95)
+    refresh(ReleaseFolder(folder), range(rows), None, config, 20, stages)
 used = resource.getrusage(resource.RUSAGE_SELF)
 print(json.dumps({"cpu": used.ru_utime + used.ru_stime, "peak": used.ru_maxrss >> 10}))
 """

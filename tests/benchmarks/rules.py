@@ -23,14 +23,14 @@ from simrec.encoder.default_encoder import PRETRAINED
 from simrec.encoder.runtime import Encoder
 from simrec.index.build import build_index
 from simrec.index.knn_graph import build_knn_graph
-from simrec.index.vectors import INDEX, VECTORS
 from simrec.lexical.tfidf import TfIdf
 from simrec.log import now
 from simrec.recommend.dedup import duplicate_groups
-from simrec.recommend.hybrid import TERMS, Scoring, rerank
+from simrec.recommend.hybrid import Scoring, rerank
 from simrec.recommend.lists import Ruling, rank_lists
 from simrec.recommend.rules import NO_GROUP, RecencyDecay, RowAttributes
 from simrec.recommend.similar_accounts import account_rows
+from simrec.release_folder import ReleaseFolder
 from simrec.tasks.stages import Stages, in_turn
 from tests.benchmarks.encoder import cores, rows
 from tests.benchmarks.machine import print_machine
@@ -70,13 +70,14 @@ def measure(name: str, articles: list[dict[str, Any]], folder: Path) -> None:
     ]
     vectors = Encoder(PRETRAINED, threads=cores()).encode(texts).astype(np.float16)
     stages, config = Stages(in_turn, folder / "parts", name), IndexConfig(candidates=CANDIDATES)
-    write_npy(folder / VECTORS, [vectors], vectors.shape)
+    staged = ReleaseFolder(folder)
+    write_npy(staged.vectors, [vectors], vectors.shape)
     terms = TfIdf.fit(texts).terms(texts)
-    write_npy(folder / TERMS, [terms], terms.shape, "<u4")
-    index = build_index(folder / VECTORS, config, CANDIDATES, stages)
-    index.save(folder / INDEX)
-    build_knn_graph(index, folder, CANDIDATES, stages, config.memory_mib)
-    scoring = Scoring.of(folder, WEIGHT, stages)
+    write_npy(staged.terms, [terms], terms.shape, "<u4")
+    index = build_index(staged.vectors, config, CANDIDATES, stages)
+    index.save(staged.index)
+    build_knn_graph(index, staged, CANDIDATES, stages, config.memory_mib)
+    scoring = Scoring.of(staged, WEIGHT, stages)
     candidates = rerank(scoring, CANDIDATES, stages)
     published = [dated(article.get("published_at")) for article in articles]
     originals, ages = (

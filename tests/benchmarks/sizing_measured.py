@@ -113,13 +113,13 @@ def new_folder(path: Path) -> Path:
 def sizes(workspace: Workspace, corpus: Path, n: int) -> dict[sizing.Rate, float]:
     """Return bytes an article on disk."""
     release = workspace.release(current_id(workspace) or "")
-    dense = [release / name for name in ("vectors.npy", "terms.npy", "graph.npy")]
+    dense = [release.vectors, release.terms, release.graph]
     cache = [
         path
         for path in workspace.embeddings("").glob("*/*.npz")
         if not path.parent.name.endswith("-asked")
     ]
-    tables = [release / "items.db", *release.glob("*.parquet")]
+    tables = [release.tables, *map(release.table, release.table_names())]
     known = {
         sizing.DB: [workspace.articles_db],
         sizing.CACHE: cache,

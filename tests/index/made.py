@@ -8,6 +8,7 @@ from simrec.arrays import write_npy
 from simrec.config import IndexConfig
 from simrec.index import build, knn_graph
 from simrec.index.vector_index import Index
+from simrec.release_folder import ReleaseFolder
 from simrec.tasks.stages import Stages, in_turn
 
 
@@ -21,7 +22,7 @@ def index_of(matrix: np.ndarray, config: IndexConfig, k: int, folder: Path) -> I
 def graph_of(index: Index, k: int, folder: Path, memory_mib: int = 4_096) -> knn_graph.KnnGraph:
     """The graph of an index that was made in the folder."""
     index.save(folder / "index.faiss")
-    return knn_graph.build_knn_graph(index, folder, k, stages(folder), memory_mib)
+    return knn_graph.build_knn_graph(index, ReleaseFolder(folder), k, stages(folder), memory_mib)
 
 
 def stages(folder: Path) -> Stages:

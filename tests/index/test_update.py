@@ -1,6 +1,8 @@
 """A neighbour graph and an index that follow changes, against those made from scratch and brute force."""
 
+import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +17,12 @@ from simrec.index import incremental as update_module
 from simrec.index import vectors as on_disk
 from simrec.index.incremental import RowChange, diff_rows
 from simrec.index.incremental import update_knn_graph as update_files
+from simrec.index.index_facts import IndexFacts
 from simrec.index.knn_graph import KnnGraph
 from simrec.index.refresh import PreviousIndex
 from simrec.index.refresh import refresh as refresh_files
-from simrec.index.vector_index import Index, IndexFacts
+from simrec.index.vector_index import Index
+from simrec.release_folder import ReleaseFolder
 from tests.index.made import graph_of, index_of, stages
 
 K, DIM = 10, 16
@@ -54,7 +58,7 @@ def update(before: Path, matrix: np.ndarray, changed: RowChange, path: Path) -> 
 
 def refresh(folder: Path, ids: list[str], before: PreviousIndex | None, config: IndexConfig) -> str:
     parts = stages(folder)
-    sentence = refresh_files(folder, ids, before, config, K, parts)
+    sentence = refresh_files(ReleaseFolder(folder), ids, before, config, K, parts)
     parts.end()
     return sentence
 
@@ -218,8 +222,8 @@ def test_a_night_of_each_kind_is_as_good_as_from_scratch(tmp_path: Path, kind: s
     config = IndexConfig(kind=kind, candidates=K, recall_target=0.95)  # type: ignore[arg-type]
     ids = stage(tmp_path / "first", articles)
     refresh(tmp_path / "first", ids, None, config)
-    facts = IndexFacts(**read_facts(tmp_path / "first"))
-    before = PreviousIndex(tmp_path / "first", ids, facts)
+    facts = read_facts(tmp_path / "first")
+    before = PreviousIndex(ReleaseFolder(tmp_path / "first"), ids, facts)
 
     for n in random.choice(3_000, 90, replace=False):
         del articles[f"a{n:05d}"]
@@ -266,27 +270,29 @@ def test_lists_that_lost_recall_ask_more_of_them_before_they_are_learned_anew(
     config = IndexConfig(kind="ivf_flat", candidates=K, recall_target=0.9)
     ids = stage(tmp_path / "first", articles)
     refresh(tmp_path / "first", ids, None, config)
-    facts = IndexFacts(**{**read_facts(tmp_path / "first"), "effort": 1, "recall": 0.2})
+    facts = replace(read_facts(tmp_path / "first"), effort=1, recall=0.2)
     articles["b"] = vector(5)
     ids_now = stage(tmp_path / "now", articles)
     monkeypatch.setattr("simrec.index.build.make", None)
     assert "1 new rows and 0 gone" in refresh(
-        tmp_path / "now", ids_now, PreviousIndex(tmp_path / "first", ids, facts), config
+        tmp_path / "now",
+        ids_now,
+        PreviousIndex(ReleaseFolder(tmp_path / "first"), ids, facts),
+        config,
     )
-    assert read_facts(tmp_path / "now")["recall"] >= 0.9
+    assert read_facts(tmp_path / "now").recall >= 0.9
 
 
-def read_facts(folder: Path) -> dict[str, Any]:
-    import json
-
-    facts: dict[str, Any] = json.loads((folder / "index.json").read_bytes())
-    return facts
+def read_facts(folder: Path) -> IndexFacts:
+    return IndexFacts.from_dict(json.loads((folder / "index.json").read_bytes()))
 
 
 def test_much_change_is_made_from_scratch(tmp_path: Path) -> None:
     articles = {f"a{n:03d}": vector(n) for n in range(200)}
     before = PreviousIndex(
-        tmp_path / "first", stage(tmp_path / "first", articles), IndexFacts("exact", 200, DIM)
+        ReleaseFolder(tmp_path / "first"),
+        stage(tmp_path / "first", articles),
+        IndexFacts("exact", 200, DIM),
     )
     refresh(tmp_path / "first", before.ids, None, IndexConfig(candidates=K))
     for n in range(50):

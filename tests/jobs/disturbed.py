@@ -134,7 +134,7 @@ def killed(house: House, seconds: float) -> bool:
 
 
 READER = """
-import sqlite3, sys, time
+import sys, time
 from contextlib import closing
 from pathlib import Path
 from simrec.release import Release
@@ -144,7 +144,7 @@ print("reading", flush=True)
 while not Path(sys.argv[1] + ".enough").exists():
     release = Release.current(workspace)
     release.verify()
-    with closing(sqlite3.connect(f"{(release.folder / 'items.db').as_uri()}?mode=ro&immutable=1", uri=True)) as db:
+    with closing(release.folder.open_tables()) as db:
         similar = "SELECT count(*) FROM similar_articles JOIN articles USING (row) WHERE id = ?"
         assert db.execute(similar, (sys.argv[2],)).fetchone() == (10,)
     asked += 1

@@ -140,7 +140,7 @@ def test_killed_during_embed_the_old_release_answers_and_only_the_rest_is_done(
 
 
 KILLS = {
-    "before the manifest": f"import simrec.release as r; r.seal = lambda *a, **k: {KILL}",
+    "before the manifest": f"import simrec.manifest as m; m.Manifest.write = lambda *a: {KILL}",
     "before the folder is moved": f"import simrec.files as f; f.move_folder = lambda *a: {KILL}",
     "between the two renames": f"import simrec.release as r; r._point_at = lambda *a: {KILL}",
     "before CURRENT is renamed": (

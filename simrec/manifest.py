@@ -1,0 +1,74 @@
+"""The manifest of a release: what it was made from, and the size and checksum of every file."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from simrec import __version__, files
+from simrec.errors import ReleaseError
+from simrec.index.index_facts import IndexFacts
+from simrec.release_folder import ReleaseFolder
+
+FORMAT = 3  # of a release; 1 knew no reasons and no near-duplicates, 2 had other names of columns
+HINT = "simrec rollback returns to the release before"
+
+
+@dataclass(frozen=True)
+class FileFacts:
+    """What a file has to be: its size in bytes, and its checksum in hexadecimal."""
+
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class LexicalFacts:
+    """The share of words in a score, and how many candidates of an article are scored by it."""
+
+    weight: float
+    candidates: int
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a release is made of.
+
+    created_at is a UTC timestamp, lexical is None where words have no share in a score, and rules is
+    what the rules room wrote of itself, which it alone reads.
+    """
+
+    release_id: str
+    created_at: str
+    encoder_id: str
+    articles: int
+    accounts: int
+    index: IndexFacts
+    lexical: LexicalFacts | None
+    rules: Mapping[str, Any]
+    files: Mapping[str, FileFacts]
+    simrec: str = __version__
+    format: int = FORMAT
+
+    @classmethod
+    def read(cls, folder: ReleaseFolder) -> "Manifest":
+        """Read the manifest of a release of any format; ReleaseError if it is damaged or missing."""
+        try:
+            return cls._from_dict(files.unseal(folder.manifest.read_bytes()))
+        except PermissionError:
+            raise
+        except (OSError, ValueError, TypeError, LookupError, AttributeError) as error:
+            raise ReleaseError(
+                f"{folder.manifest}: no readable release ({error}); {HINT}"
+            ) from error
+
+    @classmethod
+    def _from_dict(cls, content: dict[str, Any]) -> "Manifest":
+        content["index"] = IndexFacts.from_dict(content["index"])
+        lexical = content.get("lexical")  # none in format 1, empty in format 2 without words
+        content["lexical"] = LexicalFacts(**lexical) if lexical else None
+        content["files"] = {name: FileFacts(**facts) for name, facts in content["files"].items()}
+        return cls(**{"rules": {}, "format": 1, **content})
+
+    def write(self, folder: ReleaseFolder) -> None:
+        """Write the manifest with its seal, whole or not at all."""
+        files.write_json(folder.manifest, files.seal(asdict(self)))

@@ -1,0 +1,63 @@
+"""The folder of a release: the only place that names its files."""
+
+import sqlite3
+from pathlib import Path
+
+PARQUET = ".parquet"
+CHANGES = "changes_"  # begins the name of the table that says how another table changed
+
+
+class ReleaseFolder:
+    """Names the files of a release, staged or published; the folder's own name is the release id."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.manifest = path / "manifest.json"
+        self.vectors = path / "vectors.npy"
+        self.index = path / "index.faiss"  # there is none where search is exact
+        self.index_facts = path / "index.json"
+        self.graph = path / "graph.npy"
+        self.terms = path / "terms.npy"  # there are none where words have no share in a score
+        self.tfidf = path / "lexical.npz"  # nor this
+        self.rules = path / "rules.json"
+        self.tables = path / "items.db"
+        self.similar_articles = self.table("similar_articles")
+        self.similar_accounts = self.table("similar_accounts")
+        self.evidence = self.table("account_evidence")
+        self.duplicates = self.table("duplicates")
+        self.changes = path / "changes.json"
+        self.report = path / "report.json"
+        self.report_page = path / "report.html"
+        self.maps = path / "map.json"
+        self.refusal = path / "refused.txt"  # of a staged release: why the gates refused it
+
+    @property
+    def release_id(self) -> str:
+        return self.path.name
+
+    def table(self, name: str) -> Path:
+        """Name the Parquet file of a table."""
+        return self.path / f"{name}{PARQUET}"
+
+    def changes_of(self, table: Path) -> Path:
+        """Name the Parquet file that says how a table differs from that of the release before."""
+        return table.with_name(f"{CHANGES}{table.name}")
+
+    def table_names(self) -> list[str]:
+        """Return the names of the Parquet tables that are there, in order of the alphabet."""
+        return sorted(path.stem for path in self.path.glob(f"*{PARQUET}"))
+
+    def open_tables(self) -> sqlite3.Connection:
+        """Open the SQLite tables, which nobody writes any more."""
+        uri = f"{self.tables.absolute().as_uri()}?mode=ro&immutable=1"
+        return sqlite3.connect(uri, uri=True)
+
+    def absolute(self) -> "ReleaseFolder":
+        """Return the same folder for tasks, which may run in another working directory."""
+        return ReleaseFolder(self.path.absolute())
+
+    def exists(self) -> bool:
+        return self.path.exists()
+
+    def __str__(self) -> str:
+        return str(self.path)

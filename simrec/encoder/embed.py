@@ -9,7 +9,8 @@ from simrec.articles.store import Store
 from simrec.encoder import embedding_cache
 from simrec.encoder.runtime import Encoder
 from simrec.errors import ReleaseError
-from simrec.lexical.tfidf import MOST_CHARS, TfIdf
+from simrec.lexical.tfidf import TfIdf
+from simrec.lexical.words import MAX_CHARS
 
 
 class EmbedTask(NamedTuple):
@@ -60,9 +61,9 @@ def embed_shard(task: EmbedTask) -> int:
 def terms_shard(task: EmbedTask) -> int:
     """Write the terms of one shard; return of how many texts. A shard that exists is left as it is."""
     if not task.path.exists():
-        texts = [encoded_text(*article) for article in task.articles(MOST_CHARS)]
+        texts = [encoded_text(*article) for article in task.articles(MAX_CHARS)]
         embedding_cache.write_shard(
-            task.shards, task.keys, _lexical(task.made_by, task.shards.name).terms(texts)
+            task.shards, task.keys, _lexical(task.made_by, task.shards.name).encode(texts)
         )
     return len(task.keys)
 

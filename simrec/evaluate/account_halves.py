@@ -10,7 +10,7 @@ from scipy.sparse.linalg import norm
 from simrec.evaluate.metrics import reciprocal_ranks
 from simrec.evaluate.suites import FEWEST, OURS, Result
 from simrec.index.vectors import unit
-from simrec.lexical.tfidf import TermVectors
+from simrec.lexical.term_vectors import TermVectors
 from simrec.recommend.similar_accounts import (
     WORDS_SHARE,
     account_terms,
@@ -80,7 +80,9 @@ def deal(ids: Sequence[str], accounts: Sequence[str | None]) -> tuple[np.ndarray
 
 def _joint(near: np.ndarray, terms: np.ndarray) -> np.ndarray:
     others = np.broadcast_to(np.arange(len(near)), near.shape)
-    return TermVectors(terms[len(near) :]).joint(near, terms[: len(near)], others, WORDS_SHARE)
+    return TermVectors(terms[len(near) :]).hybrid_scores(
+        near, terms[: len(near)], others, WORDS_SHARE
+    )
 
 
 def _hash(name: str) -> bytes:

@@ -15,7 +15,7 @@ from sklearn.preprocessing import normalize
 
 from simrec import arrays
 from simrec.evaluate.scorers import RECENT, Scorer, Text, encoder_scorer
-from simrec.lexical.tfidf import words
+from simrec.lexical.words import words
 
 WITHOUT_SPACES = re.compile(r"[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff]")
 LSA_DIM = 256

@@ -17,7 +17,8 @@ from simrec.evaluate import list_statistics, projection
 from simrec.evaluate.bootstrap import interval
 from simrec.evaluate.metrics import mean
 from simrec.index.vectors import unit
-from simrec.lexical.tfidf import TermVectors, TfIdf
+from simrec.lexical.term_vectors import TermVectors
+from simrec.lexical.tfidf import TfIdf
 from simrec.recommend.similar_accounts import account_vectors
 from simrec.recommend.tables.sqlite import read_articles, read_ids
 from simrec.release_folder import ReleaseFolder
@@ -137,7 +138,9 @@ def _of_any_two(
         return cosines
     terms = open_npy(made.folder.terms)
     compare, each = TermVectors(terms[pairs[:, 1]]), np.arange(len(pairs))[:, None]
-    return compare.joint(cosines[:, None], terms[pairs[:, 0]], each, made.lexical.weight)[:, 0]
+    return compare.hybrid_scores(cosines[:, None], terms[pairs[:, 0]], each, made.lexical.weight)[
+        :, 0
+    ]
 
 
 def _stability(

@@ -5,7 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from simrec.lexical.tfidf import TermVectors, TfIdf
+from simrec.lexical.term_vectors import TermVectors
+from simrec.lexical.tfidf import TfIdf
 
 RECENT = "recent in category"  # the scorer that is told the category
 
@@ -32,12 +33,12 @@ def encoder_scorer(encode: Encode) -> Scorer:
 
 def joint_scorer(scorer: Scorer, lexical: TfIdf, weight: float) -> Scorer:
     """Return a scorer whose score is the cosine of two vectors side by side, the lexical one with that share."""
-    terms = _remembered(lexical.terms)
+    terms = _remembered(lexical.encode)
 
     def scores(left: Sequence[Text], right: Sequence[Text]) -> np.ndarray:
         cosines = scorer(left, right)
         all_right = np.broadcast_to(np.arange(len(right)), cosines.shape)
-        return TermVectors(terms(right)).joint(cosines, terms(left), all_right, weight)
+        return TermVectors(terms(right)).hybrid_scores(cosines, terms(left), all_right, weight)
 
     return scores
 

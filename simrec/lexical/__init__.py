@@ -1,1 +1,1 @@
-"""Words: TF-IDF weights, the weighted terms of a text, and the vocabulary that names terms."""
+"""Words: TF-IDF, term vectors, and the vocabulary that names terms."""

@@ -1,4 +1,4 @@
-"""The vocabulary: which word stands behind a number, to be shown."""
+"""The vocabulary: the word behind each term id, to show it to a person."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -6,65 +6,70 @@ from pathlib import Path
 
 from simrec import files
 from simrec.errors import ReleaseError
-from simrec.lexical.tfidf import term_id, words
+from simrec.lexical.words import term_id, words
 
-MOST_WORDS = 2_000_000  # that are counted at once
+MAX_WORDS = 2_000_000  # that are counted at once
 
 
 class TermCounter:
-    """Counts words while texts go by; of more than MOST_WORDS the rarest are let go (Manku & Motwani 2002)."""
+    """Counts the texts that have each word, in one pass.
+
+    Beyond MAX_WORDS words, the rarest are dropped (lossy counting, Manku & Motwani 2002).
+    """
 
     def __init__(self) -> None:
         self._counts: Counter[str] = Counter()
-        self._let_go = 0
+        self._times_pruned = 0
 
-    def see(self, found: set[str]) -> None:
-        """Count the words of a text once each."""
-        self._counts.update(found)
-        if len(self._counts) > MOST_WORDS:
-            self._let_go += 1
-            self._counts = Counter(
-                {word: n for word, n in self._counts.items() if n > self._let_go}
-            )
+    def add(self, distinct_words: set[str]) -> None:
+        """Count the words of one text once each."""
+        self._counts.update(distinct_words)
+        if len(self._counts) > MAX_WORDS:
+            self._times_pruned += 1
+            frequent = {w: n for w, n in self._counts.items() if n > self._times_pruned}
+            self._counts = Counter(frequent)
 
     def vocabulary(self) -> "TermVocabulary":
-        """Return the words that more than one text has: others are shared by nobody."""
+        """Return the words that more than one text has; no pair of texts shares the others."""
         return TermVocabulary(word for word, count in self._counts.items() if count > 1)
 
 
 class TermVocabulary:
-    """Words by their numbers; of several with one number, the first in order of the alphabet."""
+    """Words by their term ids; of words with one id, the first in alphabetical order."""
 
-    def __init__(self, known: Iterable[str]) -> None:
-        self._words = {term_id(word): word for word in sorted(known, reverse=True)}
+    def __init__(self, vocabulary: Iterable[str]) -> None:
+        self._words = {term_id(word): word for word in sorted(vocabulary, reverse=True)}
 
     @classmethod
     def open(cls, path: Path) -> "TermVocabulary":
-        """Open a saved one; an empty one where there is no file, ReleaseError if it is damaged."""
+        """Open a saved one; empty where there is no file, ReleaseError if it is damaged."""
+        if not path.exists():
+            return cls(())
         try:
-            return cls(files.unseal(path.read_bytes())["words"] if path.exists() else ())
+            return cls(files.unseal(path.read_bytes())["words"])
         except (ValueError, KeyError) as error:
             raise ReleaseError(
                 f"{path}: damaged ({error}); remove it and its .npz, simrec embed makes them anew"
             ) from error
 
     def save(self, path: Path) -> None:
-        """Write the words, in order."""
+        """Write the words in alphabetical order."""
         files.write_json(path, files.seal({"words": sorted(self._words.values())}))
 
     def __len__(self) -> int:
         return len(self._words)
 
-    def __contains__(self, one: int) -> bool:
-        return one in self._words
+    def __contains__(self, term: int) -> bool:
+        return term in self._words
 
-    def get(self, one: int) -> str:
-        """Return the word of a number, empty if it is unknown."""
-        return self._words.get(one, "")
+    def get(self, term: int) -> str:
+        """Return the word of a term id, empty if it is unknown."""
+        return self._words.get(term, "")
 
-    def learn(self, text: str, wanted: set[int]) -> None:
-        """Learn the words of a text whose numbers are wanted, and want these no more."""
+    def learn(self, text: str, missing: set[int]) -> None:
+        """Add the words of a text whose ids are missing, and remove these ids from `missing`."""
         for word in sorted(set(words(text))):
-            if term_id(word) in wanted:
-                self._words[term_id(word)] = word
-                wanted.discard(term_id(word))
+            term = term_id(word)
+            if term in missing:
+                self._words[term] = word
+                missing.discard(term)

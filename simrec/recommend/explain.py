@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 
 from simrec.encoder.runtime import Encoder
-from simrec.lexical.tfidf import TermVectors, TfIdf, term_id, words
+from simrec.lexical.term_vectors import TermVectors
+from simrec.lexical.tfidf import TfIdf
+from simrec.lexical.words import term_id, words
 from simrec.recommend.hits import Explanation, Hit
 
 SENTENCE = re.compile(r"(?<=[.!?])\s+|(?<=[。！？])|\n+")
@@ -31,9 +33,9 @@ class Explainer:
         vectors = self._encoder.encode([*own, *others])
         scores = vectors[: len(own)] @ vectors[len(own) :].T
         if self._lexical:
-            terms = self._lexical.terms([*own, *others])
+            terms = self._lexical.encode([*own, *others])
             rows = np.broadcast_to(np.arange(len(others)), scores.shape)
-            scores = TermVectors(terms[len(own) :]).joint(
+            scores = TermVectors(terms[len(own) :]).hybrid_scores(
                 scores, terms[: len(own)], rows, self._weight
             )
         left, right = np.unravel_index(scores.argmax(), scores.shape)
@@ -42,8 +44,8 @@ class Explainer:
     def _shared(self, question: str, hit: str) -> list[str]:
         if self._lexical is None:
             return []
-        terms = self._lexical.terms([question, hit])
-        numbers = TermVectors(terms[1:]).shared(terms[:1], np.array([[0]]), WORDS)[0, 0]
+        terms = self._lexical.encode([question, hit])
+        numbers = TermVectors(terms[1:]).top_shared_terms(terms[:1], np.array([[0]]), WORDS)[0, 0]
         known = {term_id(word): word for word in sorted(set(words(question)), reverse=True)}
         return [known[one] for one in numbers.tolist() if one in known]
 

@@ -11,7 +11,7 @@ from simrec.arrays import open_npy, write_npy
 from simrec.index import packing
 from simrec.index.knn_graph import KnnGraph
 from simrec.index.knn_search import PART
-from simrec.lexical.tfidf import TermVectors, sizes
+from simrec.lexical.term_vectors import TermVectors, norms_and_counts
 from simrec.release_folder import ReleaseFolder
 from simrec.tasks.stages import Stages
 
@@ -38,7 +38,7 @@ class HybridScorer:
         """Return the scores, float32 [seeds, n], of seeds [seeds] and rows with the encoder's cosines [seeds, n]."""
         if self.terms is None or self.stored is None:
             return cosines
-        return self.terms.joint(cosines, self.stored[owns], rows, self.weight)
+        return self.terms.hybrid_scores(cosines, self.stored[owns], rows, self.weight)
 
     def ranked(self, owns: np.ndarray, rows: np.ndarray, cosines: np.ndarray) -> np.ndarray:
         """Return packed candidates of seeds [seeds, n] in order of the joint score."""
@@ -68,7 +68,7 @@ class Scoring(NamedTuple):
         made = cls(folder, stages.folder / "sizes.npy", weight)
         if weight and not made.sizes.exists():
             stored = open_npy(folder.terms)
-            write_npy(made.sizes, sizes(stored), (len(stored), 2), "<f4")
+            write_npy(made.sizes, norms_and_counts(stored), (len(stored), 2), "<f4")
         return made
 
     def open(self) -> HybridScorer:

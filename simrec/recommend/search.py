@@ -12,7 +12,8 @@ from simrec.index import packing
 from simrec.index.exact import nearest
 from simrec.index.vector_index import Index
 from simrec.index.vectors import unit
-from simrec.lexical.tfidf import TermVectors, TfIdf
+from simrec.lexical.term_vectors import TermVectors
+from simrec.lexical.tfidf import TfIdf
 from simrec.manifest import Manifest
 from simrec.recommend.hits import Filters
 from simrec.recommend.rules import NO_GROUP, Candidates, RecencyDecay, apply_rules, mmr
@@ -82,7 +83,7 @@ class Search:
 
     def terms(self, texts: list[str]) -> np.ndarray | None:
         """Return the terms of texts as those of the release are, None where words have no share."""
-        return TfIdf.open(self._folder.tfidf).terms(texts) if self._lexical else None
+        return TfIdf.open(self._folder.tfidf).encode(texts) if self._lexical else None
 
     def answer(
         self, asked: SeedQuery, n: int, filters: Filters, without: set[int], rules: RulesConfig
@@ -169,7 +170,7 @@ class Search:
             TermVectors(self._terms[rows]),
             np.broadcast_to(np.arange(len(rows)), cosines.shape),
         )
-        return compare.joint(cosines, asked.terms, all_rows, self._lexical.weight)
+        return compare.hybrid_scores(cosines, asked.terms, all_rows, self._lexical.weight)
 
     def _known(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, list[str | None]]:
         """Return the stories, the accounts as numbers, and the dates of rows."""

@@ -89,7 +89,9 @@ def share(task: Sharing) -> int:
             joint, rows = task.scoring.open(), listed[start : start + BLOCK]
             if joint.terms is not None and joint.stored is not None:
                 own = joint.stored[task.start + start : task.start + start + len(rows)]
-                numbers[start : start + BLOCK] = joint.terms.shared(own, np.maximum(rows, 0), WORDS)
+                numbers[start : start + BLOCK] = joint.terms.top_shared_terms(
+                    own, np.maximum(rows, 0), WORDS
+                )
         numbers[listed < 0] = 0
         flat = numbers.reshape(len(listed), -1)
         write_npy(task.path, [flat], flat.shape, "<u4")

@@ -15,7 +15,8 @@ from simrec.index.build import build_index
 from simrec.index.knn_graph import KnnGraph, build_knn_graph
 from simrec.index.knn_search import PACKED
 from simrec.index.vectors import unit_rows
-from simrec.lexical.tfidf import NUMBERS, TermVectors, pack, unpack
+from simrec.lexical.term_vectors import TermVectors, pack, unpack
+from simrec.lexical.words import TERM_IDS
 from simrec.recommend.hybrid import Scoring
 from simrec.release_folder import ReleaseFolder
 from simrec.tasks.stages import Stages, in_turn
@@ -95,18 +96,18 @@ def _with_words(task: Relating, owners: np.ndarray, graph: KnnGraph, candidates:
     own, packed, start = account_terms(words), [], 0
     compare = TermVectors(own)
     for others, near in graph.blocks(candidates):
-        scores = compare.joint(near, own[start : start + len(others)], others, WORDS_SHARE)
+        scores = compare.hybrid_scores(near, own[start : start + len(others)], others, WORDS_SHARE)
         packed.append(np.sort(packing.pack(scores, others), axis=1)[:, : task.most])
         start += len(others)
     return np.concatenate(packed)
 
 
 def account_words(terms: np.ndarray, owners: np.ndarray, accounts: int) -> sparse.csr_matrix:
-    """Return the sums of the unit words of accounts' articles, sparse [accounts, NUMBERS].
+    """Return the sums of the unit words of accounts' articles, sparse [accounts, TERM_IDS].
 
     owners are the row of each article's account, -1 for none.
     """
-    sums = sparse.csr_matrix((accounts, NUMBERS), dtype=np.float32)
+    sums = sparse.csr_matrix((accounts, TERM_IDS), dtype=np.float32)
     for start in range(0, len(owners), GATHERED):
         owned = owners[start : start + GATHERED]
         numbers, weights = unpack(np.asarray(terms[start : start + GATHERED])[owned >= 0])

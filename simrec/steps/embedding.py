@@ -88,14 +88,15 @@ def _fill(
 def _weigh_words(workspace: Workspace, config: Config, keys: list[bytes]) -> None:
     """Fit the word weights, and choose their share in a score, where there are none or the corpus has outgrown them."""
     from simrec.evaluate import scorers, suites
-    from simrec.lexical.tfidf import MOST_CHARS, TfIdf
+    from simrec.lexical.tfidf import TfIdf
     from simrec.lexical.vocabulary import TermCounter
+    from simrec.lexical.words import MAX_CHARS
 
     encoder_id = encoder_id_of(workspace)
     path = workspace.lexical(encoder_id)
     if config.recommend.lexical_weight == 0 or not keys:
         return
-    if TfIdf.is_current(path) and len(keys) <= OUTGROWN * TfIdf.open(path).texts:
+    if TfIdf.is_current(path) and len(keys) <= OUTGROWN * TfIdf.open(path).n_texts:
         return
     workspace.lexicals.mkdir(exist_ok=True)
     counting = TermCounter()
@@ -104,9 +105,9 @@ def _weigh_words(workspace: Workspace, config: Config, keys: list[bytes]) -> Non
             keys[start : start + GATHERED_TEXTS] for start in range(0, len(keys), GATHERED_TEXTS)
         )
         texts = (
-            encoded_text(*article) for part in parts for article in store.texts(part, MOST_CHARS)
+            encoded_text(*article) for part in parts for article in store.texts(part, MAX_CHARS)
         )
-        lexical = TfIdf.fit(texts, see=counting.see)
+        lexical = TfIdf.fit(texts, on_document=counting.add)
         sample = suites.sample(store.sample(config.evaluate.sample), boundary_of(workspace, config))
     neural = scorers.encoder_scorer(encode_asked(workspace, config, encoder_id))
     weight = suites.best_weight(sample, neural, lexical)

@@ -30,7 +30,7 @@ def verify(workspace: Workspace, config: Config) -> StepResult:
         for path in sorted(workspace.embeddings("").glob("*/[!.]*.npz"))
     ]
     weights, words = (sorted(workspace.lexicals.glob(f"[!.]*.{kind}")) for kind in ("npz", "words"))
-    checks += [partial(arrays.read_npz, path, tfidf.MEND, "facts", "idf") for path in weights]
+    checks += [partial(arrays.read_npz, path, tfidf.HINT, "facts", "idf") for path in weights]
     checks += [partial(vocabulary.TermVocabulary.open, path) for path in words]
     checks += [
         partial(TfIdfBaseline.open, path) for path in sorted(workspace.baselines.glob("[!.]*.npz"))

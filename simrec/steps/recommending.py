@@ -98,12 +98,12 @@ def _made(
 
 def _words(workspace: Workspace, config: Config, staged: ReleaseFolder) -> float:
     """Return the share of words in a score; the words that it scores by become part of the release."""
-    from simrec.lexical.tfidf import TERMS
+    from simrec.lexical.tfidf import TERMS_PER_TEXT
 
     lexical = lexical_of(workspace, config)
     if lexical is None:
         return 0.0
-    gather(workspace, lexical.id, staged.terms, TERMS, "<u4")
+    gather(workspace, lexical.id, staged.terms, TERMS_PER_TEXT, "<u4")
     lexical.save(staged.tfidf)  # a question's own terms are made with it
     return lexical.weight
 

@@ -16,7 +16,8 @@ from simrec.articles.article import encoded_text
 from simrec.encoder.default_encoder import PRETRAINED
 from simrec.encoder.runtime import Encoder
 from simrec.evaluate.metrics import reciprocal_ranks
-from simrec.lexical.tfidf import TermVectors, TfIdf
+from simrec.lexical.term_vectors import TermVectors
+from simrec.lexical.tfidf import TfIdf
 from simrec.recommend.similar_accounts import (
     WORDS_SHARE,
     account_terms,
@@ -66,11 +67,11 @@ def simrec(texts: list[str], vectors: np.ndarray, owners: list[str]) -> np.ndarr
     ids, matrix = account_vectors(vectors, owners)
     row_of = {owner: row for row, owner in enumerate(ids)}
     rows = np.array([row_of[owner] for owner in owners])
-    terms = account_terms(account_words(TfIdf.fit(texts).terms(texts), rows, len(ids)))
+    terms = account_terms(account_words(TfIdf.fit(texts).encode(texts), rows, len(ids)))
     half = len(ids) // 2
     near = matrix[:half] @ matrix[half:].T
     others = np.broadcast_to(np.arange(half), near.shape)
-    return TermVectors(terms[half:]).joint(near, terms[:half], others, WORDS_SHARE)
+    return TermVectors(terms[half:]).hybrid_scores(near, terms[:half], others, WORDS_SHARE)
 
 
 def baselines(texts: list[str], vectors: np.ndarray, owners: list[str]) -> list[np.ndarray]:

@@ -127,7 +127,7 @@ def speed(texts: list[str]) -> None:
         baselines.TfIdfBaseline.fit(texts),
     )
     readers: dict[str, Callable[[list[str]], Any]] = {
-        "simrec": lambda some: (encoder.encode(some), lexical.terms(some)),
+        "simrec": lambda some: (encoder.encode(some), lexical.encode(some)),
         "mean of its token embeddings": token_mean(encoder),
         "TF-IDF": tfidf.rows,
         "BM25": lambda some: baselines.bm25([Text("")], [*map(Text, some)]),

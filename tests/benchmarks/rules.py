@@ -72,7 +72,7 @@ def measure(name: str, articles: list[dict[str, Any]], folder: Path) -> None:
     stages, config = Stages(in_turn, folder / "parts", name), IndexConfig(candidates=CANDIDATES)
     staged = ReleaseFolder(folder)
     write_npy(staged.vectors, [vectors], vectors.shape)
-    terms = TfIdf.fit(texts).terms(texts)
+    terms = TfIdf.fit(texts).encode(texts)
     write_npy(staged.terms, [terms], terms.shape, "<u4")
     index = build_index(staged.vectors, config, CANDIDATES, stages)
     index.save(staged.index)

@@ -87,7 +87,7 @@ def test_a_worker_that_lives_on_takes_the_word_weights_of_tonight(
         terms_shard(
             EmbedTask(articles_db, True, tmp_path / "lexical.npz", tmp_path / lexical.id, KEYS)
         )
-        assert (EmbeddingCache(tmp_path / lexical.id).gather(KEYS) == lexical.terms(texts)).all()
+        assert (EmbeddingCache(tmp_path / lexical.id).gather(KEYS) == lexical.encode(texts)).all()
     with pytest.raises(ReleaseError, match=f"holds {lexical.id}, where tfidf-other was expected"):
         terms_shard(
             EmbedTask(articles_db, True, tmp_path / "lexical.npz", tmp_path / "tfidf-other", KEYS)

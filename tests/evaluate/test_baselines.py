@@ -19,7 +19,8 @@ from simrec.errors import ConfigError, GateError
 from simrec.evaluate import account_halves, baselines, qrels, scorers, suites
 from simrec.evaluate.baselines import TfIdfBaseline
 from simrec.evaluate.scorers import Text
-from simrec.lexical.tfidf import TfIdf, words
+from simrec.lexical.tfidf import TfIdf
+from simrec.lexical.words import words
 from tests.conftest import House, speeches
 
 TEXTS = [speech["text"] for speech in speeches()[:60]]
@@ -324,7 +325,7 @@ def test_halves_of_accounts_find_each_other_as_a_recount_says() -> None:
 
 def test_words_count_for_accounts_where_they_have_a_share() -> None:
     ids, accounts, _ = account_data(30)
-    terms = TfIdf.fit(TEXTS).terms([TEXTS[int(account[-2:])] for account in accounts])
+    terms = TfIdf.fit(TEXTS).encode([TEXTS[int(account[-2:])] for account in accounts])
     blind = np.tile(np.eye(1, 16, dtype=np.float32), (len(ids), 1))
     result = account_halves.run(ids, accounts, blind, terms)
     assert result.values["TF-IDF"] == 1

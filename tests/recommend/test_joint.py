@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from simrec.index import packing
-from simrec.lexical.tfidf import TermVectors, TfIdf, unpack
+from simrec.lexical.term_vectors import TermVectors, unpack
+from simrec.lexical.tfidf import TfIdf
 from tests.conftest import CONFIG, House, new_house, speeches
 
 ARTICLES = {speech["id"]: speech for speech in speeches()}
@@ -42,7 +43,7 @@ def oracle(
     cosines = (stored @ (query / np.linalg.norm(query))).round(6)
     nearest = sorted(keep, key=lambda row: (-cosines[row], row))[: max(n, CANDIDATES)]
     lexical = TfIdf.open(release(house) / "lexical.npz")
-    terms = lexical.terms([text, *(speech_text(row) for row in nearest)])
+    terms = lexical.encode([text, *(speech_text(row) for row in nearest)])
     scores = (
         0.7 * cosines[nearest]
         + 0.3 * TermVectors(terms[1:]).cosines(terms[:1], np.arange(len(nearest))[None])[0]
@@ -143,7 +144,7 @@ def test_what_words_weigh_stays_until_the_corpus_has_doubled(house: House, tmp_p
     grown.write_articles([*grown.articles, *more])
     assert grown.job().code == 0
     assert weights.read_bytes() != before
-    assert TfIdf.open(release(grown) / "lexical.npz").texts == 2 * 401
+    assert TfIdf.open(release(grown) / "lexical.npz").n_texts == 2 * 401
 
 
 def test_no_words_no_files(published: House) -> None:

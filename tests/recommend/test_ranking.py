@@ -13,7 +13,7 @@ import pyarrow.parquet as parquet
 import pytest
 
 from simrec.index import packing
-from simrec.lexical.tfidf import words
+from simrec.lexical.words import words
 from tests.conftest import CONFIG, House, new_house, speeches
 
 SEED = "1861-Lincoln-1/13"
@@ -224,14 +224,14 @@ def test_rules_that_leave_nobody_are_refused_by_the_gate(changed: House) -> None
 
 def joint_scores(house: House) -> tuple[list[str], np.ndarray]:
     """The ids, and the joint scores of all pairs of articles, from the stored vectors and terms."""
-    from simrec.lexical.tfidf import TermVectors
+    from simrec.lexical.term_vectors import TermVectors
 
     vectors = np.load(folder(house) / "vectors.npy").astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     terms = np.load(folder(house) / "terms.npy")
     cosines = (vectors @ vectors.T).round(6)
     rows = np.broadcast_to(np.arange(len(terms)), cosines.shape)
-    return sorted(ARTICLES), TermVectors(terms).joint(cosines, terms, rows, 0.3)
+    return sorted(ARTICLES), TermVectors(terms).hybrid_scores(cosines, terms, rows, 0.3)
 
 
 def test_several_seeds_are_the_mean_of_their_scores_less_those_of_the_unlike(house: House) -> None:

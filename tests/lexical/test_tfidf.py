@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from simrec.errors import ReleaseError
-from simrec.lexical.tfidf import TERMS, TermVectors, TfIdf, words
+from simrec.lexical.term_vectors import TermVectors
+from simrec.lexical.tfidf import TERMS_PER_TEXT, TfIdf
+from simrec.lexical.words import words
 from tests.conftest import speeches
 
 TEXTS = [speech["text"] for speech in speeches()]
@@ -31,9 +33,9 @@ def oracle(left: str, right: str, texts: list[str]) -> float:
 
 
 def test_cosines_are_those_of_a_recount() -> None:
-    short = [text for text in TEXTS if len(set(words(text))) < TERMS]
+    short = [text for text in TEXTS if len(set(words(text))) < TERMS_PER_TEXT]
     lexical = TfIdf.fit(TEXTS)
-    terms = lexical.terms(short)
+    terms = lexical.encode(short)
     compare = TermVectors(terms)
     for own in range(0, len(short), 40):
         expected = [oracle(short[own], text, TEXTS) for text in short[:30]]
@@ -46,9 +48,9 @@ def test_cosines_are_those_of_a_recount() -> None:
 
 def test_a_text_without_words_is_asked_about_by_meaning_alone() -> None:
     lexical = TfIdf.fit(["the cat", "the dog"])
-    some = lexical.terms(["the", "cat", "dog"])
+    some = lexical.encode(["the", "cat", "dog"])
     near = np.array([0.9, 0.5, 0.1], np.float32)
-    scores = TermVectors(some).joint(
+    scores = TermVectors(some).hybrid_scores(
         np.stack([near, near]), some[:2], np.array([[0, 1, 2]] * 2), 0.5
     )
     assert scores[0].tolist() == near.tolist()
@@ -58,15 +60,15 @@ def test_a_text_without_words_is_asked_about_by_meaning_alone() -> None:
 def test_the_weightiest_words_of_a_long_text_are_kept() -> None:
     lexical = TfIdf.fit(TEXTS)
     long, one = " ".join(TEXTS[:40]), TEXTS[0]
-    (terms,) = lexical.terms([long])
+    (terms,) = lexical.encode([long])
     assert (terms > 0).all()
     assert np.array_equal(np.sort(terms & 0xFF)[::-1], terms & 0xFF)
-    assert TermVectors(lexical.terms([one])).cosines(terms[None], np.array([[0]]))[0, 0] > 0
+    assert TermVectors(lexical.encode([one])).cosines(terms[None], np.array([[0]]))[0, 0] > 0
 
 
 def test_a_word_that_all_texts_have_weighs_nothing() -> None:
     lexical = TfIdf.fit(["the cat", "the dog", "the horse"])
-    cat, dog, nothing = lexical.terms(["the cat", "the dog", "the"])
+    cat, dog, nothing = lexical.encode(["the cat", "the dog", "the"])
     assert TermVectors(np.stack([cat, dog, nothing])).cosines(cat[None], np.arange(3)[None])[
         0
     ] == pytest.approx([1, 0, 0], abs=1e-3)
@@ -89,17 +91,17 @@ def test_scripts_without_spaces_are_cut_into_characters_and_pairs() -> None:
 @pytest.mark.parametrize("text", ["", "!", "\U0001f600", "a", "\0", "x" * 5_000_000])
 def test_texts_without_words_are_no_error(text: str) -> None:
     lexical = TfIdf.fit([*TEXTS[:20], text])
-    terms = lexical.terms([text, TEXTS[0]])
+    terms = lexical.encode([text, TEXTS[0]])
     assert TermVectors(terms).cosines(terms[:1], np.array([[1]]))[0, 0] == 0
-    assert TfIdf.fit([]).terms([text]).shape == (1, TERMS)
+    assert TfIdf.fit([]).encode([text]).shape == (1, TERMS_PER_TEXT)
 
 
 def test_a_saved_one_is_the_same_and_a_damaged_one_is_refused(tmp_path: Path) -> None:
     lexical = TfIdf.fit(TEXTS, weight=0.4)
     lexical.save(tmp_path / "words.npz")
     opened = TfIdf.open(tmp_path / "words.npz")
-    assert (opened.weight, opened.texts, opened.id) == (0.4, len(TEXTS), lexical.id)
-    assert np.array_equal(opened.terms(TEXTS[:9]), lexical.terms(TEXTS[:9]))
+    assert (opened.weight, opened.n_texts, opened.id) == (0.4, len(TEXTS), lexical.id)
+    assert np.array_equal(opened.encode(TEXTS[:9]), lexical.encode(TEXTS[:9]))
     content = bytearray((tmp_path / "words.npz").read_bytes())
     content[len(content) // 2] ^= 1
     (tmp_path / "words.npz").write_bytes(content)

@@ -6,7 +6,7 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
-from simrec.recommend.rules import NO_GROUP
+from simrec.recommend.candidates import NO_GROUP
 
 
 def duplicate_groups(pairs: np.ndarray, published: Sequence[str | None]) -> np.ndarray:

@@ -10,8 +10,8 @@ from simrec.arrays import open_npy, write_npy
 from simrec.index import packing
 from simrec.index.knn_search import PART
 from simrec.index.vectors import unit_rows
+from simrec.recommend.candidates import NO_GROUP
 from simrec.recommend.hybrid import HybridScorer, RankedCandidates, Scoring, packed_of
-from simrec.recommend.rules import NO_GROUP
 from simrec.tasks.stages import Stages
 
 PAIRS = 3  # of articles are shown for a pair of accounts

@@ -1,41 +1,58 @@
-"""Fair shares: nobody is recommended everywhere, and everybody somewhere."""
+"""Exposure: no article stands in too many lists, and every article in one at least."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from simrec.config import RulesConfig
 from simrec.index import packing
 from simrec.index.knn_graph import KnnGraph
+from simrec.recommend.candidates import Candidates, RowAttributes, first_columns
 from simrec.recommend.hybrid import RankedCandidates
-from simrec.recommend.rules import NO_GROUP, RowAttributes, first_columns
+from simrec.recommend.rules import Rule
 
 ROUNDS = 50
-ASKED = 30  # of its own candidates, an article that stands nowhere asks for a place
+ORPHAN_CANDIDATES = 30  # an orphan may be placed into the list of so many of its own candidates
+BLOCK = 2_048  # orphans that the rules look at together
 
 
 @dataclass
 class RankedLists:
-    """Whom every row recommends, best first, all [rows, most].
+    """The list of every row, best first, all [rows, places].
 
-    rows are int32, -1 for nobody; scores float32; places, uint16, are those in order of score alone,
-    from 1, and 0 of a row that was given its place for want of any.
+    rows are int32, -1 where there is none; scores and values float32, values being scores as the
+    rules have weighted them; score_ranks, uint16, are the ranks by score alone, from 1, and 0 of an
+    orphan that was given its place.
     """
 
-    rows: np.ndarray
-    scores: np.ndarray
-    places: np.ndarray
+    rows: NDArray[np.int32]
+    scores: NDArray[np.float32]
+    values: NDArray[np.float32]
+    score_ranks: NDArray[np.uint16]
+
+    def take(self, columns: NDArray[np.int64]) -> "RankedLists":
+        """Return columns of each list [rows, n], rows being -1 where a column is -1."""
+        column = np.maximum(columns, 0)
+        return RankedLists(
+            rows=np.where(columns >= 0, np.take_along_axis(self.rows, column, axis=1), -1),
+            scores=np.take_along_axis(self.scores, column, axis=1),
+            values=np.take_along_axis(self.values, column, axis=1),
+            score_ranks=np.take_along_axis(self.score_ranks, column, axis=1),
+        )
 
 
-def cap_exposure(rows: np.ndarray, values: np.ndarray, most: int, share: float) -> np.ndarray:
-    """Return the columns of `most` candidates of each row, in order, int [rows, most], -1 where there are no more.
+def cap_exposure(
+    rows: NDArray[np.int32], values: NDArray[np.float32], most: int, max_exposure: float
+) -> NDArray[np.int64]:
+    """Return the columns of `most` candidates of each row, in order, int [rows, most], -1 for no more.
 
-    No row stands in more than share * most lists: those that value it most keep it, the others take
-    their next candidate (b-matching, Jebara, Wang & Chang 2009, found greedily), if they have one.
-    rows [rows, c] are the candidates of all rows in their order, -1 for none, more than `most` of them;
-    values are what they are valued at.
+    No row stands in more than max_exposure * most lists: those that value it most keep it, the others
+    take their next candidate, if they have one (b-matching, Jebara, Wang & Chang 2009, found
+    greedily). rows [rows, n] are the candidates of all rows in their order, -1 for none, more than
+    `most` of them; values are what they are valued at.
     """
-    capacity = max(1, round(share * most))
+    capacity = max(1, round(max_exposure * most))
     allowed = rows >= 0
     for _ in range(ROUNDS):
         listed = allowed & (allowed.cumsum(axis=1, dtype=np.int16) <= most)
@@ -43,81 +60,83 @@ def cap_exposure(rows: np.ndarray, values: np.ndarray, most: int, share: float) 
         seed, column = np.nonzero(listed & (counts > capacity)[rows])
         if not len(seed):
             break
-        wanted = rows[seed, column]
-        order = np.lexsort((seed, -values[seed, column], wanted))
-        over = order[packing.rank_in_group(wanted[order]) >= capacity]
+        overexposed = rows[seed, column]
+        order = np.lexsort((seed, -values[seed, column], overexposed))
+        is_over = packing.rank_in_group(overexposed[order]) >= capacity
+        over = order[is_over]
         allowed[seed[over], column[over]] = False
-    let_go = ~allowed & (rows >= 0)
+    # A full list matters more than the cap: a list that is short takes back what it gave up.
+    given_up = ~allowed & (rows >= 0)
     missing = most - allowed.sum(axis=1)[:, None]
-    allowed |= let_go & (
-        let_go.cumsum(axis=1, dtype=np.int16) <= missing
-    )  # a full list goes before a fair one
+    allowed |= given_up & (given_up.cumsum(axis=1, dtype=np.int16) <= missing)
     return first_columns(allowed, most)
 
 
 def place_orphans(
-    listed: RankedLists,
+    lists: RankedLists,
     candidates: KnnGraph | RankedCandidates,
-    kinds: RowAttributes,
-    rules: RulesConfig,
+    attributes: RowAttributes,
+    rules: Sequence[Rule],
 ) -> int:
-    """Give rows that stand in no list the last place of the list they fit best, in place; return how many.
+    """Put rows that stand in no list into the list they fit best, in place; return how many.
 
-    A list gives one place at most, never that of a row which would then stand nowhere, and to nobody
-    whom its rules forbid. Whom a row fits is what its own candidates say, best first: a pair has one
-    score from either side.
+    A list gives one place at most, its last, to what its rules allow, and not if the row that stands
+    there would then stand nowhere. Which list a row fits best is what its own candidates say, best
+    first, since a pair has one score from either side.
     """
-    counts = np.bincount(listed.rows[listed.rows >= 0], minlength=len(listed.rows))
-    nowhere = counts == 0
-    if rules.collapse_duplicates:
-        nowhere &= (kinds.stories == NO_GROUP) | (kinds.stories == np.arange(len(counts)))
-    rows = np.flatnonzero(nowhere)
-    asked = candidates.of(rows, ASKED)
-    giving: set[int] = set()
-    for row, seeds, scores in zip(
-        rows.tolist(), packing.rows_of(asked), packing.cosines_of(asked), strict=True
-    ):
-        for seed, score in zip(seeds.tolist(), scores.tolist(), strict=True):
-            place = _place(listed.rows[seed], counts)
-            if (
-                seed in giving
-                or seed < 0
-                or place is None
-                or not _allowed(row, listed.rows[seed], seed, kinds, rules)
-            ):
+    counts = np.bincount(lists.rows[lists.rows >= 0], minlength=len(lists.rows))
+    is_orphan = counts == 0
+    for rule in rules:
+        is_orphan &= rule.needs_place(attributes)
+    orphans = np.flatnonzero(is_orphan)
+    placed: set[int] = set()
+    changed_lists: set[int] = set()
+    for start in range(0, len(orphans), BLOCK):
+        block = orphans[start : start + BLOCK]
+        for orphan, seed, score in _allowed_pairs(block, candidates, lists, attributes, rules):
+            if orphan in placed or seed in changed_lists:
                 continue
-            counts[listed.rows[seed, place]] -= listed.rows[seed, place] >= 0
-            listed.rows[seed, place], listed.scores[seed, place], listed.places[seed, place] = (
-                row,
-                score,
-                0,
-            )
-            giving.add(seed)
-            break
-    return len(giving)
+            place = _free_place(lists.rows[seed], counts)
+            if place is None:
+                continue
+            replaced = lists.rows[seed, place]
+            if replaced >= 0:
+                counts[replaced] -= 1
+            lists.rows[seed, place] = orphan
+            lists.scores[seed, place] = score
+            lists.score_ranks[seed, place] = 0
+            placed.add(orphan)
+            changed_lists.add(seed)
+    return len(placed)
 
 
-def _place(listed: np.ndarray, counts: np.ndarray) -> int | None:
-    """Return the first free place of a list, or the last, if who stands there also stands elsewhere."""
-    free = np.flatnonzero(listed < 0)
+def _allowed_pairs(
+    orphans: NDArray[np.int64],
+    candidates: KnnGraph | RankedCandidates,
+    lists: RankedLists,
+    attributes: RowAttributes,
+    rules: Sequence[Rule],
+) -> Iterator[tuple[int, int, float]]:
+    """Yield (orphan, seed, score) where the rules let the seed's list end with the orphan.
+
+    Pairs come in order of orphans, those of one in order of score.
+    """
+    packed = candidates.of(orphans, ORPHAN_CANDIDATES)
+    orphan, column = np.nonzero(packed != packing.NONE)
+    seeds = packing.rows_of(packed)[orphan, column]
+    scores = packing.cosines_of(packed)[orphan, column]
+    rows = np.column_stack([lists.rows[seeds], orphans[orphan]]).astype(np.int64)
+    ended = Candidates.of(rows, np.zeros(rows.shape, np.float32), attributes.at(rows))
+    seed_attributes = attributes.at(seeds[:, None])
+    for rule in rules:
+        ended = ended.only(rule.allowed(ended, seed_attributes))
+    for pair in np.flatnonzero(ended.is_there[:, -1]).tolist():
+        yield int(orphans[orphan[pair]]), int(seeds[pair]), float(scores[pair])
+
+
+def _free_place(rows: NDArray[np.int32], counts: NDArray[np.int64]) -> int | None:
+    """Return the first free place of a list, or the last, if its row stands in other lists too."""
+    free = np.flatnonzero(rows < 0)
     if len(free):
         return int(free[0])
-    return len(listed) - 1 if counts[listed[-1]] > 1 else None
-
-
-def _allowed(
-    row: int, listed: np.ndarray, seed: int, kinds: RowAttributes, rules: RulesConfig
-) -> bool:
-    """Tell whether the rules of a seed's list let a row stand at its end."""
-    story, account = kinds.stories[row], kinds.accounts[row]
-    others = listed[listed >= 0]
-    told = story == kinds.stories[seed] or (kinds.stories[others] == story).any()
-    if rules.collapse_duplicates and story != NO_GROUP and told:
-        return False
-    if account == NO_GROUP:
-        return True
-    if rules.exclude_own_account and account == kinds.accounts[seed]:
-        return False
-    return (
-        not rules.account_cap or int((kinds.accounts[others] == account).sum()) < rules.account_cap
-    )
+    return len(rows) - 1 if counts[rows[-1]] > 1 else None

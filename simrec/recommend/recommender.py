@@ -221,7 +221,7 @@ class Recommender:
         without: Iterable[int],
         ruled: bool,
     ) -> list[Hit]:
-        rules = self._questions.rules if ruled else self._questions.no_rules
+        rules = self._questions.rules if ruled else ()
         found = self._questions.answer(asked, n, filters, set(without), rules)
         several = len(seeds) > 1
         return [

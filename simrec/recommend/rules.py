@@ -1,167 +1,230 @@
-"""Ranking rules: from candidates in order of score to a list worth publishing, one rule after the other.
+"""Ranking rules: each is one class, and the same objects rule tables, questions and orphans.
 
-The order is fixed: filters (before there are candidates), near-duplicates, freshness, accounts, diversity; and, for
-the tables, fair shares. With all rules off the order is that of the score.
+The filters of a question come first, since they choose the candidates. Then the rules follow in the
+order of `rules_of`. For the tables the cap on exposure comes last (`exposure.py`), because it looks at
+all lists at once. With all rules off the order is that of the score.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from simrec.config import RulesConfig
 from simrec.index import packing
+from simrec.recommend.candidates import NO_GROUP, Candidates, RowAttributes, days_of
 
-NO_GROUP = -1  # the story of an article that has no duplicates, the account of one without
+SMALLEST_WEIGHT = 1e-6  # of an article of any age
+
+VectorsOf = Callable[[NDArray[np.int64]], NDArray[np.float32]]
+
+
+class Rule:
+    """What a rule may do; what a rule does not define changes nothing."""
+
+    def ranked(self, candidates: Candidates) -> Candidates:
+        """Return the candidates in another order."""
+        return candidates
+
+    def allowed(self, candidates: Candidates, seeds: RowAttributes) -> NDArray[np.bool_]:
+        """Tell which candidates [queries, n] may be listed; seeds are [queries, seeds]."""
+        return candidates.is_there
+
+    def reranked(self, shortlist: Candidates, vectors_of: VectorsOf) -> Candidates:
+        """Return what all rules have let through in another order.
+
+        vectors_of returns the unit vectors [..., dim] of rows of any shape.
+        """
+        return shortlist
+
+    def removes_many(self, candidates: Candidates) -> NDArray[np.bool_]:
+        """Tell for which queries more candidates are worth a search, should their list be short."""
+        return np.zeros(len(candidates.rows), bool)
+
+    def needs_place(self, attributes: RowAttributes) -> NDArray[np.bool_]:
+        """Tell which of all rows are orphans if no list holds them."""
+        return np.ones(len(attributes.accounts), bool)
 
 
 @dataclass(frozen=True)
-class RowAttributes:
-    """What the rules know of rows, [rows] each: their story, their account, and what age leaves of their scores."""
+class CollapseDuplicates(Rule):
+    """Of near-duplicates, lists hold the best one; they hold none of the seed's own."""
 
-    stories: np.ndarray
-    accounts: np.ndarray
-    freshness: np.ndarray
+    def allowed(self, candidates: Candidates, seeds: RowAttributes) -> NDArray[np.bool_]:
+        """Allow the first of each duplicate group that is not a seed's."""
+        groups = candidates.attributes.duplicate_groups
+        allowed = candidates.is_there & ~_is_among(groups, seeds.duplicate_groups)
+        return allowed & _is_within_cap(groups, 1, allowed)
 
+    def removes_many(self, candidates: Candidates) -> NDArray[np.bool_]:
+        """Tell which queries have near-duplicates among their candidates."""
+        groups = candidates.attributes.duplicate_groups
+        is_duplicate = (groups != NO_GROUP) & candidates.is_there
+        has_duplicates: NDArray[np.bool_] = is_duplicate.any(axis=1)
+        return has_duplicates
 
-@dataclass(frozen=True)
-class Candidates:
-    """Candidates of some seeds, best score first, all [seeds, candidates].
-
-    rows are int64, -1 for none; scores float32; freshness, above 0 up to 1, multiplies a score; stories
-    number those that are near-duplicates of each other; `places` are those in order of score, from 1.
-    """
-
-    rows: np.ndarray
-    scores: np.ndarray
-    freshness: np.ndarray
-    stories: np.ndarray
-    accounts: np.ndarray
-    places: np.ndarray
-
-    @property
-    def values(self) -> np.ndarray:
-        """What the rules rank by: a score that is aged; one below zero stays what it is."""
-        return decayed(self.scores, self.freshness)
-
-    @classmethod
-    def of(cls, rows: np.ndarray, scores: np.ndarray, kinds: RowAttributes) -> "Candidates":
-        """Return candidates [seeds, candidates] in order of score, with what is known of them."""
-        known = {name: column[rows] for name, column in vars(kinds).items()}
-        return cls(
-            rows,
-            scores,
-            places=np.broadcast_to(np.arange(1, rows.shape[1] + 1), rows.shape),
-            **known,
-        )
-
-    def taken(self, order: np.ndarray) -> "Candidates":
-        """Return some of the columns of each seed, int [seeds, columns], -1 for none."""
-        found = {
-            name: np.take_along_axis(column, np.maximum(order, 0), axis=1)
-            for name, column in vars(self).items()
-        }
-        found["rows"] = np.where(order >= 0, found["rows"], -1)
-        return Candidates(**found)
-
-
-def decayed(scores: np.ndarray, freshness: np.ndarray) -> np.ndarray:
-    """Return what age leaves of scores; one below zero stays what it is."""
-    values: np.ndarray = np.where(scores > 0, scores * freshness, scores)
-    return values
-
-
-def apply_rules(
-    found: Candidates, stories: np.ndarray, accounts: np.ndarray, most: int, rules: RulesConfig
-) -> Candidates:
-    """Return the first `most` of each seed's candidates by all rules but diversity, rows -1 where there are no more.
-
-    stories and accounts are those of the seeds [seeds].
-    """
-    allowed = found.rows >= 0
-    if rules.collapse_duplicates:
-        allowed &= (found.stories != stories[:, None]) | (found.stories == NO_GROUP)
-        allowed &= _at_most(1, found.stories, allowed)
-    if rules.freshness_half_life:
-        fresh_first = np.argsort(np.where(allowed, -found.values, np.inf), axis=1, kind="stable")
-        found, allowed = found.taken(fresh_first), np.take_along_axis(allowed, fresh_first, axis=1)
-    if rules.exclude_own_account:
-        allowed &= (found.accounts != accounts[:, None]) | (found.accounts == NO_GROUP)
-    if rules.account_cap:
-        allowed &= _at_most(rules.account_cap, found.accounts, allowed)
-    return found.taken(first_columns(allowed, most))
-
-
-def first_columns(allowed: np.ndarray, most: int) -> np.ndarray:
-    """Return the columns of the first `most` that are allowed in each row, -1 where there are no more."""
-    columns = np.full((len(allowed), most), -1)
-    row, column = np.nonzero(allowed)
-    place = allowed.cumsum(axis=1)[row, column] - 1
-    columns[row[place < most], place[place < most]] = column[place < most]
-    return columns
-
-
-def _at_most(most: int, kinds: np.ndarray, allowed: np.ndarray) -> np.ndarray:
-    """Return where a kind stands among the first `most` of its kind in a row that are allowed; NOBODY is no kind."""
-    kept = np.ones(kinds.shape, bool)
-    row, column = np.nonzero(allowed & (kinds != NO_GROUP))
-    kind = kinds[row, column]
-    order = np.lexsort((column, kind, row))
-    row, column, kind = row[order], column[order], kind[order]
-    place = packing.rank_in_group(row * (kinds.max(initial=0) + 1) + kind)
-    kept[row[place >= most], column[place >= most]] = False
-    return kept
-
-
-def mmr(found: Candidates, vectors: np.ndarray, share: float) -> Candidates:
-    """Return candidates in the order of maximal marginal relevance (Carbonell & Goldstein 1998).
-
-    Next comes what has the most of (1 - share) value - share * the highest cosine to one before it.
-    vectors are those of the candidates [seeds, candidates, dim], float32 of length one.
-    """
-    near = vectors @ vectors.transpose(0, 2, 1)
-    nearest = np.zeros(found.rows.shape, np.float32)
-    left = np.where(found.rows >= 0, (1 - share) * found.values, -np.inf)
-    order, seeds = np.full(found.rows.shape, -1), np.arange(len(left))
-    for place in range(found.rows.shape[1]):
-        best = (left - share * nearest).argmax(axis=1)
-        order[:, place] = np.where(left[seeds, best] > -np.inf, best, -1)
-        left[seeds, best] = -np.inf
-        nearest = np.maximum(nearest, near[seeds, best]) if place else near[seeds, best]
-    return found.taken(order)
+    def needs_place(self, attributes: RowAttributes) -> NDArray[np.bool_]:
+        """Leave out all of a duplicate group but its original."""
+        groups = attributes.duplicate_groups
+        is_original = groups == np.arange(len(groups))
+        needs_place: NDArray[np.bool_] = is_original | (groups == NO_GROUP)
+        return needs_place
 
 
 @dataclass(frozen=True)
 class RecencyDecay:
-    """What age is counted from: the newest day, and how many days before it the undated are taken to be."""
+    """What ages are counted from.
+
+    newest is an ISO day; articles without a date are taken to be undated_days older.
+    """
 
     newest: str = "1970-01-01"
     undated_days: float = 0.0
 
     @classmethod
     def of(cls, published: Sequence[str | None], today: str) -> "RecencyDecay":
-        """Count from the newest ISO date that is not after today; what has none is as old as the median."""
-        known = sorted(day[:10] for day in published if day and day[:10] <= today[:10])
-        if not known:
+        """Count from the newest ISO date that is not after today; the undated are of median age."""
+        past = [date[:10] for date in published if date and date[:10] <= today[:10]]
+        if not past:
             return cls()
-        ages = cls(known[-1])
-        return replace(ages, undated_days=float(np.median(ages._days(known))))
+        newest = max(past)
+        return cls(newest, float(np.median(cls(newest).ages(days_of(past)))))
 
-    def freshness(self, published: Sequence[str | None], half_life: float) -> np.ndarray:
-        """Return what age leaves of scores, float32 from 1e-6 to 1: half after half_life days; 1 if that is 0.
-
-        What is dated in the future is as fresh as the newest.
-        """
-        if not half_life:
-            return np.ones(len(published), np.float32)
-        left: np.ndarray = np.maximum(0.5 ** (self._days(published) / half_life), 1e-6).astype(
-            np.float32
-        )
-        return left
-
-    def _days(self, published: Sequence[str | None]) -> np.ndarray:
-        """Return ages in days, float64 from 0."""
-        days = np.array([day[:10] if day else "NaT" for day in published], "datetime64[D]")
+    def ages(self, days: NDArray[np.datetime64]) -> NDArray[np.float64]:
+        """Return ages in days; what is dated after the newest is of age 0."""
         ages = (np.datetime64(self.newest) - days).astype("timedelta64[D]").astype(np.float64)
-        ages[np.isnat(days)] = np.nan
-        return np.maximum(np.where(np.isnan(ages), self.undated_days, ages), 0)
+        return np.maximum(np.where(np.isnat(days), self.undated_days, ages), 0)
+
+
+@dataclass(frozen=True)
+class Freshness(Rule):
+    """A score counts half for every `half_life` days of age."""
+
+    half_life: float
+    decay: RecencyDecay
+
+    def weights(self, days: NDArray[np.datetime64]) -> NDArray[np.float32]:
+        """Return what multiplies scores, from SMALLEST_WEIGHT to 1."""
+        weights = 0.5 ** (self.decay.ages(days) / self.half_life)
+        return np.maximum(weights, SMALLEST_WEIGHT).astype(np.float32)
+
+    def ranked(self, candidates: Candidates) -> Candidates:
+        """Rank by scores that age has weighted."""
+        return candidates.weighted(self.weights(candidates.attributes.days))
+
+
+@dataclass(frozen=True)
+class ExcludeOwnAccount(Rule):
+    """Lists hold no article of the seed's own account; several seeds have no account of their own."""
+
+    def allowed(self, candidates: Candidates, seeds: RowAttributes) -> NDArray[np.bool_]:
+        """Allow what other accounts have published, and what has no account."""
+        if seeds.accounts.shape[1] > 1:
+            return candidates.is_there
+        return candidates.is_there & ~_is_among(candidates.attributes.accounts, seeds.accounts)
+
+
+@dataclass(frozen=True)
+class AccountCap(Rule):
+    """Lists hold at most `cap` articles of one account."""
+
+    cap: int
+
+    def allowed(self, candidates: Candidates, seeds: RowAttributes) -> NDArray[np.bool_]:
+        """Allow the first articles of each account."""
+        is_there = candidates.is_there
+        return is_there & _is_within_cap(candidates.attributes.accounts, self.cap, is_there)
+
+
+@dataclass(frozen=True)
+class Diversity(Rule):
+    """What is like the articles above it stands lower; `share` says how much that counts."""
+
+    share: float
+
+    def reranked(self, shortlist: Candidates, vectors_of: VectorsOf) -> Candidates:
+        """Rank by maximal marginal relevance."""
+        return mmr(shortlist, vectors_of(np.maximum(shortlist.rows, 0)), self.share)
+
+
+def rules_of(config: RulesConfig, decay: RecencyDecay) -> tuple[Rule, ...]:
+    """Return the rules of a configuration that are on, in the order in which they are applied."""
+    rules: list[Rule] = []
+    if config.collapse_duplicates:
+        rules.append(CollapseDuplicates())
+    if config.freshness_half_life:
+        rules.append(Freshness(config.freshness_half_life, decay))
+    if config.exclude_own_account:
+        rules.append(ExcludeOwnAccount())
+    if config.account_cap:
+        rules.append(AccountCap(config.account_cap))
+    if config.diversity:
+        rules.append(Diversity(config.diversity))
+    return tuple(rules)
+
+
+def apply_rules(
+    rules: Sequence[Rule],
+    candidates: Candidates,
+    seeds: RowAttributes,
+    most: int,
+    vectors_of: VectorsOf,
+) -> Candidates:
+    """Return the first `most` of each query's candidates by all rules, rows -1 where there are no more.
+
+    candidates come in order of score; seeds [queries, seeds] are what each query asks with.
+    """
+    for rule in rules:
+        candidates = rule.ranked(candidates)
+        candidates = candidates.only(rule.allowed(candidates, seeds))
+    shortlist = candidates.first(most)
+    for rule in rules:
+        shortlist = rule.reranked(shortlist, vectors_of)
+    return shortlist
+
+
+def mmr(candidates: Candidates, vectors: NDArray[np.float32], diversity: float) -> Candidates:
+    """Return candidates in the order of maximal marginal relevance (Carbonell & Goldstein 1998).
+
+    Next comes what has the most of (1 - diversity) value - diversity * the highest cosine to one
+    before it. vectors are unit vectors of the candidates [queries, candidates, dim].
+    """
+    cosines = vectors @ vectors.transpose(0, 2, 1)
+    queries = np.arange(len(candidates.rows))
+    relevance = np.where(candidates.is_there, (1 - diversity) * candidates.values, -np.inf)
+    redundancy = np.zeros(relevance.shape, np.float32)
+    order = np.full(relevance.shape, -1)
+    for rank in range(relevance.shape[1]):
+        best = (relevance - diversity * redundancy).argmax(axis=1)
+        is_left = relevance[queries, best] > -np.inf
+        order[:, rank] = np.where(is_left, best, -1)
+        relevance[queries, best] = -np.inf
+        to_best = cosines[queries, best]
+        redundancy = np.maximum(redundancy, to_best) if rank else to_best
+    return candidates.take(order)
+
+
+def _is_among(groups: NDArray[np.int64], seed_groups: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Tell which groups [queries, n] are one of the groups of their query's seeds [queries, seeds]."""
+    is_among = np.zeros(groups.shape, bool)
+    for seed_group in seed_groups.T:
+        is_among |= groups == seed_group[:, None]
+    is_among &= groups != NO_GROUP
+    return is_among
+
+
+def _is_within_cap(
+    groups: NDArray[np.int64], cap: int, is_there: NDArray[np.bool_]
+) -> NDArray[np.bool_]:
+    """Tell where a candidate is one of the first `cap` of its group in its list; NO_GROUP has no cap."""
+    within = np.ones(groups.shape, bool)
+    query, column = np.nonzero(is_there & (groups != NO_GROUP))
+    group = groups[query, column]
+    order = np.lexsort((column, group, query))
+    query = query[order]
+    column = column[order]
+    list_and_group = query * (groups.max(initial=0) + 1) + group[order]
+    is_over = packing.rank_in_group(list_and_group) >= cap
+    within[query[is_over], column[is_over]] = False
+    return within

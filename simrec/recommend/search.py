@@ -1,7 +1,8 @@
 """Questions that no table answers: several seeds, texts, filters; each a search, and the same rules."""
 
 import sqlite3
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -15,8 +16,9 @@ from simrec.index.vectors import unit
 from simrec.lexical.term_vectors import TermVectors
 from simrec.lexical.tfidf import TfIdf
 from simrec.manifest import Manifest
+from simrec.recommend.candidates import NO_GROUP, Candidates, RowAttributes, days_of, group_numbers
 from simrec.recommend.hits import Filters
-from simrec.recommend.rules import NO_GROUP, Candidates, RecencyDecay, apply_rules, mmr
+from simrec.recommend.rules import RecencyDecay, Rule, apply_rules, rules_of
 from simrec.release_folder import ReleaseFolder
 
 FEW = 10_000  # rows that are looked through without opening FAISS
@@ -65,12 +67,10 @@ class Search:
         self._db, self._folder = db, folder
         self._index_facts, self._lexical = manifest.index, manifest.lexical
         known = dict(manifest.rules)
-        self._ages = RecencyDecay(known.pop("newest"), known.pop("undated_days"))
-        self.rules = RulesConfig(**known)
-        self.no_rules = RulesConfig(collapse_duplicates=False, max_exposure=0)
+        decay = RecencyDecay(known.pop("newest"), known.pop("undated_days"))
+        self.rules = rules_of(RulesConfig(**known), decay)
         self._vectors = open_npy(folder.vectors)
         self._terms = open_npy(folder.terms) if self._lexical else None
-        self._accounts: dict[str, int] = {}
 
     def from_rows(
         self, rows: list[int], weights: list[float], max_over_seeds: bool = False
@@ -86,7 +86,7 @@ class Search:
         return TfIdf.open(self._folder.tfidf).encode(texts) if self._lexical else None
 
     def answer(
-        self, asked: SeedQuery, n: int, filters: Filters, without: set[int], rules: RulesConfig
+        self, asked: SeedQuery, n: int, filters: Filters, without: set[int], rules: Sequence[Rule]
     ) -> list[ScoredRow]:
         """Return the n best rows by the rules, none of those that it is to be without.
 
@@ -133,31 +133,34 @@ class Search:
         )
 
     def _ruled(
-        self, asked: SeedQuery, rows: np.ndarray, n: int, without: set[int], rules: RulesConfig
+        self, asked: SeedQuery, rows: np.ndarray, n: int, without: set[int], rules: Sequence[Rule]
     ) -> list[ScoredRow]:
-        """Score rows and apply the rules; where one article asks, its account is its own."""
+        """Score rows and apply the rules."""
         if not len(rows):
             return []
         scores, weights, seeds = asked.combined(self._scores(asked, rows))
         scores = scores.round(packing.DECIMALS)
         order = np.lexsort((rows, -scores * weights))
+        seed_rows = np.array(sorted(without), np.int64)
+        attributes = self._attributes(np.concatenate([rows[order], seed_rows]))
+        of_candidates = attributes.at(np.arange(len(rows))[None])
+        of_seeds = attributes.at(np.arange(len(rows), len(rows) + len(seed_rows))[None])
+        candidates = Candidates.of(rows[order][None], scores[order][None], of_candidates)
+        candidates = replace(candidates, weights=weights[order][None])
+        # Only the first n are wanted, but diversity chooses them out of twice as many.
+        listed = apply_rules(rules, candidates, of_seeds, 2 * n, self._vectors_of)
+        listed = listed.first(int(listed.is_there.sum()))
         seed_of = dict(zip(rows.tolist(), seeds.tolist(), strict=True))
-        stories, accounts, published = self._known(rows[order])
-        own_stories, own_accounts, _ = self._known(np.array(sorted(without), np.int64))
-        told = np.isin(stories, own_stories[own_stories != NO_GROUP]) & rules.collapse_duplicates
-        fresh = self._ages.freshness(published, rules.freshness_half_life) * weights[order]
-        columns = rows[order], scores[order], fresh, stories, accounts, np.arange(1, len(rows) + 1)
-        found = Candidates(*(column[~told][None] for column in columns))
-        own_account = own_accounts if len(own_accounts) == 1 else np.array([NO_GROUP])
-        found = apply_rules(found, np.array([NO_GROUP]), own_account, max(n, len(rows)), rules)
-        found = found.taken(np.flatnonzero(found.rows[0] >= 0)[None])
-        if rules.diversity:
-            found = found.taken(np.arange(min(2 * n, found.rows.shape[1]))[None])
-            found = mmr(found, unit(self._vectors[found.rows[0]])[None], rules.diversity)
         answers = zip(
-            found.rows[0].tolist(), found.scores[0].tolist(), found.places[0].tolist(), strict=True
+            listed.rows[0].tolist(),
+            listed.scores[0].tolist(),
+            listed.score_ranks[0].tolist(),
+            strict=True,
         )
-        return [ScoredRow(row, score, place, seed_of[row]) for row, score, place in answers]
+        return [ScoredRow(row, score, rank, seed_of[row]) for row, score, rank in answers]
+
+    def _vectors_of(self, rows: np.ndarray) -> np.ndarray:
+        return unit(self._vectors[rows.ravel()]).reshape(*rows.shape, -1)
 
     def _scores(self, asked: SeedQuery, rows: np.ndarray) -> np.ndarray:
         """Return the joint scores of rows to every seed [seeds, rows]."""
@@ -172,19 +175,16 @@ class Search:
         )
         return compare.hybrid_scores(cosines, asked.terms, all_rows, self._lexical.weight)
 
-    def _known(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, list[str | None]]:
-        """Return the stories, the accounts as numbers, and the dates of rows."""
-        query = "SELECT original, account, published_at FROM articles WHERE row = ?"
-        found = [self._db.execute(query, (row,)).fetchone() for row in rows.tolist()]
-        stories = np.array(
-            [NO_GROUP if original is None else original for original, _, _ in found], np.int64
-        )
-        accounts = np.array([self._account(account) for _, account, _ in found], np.int64)
-        return stories, accounts, [published for _, _, published in found]
-
-    def _account(self, account: str | None) -> int:
-        return (
-            NO_GROUP if account is None else self._accounts.setdefault(account, len(self._accounts))
+    def _attributes(self, rows: np.ndarray) -> RowAttributes:
+        """Return what the rules know of rows."""
+        query = "SELECT original, account, category, published_at FROM articles WHERE row = ?"
+        known = [self._db.execute(query, (row,)).fetchone() for row in rows.tolist()]
+        originals = [NO_GROUP if original is None else original for original, _, _, _ in known]
+        return RowAttributes(
+            np.array(originals, np.int64),
+            group_numbers([account for _, account, _, _ in known]),
+            group_numbers([category for _, _, category, _ in known]),
+            days_of([published_at for _, _, _, published_at in known]),
         )
 
     def _index(self) -> Index:

@@ -58,11 +58,12 @@ def _made(
 ) -> RankedRelease:
     """Rank everything."""
     from simrec.index.index_facts import IndexFacts
+    from simrec.recommend.candidates import RowAttributes, days_of, group_numbers
     from simrec.recommend.dedup import duplicate_groups
     from simrec.recommend.evidence import evidence
     from simrec.recommend.hybrid import Scoring, rerank
     from simrec.recommend.lists import Ruling, rank_lists
-    from simrec.recommend.rules import RecencyDecay, RowAttributes
+    from simrec.recommend.rules import RecencyDecay, rules_of
     from simrec.recommend.similar_accounts import account_rows, similar_accounts
 
     with Store.open(workspace.articles_db) as store:
@@ -77,11 +78,11 @@ def _made(
     scoring = Scoring.of(staged, _words(workspace, config, staged), parts)
     candidates = rerank(scoring, config.index.candidates, parts)
     originals = duplicate_groups(candidates.pairs(), published)
-    kinds = RowAttributes(
-        originals, owners, ages.freshness(published, config.rules.freshness_half_life)
-    )
-    ruling = Ruling(scoring, IndexFacts.from_dict(read_json(staged.index_facts)), config.rules)
-    listed = rank_lists(candidates, kinds, ruling, config.recommend.similar_articles, parts)
+    categories = group_numbers([article.category for article in articles])
+    attributes = RowAttributes(originals, owners, categories, days_of(published))
+    facts = IndexFacts.from_dict(read_json(staged.index_facts))
+    ruling = Ruling(scoring, facts, rules_of(config.rules, ages), config.rules.max_exposure)
+    listed = rank_lists(candidates, attributes, ruling, config.recommend.similar_articles, parts)
     most = config.recommend.similar_accounts
     related = similar_accounts(scoring, owners, len(accounts), config.index, most, parts)
     found = evidence(related.rows(most), candidates, owners, scoring, parts)

@@ -25,10 +25,11 @@ from simrec.index.build import build_index
 from simrec.index.knn_graph import build_knn_graph
 from simrec.lexical.tfidf import TfIdf
 from simrec.log import now
+from simrec.recommend.candidates import NO_GROUP, RowAttributes, days_of, group_numbers
 from simrec.recommend.dedup import duplicate_groups
 from simrec.recommend.hybrid import Scoring, rerank
 from simrec.recommend.lists import Ruling, rank_lists
-from simrec.recommend.rules import NO_GROUP, RecencyDecay, RowAttributes
+from simrec.recommend.rules import RecencyDecay, rules_of
 from simrec.recommend.similar_accounts import account_rows
 from simrec.release_folder import ReleaseFolder
 from simrec.tasks.stages import Stages, in_turn
@@ -86,6 +87,8 @@ def measure(name: str, articles: list[dict[str, Any]], folder: Path) -> None:
     )
     owners = [article.get("account") for article in articles]
     accounts = account_rows(sorted({owner for owner in owners if owner}), owners)
+    categories = group_numbers([article.get("category") for article in articles])
+    attributes = RowAttributes(originals, accounts, categories, days_of(published))
     print(f"\n**{name}**, {len(articles):,} articles; {duplicates(articles, originals)}\n")
     print(
         "| rules | category P@10 | account P@10 | lists that tell one twice | skewness | in no list |"
@@ -94,13 +97,9 @@ def measure(name: str, articles: list[dict[str, Any]], folder: Path) -> None:
     for label, rules in RULES.items():
         if rules.exclude_own_account and accounts.max(initial=0) < 1:
             continue
-        kinds = RowAttributes(
-            originals, accounts, ages.freshness(published, rules.freshness_half_life)
-        )
+        ruling = Ruling(scoring, index.facts, rules_of(rules, ages), rules.max_exposure)
         again = Stages(in_turn, folder / label, label)
-        listed = rank_lists(
-            candidates, kinds, Ruling(scoring, index.facts, rules), MOST, again
-        ).rows
+        listed = rank_lists(candidates, attributes, ruling, MOST, again).rows
         print(f"| {label} | {' | '.join(figures(articles, listed, originals))} |", flush=True)
 
 

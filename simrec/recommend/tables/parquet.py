@@ -11,8 +11,8 @@ from simrec import files
 from simrec.articles.article import Account
 from simrec.articles.store import ArticleMeta
 from simrec.index.knn_graph import KnnGraph
+from simrec.recommend.candidates import NO_GROUP
 from simrec.recommend.exposure import RankedLists
-from simrec.recommend.rules import NO_GROUP
 from simrec.recommend.shared_words import WORDS, SharedWords
 
 BLOCK = 65_536
@@ -38,7 +38,10 @@ def write_similar_articles(
 
     def parts() -> Iterator[list[pyarrow.Array]]:
         for start in range(0, len(listed.rows), BLOCK):
-            rows, places = listed.rows[start : start + BLOCK], listed.places[start : start + BLOCK]
+            rows, places = (
+                listed.rows[start : start + BLOCK],
+                listed.score_ranks[start : start + BLOCK],
+            )
             own, rank = np.nonzero(rows >= 0)
             others, place = rows[own, rank], places[own, rank]
             yield [

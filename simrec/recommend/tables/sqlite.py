@@ -12,9 +12,9 @@ from simrec import files
 from simrec.articles.article import Account
 from simrec.index import packing
 from simrec.index.knn_graph import KnnGraph, pairs
+from simrec.recommend.candidates import NO_GROUP
 from simrec.recommend.exposure import RankedLists
 from simrec.recommend.hits import TABLES_VERSION, WORD_BITS
-from simrec.recommend.rules import NO_GROUP
 from simrec.recommend.shared_words import WORDS, SharedWords
 
 BLOCK = 16_384
@@ -113,7 +113,7 @@ class Tables:
                 place + 1,
                 listed.rows[part][row, place],
                 scores,
-                listed.places[part][row, place],
+                listed.score_ranks[part][row, place],
                 words,
             )
             rows = zip(*(column.tolist() for column in columns), strict=True)

@@ -17,7 +17,7 @@ from simrec.lexical.words import words
 from tests.conftest import CONFIG, House, new_house, speeches
 
 SEED = "1861-Lincoln-1/13"
-RULES = "[rules]\ncollapse_duplicates = false\nfair_share = 0\n"
+RULES = "[rules]\ncollapse_duplicates = false\nmax_exposure = 0\n"
 WORDS = CONFIG.replace("lexical_weight = 0", "lexical_weight = 0.3")
 TABLE = 10
 
@@ -167,7 +167,7 @@ def test_the_table_of_changes_turns_the_old_table_into_the_new_one(changed: Hous
 
 
 def test_all_rules_off_is_the_order_of_the_score(changed: House) -> None:
-    night(changed, "collapse_duplicates = false\nfair_share = 0")
+    night(changed, "collapse_duplicates = false\nmax_exposure = 0")
     for _, rows in itertools.groupby(table(changed), key=lambda row: row["article"]):
         scores = [row["score"] for row in rows]
         assert scores == sorted(scores, reverse=True)

@@ -7,10 +7,11 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse.linalg import norm
 
-from simrec.evaluate.metrics import reciprocal_ranks
-from simrec.evaluate.suites import FEWEST, OURS, Result
+from simrec.evaluate.suites import OURS, Result
 from simrec.index.vectors import unit
 from simrec.lexical.term_vectors import TermVectors
+from simrec.metrics import reciprocal_ranks
+from simrec.recommend.choose_weight import MIN_QUERIES
 from simrec.recommend.similar_accounts import (
     WORDS_SHARE,
     account_terms,
@@ -35,8 +36,8 @@ def run(
     """
     rows, owners = deal(ids, accounts)
     count = len(set(owners)) // 2
-    if count < FEWEST:
-        why = f"only {count} accounts with at least {FEWEST_ARTICLES} articles, of {FEWEST} needed"
+    if count < MIN_QUERIES:
+        why = f"only {count} accounts with at least {FEWEST_ARTICLES} articles, of {MIN_QUERIES} needed"
         return Result("split-half accounts", "MRR", count, skipped=why)
     own = unit(np.asarray(vectors[rows]))
     names, matrix = account_vectors(own, owners)

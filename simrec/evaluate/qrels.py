@@ -11,7 +11,8 @@ from scipy.stats import rankdata
 
 from simrec.errors import ConfigError
 from simrec.evaluate.scorers import Scorer, Text
-from simrec.evaluate.suites import FEWEST, Result, Sampled
+from simrec.evaluate.suites import Result, Sampled
+from simrec.recommend.choose_weight import MIN_QUERIES
 from simrec.training.pair_files import PairFile, read_pairs
 
 MEASURES: tuple[Measure, ...] = (nDCG @ 10, R @ 10, RR, AP)
@@ -81,8 +82,10 @@ def _ranked(
     """Rank the candidates for every text that asks, itself left out."""
     asking = [text for text, grades in qrels.items() if any(grade > 0 for grade in grades.values())]
     asking = random.Random(0).sample(asking, min(MOST_ASKING, len(asking)))
-    if len(asking) < FEWEST:
-        why = f"only {len(asking)} articles ask, of {FEWEST} needed" + (f"; {note}" if note else "")
+    if len(asking) < MIN_QUERIES:
+        why = f"only {len(asking)} articles ask, of {MIN_QUERIES} needed" + (
+            f"; {note}" if note else ""
+        )
         return [Result(name, _called(measure), len(asking), skipped=why) for measure in MEASURES]
     judged = [text for asks in asking for text in qrels[asks]]
     place = {
@@ -145,8 +148,8 @@ def _graded(name: str, pairs: PairFile, scorers: Scorers) -> list[Result]:
         )
         for who, scores in scorers.items()
     }
-    if len(left) < FEWEST:
-        why = f"only {len(left)} pairs, of {FEWEST} needed"
+    if len(left) < MIN_QUERIES:
+        why = f"only {len(left)} pairs, of {MIN_QUERIES} needed"
         return [
             Result(name, measure, len(left), skipped=why) for measure in ("Pearson", "Spearman")
         ]

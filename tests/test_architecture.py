@@ -32,7 +32,6 @@ GROUND = [
     "database",
     "release_folder",
     "tasks",
-    "metrics",
 ]
 ROOMS = [
     "articles",
@@ -56,8 +55,8 @@ HEAVY = {
     "onnxruntime": ["encoder/runtime.py"],
     "faiss": ["index/"],
     "distributed": ["tasks/dask.py"],
-    "bm25s": ["evaluate/"],
-    "ir_measures": ["evaluate/"],
+    "bm25s": ["evaluate/bm25.py"],
+    "ir_measures": ["evaluate/ranking_measures.py"],
     "sklearn": ["training/", "evaluate/"],
     "scipy": ["training/", "evaluate/", "recommend/"],
     "jinja2": ["evaluate/"],

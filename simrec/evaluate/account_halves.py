@@ -7,11 +7,10 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse.linalg import norm
 
-from simrec.evaluate.suites import OURS, Result
+from simrec.evaluate.metrics import reciprocal_ranks
+from simrec.evaluate.suites import MIN_QUERIES, OURS, SuiteResult
 from simrec.index.vectors import unit
 from simrec.lexical.term_vectors import TermVectors
-from simrec.metrics import reciprocal_ranks
-from simrec.recommend.choose_weight import MIN_QUERIES
 from simrec.recommend.similar_accounts import (
     WORDS_SHARE,
     account_terms,
@@ -28,7 +27,7 @@ def run(
     accounts: Sequence[str | None],
     vectors: np.ndarray,
     terms: np.ndarray | None,
-) -> Result:
+) -> SuiteResult:
     """Let one half of each account's articles find the other half among those of all accounts.
 
     ids, accounts, vectors [articles, dim] and terms [articles, TERMS] are those stored in the release, scored as
@@ -38,7 +37,7 @@ def run(
     count = len(set(owners)) // 2
     if count < MIN_QUERIES:
         why = f"only {count} accounts with at least {FEWEST_ARTICLES} articles, of {MIN_QUERIES} needed"
-        return Result("split-half accounts", "MRR", count, skipped=why)
+        return SuiteResult("split-half accounts", "MRR", count, skipped=why)
     own = unit(np.asarray(vectors[rows]))
     names, matrix = account_vectors(own, owners)
     row_of = {owner: row for row, owner in enumerate(names)}
@@ -58,7 +57,7 @@ def run(
             lengths[:count], lengths[count:]
         )
     scored = {who: reciprocal_ranks(found) for who, found in scores.items()}
-    return Result("split-half accounts", "MRR", count, scored, candidates=count)
+    return SuiteResult("split-half accounts", "MRR", count, scored, candidates=count)
 
 
 def deal(ids: Sequence[str], accounts: Sequence[str | None]) -> tuple[np.ndarray, list[str]]:

@@ -1,135 +1,153 @@
-"""Baselines that every encoder has to be measured against, on the same rows."""
+"""Baselines that every release is measured against, on the same queries.
 
-import json
-import logging
-import re
+A new baseline is one function here, its entry in BASELINES, and its name in config.Baseline.
+"""
+
+import tempfile
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
 
-import bm25s
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.decomposition import TruncatedSVD
-from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.preprocessing import normalize
 
-from simrec import arrays
-from simrec.evaluate.scorers import RECENT, Scorer, Text, encoder_scorer
-from simrec.lexical.words import words
+from simrec.articles.store import Store
+from simrec.encoder.default_encoder import PRETRAINED
+from simrec.encoder.model_folder import read_id
+from simrec.encoder.runtime import Encoder
+from simrec.errors import missing_extra
+from simrec.evaluate.scorers import RECENT, Encode, Scorer, Text, encoder_scorer
+from simrec.evaluate.tfidf_baseline import TfIdfBaseline
+from simrec.training.doors import open_teacher, open_trainer
 
-WITHOUT_SPACES = re.compile(r"[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff]")
+FITTED_TEXTS = 10_000  # that TF-IDF and LSA learn from
+MOST_CHARS = 20_000  # of each
+OUTGROWN = 2  # times the articles that the stored TF-IDF was fitted on
 LSA_DIM = 256
-SAVED = ("facts", "idf", "words")  # arrays of a saved TF-IDF
-MEND = "remove it, simrec evaluate makes it anew"
-
-logging.getLogger("bm25s").setLevel(logging.WARNING)  # it tells of every index it builds
+MINILM_TOKENS = 256  # that all-MiniLM-L6-v2 reads of a text, as its users have it
 
 
-class TfIdfBaseline:
-    """TF-IDF with sublinear term frequency (Salton & Buckley 1988), its words and their idf fixed when it was fitted.
+@dataclass
+class BaselineInputs:
+    """What baselines may learn from and read.
 
-    articles is how many there were then, of which it may have read only some.
+    Texts whose key is below `boundary` are held out: they are the queries. encoder is the folder of
+    the encoder that is evaluated; encode_with opens an encoder of the workspace by its id, None if
+    the workspace has no such encoder. With may_store, TF-IDF is fitted anew and stored where none
+    is, or the corpus has outgrown it.
     """
 
-    def __init__(self, vectorizer: TfidfVectorizer, articles: int) -> None:
-        self._vectorizer = vectorizer
-        self.articles = articles
+    store: Store
+    boundary: bytes
+    stored_tfidf: Path
+    encoder: Path
+    encode_with: Callable[[str], Encode | None]
+    threads: int
+    seed: int
+    may_store: bool = False
 
-    @classmethod
-    def fit(cls, texts: Sequence[str], articles: int = 0) -> "TfIdfBaseline":
-        """Fit it on the corpus it is asked about."""
-        vectorizer = _vectorizer(_mostly_without_spaces(texts))
-        vectorizer.fit(
-            [*texts, "placeholder"]
-        )  # a corpus of stop words alone is an error otherwise
-        return cls(vectorizer, articles)
+    @cached_property
+    def tfidf(self) -> TfIdfBaseline:
+        """TF-IDF knows how common a word is in the whole corpus, as it would in use."""
+        path = self.stored_tfidf
+        stored = TfIdfBaseline.open(path) if path.exists() else None
+        if stored and not (self.may_store and self._has_outgrown(stored)):
+            return stored
+        fitted = TfIdfBaseline.fit(self.texts(), self.store.count())
+        if self.may_store:
+            path.parent.mkdir(exist_ok=True)
+            fitted.save(path)
+        return fitted
 
-    @classmethod
-    def open(cls, path: Path) -> "TfIdfBaseline":
-        """Open a saved one; ReleaseError if it is not whole."""
-        facts, idf, words = arrays.read_npz(path, MEND, *SAVED)
-        without_spaces, articles = facts.tolist()
-        vectorizer = _vectorizer(bool(without_spaces), json.loads(words.tobytes()))
-        vectorizer.idf_ = idf
-        return cls(vectorizer, articles)
+    def _has_outgrown(self, stored: TfIdfBaseline) -> bool:
+        return self.store.count() > OUTGROWN * stored.articles
 
-    def save(self, path: Path) -> None:
-        """Write it as one file, whole or not at all."""
-        words = json.dumps(self._vectorizer.get_feature_names_out().tolist()).encode()
-        facts = np.array([self._vectorizer.analyzer == "char", self.articles])
-        arrays.write_npz(
-            path, facts=facts, idf=self._vectorizer.idf_, words=np.frombuffer(words, np.uint8)
-        )
-
-    def scores(self, left: Sequence[Text], right: Sequence[Text]) -> np.ndarray:
-        """Return cosines [left, right]; a text without a known word has cosine 0 to all."""
-        vectors = (
-            self.rows([text.text for text in left]) @ self.rows([text.text for text in right]).T
-        )
-        return np.asarray(vectors.todense(), dtype=np.float32)
-
-    def rows(self, texts: Sequence[str]) -> Any:
-        """Return unit rows, sparse [texts, words]."""
-        return self._vectorizer.transform(texts)
+    def texts(self, start: bytes = b"") -> list[str]:
+        """Return texts of the corpus in order of their keys, from `start` on."""
+        keys = self.store.text_keys(FITTED_TEXTS, start)
+        return [text for _, text in self.store.texts(keys, MOST_CHARS)]
 
 
-def lsa(tfidf: TfIdfBaseline, texts: Sequence[str]) -> Scorer:
-    """Return a scorer by latent semantic analysis (Deerwester et al. 1990), its axes learned from texts.
-
-    These have to be others than those that ask: a rare word that stands in both halves of a text is on
-    one axis because of that text, and would find it.
-    """
-    rows = tfidf.rows(texts)
-    axes = TruncatedSVD(max(1, min(LSA_DIM, min(rows.shape) - 1)), random_state=0).fit(rows)
-    return encoder_scorer(lambda asked: normalize(axes.transform(tfidf.rows(asked))))
+Baseline = Callable[[BaselineInputs], Scorer]
 
 
-def bm25(left: Sequence[Text], right: Sequence[Text]) -> np.ndarray:
-    """Return Okapi BM25 (k1 1.5, b .75; Robertson & Zaragoza 2009) of questions for candidates, its corpus."""
-    index = bm25s.BM25(k1=1.5, b=0.75)
-    index.index([[*words(text.text)] or [""] for text in right], show_progress=False)
-    return np.stack([index.get_scores([*words(text.text)] or [" "]) for text in left])
+def open_baselines(names: Iterable[str], inputs: BaselineInputs) -> dict[str, Scorer]:
+    """Return the scorers of the named baselines; ConfigError if one needs an extra."""
+    return {name: BASELINES[name](inputs) for name in names}
 
 
-def chance(left: Sequence[Text], right: Sequence[Text]) -> np.ndarray:
+def random_scores(left: Sequence[Text], right: Sequence[Text]) -> NDArray[np.float32]:
     """Return scores that know nothing."""
     return np.random.default_rng(0).random((len(left), len(right)), dtype=np.float32)
 
 
-def recent(left: Sequence[Text], right: Sequence[Text]) -> np.ndarray:
-    """Return what a site without recommendations shows: the newest of the same category first, the others last."""
-    newer = np.argsort(np.argsort([text.published_at or "" for text in right], kind="stable"))
+def newest_in_category(left: Sequence[Text], right: Sequence[Text]) -> NDArray[np.float64]:
+    """Return what a site without recommendations shows: the newest of the category first."""
+    dates = [text.published_at or "" for text in right]
+    recency = np.argsort(np.argsort(dates, kind="stable"))
+    query_categories = np.array([text.category or "" for text in left])
     categories = np.array([text.category or "" for text in right])
-    own = np.array([text.category or "" for text in left])
-    return np.where((own[:, None] == categories) & (categories != ""), 1.0 + newer, 0.0)
+    same_category = (query_categories[:, None] == categories) & (categories != "")
+    return np.where(same_category, 1.0 + recency, 0.0)
 
 
-def simple(
-    names: Iterable[str], tfidf: TfIdfBaseline | None, others: Sequence[str]
-) -> dict[str, Scorer]:
-    """Return the named baselines that need no encoder; `others` are texts of the corpus that do not ask.
+def lsa(tfidf: TfIdfBaseline, texts: Sequence[str]) -> Scorer:
+    """Return a scorer by latent semantic analysis (Deerwester et al. 1990), fitted on texts.
 
-    TF-IDF knows how common a word is in the whole corpus, as it would in use, and as simrec does. It is None if
-    neither it nor LSA is named.
+    These must not be the queries: a rare word in both halves of a text would get an axis because
+    of that text, and would find it.
     """
-    made: dict[str, Callable[[], Scorer]] = {
-        "random": lambda: chance,
-        RECENT: lambda: recent,
-        "BM25": lambda: bm25,
-    }
-    if tfidf:
-        made |= {"TF-IDF": lambda: tfidf.scores, "LSA": lambda: lsa(tfidf, others)}
-    return {name: made[name]() for name in names if name in made}
+    rows = tfidf.rows(texts)
+    dim = max(1, min(LSA_DIM, min(rows.shape) - 1))
+    axes = TruncatedSVD(dim, random_state=0).fit(rows)
+
+    def encode(texts: Sequence[str]) -> NDArray[np.float64]:
+        vectors: NDArray[np.float64] = normalize(axes.transform(tfidf.rows(texts)))
+        return vectors
+
+    return encoder_scorer(encode)
 
 
-def _vectorizer(without_spaces: bool, words: list[str] | None = None) -> TfidfVectorizer:
-    if without_spaces:  # words cannot be cut at spaces: pairs of characters do as well
-        return TfidfVectorizer(
-            analyzer="char", ngram_range=(1, 2), sublinear_tf=True, vocabulary=words
-        )
-    return TfidfVectorizer(stop_words="english", sublinear_tf=True, vocabulary=words)
+def _bm25(_inputs: BaselineInputs) -> Scorer:
+    try:
+        from simrec.evaluate.bm25 import bm25
+    except ModuleNotFoundError as error:
+        if error.name == "bm25s":
+            raise missing_extra("evaluate", "the baseline BM25") from error
+        raise
+    return bm25
 
 
-def _mostly_without_spaces(texts: Sequence[str]) -> bool:
-    sample = "".join(text[:200] for text in texts[:200])
-    return len(WITHOUT_SPACES.findall(sample)) > 0.3 * len(sample)
+def _untrained_encoder(inputs: BaselineInputs) -> Scorer:
+    open_trainer()  # first, since its libraries are to be silent
+    from simrec.training.random_encoder import write_random_encoder
+
+    with tempfile.TemporaryDirectory() as folder:
+        write_random_encoder(inputs.encoder, Path(folder), inputs.seed)
+        return encoder_scorer(Encoder(Path(folder), inputs.threads).encode)
+
+
+def _pretrained_encoder(inputs: BaselineInputs) -> Scorer:
+    encode = inputs.encode_with(read_id(PRETRAINED))
+    return encoder_scorer(encode or Encoder(PRETRAINED, inputs.threads).encode)
+
+
+def _minilm(_inputs: BaselineInputs) -> Scorer:
+    teachers = open_teacher()
+    model = teachers.SentenceTransformerTeacher(teachers.packaged(), MINILM_TOKENS)
+    return encoder_scorer(model.encode)
+
+
+BASELINES: dict[str, Baseline] = {
+    "random": lambda _: random_scores,
+    RECENT: lambda _: newest_in_category,
+    "TF-IDF": lambda inputs: inputs.tfidf.scores,
+    "LSA": lambda inputs: lsa(inputs.tfidf, inputs.texts(inputs.boundary)),
+    "BM25": _bm25,
+    "untrained encoder": _untrained_encoder,
+    "pretrained encoder": _pretrained_encoder,
+    "MiniLM": _minilm,
+}

@@ -1,57 +1,58 @@
-"""Judgements: what people know of pairs of articles, asked of every scorer, by the field's own measures."""
+"""Qrels: relevance judgements of people in files, measured for every scorer."""
 
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import ir_measures
 import numpy as np
-from ir_measures import AP, RR, Measure, R, nDCG
-from scipy.stats import rankdata
 
-from simrec.errors import ConfigError
+from simrec.errors import ConfigError, missing_extra
+from simrec.evaluate.graded_pairs import measure_graded_pairs
 from simrec.evaluate.scorers import Scorer, Text
-from simrec.evaluate.suites import Result, Sampled
-from simrec.recommend.choose_weight import MIN_QUERIES
-from simrec.training.pair_files import PairFile, read_pairs
+from simrec.evaluate.suites import MIN_QUERIES, SampledArticle, SuiteResult
+from simrec.training.pair_files import read_pairs
 
-MEASURES: tuple[Measure, ...] = (nDCG @ 10, R @ 10, RR, AP)
-CALLED = {RR: "MRR", AP: "MAP"}  # as the field calls their means
-FIRST = 1_000  # candidates of a ranking that are judged, as in TREC
-MOST_ASKING = 1_000
-BLOCK = 500  # pairs
+MAX_QUERIES = 1_000
+# What ranking_measures.MEASURES are, in their order, as the field calls their means
+NAMES = ("nDCG@10", "R@10", "MRR", "MAP")
 
-Scorers = Mapping[str, Scorer]
-Qrels = dict[str, dict[str, int]]  # grades by the texts that ask and answer
+Scorers = dict[str, Scorer]
+Qrels = dict[str, dict[str, int]]  # grades by the text of the query and of the candidate
 TextOf = Callable[[str], str | None]  # of an article by its id
 
 
-def ask(
-    path: Path, sample: Sequence[Sampled], text_of: TextOf, most_bad: float, scorers: Scorers
-) -> list[Result]:
-    """Ask what a file knows: TREC qrels (topic and answer are article ids), graded pairs, or links.
+def measure_judgements(
+    path: Path,
+    sample: Sequence[SampledArticle],
+    text_of: TextOf,
+    max_reject_share: float,
+    scorers: Scorers,
+) -> list[SuiteResult]:
+    """Measure what a file knows: TREC qrels (topics are article ids), graded pairs, or links.
 
-    The candidates of qrels and links are the articles they name and the sample. Links of articles that were
-    trained on are passed over: text_of returns "" for these. ConfigError for a file that is none of them.
+    The candidates of qrels and links are the articles that they name and the sample. Links of
+    articles that an encoder was trained on are left out: text_of returns "" for these. ConfigError
+    for a file of another kind, and where qrels or links need the extra.
     """
     if path.suffix == ".qrels":
-        qrels, note = read_qrels(path, text_of)
-        return _ranked(path.stem, qrels, sample, scorers, note)
-    pairs = read_pairs(path, (), text_of, most_bad)
+        qrels, remark = read_qrels(path, text_of)
+        return _measure_qrels(path.stem, qrels, sample, scorers, remark)
+    pairs = read_pairs(path, (), text_of, max_reject_share)
     if pairs.kind == "graded":
-        return _graded(path.stem, pairs, scorers)
+        return measure_graded_pairs(path.stem, pairs.rows, pairs.grades, scorers)
     if pairs.kind in ("links", "pairs"):
-        qrels = {}
+        linked: Qrels = {}
         for left, right in pairs.rows:
-            qrels.setdefault(left, {})[right] = 1
-        return _ranked(path.stem, qrels, sample, scorers, "")
+            linked.setdefault(left, {})[right] = 1
+        return _measure_qrels(path.stem, linked, sample, scorers, "")
     raise ConfigError(
-        f"{path}: judgements are a, b, score; a, b; id_a, id_b; or TREC qrels in a file named *.qrels"
+        f"{path}: judgements are a, b, score; a, b; id_a, id_b; "
+        "or TREC qrels in a file named *.qrels"
     )
 
 
 def read_qrels(path: Path, text_of: TextOf) -> tuple[Qrels, str]:
-    """Return the grades of a TREC qrels file by text, and a note on the ids that no article has."""
+    """Return the grades of a TREC qrels file by text, and a remark on the ids of no article."""
     qrels: Qrels = {}
     unknown = set()
     try:
@@ -60,117 +61,67 @@ def read_qrels(path: Path, text_of: TextOf) -> tuple[Qrels, str]:
         raise ConfigError(f"{path}: {error}") from error
     for number, line in enumerate(lines, start=1):
         try:
-            topic, _, answer, grade = line.split()
-            value = int(grade)
+            topic, _, article, column = line.split()
+            grade = int(column)
         except ValueError:
-            wanted = "topic 0 article grade, four columns of which the last is a whole number"
             raise ConfigError(
-                f"{path}, line {number}: {line[:80]!r} is no judgement; a line is {wanted}"
+                f"{path}, line {number}: {line[:80]!r} is no judgement; a line is topic 0 article "
+                "grade, four columns of which the last is a whole number"
             ) from None
-        asks, answers = text_of(topic), text_of(answer)
-        unknown |= {
-            article_id for article_id, text in ((topic, asks), (answer, answers)) if text is None
-        }
-        if asks and answers and asks != answers:
-            qrels.setdefault(asks, {})[answers] = value
+        query = text_of(topic)
+        candidate = text_of(article)
+        if query is None:
+            unknown.add(topic)
+        if candidate is None:
+            unknown.add(article)
+        if query and candidate and query != candidate:
+            qrels.setdefault(query, {})[candidate] = grade
     return qrels, f"{len(unknown):,} ids of the file are no articles" if unknown else ""
 
 
-def _ranked(
-    name: str, qrels: Qrels, sample: Sequence[Sampled], scorers: Scorers, note: str
-) -> list[Result]:
-    """Rank the candidates for every text that asks, itself left out."""
-    asking = [text for text, grades in qrels.items() if any(grade > 0 for grade in grades.values())]
-    asking = random.Random(0).sample(asking, min(MOST_ASKING, len(asking)))
-    if len(asking) < MIN_QUERIES:
-        why = f"only {len(asking)} articles ask, of {MIN_QUERIES} needed" + (
-            f"; {note}" if note else ""
-        )
-        return [Result(name, _called(measure), len(asking), skipped=why) for measure in MEASURES]
-    judged = [text for asks in asking for text in qrels[asks]]
-    place = {
-        text: n
-        for n, text in enumerate(dict.fromkeys([*asking, *judged, *(a.encoded for a in sample)]))
-    }
-    texts = [Text(text) for text in place]
-    by_row = {
-        str(row): {str(place[text]): grade for text, grade in qrels[asks].items()}
-        for row, asks in enumerate(asking)
-    }
-    scored = {
-        who: _measured(scores(texts[: len(asking)], texts), by_row)
-        for who, scores in scorers.items()
-    }
-    return [
-        Result(
-            name,
-            _called(measure),
-            len(asking),
-            {who: values[:, n] for who, values in scored.items()},
-            note,
-            len(texts),
-        )
-        for n, measure in enumerate(MEASURES)
-    ]
+def _measure_qrels(
+    name: str, qrels: Qrels, sample: Sequence[SampledArticle], scorers: Scorers, remark: str
+) -> list[SuiteResult]:
+    """Rank the candidates for every query, and leave out the query itself."""
+    measure_rankings = _measure_rankings()
+    queries = _draw_queries(qrels)
+    if len(queries) < MIN_QUERIES:
+        skipped = f"only {len(queries)} articles are queries, of {MIN_QUERIES} needed"
+        if remark:
+            skipped += f"; {remark}"
+        return [SuiteResult(name, measure, len(queries), skipped=skipped) for measure in NAMES]
+    judged = [candidate for query in queries for candidate in qrels[query]]
+    texts = list(dict.fromkeys([*queries, *judged, *(article.encoded for article in sample)]))
+    row_of = {text: row for row, text in enumerate(texts)}
+    grades = []
+    for query in queries:
+        grades.append({row_of[candidate]: grade for candidate, grade in qrels[query].items()})
+    candidates = [Text(text) for text in texts]
+    values = {}
+    for scorer_name, scorer in scorers.items():
+        scores = scorer(candidates[: len(queries)], candidates)
+        values[scorer_name] = measure_rankings(scores, grades)
+    results = []
+    for column, measure in enumerate(NAMES):
+        per_query = {scorer_name: table[:, column] for scorer_name, table in values.items()}
+        results.append(SuiteResult(name, measure, len(queries), per_query, remark, len(candidates)))
+    return results
 
 
-def _measured(scores: np.ndarray, qrels: Qrels) -> np.ndarray:
-    """Return every measure of every question, [questions, measures]; candidate i is question i itself.
-
-    A candidate that ties with a better one counts as before it, as in all suites.
-    """
-    np.fill_diagonal(scores, -np.inf)
-    run: dict[str, dict[str, float]] = {}
-    for row, own in enumerate(scores):
-        grades = np.zeros(len(own))
-        grades[[int(column) for column in qrels[str(row)]]] = list(qrels[str(row)].values())
-        best = np.lexsort((grades, -own))[: min(FIRST, len(own) - 1)]
-        run[str(row)] = {str(column): float(FIRST - place) for place, column in enumerate(best)}
-    found = np.zeros((len(scores), len(MEASURES)))
-    for metric in ir_measures.iter_calc(MEASURES, qrels, run):
-        found[int(metric.query_id), MEASURES.index(metric.measure)] = metric.value
-    return found
+def _measure_rankings() -> Callable[..., np.ndarray]:
+    try:
+        from simrec.evaluate.ranking_measures import measure_rankings
+    except ModuleNotFoundError as error:
+        if error.name == "ir_measures":
+            raise missing_extra("evaluate", "measuring qrels or links") from error
+        raise
+    return measure_rankings
 
 
-def _called(measure: Measure) -> str:
-    return CALLED.get(measure, str(measure))
-
-
-def _graded(name: str, pairs: PairFile, scorers: Scorers) -> list[Result]:
-    """Correlate the score of each pair with its grade."""
-    left, right = ([Text(row[side]) for row in pairs.rows] for side in (0, 1))
-    blocks = [slice(start, start + BLOCK) for start in range(0, len(left), BLOCK)]
-    grades = np.array(pairs.grades)
-    scored = {
-        who: np.stack(
-            [np.concatenate([np.diag(scores(left[one], right[one])) for one in blocks]), grades],
-            axis=1,
-        )
-        for who, scores in scorers.items()
-    }
-    if len(left) < MIN_QUERIES:
-        why = f"only {len(left)} pairs, of {MIN_QUERIES} needed"
-        return [
-            Result(name, measure, len(left), skipped=why) for measure in ("Pearson", "Spearman")
-        ]
-    return [
-        Result(name, "Pearson", len(left), scored, statistic=pearson),
-        Result(name, "Spearman", len(left), scored, statistic=spearman),
-    ]
-
-
-def pearson(pairs: np.ndarray) -> np.ndarray:
-    """Return Pearson's correlation of values [resamples, pairs, 2]; of one that never differs it is 0."""
-    centred = pairs - pairs.mean(axis=1, keepdims=True)
-    left, right = centred[..., 0], centred[..., 1]
-    spread = np.sqrt((left**2).sum(axis=1) * (right**2).sum(axis=1))
-    together: np.ndarray = (left * right).sum(axis=1)
-    found: np.ndarray = np.divide(
-        together, spread, out=np.zeros_like(together), where=spread > 1e-12
-    )
-    return found
-
-
-def spearman(pairs: np.ndarray) -> np.ndarray:
-    """Return Spearman's correlation of values [resamples, pairs, 2]: Pearson's of the ranks, ties shared."""
-    return pearson(np.asarray(rankdata(pairs, axis=1)))
+def _draw_queries(qrels: Qrels) -> list[str]:
+    """Return the texts that have a relevant candidate, or a random sample of them."""
+    queries = []
+    for query, grades in qrels.items():
+        if any(grade > 0 for grade in grades.values()):
+            queries.append(query)
+    return random.Random(0).sample(queries, min(MAX_QUERIES, len(queries)))

@@ -1,6 +1,7 @@
 """Suites: questions with known answers that a corpus holds itself, without anybody labelling it."""
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -8,19 +9,23 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from simrec import metrics
 from simrec.articles.article import encoded_text
-from simrec.evaluate import bootstrap
-from simrec.evaluate.scorers import RECENT, Scorer, Text, once
-from simrec.recommend.choose_weight import MIN_CHARS, MIN_QUERIES, halves
+from simrec.evaluate import bootstrap, metrics
+from simrec.evaluate.scorers import RECENT, Scorer, Text, joint_scorer, once
+from simrec.lexical.tfidf import TfIdf
 
+SHORTEST_TEXT = 80  # characters; half of less is no text to find
+MIN_QUERIES = 20  # questions below which a figure says nothing
 FEWEST_OF_LABEL = 2
 K = 10
 PRECISION = f"P@{K}"
+WEIGHTS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)  # lexical shares that are tried
+WEIGHT = 0.5  # where nothing can be asked
+MIDDLE = re.compile(r"\s")
 OURS = "simrec"  # the scorer that the others stand beside
 
 
-class Sampled(NamedTuple):
+class SampledArticle(NamedTuple):
     """A sampled article: whether the encoder never saw it, its text, and what labels there are."""
 
     held_out: bool
@@ -40,7 +45,7 @@ class Sampled(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Result:
+class SuiteResult:
     """What one suite measured for each scorer, question by question, or why it could not be measured."""
 
     suite: str
@@ -81,15 +86,15 @@ class Result:
         }
 
 
-def sample(rows: Iterable[tuple[Any, ...]], boundary: bytes) -> list[Sampled]:
+def sample(rows: Iterable[tuple[Any, ...]], boundary: bytes) -> list[SampledArticle]:
     """Return sampled articles from the store's rows; those whose key is below the boundary ask."""
     return [
-        Sampled(key < boundary, title, text, account, category, day, tuple(json.loads(tags)))
+        SampledArticle(key < boundary, title, text, account, category, day, tuple(json.loads(tags)))
         for key, title, text, account, category, day, tags in rows
     ]
 
 
-def run(sample: Sequence[Sampled], scorers: dict[str, Scorer]) -> list[Result]:
+def run(sample: Sequence[SampledArticle], scorers: dict[str, Scorer]) -> list[SuiteResult]:
     """Ask every suite of every scorer on the same texts.
 
     Only articles held out from training ask; the others stand among the candidates.
@@ -105,16 +110,16 @@ def run(sample: Sequence[Sampled], scorers: dict[str, Scorer]) -> list[Result]:
     ]
 
 
-def _halves(sample: Sequence[Sampled], scorers: dict[str, Scorer]) -> Result:
+def _halves(sample: Sequence[SampledArticle], scorers: dict[str, Scorer]) -> SuiteResult:
     """Let the first half of each text find its second half among all second halves."""
-    long = [article for article in sample if len(article.text) >= MIN_CHARS]
+    long = [article for article in sample if len(article.text) >= SHORTEST_TEXT]
     pairs = [tuple(map(article.asks, halves(article.text))) for article in long]
     return _paired(
-        "split-half", _asking(long), pairs, scorers, f"texts of at least {MIN_CHARS} characters"
+        "split-half", _asking(long), pairs, scorers, f"texts of at least {SHORTEST_TEXT} characters"
     )
 
 
-def _known_item(sample: Sequence[Sampled], scorers: dict[str, Scorer]) -> Result:
+def _known_item(sample: Sequence[SampledArticle], scorers: dict[str, Scorer]) -> SuiteResult:
     """Let each title find its text among all texts, which are compared without their titles."""
     titled = [article for article in sample if article.title and article.text]
     pairs = [(article.asks(article.title), article.asks(article.text)) for article in titled]
@@ -123,7 +128,7 @@ def _known_item(sample: Sequence[Sampled], scorers: dict[str, Scorer]) -> Result
     )
 
 
-def _asking(sample: Sequence[Sampled]) -> int:
+def _asking(sample: Sequence[SampledArticle]) -> int:
     return sum(article.held_out for article in sample)
 
 
@@ -133,10 +138,10 @@ def _paired(
     pairs: Sequence[tuple[Text, ...]],
     scorers: dict[str, Scorer],
     of_what: str,
-) -> Result:
+) -> SuiteResult:
     """Let the first `asking` left texts find their right ones among all right ones."""
     if asking < MIN_QUERIES:
-        return Result(
+        return SuiteResult(
             name,
             "MRR",
             asking,
@@ -147,10 +152,12 @@ def _paired(
         who: metrics.reciprocal_ranks(scores(left[:asking], right))
         for who, scores in scorers.items()
     }
-    return Result(name, "MRR", asking, scored, candidates=len(right))
+    return SuiteResult(name, "MRR", asking, scored, candidates=len(right))
 
 
-def _same_label(sample: Sequence[Sampled], scorers: dict[str, Scorer], field: str) -> Result:
+def _same_label(
+    sample: Sequence[SampledArticle], scorers: dict[str, Scorer], field: str
+) -> SuiteResult:
     """Let each text find others of its label among all labelled texts."""
     counts = Counter(getattr(article, field) for article in sample)
     del counts[None]
@@ -165,9 +172,9 @@ def _same_label(sample: Sequence[Sampled], scorers: dict[str, Scorer], field: st
     scorers = {who: scores for who, scores in scorers.items() if who not in told}
     if asking < MIN_QUERIES:
         why = f"only {asking} held-out articles whose {field} others have as well, of {MIN_QUERIES} needed"
-        return Result(f"same {field}", PRECISION, asking, skipped=why)
+        return SuiteResult(f"same {field}", PRECISION, asking, skipped=why)
     if different == 1:
-        return Result(
+        return SuiteResult(
             f"same {field}",
             PRECISION,
             asking,
@@ -176,7 +183,7 @@ def _same_label(sample: Sequence[Sampled], scorers: dict[str, Scorer], field: st
     return _relevant(f"same {field}", sample, rows, metrics.same(labels, asking), scorers)
 
 
-def _shared_tag(sample: Sequence[Sampled], scorers: dict[str, Scorer]) -> Result:
+def _shared_tag(sample: Sequence[SampledArticle], scorers: dict[str, Scorer]) -> SuiteResult:
     """Let each text find others that share a tag with it among all tagged texts."""
     counts = Counter(tag for article in sample for tag in set(article.tags))
     rows = [
@@ -192,9 +199,9 @@ def _shared_tag(sample: Sequence[Sampled], scorers: dict[str, Scorer]) -> Result
     relevant = marks[:asking] @ marks.T > 0
     if asking < MIN_QUERIES:
         why = f"only {asking} held-out articles whose tags others have as well, of {MIN_QUERIES} needed"
-        return Result("shared tag", PRECISION, asking, skipped=why)
+        return SuiteResult("shared tag", PRECISION, asking, skipped=why)
     if relevant.all():
-        return Result(
+        return SuiteResult(
             "shared tag", PRECISION, asking, skipped="all articles that have tags share one"
         )
     return _relevant("shared tag", sample, rows, relevant, scorers)
@@ -202,11 +209,11 @@ def _shared_tag(sample: Sequence[Sampled], scorers: dict[str, Scorer]) -> Result
 
 def _relevant(
     name: str,
-    sample: Sequence[Sampled],
+    sample: Sequence[SampledArticle],
     rows: Sequence[int],
     relevant: np.ndarray,
     scorers: dict[str, Scorer],
-) -> Result:
+) -> SuiteResult:
     """Let the first of some rows find those relevant to them, bool [questions, rows].
 
     Scorers are asked about the whole sample, so that they need not be asked again for other rows.
@@ -220,10 +227,36 @@ def _relevant(
         who: metrics.precisions(scores(texts[:asking], texts)[some], relevant, K)
         for who, scores in scorers.items()
     }
-    return Result(name, PRECISION, len(relevant), scored, candidates=len(rows))
+    return SuiteResult(name, PRECISION, len(relevant), scored, candidates=len(rows))
 
 
-def as_sentence(results: Sequence[Result]) -> str:
+def halves(text: str) -> tuple[str, str]:
+    """Cut a text at the white space nearest after its middle, or in the middle where there is none near."""
+    middle = len(text) // 2
+    space = MIDDLE.search(text, middle, middle + 40)
+    cut = space.start() if space else middle
+    return text[:cut], text[cut:].lstrip()
+
+
+def best_weight(sample: Sequence[SampledArticle], scorer: Scorer, lexical: TfIdf) -> float:
+    """Return the lexical share with which held-out titles and halves find their texts best, nothing being labelled.
+
+    It is the middle one of those shares that come within a hundredth of the best mean; WEIGHT where
+    there is nothing to ask.
+    """
+    scorers = {str(weight): joint_scorer(scorer, lexical, weight) for weight in WEIGHTS}
+    results = [_halves(sample, scorers), _known_item(sample, scorers)]
+    measured = [result.values for result in results if result.scored]
+    if not measured:
+        return WEIGHT
+    means = [float(np.mean([values[who] for values in measured])) for who in scorers]
+    good = [
+        weight for weight, mean in zip(WEIGHTS, means, strict=True) if mean >= max(means) - 0.01
+    ]
+    return good[len(good) // 2]
+
+
+def as_sentence(results: Sequence[SuiteResult]) -> str:
     """Return what was measured in one line, for the log."""
     measured = (
         f"{result.suite} {result.measure} "

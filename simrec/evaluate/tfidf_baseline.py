@@ -1,0 +1,79 @@
+"""TF-IDF as a baseline: scikit-learn's, stored so that it is fitted seldom."""
+
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.feature_extraction.text import TfidfVectorizer
+
+from simrec import arrays
+from simrec.evaluate.scorers import Text
+
+WITHOUT_SPACES = re.compile(r"[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff]")
+ARRAYS = ("facts", "idf", "words")  # of the stored file
+HINT = "remove it, simrec evaluate makes it anew"
+
+
+class TfIdfBaseline:
+    """TF-IDF with sublinear term frequency (Salton & Buckley 1988), fitted once.
+
+    articles is the size of the corpus when it was fitted; it may have read only some of them.
+    """
+
+    def __init__(self, vectorizer: TfidfVectorizer, articles: int) -> None:
+        self._vectorizer = vectorizer
+        self.articles = articles
+
+    @classmethod
+    def fit(cls, texts: Sequence[str], articles: int = 0) -> "TfIdfBaseline":
+        """Fit the vocabulary and its idf on texts of the corpus."""
+        vectorizer = _vectorizer(_mostly_without_spaces(texts))
+        # scikit-learn refuses a corpus of stop words alone
+        vectorizer.fit([*texts, "placeholder"])
+        return cls(vectorizer, articles)
+
+    @classmethod
+    def open(cls, path: Path) -> "TfIdfBaseline":
+        """Open a stored one; ReleaseError if it is damaged."""
+        facts, idf, encoded_words = arrays.read_npz(path, HINT, *ARRAYS)
+        without_spaces, articles = facts.tolist()
+        words = json.loads(encoded_words.tobytes())
+        vectorizer = _vectorizer(bool(without_spaces), words)
+        vectorizer.idf_ = idf
+        return cls(vectorizer, articles)
+
+    def save(self, path: Path) -> None:
+        """Write it as one file, whole or not at all."""
+        words = self._vectorizer.get_feature_names_out().tolist()
+        encoded_words = np.frombuffer(json.dumps(words).encode(), np.uint8)
+        without_spaces = self._vectorizer.analyzer == "char"
+        facts = np.array([without_spaces, self.articles])
+        arrays.write_npz(path, facts=facts, idf=self._vectorizer.idf_, words=encoded_words)
+
+    def scores(self, left: Sequence[Text], right: Sequence[Text]) -> NDArray[np.float32]:
+        """Return cosines [left, right]; a text without a known word has cosine 0 to all."""
+        queries = self.rows([text.text for text in left])
+        documents = self.rows([text.text for text in right])
+        return np.asarray((queries @ documents.T).todense(), dtype=np.float32)
+
+    def rows(self, texts: Sequence[str]) -> Any:
+        """Return unit rows, a sparse matrix [texts, words]."""
+        return self._vectorizer.transform(texts)
+
+
+def _vectorizer(without_spaces: bool, words: list[str] | None = None) -> TfidfVectorizer:
+    """Return a vectorizer of words, or of characters and pairs where no spaces part words."""
+    if without_spaces:
+        return TfidfVectorizer(
+            analyzer="char", ngram_range=(1, 2), sublinear_tf=True, vocabulary=words
+        )
+    return TfidfVectorizer(stop_words="english", sublinear_tf=True, vocabulary=words)
+
+
+def _mostly_without_spaces(texts: Sequence[str]) -> bool:
+    sample = "".join(text[:200] for text in texts[:200])
+    return len(WITHOUT_SPACES.findall(sample)) > 0.3 * len(sample)

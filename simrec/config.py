@@ -153,9 +153,9 @@ class PretrainingConfig(Section, frozen=True):
     """What a teacher is asked to make a pretrained encoder."""
 
     teacher: str = ""
-    lessons: str = ""
-    max_lessons: Count = 1_000_000
-    lesson_tokens: Annotated[int, Meta(ge=8)] = 128
+    distillation_data: str = ""
+    max_distillation_texts: Count = 1_000_000
+    distillation_tokens: Annotated[int, Meta(ge=8)] = 128
 
 
 class IndexConfig(Section, frozen=True):

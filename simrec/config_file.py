@@ -17,6 +17,9 @@ RENAMED = {
     "exact_up_to": "exact_max_rows",
     "fair_share": "max_exposure",
     "few_articles": "min_articles",
+    "lesson_tokens": "distillation_tokens",
+    "lessons": "distillation_data",
+    "max_lessons": "max_distillation_texts",
     "rescored_beyond": "min_score_change",
 }
 
@@ -65,7 +68,7 @@ def _resolve(config: Config, folder: Path) -> Config:
         training={"start": start if start in STARTS else resolved(start)},
         pretraining={
             "teacher": resolved(pretraining.teacher),
-            "lessons": resolved(pretraining.lessons),
+            "distillation_data": resolved(pretraining.distillation_data),
         },
     )
 

@@ -21,7 +21,7 @@ class Workspace:
         self.rolled_back = root / "HELD"  # the name of the first edition
         self.articles_db = root / "articles.db"
         self.encoders = root / "encoders"
-        self.lessons = root / "lessons"
+        self.distillation = root / "lessons"  # the name of the first edition
         self.lexicals = root / "lexical"
         self.baselines = root / "baselines"
         self.releases = root / "releases"

@@ -44,7 +44,7 @@ def teach(workspace: Workspace, config: Config) -> StepResult:
             store, store.text_keys(config.training.max_articles, start=boundary), config
         )
     teacher = _teacher(config)
-    folder = ask_teacher.prepare(teacher, workspace.lessons)
+    folder = ask_teacher.prepare(teacher, workspace.distillation)
     missing = [shard for shard in shards if not ask_teacher.shard_path(folder, shard).exists()]
     with log.progress("teach", total=sum(map(len, missing)), unit="lessons") as bar:
         for shard in missing:
@@ -63,7 +63,7 @@ def train(workspace: Workspace, config: Config) -> StepResult:
     from simrec.encoder import model_folder
     from simrec.training import ask_teacher, corpus, starting_point
 
-    vocabulary, lessons = ask_teacher.taught_by(config, workspace.lessons)
+    vocabulary, lessons = ask_teacher.taught_by(config, workspace.distillation)
     with Store.open(workspace.articles_db) as store:
         gathered = corpus.gather(store, config, lessons)
     start = starting_point.choose(config, gathered, vocabulary)

@@ -39,9 +39,9 @@ def is_file(config: Config) -> bool:
 def plan(store: Store, keys: list[bytes], config: Config) -> list[list[str]]:
     """Return the lessons to be taught in shards: those of the first articles by key, each text once.
 
-    Empty where `pretraining.lessons` names files of lessons that were taught already.
+    Empty where `pretraining.distillation_data` names files of lessons that were taught already.
     """
-    if config.pretraining.lessons:
+    if config.pretraining.distillation_data:
         return []
     found: dict[str, None] = {}
     for start in range(0, len(keys), READ_TEXTS):
@@ -49,9 +49,9 @@ def plan(store: Store, keys: list[bytes], config: Config) -> list[list[str]]:
         found.update(
             dict.fromkeys(chain.from_iterable(lessons(title, text) for title, text in articles))
         )
-        if len(found) >= config.pretraining.max_lessons:
+        if len(found) >= config.pretraining.max_distillation_texts:
             break
-    texts = list(found)[: config.pretraining.max_lessons]
+    texts = list(found)[: config.pretraining.max_distillation_texts]
     return [texts[start : start + SHARD] for start in range(0, len(texts), SHARD)]
 
 
@@ -97,7 +97,11 @@ def taught_by(config: Config, root: Path) -> tuple[TeacherVocabulary | None, lis
         if (folder / TOKENS).exists()
         else None
     )
-    given = _glob(config.pretraining.lessons) if config.pretraining.lessons else None
+    given = (
+        _glob(config.pretraining.distillation_data)
+        if config.pretraining.distillation_data
+        else None
+    )
     return vocabulary, given or sorted((folder / "shards").glob("*.parquet"))
 
 

@@ -70,7 +70,9 @@ def gather(store: Store, config: Config, lessons: list[Path]) -> TrainingCorpus:
     }
     distils = any(objective.kind == "distillation" for objective in config.objectives)
     taught = (
-        read_distillation_set(lessons, config.pretraining.max_lessons) if distils else NO_LESSONS
+        read_distillation_set(lessons, config.pretraining.max_distillation_texts)
+        if distils
+        else NO_LESSONS
     )
     chars = config.training.max_tokens * CHARS_PER_TOKEN
     return TrainingCorpus(

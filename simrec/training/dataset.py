@@ -63,7 +63,7 @@ class Dataset:
         ]
         self._files = {path: self._pair_rows(file) for path, file in material.pair_files.items()}
         self._taught = material.taught
-        most = config.pretraining.lesson_tokens
+        most = config.pretraining.distillation_tokens
         self._lessons = Ragged(ids[:most] for ids in token_ids(tokenizer, self._taught.texts))
         self._judged_lessons = np.arange(0, len(self._lessons), JUDGED_LESSONS_EVERY)[
             :MOST_JUDGED_LESSONS

@@ -79,6 +79,6 @@ def read_distillation_set(paths: Iterable[Path], most: int) -> DistillationSet:
             break
     if not texts:
         raise ConfigError(
-            "there are no lessons: run simrec teach, or set pretraining.lessons to Parquet files"
+            "there are no lessons: run simrec teach, or set pretraining.distillation_data to Parquet files"
         )
     return DistillationSet(texts[:most], np.concatenate(vectors)[:most])

@@ -32,6 +32,7 @@ GROUND = [
     "database",
     "release_folder",
     "tasks",
+    "metrics",
 ]
 ROOMS = [
     "articles",

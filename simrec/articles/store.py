@@ -259,6 +259,15 @@ class Store:
                 once.setdefault(category, category),
             )
 
+    def newest_day(self, today: str) -> str | None:
+        """Return the day of the newest article that is not dated after today; None if all are or undated."""
+        query = (
+            "SELECT max(substr(published_at, 1, 10)) FROM articles"
+            " WHERE substr(published_at, 1, 10) <= substr(?, 1, 10)"
+        )
+        (day,) = self._db.execute(query, (today,)).fetchone()
+        return day if day is None else str(day)
+
     def keys(self) -> Iterator[tuple[str, bytes, bytes]]:
         """Yield (id, row_key, text_key) of every article, in order of id."""
         return iter(self._db.execute("SELECT id, row_key, text_key FROM articles ORDER BY id"))

@@ -7,10 +7,11 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse.linalg import norm
 
-from simrec.evaluate.metrics import reciprocal_ranks
-from simrec.evaluate.suites import MIN_QUERIES, OURS, SuiteResult
+from simrec.evaluate.suites import OURS, SuiteResult
 from simrec.index.vectors import unit
 from simrec.lexical.term_vectors import TermVectors
+from simrec.metrics import reciprocal_ranks
+from simrec.recommend.choose_weight import MIN_QUERIES
 from simrec.recommend.similar_accounts import (
     WORDS_SHARE,
     account_terms,

@@ -15,10 +15,10 @@ from simrec.arrays import open_npy
 from simrec.articles.store import Reject
 from simrec.evaluate import list_statistics, projection
 from simrec.evaluate.bootstrap import interval
-from simrec.evaluate.metrics import mean
 from simrec.index.vectors import unit
 from simrec.lexical.term_vectors import TermVectors
 from simrec.lexical.tfidf import TfIdf
+from simrec.metrics import mean
 from simrec.recommend.similar_accounts import account_vectors
 from simrec.recommend.tables.sqlite import read_articles, read_ids
 from simrec.release_folder import ReleaseFolder

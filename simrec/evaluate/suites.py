@@ -1,7 +1,6 @@
 """Suites: questions with known answers that a corpus holds itself, without anybody labelling it."""
 
 import json
-import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -9,19 +8,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from simrec import metrics
 from simrec.articles.article import encoded_text
-from simrec.evaluate import bootstrap, metrics
-from simrec.evaluate.scorers import RECENT, Scorer, Text, joint_scorer, once
-from simrec.lexical.tfidf import TfIdf
+from simrec.evaluate import bootstrap
+from simrec.evaluate.scorers import RECENT, Scorer, Text, once
+from simrec.recommend.choose_weight import MIN_CHARS, MIN_QUERIES, halves
 
-SHORTEST_TEXT = 80  # characters; half of less is no text to find
-MIN_QUERIES = 20  # questions below which a figure says nothing
 FEWEST_OF_LABEL = 2
 K = 10
 PRECISION = f"P@{K}"
-WEIGHTS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)  # lexical shares that are tried
-WEIGHT = 0.5  # where nothing can be asked
-MIDDLE = re.compile(r"\s")
 OURS = "simrec"  # the scorer that the others stand beside
 
 
@@ -112,10 +107,10 @@ def run(sample: Sequence[SampledArticle], scorers: dict[str, Scorer]) -> list[Su
 
 def _halves(sample: Sequence[SampledArticle], scorers: dict[str, Scorer]) -> SuiteResult:
     """Let the first half of each text find its second half among all second halves."""
-    long = [article for article in sample if len(article.text) >= SHORTEST_TEXT]
+    long = [article for article in sample if len(article.text) >= MIN_CHARS]
     pairs = [tuple(map(article.asks, halves(article.text))) for article in long]
     return _paired(
-        "split-half", _asking(long), pairs, scorers, f"texts of at least {SHORTEST_TEXT} characters"
+        "split-half", _asking(long), pairs, scorers, f"texts of at least {MIN_CHARS} characters"
     )
 
 
@@ -228,32 +223,6 @@ def _relevant(
         for who, scores in scorers.items()
     }
     return SuiteResult(name, PRECISION, len(relevant), scored, candidates=len(rows))
-
-
-def halves(text: str) -> tuple[str, str]:
-    """Cut a text at the white space nearest after its middle, or in the middle where there is none near."""
-    middle = len(text) // 2
-    space = MIDDLE.search(text, middle, middle + 40)
-    cut = space.start() if space else middle
-    return text[:cut], text[cut:].lstrip()
-
-
-def best_weight(sample: Sequence[SampledArticle], scorer: Scorer, lexical: TfIdf) -> float:
-    """Return the lexical share with which held-out titles and halves find their texts best, nothing being labelled.
-
-    It is the middle one of those shares that come within a hundredth of the best mean; WEIGHT where
-    there is nothing to ask.
-    """
-    scorers = {str(weight): joint_scorer(scorer, lexical, weight) for weight in WEIGHTS}
-    results = [_halves(sample, scorers), _known_item(sample, scorers)]
-    measured = [result.values for result in results if result.scored]
-    if not measured:
-        return WEIGHT
-    means = [float(np.mean([values[who] for values in measured])) for who in scorers]
-    good = [
-        weight for weight, mean in zip(WEIGHTS, means, strict=True) if mean >= max(means) - 0.01
-    ]
-    return good[len(good) // 2]
 
 
 def as_sentence(results: Sequence[SuiteResult]) -> str:

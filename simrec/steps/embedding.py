@@ -87,10 +87,10 @@ def _fill(
 
 def _weigh_words(workspace: Workspace, config: Config, keys: list[bytes]) -> None:
     """Fit the word weights, and choose their share in a score, where there are none or the corpus has outgrown them."""
-    from simrec.evaluate import scorers, suites
     from simrec.lexical.tfidf import TfIdf
     from simrec.lexical.vocabulary import TermCounter
     from simrec.lexical.words import MAX_CHARS
+    from simrec.recommend.choose_weight import choose_weight
 
     encoder_id = encoder_id_of(workspace)
     path = workspace.lexical(encoder_id)
@@ -108,9 +108,12 @@ def _weigh_words(workspace: Workspace, config: Config, keys: list[bytes]) -> Non
             encoded_text(*article) for part in parts for article in store.texts(part, MAX_CHARS)
         )
         lexical = TfIdf.fit(texts, on_document=counting.add)
-        sample = suites.sample(store.sample(config.evaluate.sample), boundary_of(workspace, config))
-    neural = scorers.encoder_scorer(encode_asked(workspace, config, encoder_id))
-    weight = suites.best_weight(sample, neural, lexical)
+        sample = store.sample(config.evaluate.sample)
+    boundary = boundary_of(workspace, config)
+    held_out = [(title, text) for key, title, text, *_ in sample if key < boundary]
+    others = [(title, text) for key, title, text, *_ in sample if key >= boundary]
+    encode = encode_asked(workspace, config, encoder_id)
+    weight = choose_weight(held_out, others, encode, lexical)
     counting.vocabulary().save(workspace.vocabulary(encoder_id))
     lexical.with_weight(weight).save(path)
     logger.info(

@@ -40,12 +40,13 @@ class RankedRelease:
 
 def recommend(workspace: Workspace, config: Config) -> StepResult:
     """Turn neighbours into the tables of similar articles and similar accounts."""
-    staged = stage(workspace, config)
+    today = log.now()
+    staged = stage(workspace, config, today)
     if staged is None or staged.tables.exists():
         return nothing_to_do(workspace, staged)
     need(staged.graph, "index")
     with stages(staged, "recommend", config) as parts:
-        made = _made(workspace, config, staged.absolute(), parts)
+        made = _made(workspace, config, staged.absolute(), today, parts)
         changes = _write(workspace, staged, made, config)
     counts = len(made.articles), len(made.accounts)
     twice = sum(row >= 0 and row != own for own, row in enumerate(made.originals.tolist()))
@@ -54,7 +55,7 @@ def recommend(workspace: Workspace, config: Config) -> StepResult:
 
 
 def _made(
-    workspace: Workspace, config: Config, staged: ReleaseFolder, parts: Stages
+    workspace: Workspace, config: Config, staged: ReleaseFolder, today: str, parts: Stages
 ) -> RankedRelease:
     """Rank everything."""
     from simrec.index.index_facts import IndexFacts
@@ -72,8 +73,10 @@ def _made(
     owners = account_rows(
         [account.id for account in accounts], [article.account for article in articles]
     )
-    ages = RecencyDecay.of(published, log.now())
-    files.write_json(staged.rules, {**msgspec.to_builtins(config.rules), **asdict(ages)})
+    decay = RecencyDecay()
+    if config.rules.freshness_half_life:
+        decay = RecencyDecay.of(published, today)
+    files.write_json(staged.rules, {**msgspec.to_builtins(config.rules), **asdict(decay)})
 
     scoring = Scoring.of(staged, _words(workspace, config, staged), parts)
     candidates = rerank(scoring, config.index.candidates, parts)
@@ -81,7 +84,7 @@ def _made(
     categories = group_numbers([article.category for article in articles])
     attributes = RowAttributes(originals, owners, categories, days_of(published))
     facts = IndexFacts.from_dict(read_json(staged.index_facts))
-    ruling = Ruling(scoring, facts, rules_of(config.rules, ages), config.rules.max_exposure)
+    ruling = Ruling(scoring, facts, rules_of(config.rules, decay), config.rules.max_exposure)
     listed = rank_lists(candidates, attributes, ruling, config.recommend.similar_articles, parts)
     most = config.recommend.similar_accounts
     related = similar_accounts(scoring, owners, len(accounts), config.index, most, parts)

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from simrec import __version__, manifest, release
+from simrec import __version__, log, manifest, release
 from simrec.articles.store import Store
 from simrec.config import Config
 from simrec.errors import GateError, ReleaseError
@@ -18,20 +18,26 @@ from simrec.workspace import Workspace
 GATHERED_ROWS = 65_536
 
 
-def stage(workspace: Workspace, config: Config) -> ReleaseFolder | None:
+def stage(workspace: Workspace, config: Config, today: str | None = None) -> ReleaseFolder | None:
     """Return the staging folder of the release that is due, or None if it is published already."""
-    release_id = release_id_of(workspace, config)
+    release_id = release_id_of(workspace, config, today)
     return None if workspace.release(release_id).exists() else workspace.staged(release_id)
 
 
-def release_id_of(workspace: Workspace, config: Config) -> str:
-    """Derive the id of the release that is due; GateError if there are no articles."""
+def release_id_of(workspace: Workspace, config: Config, today: str | None = None) -> str:
+    """Derive the id of the release that is due; GateError if there are no articles.
+
+    Where freshness is on, ages are counted from the newest article that is not dated after today, so
+    that its day is part of the id. Nothing else of a release depends on the clock.
+    """
     with Store.open(workspace.articles_db) as store:
         if not store.count():
             raise GateError(
                 f"{workspace.root}: there are no articles, so there is nothing to release"
             )
         settings = f"{rules(config.index, config.recommend, config.rules)} {manifest.FORMAT}"
+        if config.rules.freshness_half_life:
+            settings += f" {store.newest_day(today or log.now())}"
         lexical = lexical_of(workspace, config)
         words = f" {lexical.id} {lexical.weight}" if lexical else ""
         return release.derive_id(store.keys(), encoder_id_of(workspace) + words, settings)

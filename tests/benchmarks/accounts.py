@@ -15,9 +15,9 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from simrec.articles.article import encoded_text
 from simrec.encoder.default_encoder import PRETRAINED
 from simrec.encoder.runtime import Encoder
-from simrec.evaluate.metrics import reciprocal_ranks
 from simrec.lexical.term_vectors import TermVectors
 from simrec.lexical.tfidf import TfIdf
+from simrec.metrics import reciprocal_ranks
 from simrec.recommend.similar_accounts import (
     WORDS_SHARE,
     account_terms,

@@ -24,7 +24,7 @@ import numpy as np
 from simrec.encoder.default_encoder import PRETRAINED
 from simrec.encoder.model_folder import newest
 from simrec.encoder.runtime import Encoder
-from simrec.evaluate.metrics import precisions, reciprocal_ranks, same
+from simrec.metrics import precisions, reciprocal_ranks, same
 from tests.benchmarks.machine import ROOT, cpu_seconds, print_machine
 
 Rows = list[dict[str, Any]]

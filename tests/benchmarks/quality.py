@@ -28,6 +28,7 @@ from simrec.evaluate.bm25 import bm25
 from simrec.evaluate.scorers import Scorer, Text, encoder_scorer, joint_scorer
 from simrec.evaluate.tfidf_baseline import TfIdfBaseline
 from simrec.lexical.tfidf import TfIdf
+from simrec.recommend.choose_weight import choose_weight
 from tests.benchmarks.encoder import cores, rows, sentence_transformer, unseen
 from tests.benchmarks.machine import print_machine
 
@@ -73,8 +74,8 @@ def quality(name: str, articles: list[suites.SampledArticle]) -> None:
     )
     encoder, lexical = Encoder(PRETRAINED, threads=cores()), TfIdf.fit(others)
     neural = encoder_scorer(encoder.encode)
-    chooses = [article._replace(held_out=not article.held_out) for article in sample]
-    share = suites.best_weight(chooses, neural, lexical)
+    texts = [(article.title, article.text) for article in sample]
+    share = choose_weight(texts[ASKING:], texts[:ASKING], encoder.encode, lexical)
     tfidf = TfIdfBaseline.fit(others)
     scorers: dict[str, Scorer] = {
         "simrec": joint_scorer(neural, lexical, share),

@@ -10,8 +10,8 @@ from tokenizers import Tokenizer
 from simrec.encoder import model_folder as encoder_folder
 from simrec.encoder.runtime import Encoder, _windows
 from simrec.encoder.tokenizer import token_ids, train_tokenizer
-from simrec.evaluate.metrics import reciprocal_ranks
-from simrec.evaluate.suites import halves
+from simrec.metrics import reciprocal_ranks
+from simrec.recommend.choose_weight import halves
 from simrec.training.token_vectors import token_vectors
 from tests.conftest import House, speeches
 

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sklearn.metrics import label_ranking_average_precision_score
 from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Whitespace
@@ -21,32 +20,12 @@ from simrec.encoder.query_cache import with_query_cache
 from simrec.encoder.runtime import Encoder
 from simrec.errors import GateError
 from simrec.evaluate import gates, suites
-from simrec.evaluate.metrics import precisions, reciprocal_ranks, same
 from simrec.evaluate.scorers import Text, encoder_scorer, joint_scorer
 from simrec.evaluate.tfidf_baseline import TfIdfBaseline
 from simrec.lexical.tfidf import TfIdf
+from simrec.metrics import precisions, reciprocal_ranks, same
+from simrec.recommend.choose_weight import halves
 from tests.conftest import House, speeches
-
-
-def test_reciprocal_rank_is_scikit_learns_with_one_right_answer() -> None:
-    scores = np.random.default_rng(0).normal(size=(50, 50))
-    assert reciprocal_ranks(scores).mean() == pytest.approx(
-        label_ranking_average_precision_score(np.eye(50), scores)
-    )
-
-
-def test_ties_earn_nothing() -> None:
-    assert reciprocal_ranks(np.ones((10, 10))).mean() == pytest.approx(0.1)
-    assert reciprocal_ranks(np.eye(10)).mean() == 1
-
-
-def test_precision_by_hand() -> None:
-    scores = np.array(
-        [[1, 0.9, 0.1, 0.2], [0.9, 1, 0.3, 0.2], [0.1, 0.3, 1, 0.8], [0.2, 0.2, 0.8, 1]]
-    )
-    assert precisions(scores, same(["a", "a", "b", "b"], 4), 1).mean() == 1
-    assert precisions(scores, same(["a", "b", "b", "a"], 4), 1).mean() == 0
-    assert precisions(scores, same(["a", "a", "b", "b"], 4), 3).mean() == pytest.approx(1 / 3)
 
 
 def sample(count: int = 60) -> list[suites.SampledArticle]:
@@ -66,23 +45,6 @@ def test_a_perfect_scorer_is_perfect_and_a_blind_one_is_chance() -> None:
     results = {r.suite: r for r in suites.run(sample(), {"perfect": perfect, "blind": blind})}
     assert results["split-half"].values == {"perfect": 1.0, "blind": pytest.approx(1 / 60)}
     assert results["known-item"].values == {"perfect": 1.0, "blind": pytest.approx(1 / 60)}
-
-
-def test_the_share_of_words_is_the_one_that_finds_most() -> None:
-    articles = sample(100)
-    lexical = TfIdf.fit([article.text for article in articles])
-    blind = suites.best_weight(
-        articles, lambda left, right: np.zeros((len(left), len(right))), lexical
-    )
-    seeing = suites.best_weight(
-        articles, lambda left, right: 100 * np.eye(len(left), len(right)), lexical
-    )
-    assert blind >= 0.5, "an encoder that sees nothing is given little"
-    assert seeing <= 0.5, "an encoder that errs nowhere needs no words"
-    assert (
-        suites.best_weight(sample(5), lambda left, right: np.eye(len(left)), lexical)
-        == suites.WEIGHT
-    )
 
 
 def test_what_cannot_be_measured_is_said() -> None:
@@ -129,13 +91,6 @@ def test_labels_are_asked_about_as_if_there_were_no_other_articles() -> None:
             len(some),
         )
         assert np.array_equal(results[f"same {field}"].scored["TF-IDF"], expected)
-
-
-@pytest.mark.parametrize("text", ["abc def", "word " * 50, "没有空格的中文文本" * 20, "a" * 100])
-def test_halves_hold_the_whole_text(text: str) -> None:
-    left, right = suites.halves(text)
-    assert (left + right).replace(" ", "") == text.replace(" ", "")
-    assert abs(len(left) - len(right)) <= 80
 
 
 def test_tfidf_finds_chinese_halves() -> None:
@@ -208,7 +163,7 @@ def test_only_held_out_articles_ask_and_all_are_candidates() -> None:
         assert left[0].text in {
             text
             for article in asking
-            for text in (article.title, article.text, *suites.halves(article.text))
+            for text in (article.title, article.text, *halves(article.text))
         }
         return np.eye(len(left), len(right))
 

@@ -6,7 +6,7 @@ from scipy import stats
 
 from simrec.evaluate import bootstrap
 from simrec.evaluate.graded_pairs import pearson, spearman
-from simrec.evaluate.metrics import mean
+from simrec.metrics import mean
 
 SIMULATIONS = 300
 

@@ -12,8 +12,11 @@ import numpy as np
 import pyarrow.parquet as parquet
 import pytest
 
+from simrec import config_file
 from simrec.index import packing
 from simrec.lexical.words import words
+from simrec.steps.staging import release_id_of
+from simrec.workspace import Workspace
 from tests.conftest import CONFIG, House, new_house, speeches
 
 SEED = "1861-Lincoln-1/13"
@@ -403,3 +406,24 @@ def test_lists_are_filled_where_copies_take_all_candidates(changed: House) -> No
     told = {SEED, "again/a", *(one["id"] for one in copies)}
     assert len(listed["copy/07"]) == TABLE and not told & set(listed["copy/07"])
     assert {len(one) for one in listed.values()} == {TABLE}
+
+
+def test_the_clock_decides_a_release_only_where_age_matters(changed: House) -> None:
+    config = changed.folder / "config.toml"
+    newest = max(article["published_at"] for article in changed.articles)[:10]
+    future = {"id": "future", "text": ARTICLES[SEED]["text"], "published_at": "2999-05-05"}
+    changed.write_articles([*changed.articles, future])
+    workspace = Workspace(changed.workspace)
+
+    night(changed, "freshness_half_life = 3000")
+    fresh = config_file.load(config)
+    assert json.loads((folder(changed) / "rules.json").read_text())["newest"] == newest
+    assert release_id_of(workspace, fresh) == changed.current
+    assert release_id_of(workspace, fresh, f"{newest}T23:59:59Z") == changed.current
+    assert release_id_of(workspace, fresh, "2999-05-04") == changed.current
+    assert release_id_of(workspace, fresh, "2999-05-05T00:00:00Z") != changed.current
+
+    night(changed, "freshness_half_life = 0")
+    plain = config_file.load(config)
+    assert json.loads((folder(changed) / "rules.json").read_text())["newest"] == "1970-01-01"
+    assert release_id_of(workspace, plain, "2999-05-05") == changed.current

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from simrec import __version__, log, runner, terminal
+from simrec import __version__, log, terminal
 from simrec.errors import UsageError
+from simrec.exit_codes import exit_codes
 from simrec.release import Release
 from simrec.workspace import Workspace
 
@@ -22,7 +23,7 @@ Command = Callable[..., None]
 
 def main() -> None:
     """Run the command line; exit codes are those of simrec.errors."""
-    with runner.exit_codes():
+    with exit_codes():
         cli.main(standalone_mode=False, prog_name="simrec")
 
 
@@ -470,7 +471,7 @@ def _config(path: Path | None, verbose: bool) -> "Config":
 
 
 def _run(name: str, workspace: Workspace, config: "Config") -> None:
-    from simrec import steps
+    from simrec import runner, steps
 
     runner.run(name, [getattr(steps, name)], workspace, config)
 

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from simrec import files, log, release
+from simrec import files, journal, release
 from simrec.articles.store import Store
 from simrec.errors import ReleaseError
 from simrec.workspace import Workspace
@@ -52,16 +52,14 @@ def write_metrics(workspace: Workspace, path: Path) -> None:
 
 
 def _of_runs(workspace: Workspace) -> Iterator[Sample]:
-    last: dict[str, dict[str, Any]] = {
-        run["job"]: run for run in log.read_journal(workspace.journal)
-    }
+    last = {run.job: run for run in journal.read_runs(workspace.journal)}
     for job, run in last.items():
-        started = datetime.fromisoformat(run["started_at"]).timestamp()
+        started = datetime.fromisoformat(run.started_at).timestamp()
         yield Sample(
             "last_run_started_timestamp_seconds", "When the last run began", started, {"job": job}
         )
         for name, what in OF_RUNS.items():
-            yield Sample(f"last_run_{name}", what, run[name], {"job": job})
+            yield Sample(f"last_run_{name}", what, getattr(run, name), {"job": job})
 
 
 def _of_articles(workspace: Workspace) -> Iterator[Sample]:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from simrec import files, log, release
+from simrec import files, journal, release
 from simrec.errors import ReleaseError, UsageError
 from simrec.release_folder import ReleaseFolder
 from simrec.workspace import Workspace
@@ -35,7 +35,7 @@ def write_page(workspace: Workspace, target: Path) -> Path:
     _page(folder)
     if not target.parent.is_dir():
         raise UsageError(f"{target}: there is no folder {target.parent}")
-    runs = [run for run in log.read_journal(workspace.journal) if _made(run, folder.release_id)]
+    runs = [run for run in journal.read_runs(workspace.journal) if run.published(folder.release_id)]
     content = render(_read(folder.report), _read(folder.maps), runs[-SHOWN_RUNS:])
     files.write(target, content.encode())
     return target
@@ -78,10 +78,6 @@ def _figures(report: dict[str, Any]) -> Iterator[tuple[str, Any]]:
     yield "recommended of the same account", accounts.get("of_the_same_account")
     yield "newest tenth of the recommended", freshness.get("newest_tenth")
     yield "rejected rows", sum(reason["rows"] for reason in report.get("rejects", []))
-
-
-def _made(run: dict[str, Any], release_id: str) -> bool:
-    return any(step["step"] == "publish" and release_id in step["what"] for step in run["steps"])
 
 
 def _read(path: Path) -> Any:

@@ -1,20 +1,18 @@
 """The runner: gives the steps of a job the lock, the journal and the exit code."""
 
-import errno
 import logging
-import os
 import sqlite3
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from simrec import log
-from simrec.articles.store import is_damage
-from simrec.errors import ConfigError, ReleaseError, SimrecError
+from simrec import journal, log
+from simrec.errors import ConfigError, SimrecError
+from simrec.exit_codes import as_simrec_error, exit_code, exit_codes
+from simrec.journal import RunRecord, StepRecord, Stopwatch
 from simrec.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -23,10 +21,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-INTERRUPTED = 130
 CLOCK_TOLERANCE = 60  # seconds that a clock may be corrected by
-DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG, errno.EIO)
-SQLITE_DISK = ("full", "readonly", "unable to open", "disk i/o")
 
 
 def run(job: str, steps: "Sequence[Step]", workspace: Workspace, config: "Config") -> None:
@@ -38,99 +33,71 @@ def run(job: str, steps: "Sequence[Step]", workspace: Workspace, config: "Config
     with workspace.lock():
         _check_clock(workspace)
         workspace.sweep()
-        record: dict[str, Any] = {"job": job, "started_at": log.now("seconds"), "steps": []}
-        cost = log.Stopwatch()
+        record = RunRecord(job=job, started_at=log.now("seconds"), steps=[], exit_code=0)
+        stopwatch = Stopwatch()
         try:
             for step in steps:
-                _run_step(step, workspace, config, record["steps"])
-            record["exit_code"] = 0
+                _run_step(step, workspace, config, record.steps)
         except BaseException as error:
-            known = _as_simrec_error(error)
-            record["exit_code"] = (
-                known.exit_code if known else INTERRUPTED if _interrupt(error) else 1
-            )
-            record["error"] = str(known or repr(error))
+            record.exit_code = exit_code(error)
+            record.error = str(as_simrec_error(error) or repr(error))
             raise
         finally:
-            _journal(workspace, {**record, **cost.elapsed()})
-            _tell_monitor(workspace, config)
+            stopwatch.note(record)
+            _write_journal(workspace, record)
+            _write_metrics(workspace, config)
 
 
-def _tell_monitor(workspace: Workspace, config: "Config") -> None:
+def _write_metrics(workspace: Workspace, config: "Config") -> None:
     from simrec.monitor import write_metrics
 
     path = Path(config.monitor.prometheus)
     try:
         if config.monitor.prometheus:
             write_metrics(workspace, path)
-    except (
-        OSError,
-        sqlite3.Error,
-        SimrecError,
-    ) as error:  # nor must this hide what the run has to say
+    except (OSError, sqlite3.Error, SimrecError) as error:
+        # this must not hide how the run ended
         logger.warning("%s: not written (%s)", path, error)
 
 
-def _journal(workspace: Workspace, record: dict[str, Any]) -> None:
+def _write_journal(workspace: Workspace, record: RunRecord) -> None:
     try:
-        log.append_journal(workspace.journal, record)
-    except OSError as error:  # a full disk must not hide what the run has to say
+        journal.append_run(workspace.journal, record)
+    except OSError as error:  # a full disk must not hide how the run ended
         logger.warning("%s: not written (%s)", workspace.journal, error.strerror)
 
 
 def _check_clock(workspace: Workspace) -> None:
-    """Raise ConfigError if the clock was set back: releases and encoders of tonight would be older than the last."""
-    runs = log.read_journal(workspace.journal)
-    last, now = (runs[-1]["started_at"] if runs else ""), log.now("seconds", later=CLOCK_TOLERANCE)
-    if last > now:
+    """Raise ConfigError if the clock was set back.
+
+    Releases and encoders of tonight would be older than the last ones.
+    """
+    runs = journal.read_runs(workspace.journal)
+    last = runs[-1].started_at if runs else ""
+    if last > log.now("seconds", later=CLOCK_TOLERANCE):
         raise ConfigError(
-            f"the clock says {log.now('seconds')}, and the last run here began at {last}: set the clock right, or, "
-            f"if it was wrong then, remove the last line of {workspace.journal}; nothing was changed"
+            f"the clock says {log.now('seconds')}, and the last run here began at {last}: "
+            "set the clock right, or, if it was wrong then, remove the last line of "
+            f"{workspace.journal}; nothing was changed"
         )
 
 
 def _run_step(
-    step: "Step", workspace: Workspace, config: "Config", done: list[dict[str, Any]]
+    step: "Step", workspace: Workspace, config: "Config", records: list[StepRecord]
 ) -> None:
-    """Run a step, and add to `done` what it did and cost, also if it fails."""
-    cost = log.Stopwatch()
-    record: dict[str, Any] = {"step": step.__name__, "state": "failed"}
+    """Run a step, and add a record of what it did and cost, also if it fails."""
+    stopwatch = Stopwatch()
+    record = StepRecord(step=step.__name__, state="failed")
     try:
-        outcome = step(workspace, config)
-        state = "skipped" if outcome.skipped else "done"
-        record |= {
-            "state": state,
-            "rows_in": outcome.rows_in,
-            "rows_out": outcome.rows_out,
-            "what": outcome.sentence,
-        }
-        logger.info("%s: %s (%.1f s)", step.__name__, outcome.sentence, cost.elapsed()["seconds"])
+        result = step(workspace, config)
+        record.state = "skipped" if result.skipped else "done"
+        record.rows_in = result.rows_in
+        record.rows_out = result.rows_out
+        record.what = result.sentence
+        logger.info("%s: %s (%.1f s)", record.step, record.what, stopwatch.seconds)
     finally:
-        done.append({**record, **cost.elapsed()})
-
-
-@contextmanager
-def exit_codes() -> Iterator[None]:
-    """Turn what goes wrong inside into one sentence on stderr and the exit code of its kind."""
-    try:
-        yield
-    except click.exceptions.Exit as error:
-        sys.exit(error.exit_code)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # `| head` has seen enough
-        sys.exit(0)
-    except BaseException as error:
-        known = _as_simrec_error(error)
-        if known:
-            logger.error("simrec: %s", known)
-            sys.exit(known.exit_code)
-        if _interrupt(error):
-            logger.error("simrec: interrupted; the same command goes on where it was")
-            sys.exit(INTERRUPTED)
-        raise  # a bug: Python's own traceback and exit code 1 say most
+        stopwatch.note(record)
+        records.append(record)
 
 
 def main(steps: "Sequence[Step]") -> None:
@@ -185,22 +152,3 @@ def _as_it_is(root: Path) -> Workspace:
     """Return the workspace without making it where there is none."""
     workspace = Workspace(root)
     return Workspace.open(root) if workspace.format.exists() else workspace
-
-
-def _as_simrec_error(error: BaseException) -> SimrecError | None:
-    """Return the error as one with a sentence, or None if it is nobody's but a programmer's."""
-    if isinstance(error, SimrecError):
-        return error
-    if isinstance(error, OSError) and error.errno in DISK:
-        return ConfigError(
-            f"{error.filename or 'the disk'}: {error.strerror}; nothing published was changed"
-        )
-    if isinstance(error, sqlite3.Error) and is_damage(error):
-        return ReleaseError(f"SQLite: {error}; simrec verify says which file is damaged")
-    if isinstance(error, sqlite3.Error) and any(word in str(error).lower() for word in SQLITE_DISK):
-        return ConfigError(f"SQLite: {error}; nothing published was changed")
-    return None
-
-
-def _interrupt(error: BaseException) -> bool:
-    return isinstance(error, KeyboardInterrupt | click.Abort)

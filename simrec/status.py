@@ -5,9 +5,10 @@ import math
 from datetime import UTC, datetime
 from typing import Any
 
-from simrec import log, release
+from simrec import journal, release
 from simrec.articles.store import Store
 from simrec.errors import GateError
+from simrec.journal import RunRecord
 from simrec.release_folder import ReleaseFolder
 from simrec.tasks import stages
 from simrec.workspace import Workspace
@@ -29,7 +30,7 @@ EVALUATION = [
 
 def status(workspace: Workspace) -> dict[str, Any]:
     """Return counts, the current release and its age, what is pending, and how the last runs ended."""
-    runs = log.read_journal(workspace.journal)
+    runs = journal.read_runs(workspace.journal)
     return {
         "workspace": str(workspace.root),
         **_articles(workspace),
@@ -37,7 +38,7 @@ def status(workspace: Workspace) -> dict[str, Any]:
         "pending": _pending(workspace, runs),
         **_last_run(runs),
         "last_runs": [
-            {name: run.get(name, "") for name in RUNS} for run in runs[: -SHOWN - 1 : -1]
+            {name: getattr(run, name) for name in RUNS} for run in runs[: -SHOWN - 1 : -1]
         ],
     }
 
@@ -84,14 +85,15 @@ def _current(workspace: Workspace) -> dict[str, Any]:
     }
 
 
-def _pending(workspace: Workspace, runs: list[dict[str, Any]]) -> str:
+def _pending(workspace: Workspace, runs: list[RunRecord]) -> str:
     """Say what the next run has to do, as far as the journal and the staging folder know."""
     changed = 0
     for run in reversed(runs):
-        steps = {step["step"]: step for step in run["steps"]}
-        if steps.get("publish", {}).get("state") == "done":
+        publish = run.step("publish")
+        if publish and publish.state == "done":
             break
-        changed += steps.get("ingest", {}).get("rows_out", 0)
+        ingest = run.step("ingest")
+        changed += ingest.rows_out if ingest else 0
     pending = [f"{changed:,} articles changed since the last release"] if changed else []
     for staged in workspace.staged_releases():
         refusal = staged.refusal
@@ -114,12 +116,12 @@ def _how_far(staged: ReleaseFolder) -> str:
     return f"not finished ({', '.join(told)})" if plan["stages"] else "not finished"
 
 
-def _last_run(runs: list[dict[str, Any]]) -> dict[str, Any]:
+def _last_run(runs: list[RunRecord]) -> dict[str, Any]:
     if not runs:
         return {"last_run": "none yet"}
     last = runs[-1]
-    how = f"{last['job']} at {last['started_at']}, exit code {last['exit_code']}, {last['seconds']:.1f} s"
-    return {"last_run": how, "last_error": last.get("error", "").partition("\n")[0]}
+    how = f"{last.job} at {last.started_at}, exit code {last.exit_code}, {last.seconds:.1f} s"
+    return {"last_run": how, "last_error": last.error.partition("\n")[0]}
 
 
 def releases(workspace: Workspace) -> list[dict[str, Any]]:

@@ -26,6 +26,7 @@ GROUND = [
     "config_file",
     "files",
     "arrays",
+    "journal",
     "log",
     "workspace",
     "terminal",

@@ -10,6 +10,8 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from simrec.journal import RunRecord
+
 FORMAT = 2  # of report.json
 LABELLED = 12  # accounts on the map that are named, at most
 LABEL_WIDTH, LABEL_HEIGHT = 0.3, 0.05  # of the map, that a name takes
@@ -24,9 +26,7 @@ EXPLAINED = {
 }
 
 
-def render(
-    report: dict[str, Any], maps: dict[str, Any], runs: Sequence[dict[str, Any]] = ()
-) -> str:
+def render(report: dict[str, Any], maps: dict[str, Any], runs: Sequence[RunRecord] = ()) -> str:
     """Return the page as HTML; runs are lines of the journal, where it is known how long things took."""
     template = _environment().get_template("report.html.jinja")
     script = _environment().get_template("report.js").render()

@@ -1,12 +1,13 @@
 """What a job would do and about what it would cost, told without doing it."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from simrec import log, release
+from simrec import journal, release
 from simrec.articles.store import Store
 from simrec.config import Config
 from simrec.errors import ReleaseError
+from simrec.journal import StepRecord
 from simrec.steps.outcome import Step, encoder_id_of
 from simrec.steps.staging import release_id_of
 from simrec.workspace import Workspace
@@ -54,29 +55,29 @@ def forecast(steps: Sequence[Step], workspace: Workspace, config: Config) -> lis
     ]
 
 
-def _line(told: Foretold, measured: dict[str, dict[str, Any]]) -> str:
+def _line(told: Foretold, measured: dict[str, StepRecord]) -> str:
     last = measured.get(told.step)
     if told.rows == 0:
         return f"{told.step}: {told.what}"
     if last is None:
         return f"{told.step}: {told.what}; no run has measured it yet"
-    rows = last["rows_in" if told.step == "ingest" else "rows_out"]
-    seconds = last["seconds"] if told.rows is None else last["seconds"] / rows * told.rows
+    rows = last.rows_in if told.step == "ingest" else last.rows_out
+    seconds = last.seconds if told.rows is None else last.seconds / rows * told.rows
     return f"{told.step}: {told.what}; about {seconds:.1f} s"
 
 
-def _measured(workspace: Workspace) -> dict[str, dict[str, Any]]:
+def _measured(workspace: Workspace) -> dict[str, StepRecord]:
     """Return what the journal says of the last time that each step did something."""
     done = (
         step
-        for run in log.read_journal(workspace.journal)
-        for step in run["steps"]
-        if step["state"] == "done"
+        for run in journal.read_runs(workspace.journal)
+        for step in run.steps
+        if step.state == "done"
     )
     return {
-        step["step"]: step
+        step.step: step
         for step in done
-        if step["step"] in MADE_ANEW or (step["rows_in"] and step["rows_out"])
+        if step.step in MADE_ANEW or (step.rows_in and step.rows_out)
     }
 
 

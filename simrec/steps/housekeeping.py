@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from simrec import files, log, release
+from simrec import files, journal, release
 from simrec.articles.store import Store
 from simrec.config import Config
 from simrec.errors import ReleaseError
@@ -21,7 +21,7 @@ def verify(workspace: Workspace, config: Config) -> StepResult:
 
     current = release.Release.current(workspace)
     checks: list[Callable[[], object]] = [current.verify, partial(release.rolled_back, workspace)]
-    checks += [partial(_verify_articles, workspace), partial(log.verify_journal, workspace.journal)]
+    checks += [partial(_verify_articles, workspace), partial(journal.verify, workspace.journal)]
     checks += [
         partial(model_folder.verify, path) for path in sorted(workspace.encoders.glob("[!.]*/"))
     ]

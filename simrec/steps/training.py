@@ -12,6 +12,7 @@ from simrec import files, log, release
 from simrec.articles.article import encoded_text, held_out_below
 from simrec.articles.store import Store
 from simrec.config import Config, override
+from simrec.journal import Stopwatch
 from simrec.steps.outcome import StepResult, rules
 from simrec.training.doors import open_teacher, open_trainer
 from simrec.workspace import Workspace
@@ -106,12 +107,12 @@ def compare(
         staged = workspace.staged_training(f"compare-{cell}")
         files.remove_folder(staged)
         staged.mkdir()
-        cost = log.Stopwatch()
+        cost = Stopwatch()
         of_cell = override(config, encoder={"cell": cell})
         trained = training.train(
             starting_point.StartingPoint("articles", "articles"), gathered, of_cell, staged, {}
         )
-        seconds = cost.elapsed()["seconds"]
+        seconds = cost.seconds
         best = max(trained.history, key=lambda epoch: epoch["score"])
         norms[cell] = trained.gradient_norms
         rows.append({

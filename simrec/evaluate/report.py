@@ -63,7 +63,7 @@ def gather(
     """Return the facts of a release in a folder, and the maps of it; `before` is the folder of the one before."""
     articles = [
         Labels(*row)
-        for row in read_articles(made.folder.tables, "id, account, category, lang, published_at")
+        for row in read_articles(made.folder, "id, account, category, lang, published_at")
     ]
     ids = [article.id for article in articles]
     table = list_statistics.read(made.folder.similar_articles, ids)
@@ -149,7 +149,7 @@ def _stability(
     """Return how much of the lists of the release before is still there."""
     if before is None or not before.similar_articles.exists():
         return {"skipped": "there is no release before this one to compare with"}
-    old_ids = read_ids(before.tables)
+    old_ids = read_ids(before)
     shares = list_statistics.kept(
         table, ids, list_statistics.read(before.similar_articles, old_ids), old_ids
     )
@@ -199,7 +199,7 @@ def _seeds(
 def _shown(folder: ReleaseFolder, rows: Sequence[int]) -> list[dict[str, Any]]:
     """Return what the page shows of some articles: id, title or how the text begins, account, date and url if any."""
     found = []
-    for article_id, title, account, day, url in read_articles(folder.tables, SHOWN_COLUMNS, rows):
+    for article_id, title, account, day, url in read_articles(folder, SHOWN_COLUMNS, rows):
         shown = {"id": article_id, "title": shorten(title, TITLE_CHARS, placeholder="…")}
         more = {"account": account, "date": day, "url": url}
         found.append(shown | {name: value for name, value in more.items() if value is not None})

@@ -6,8 +6,6 @@ from typing import Any
 
 from simrec.errors import UsageError
 
-TABLES_VERSION = 3
-WORD_BITS = 21  # of each of the words that stand in one number of the table of similar articles
 DAY = re.compile(r"\d{4}(-\d{2}(-\d{2})?)?")
 
 

@@ -13,13 +13,12 @@ from simrec.errors import ReleaseError, UnknownIdError, UsageError
 from simrec.manifest import Manifest
 from simrec.recommend.hits import (
     NO_FILTERS,
-    TABLES_VERSION,
-    WORD_BITS,
     AccountHit,
     Evidence,
     Filters,
     Hit,
 )
+from simrec.recommend.tables.schema import VERSION, WORD_BITS
 from simrec.release_folder import ReleaseFolder
 
 if TYPE_CHECKING:
@@ -43,7 +42,7 @@ class Recommender:
         self._manifest = manifest
         self._db = folder.open_tables()
         (version,) = self._db.execute("PRAGMA user_version").fetchone()
-        if version != TABLES_VERSION:
+        if version != VERSION:
             raise ReleaseError(
                 f"{folder}: its tables are of another simrec; the next nightly run makes new ones"
             )
@@ -63,7 +62,8 @@ class Recommender:
                 self._questions.from_rows([row], [1.0]), [article_id], n, filters, {row}, ruled
             )
         found = self._db.execute(
-            "SELECT other, score, place, words FROM similar_articles WHERE row = ? AND rank <= ? ORDER BY rank",
+            "SELECT similar, score, score_rank, words FROM similar_articles "
+            "WHERE article = ? AND rank <= ? ORDER BY rank",
             (row, n),
         )
         return [
@@ -140,8 +140,9 @@ class Recommender:
         row = self._row("accounts", account)
         found = self._db.execute(
             "SELECT a.row, a.id, s.score, a.articles, a.first, a.last, min(own.articles, a.articles) < min_articles "
-            "FROM similar_accounts s JOIN accounts a ON a.row = s.other JOIN accounts own ON own.row = s.row, facts "
-            "WHERE s.row = ? AND s.rank <= ? ORDER BY s.rank",
+            "FROM similar_accounts s JOIN accounts a ON a.row = s.similar "
+            "JOIN accounts own ON own.row = s.account, facts "
+            "WHERE s.account = ? AND s.rank <= ? ORDER BY s.rank",
             (row, n),
         ).fetchall()
         return [
@@ -290,8 +291,8 @@ class Recommender:
 
     def _evidence(self, account: int, similar: int) -> list[Evidence]:
         found = self._db.execute(
-            "SELECT a.id, b.id, e.score FROM evidence e JOIN articles a ON a.row = e.article "
-            "JOIN articles b ON b.row = e.other_article WHERE e.row = ? AND e.other = ? ORDER BY e.rank",
+            "SELECT a.id, b.id, e.score FROM account_evidence e JOIN articles a ON a.row = e.article "
+            "JOIN articles b ON b.row = e.similar_article WHERE e.account = ? AND e.similar = ? ORDER BY e.rank",
             (account, similar),
         )
         return [Evidence(*row) for row in found]

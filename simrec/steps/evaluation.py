@@ -204,7 +204,7 @@ def _accounts(made: "EvaluatedRelease") -> "SuiteResult":
 
     matrix = open_npy(made.folder.vectors)
     terms = open_npy(made.folder.terms) if made.lexical else None
-    listed = read_articles(made.folder.tables, "id, account")
+    listed = read_articles(made.folder, "id, account")
     return account_halves.run([row[0] for row in listed], [row[1] for row in listed], matrix, terms)
 
 

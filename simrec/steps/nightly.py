@@ -70,7 +70,7 @@ def _before(workspace: Workspace) -> "PreviousIndex | None":
         if current.manifest.encoder_id == encoder_id_of(workspace):
             folder = current.folder.absolute()
             current.verify(only=[folder.vectors, folder.index, folder.graph])
-            return PreviousIndex(folder, read_ids(folder.tables), current.manifest.index)
+            return PreviousIndex(folder, read_ids(folder), current.manifest.index)
     except ReleaseError as error:  # damaged, or of an older simrec: the next is made without it
         logger.warning(
             "index: from scratch, since the current release cannot be built upon: %s", error

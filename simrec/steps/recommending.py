@@ -1,13 +1,13 @@
 """The step that ranks: neighbours become the tables of a release."""
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from simrec import files, log, release
-from simrec.articles.article import Account, encoded_text
+from simrec.articles.article import encoded_text
 from simrec.articles.store import ArticleMeta, Store
 from simrec.config import Config
 from simrec.release_folder import ReleaseFolder
@@ -17,25 +17,10 @@ from simrec.tasks.stages import Stages
 from simrec.workspace import Workspace
 
 if TYPE_CHECKING:
-    import numpy as np
-
-    from simrec.index.knn_graph import KnnGraph
     from simrec.recommend.exposure import RankedLists
     from simrec.recommend.hybrid import Scoring
     from simrec.recommend.shared_words import SharedWords
-
-
-@dataclass(frozen=True)
-class RankedRelease:
-    """All that the tables of a release are written from; originals are the rows of those that were published first."""
-
-    articles: list[ArticleMeta]
-    originals: "np.ndarray"
-    listed: "RankedLists"
-    reasons: "SharedWords"
-    accounts: list[Account]
-    related: "KnnGraph"
-    evidence: "np.ndarray"
+    from simrec.recommend.tables.release_tables import RankedRelease
 
 
 def recommend(workspace: Workspace, config: Config) -> StepResult:
@@ -56,7 +41,7 @@ def recommend(workspace: Workspace, config: Config) -> StepResult:
 
 def _made(
     workspace: Workspace, config: Config, staged: ReleaseFolder, today: str, parts: Stages
-) -> RankedRelease:
+) -> "RankedRelease":
     """Rank everything."""
     from simrec.index.index_facts import IndexFacts
     from simrec.recommend.candidates import RowAttributes, days_of, group_numbers
@@ -66,6 +51,7 @@ def _made(
     from simrec.recommend.lists import Ruling, rank_lists
     from simrec.recommend.rules import RecencyDecay, rules_of
     from simrec.recommend.similar_accounts import account_rows, similar_accounts
+    from simrec.recommend.tables.release_tables import RankedRelease
 
     with Store.open(workspace.articles_db) as store:
         articles, accounts = list(store.known()), store.accounts()
@@ -90,13 +76,13 @@ def _made(
     related = similar_accounts(scoring, owners, len(accounts), config.index, most, parts)
     found = evidence(related.rows(most), candidates, owners, scoring, parts)
     return RankedRelease(
-        articles,
-        originals,
-        listed,
-        _reasons(workspace, scoring, listed, articles, parts),
-        accounts,
-        related,
-        found,
+        articles=articles,
+        originals=originals,
+        lists=listed,
+        shared_words=_reasons(workspace, scoring, listed, articles, parts),
+        accounts=accounts,
+        similar_accounts=related,
+        evidence=found,
     )
 
 
@@ -145,43 +131,15 @@ def _before(workspace: Workspace) -> ReleaseFolder | None:
     return workspace.release(current) if current else None
 
 
-def _write(workspace: Workspace, staged: ReleaseFolder, made: RankedRelease, config: Config) -> str:
+def _write(
+    workspace: Workspace, staged: ReleaseFolder, ranked: "RankedRelease", config: Config
+) -> str:
     """Write all tables; return a clause that says how they differ from those before."""
-    from simrec.recommend.tables import parquet
-    from simrec.recommend.tables.sqlite import Tables
+    from simrec.recommend.tables.release_tables import write_tables
 
-    most = config.recommend
-    articles, accounts = staged.similar_articles, staged.similar_accounts
-    parquet.write_similar_articles(articles, made.articles, made.listed, made.reasons)
-    parquet.write_similar_accounts(
-        accounts, made.accounts, made.related, most.similar_accounts, most.min_articles
-    )
-    parquet.write_duplicates(staged.duplicates, made.articles, made.originals)
-    parquet.write_evidence(staged.evidence, made.articles, made.accounts, made.evidence)
     before = _before(workspace)
-    clause = _write_changes(staged, before, config) if before else ""
-    with Tables.write(staged.tables) as tables, Store.open(workspace.articles_db) as store:
-        tables.articles(store.rows(), made.originals)
-        tables.similar_articles(made.listed, made.reasons)
-        tables.accounts(made.accounts, made.related, most.similar_accounts, made.evidence)
-        tables.facts(most.similar_articles, most.similar_accounts, most.min_articles)
-    return clause
-
-
-def _write_changes(staged: ReleaseFolder, before: ReleaseFolder, config: Config) -> str:
-    from simrec.recommend.tables.diff import write_changes
-
-    counts = {}
-    tables = {
-        "article": (before.similar_articles, staged.similar_articles),
-        "account": (before.similar_accounts, staged.similar_accounts),
-    }
-    for what, (old, new) in tables.items():
-        if old.exists():
-            path = staged.changes_of(new)
-            beyond = config.recommend.min_score_change
-            counts[what] = write_changes(old, new, what, beyond, path)
-    if not counts:
+    with Store.open(workspace.articles_db) as store:
+        changed = write_tables(staged, ranked, store.rows(), config.recommend, before)
+    if before is None or changed is None:
         return ""
-    files.write_json(staged.changes, {"since": before.release_id, "rows": counts})
-    return f"; {counts['article']:,} rows differ from {before.release_id}"
+    return f"; {changed:,} rows differ from {before.release_id}"

@@ -145,7 +145,7 @@ while not Path(sys.argv[1] + ".enough").exists():
     release = Release.current(workspace)
     release.verify()
     with closing(release.folder.open_tables()) as db:
-        similar = "SELECT count(*) FROM similar_articles JOIN articles USING (row) WHERE id = ?"
+        similar = "SELECT count(*) FROM similar_articles JOIN articles ON row = article WHERE id = ?"
         assert db.execute(similar, (sys.argv[2],)).fetchone() == (10,)
     asked += 1
     told.add(release.manifest.release_id)

@@ -34,7 +34,7 @@ def test_tables_with_holes_are_refused(house: House) -> None:
         "def recommend(workspace, config):\n"
         "    outcome = run(workspace, config)\n"
         "    with sqlite3.connect(next(workspace.staging.glob('*/items.db'))) as db:\n"
-        "        db.execute('DELETE FROM similar_articles WHERE row % 5 = 0')\n"
+        "        db.execute('DELETE FROM similar_articles WHERE article % 5 = 0')\n"
         "    db.close()\n"
         "    return outcome\n"
         "s.recommend = recommend"

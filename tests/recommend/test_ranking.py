@@ -131,13 +131,13 @@ def test_a_reason_names_words_that_both_texts_have_and_the_place_by_score(house:
     assert seen > 400
     row = table(house)[0]
     with sqlite3.connect(folder(house) / "items.db") as db:
-        query = "SELECT similar, place, words FROM similar WHERE article = ? AND rank = 1"
+        query = "SELECT similar, score_rank, words FROM similar WHERE article = ? AND rank = 1"
         assert db.execute(query, (row["article"],)).fetchone() == (
-            row["similar"], row["place"], row["reason"].split("; ")[0],
+            row["similar"], row["score_rank"], row["reason"].split("; ")[0],
         )  # fmt: skip
     hit = house.simrec("similar", row["article"], "-n", 1, "--json").rows[0]
     assert (hit["id"], hit["place"], ", ".join(hit["words"])) == (
-        row["similar"], row["place"], row["reason"].split("; ")[0],
+        row["similar"], row["score_rank"], row["reason"].split("; ")[0],
     )  # fmt: skip
 
 
@@ -174,7 +174,7 @@ def test_all_rules_off_is_the_order_of_the_score(changed: House) -> None:
     for _, rows in itertools.groupby(table(changed), key=lambda row: row["article"]):
         scores = [row["score"] for row in rows]
         assert scores == sorted(scores, reverse=True)
-    assert {row["rank"] - row["place"] for row in table(changed)} == {0}
+    assert {row["rank"] - row["score_rank"] for row in table(changed)} == {0}
 
 
 @pytest.mark.parametrize(
@@ -345,13 +345,15 @@ def test_accounts_of_few_articles_are_ranked_and_marked(changed: House) -> None:
     )
     assert changed.job().code == 0
     marked = {
-        row["similar"]: row["few"]
+        row["similar"]: row["few_articles"]
         for row in table(changed, "similar_accounts")
         if row["account"] != "Guest"
     }
     assert marked.get("Guest", True) and not marked["Abraham Lincoln"]
     assert all(
-        row["few"] for row in table(changed, "similar_accounts") if row["account"] == "Guest"
+        row["few_articles"]
+        for row in table(changed, "similar_accounts")
+        if row["account"] == "Guest"
     )
     assert "few articles" in changed.simrec("accounts", "Guest").out
 

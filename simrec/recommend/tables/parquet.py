@@ -1,186 +1,120 @@
-"""Writes the tables of a release as Parquet, for loading in bulk."""
+"""The Parquet files of a release: its tables by id, for loading in bulk."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import pyarrow
 from pyarrow import compute, parquet
 
 from simrec import files
-from simrec.articles.article import Account
-from simrec.articles.store import ArticleMeta
-from simrec.index.knn_graph import KnnGraph
-from simrec.recommend.candidates import NO_GROUP
-from simrec.recommend.exposure import RankedLists
-from simrec.recommend.shared_words import WORDS, SharedWords
+from simrec.errors import ConfigError
+from simrec.recommend.tables.schema import PARQUET_TABLES, Block, Kind, TableSchema
+from simrec.release_folder import ReleaseFolder
 
-BLOCK = 65_536
+BATCH_ROWS = 32_768
 CODED = pyarrow.dictionary(pyarrow.int32(), pyarrow.string())
+TYPES: dict[Kind, pyarrow.DataType] = {
+    "article": CODED,
+    "account": CODED,
+    "label": CODED,
+    "text": pyarrow.string(),
+    "integer": pyarrow.int32(),
+    "score": pyarrow.float32(),
+    "flag": pyarrow.bool_(),
+}
+
+# The ids of articles and of accounts, in order of their rows.
+Ids = Mapping[Kind, pyarrow.Array]
 
 
-def write_table(path: Path, schema: pyarrow.Schema, parts: Iterator[list[pyarrow.Array]]) -> None:
-    """Write a table part by part, whole or not at all."""
+def arrow_schema(table: TableSchema) -> pyarrow.Schema:
+    """Return the columns of a table as Parquet holds them."""
+    return pyarrow.schema([(column.name, TYPES[column.kind]) for column in table.parquet_columns])
+
+
+@contextmanager
+def write_parquet(path: Path, table: TableSchema) -> Iterator[parquet.ParquetWriter]:
+    """Write a file, whole or not at all."""
+    schema = arrow_schema(table)
     with files.atomic_path(path) as temporary, parquet.ParquetWriter(temporary, schema) as writer:
-        for part in parts:
-            writer.write_table(pyarrow.Table.from_arrays(part, schema=schema))
+        yield writer
 
 
-def write_similar_articles(
-    path: Path, articles: Sequence[ArticleMeta], listed: RankedLists, reasons: SharedWords
-) -> None:
-    """Write columns article, rank from 1, similar, score, place, reason, in order of article and rank.
+def to_arrow(table: TableSchema, block: Block, ids: Ids) -> pyarrow.Table:
+    """Return a block with ids in place of rows."""
+    columns = []
+    for column in table.parquet_columns:
+        values = block[column.name]
+        if column.kind in ids:
+            columns.append(_coded(values, ids[column.kind], bool(table.parquet_key)))
+        else:
+            columns.append(pyarrow.array(values).cast(TYPES[column.kind]))
+    return pyarrow.Table.from_arrays(columns, schema=arrow_schema(table))
 
-    place is the rank by score alone, 0 for what was given the place for want of any.
-    """
-    ids = pyarrow.array([article.id for article in articles], pyarrow.string())
-    explained = _Explained(articles, reasons.words, listed.rows.shape[1])
 
-    def parts() -> Iterator[list[pyarrow.Array]]:
-        for start in range(0, len(listed.rows), BLOCK):
-            rows, places = (
-                listed.rows[start : start + BLOCK],
-                listed.score_ranks[start : start + BLOCK],
+def _coded(rows: np.ndarray, ids: pyarrow.Array, uses_most: bool) -> pyarrow.DictionaryArray:
+    """Return ids by their rows, with all ids as the dictionary where a table uses most of them."""
+    if uses_most:
+        return pyarrow.DictionaryArray.from_arrays(rows.astype(np.int32), ids)
+    return ids.take(pyarrow.array(rows)).dictionary_encode()
+
+
+@dataclass(frozen=True)
+class ParquetTable:
+    """One table of a release, to be read."""
+
+    table: TableSchema
+    path: Path
+    rows: int
+
+    @classmethod
+    def open(cls, folder: ReleaseFolder, name: str) -> Self:
+        """Open a table by its name; ConfigError names the tables that are there."""
+        names = folder.table_names()
+        if name not in names:
+            raise ConfigError(
+                f"sinks.tables: the release has no table '{name}'; it has {', '.join(names)}"
             )
-            own, rank = np.nonzero(rows >= 0)
-            others, place = rows[own, rank], places[own, rank]
-            yield [
-                coded(own + start, ids),
-                pyarrow.array((rank + 1).astype(np.int32)),
-                coded(others, ids),
-                pyarrow.array(listed.scores[start : start + BLOCK][own, rank]),
-                pyarrow.array(place.astype(np.int32)),
-                explained.texts(
-                    own + start, others, place, reasons.of(start, start + len(rows))[own, rank]
-                ),
-            ]
+        path = folder.table(name)
+        return cls(PARQUET_TABLES[name], path, parquet.read_metadata(path).num_rows)
 
-    fields = [
-        ("article", CODED),
-        ("rank", pyarrow.int32()),
-        ("similar", CODED),
-        ("score", pyarrow.float32()),
-    ]
-    schema = pyarrow.schema([*fields, ("place", pyarrow.int32()), ("reason", pyarrow.string())])
-    write_table(path, schema, parts())
+    @property
+    def name(self) -> str:
+        return self.table.name
 
+    @property
+    def columns(self) -> list[str]:
+        return [column.name for column in self.table.parquet_columns]
 
-def write_similar_accounts(
-    path: Path, accounts: Sequence[Account], related: KnnGraph, most: int, few: int
-) -> None:
-    """Write columns account, rank from 1, similar, score, articles (of the similar one), few, in order.
+    @property
+    def key(self) -> tuple[str, ...]:
+        return self.table.parquet_key
 
-    few marks accounts of so few articles that their rank is a guess.
-    """
-    ids = pyarrow.array([account.id for account in accounts], pyarrow.string())
-    counts = np.array([account.articles for account in accounts], np.int32)
+    def batches(
+        self, columns: Sequence[str] | None = None, decimals: int | None = None
+    ) -> Iterator[pyarrow.Table]:
+        """Yield all rows in order, BATCH_ROWS at a time, with ids as plain text; at least one batch.
 
-    def parts() -> Iterator[list[pyarrow.Array]]:
-        start = 0
-        for rows, scores in related.blocks(most):
-            own, rank = np.nonzero(rows >= 0)
-            others = rows[own, rank]
-            first = [
-                coded(own + start, ids),
-                pyarrow.array((rank + 1).astype(np.int32)),
-                coded(others, ids),
-            ]
-            is_few = np.minimum(counts[own + start], counts[others]) < few
-            yield [*first, *map(pyarrow.array, (scores[own, rank], counts[others], is_few))]
-            start += len(rows)
-
-    fields = [
-        ("account", CODED),
-        ("rank", pyarrow.int32()),
-        ("similar", CODED),
-        ("score", pyarrow.float32()),
-    ]
-    write_table(
-        path,
-        pyarrow.schema([*fields, ("articles", pyarrow.int32()), ("few", pyarrow.bool_())]),
-        parts(),
-    )
+        With `decimals`, scores are float64 and rounded, else float32 as they are stored.
+        """
+        names = list(columns or self.columns)
+        with parquet.ParquetFile(self.path) as file:
+            for batch in file.iter_batches(batch_size=BATCH_ROWS, columns=names):
+                yield _plain(pyarrow.table(batch), decimals)
+        if not self.rows:
+            yield _plain(arrow_schema(self.table).empty_table().select(names), decimals)
 
 
-def write_evidence(
-    path: Path, articles: Sequence[ArticleMeta], accounts: Sequence[Account], found: np.ndarray
-) -> None:
-    """Write columns account, similar (account), article, similar_article, score."""
-    names = pyarrow.array([account.id for account in accounts], pyarrow.string())
-    ids = pyarrow.array([article.id for article in articles], pyarrow.string())
-    columns = [_used(found["account"], names), _used(found["similar"], names)]
-    columns += [
-        _used(found["article"], ids),
-        _used(found["other"], ids),
-        pyarrow.array(found["score"]),
-    ]
-    fields = [(name, CODED) for name in ("account", "similar", "article", "similar_article")]
-    write_table(path, pyarrow.schema([*fields, ("score", pyarrow.float32())]), iter([columns]))
-
-
-def write_duplicates(path: Path, articles: Sequence[ArticleMeta], originals: np.ndarray) -> None:
-    """Write columns article, original: what is a near-duplicate of what was published first."""
-    ids = pyarrow.array([article.id for article in articles], pyarrow.string())
-    rows = np.flatnonzero((originals != NO_GROUP) & (originals != np.arange(len(originals))))
-    columns = [_used(rows, ids), _used(originals[rows], ids)]
-    write_table(path, pyarrow.schema([("article", CODED), ("original", CODED)]), iter([columns]))
-
-
-def coded(rows: np.ndarray, names: pyarrow.Array) -> pyarrow.DictionaryArray:
-    """Return names by their rows."""
-    return pyarrow.DictionaryArray.from_arrays(rows.astype(np.int32), names)
-
-
-def _used(rows: np.ndarray, names: pyarrow.Array) -> pyarrow.DictionaryArray:
-    """Return names by their rows, where most are not used."""
-    return names.take(pyarrow.array(rows)).dictionary_encode()
-
-
-class _Explained:
-    """Says in a text why a pair is in the table."""
-
-    def __init__(self, articles: Sequence[ArticleMeta], words: Sequence[str], most: int) -> None:
-        self._words, self._most = pyarrow.array(words, pyarrow.string()), most
-        self._same = {
-            "same account": _codes([article.account for article in articles]),
-            "same category": _codes([article.category for article in articles]),
-        }
-
-    def texts(
-        self, own: np.ndarray, others: np.ndarray, place: np.ndarray, shared: np.ndarray
-    ) -> pyarrow.Array:
-        """Return the reasons of pairs: shared words [pairs, WORDS], account and category, and what a rule did."""
-        numbers = (shared[:, n] - 1 for n in range(WORDS))
-        words = [self._words.take(pyarrow.array(number, mask=number < 0)) for number in numbers]
-        said = [compute.utf8_ltrim(_listed(words, ", "), ", ")]
-        said[0] = _where(compute.not_equal(said[0], ""), said[0])
-        for what, codes in self._same.items():
-            said.append(_where((codes[own] == codes[others]) & (codes[own] != NO_GROUP), what))
-        said.append(_where(place == 0, "seldom recommended"))
-        by_score = compute.binary_join_element_wise(
-            "number", pyarrow.array(place).cast("string"), "by score", " "
-        )
-        said.append(_where(place > self._most, by_score))
-        return compute.utf8_ltrim(_listed(said, "; "), "; ")
-
-
-def _where(true: "np.ndarray | pyarrow.Array", said: "str | pyarrow.Array") -> pyarrow.Array:
-    return compute.if_else(pyarrow.array(true), said, None)
-
-
-def _listed(said: Sequence[pyarrow.Array], separator: str) -> pyarrow.Array:
-    """Join texts that are not null, each after the separator; pyarrow's own skipping drops rows that are all null."""
-    parts = [
-        compute.coalesce(compute.binary_join_element_wise(separator, text, ""), "") for text in said
-    ]
-    return compute.binary_join_element_wise(*parts, "")
-
-
-def _codes(names: Sequence[str | None]) -> np.ndarray:
-    """Return a number for every name, the same for the same; NOBODY for None, and for all where all have one."""
-    known: dict[str, int] = {}
-    codes = np.array(
-        [NO_GROUP if name is None else known.setdefault(name, len(known)) for name in names],
-        np.int64,
-    )
-    return codes if len(known) > 1 else np.full(len(codes), NO_GROUP)
+def _plain(table: pyarrow.Table, decimals: int | None) -> pyarrow.Table:
+    columns = []
+    for values in table.columns:
+        if pyarrow.types.is_dictionary(values.type):
+            values = values.cast(pyarrow.string())
+        elif decimals is not None and pyarrow.types.is_floating(values.type):
+            values = compute.round(values.cast(pyarrow.float64()), ndigits=decimals)
+        columns.append(values)
+    return pyarrow.table(columns, names=table.column_names)

@@ -1,67 +1,35 @@
-"""Writes the release's SQLite file: metadata and what is similar to what, for point look-ups."""
+"""The SQLite file of a release: point look-ups of articles, accounts and what is similar to them."""
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
 from simrec import files
-from simrec.articles.article import Account
-from simrec.index import packing
-from simrec.index.knn_graph import KnnGraph, pairs
-from simrec.recommend.candidates import NO_GROUP
-from simrec.recommend.exposure import RankedLists
-from simrec.recommend.hits import TABLES_VERSION, WORD_BITS
-from simrec.recommend.shared_words import WORDS, SharedWords
+from simrec.recommend.shared_words import WORDS as WORDS_OF_PAIR
+from simrec.recommend.tables.schema import (
+    SQLITE_TABLES,
+    VERSION,
+    WORD_BITS,
+    Block,
+    Column,
+    TableSchema,
+)
+from simrec.release_folder import ReleaseFolder
 
-BLOCK = 16_384
-
-MASK = (1 << WORD_BITS) - 1
-
-
-def _word(place: int) -> str:
-    """Return SQL for the word in one of the places of a number, with a comma before all but the first."""
-    separator = "', ' || " if place else ""
-    found = f"SELECT word FROM words WHERE number = (s.words >> {place * WORD_BITS}) & {MASK}"
-    return f"coalesce({separator}({found}), '')"
-
-
-# Rows, not ids, and numbers, not words, stand in the similar tables: they are most of the file. The view
-# `similar` brings ids and words back.
-SCHEMA = f"""
-PRAGMA user_version = {TABLES_VERSION};
-CREATE TABLE articles (
-    row INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, title TEXT NOT NULL, lead TEXT NOT NULL, account TEXT,
-    published_at TEXT, url TEXT, lang TEXT, category TEXT, tags TEXT NOT NULL, original INTEGER
-);
-CREATE TABLE similar_articles (
-    row INTEGER NOT NULL, rank INTEGER NOT NULL, other INTEGER NOT NULL, score REAL NOT NULL,
-    place INTEGER NOT NULL, words INTEGER NOT NULL, PRIMARY KEY (row, rank)
-) WITHOUT ROWID;
-CREATE TABLE words (number INTEGER PRIMARY KEY, word TEXT NOT NULL);
-CREATE TABLE accounts (
-    row INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, articles INTEGER NOT NULL, first TEXT, last TEXT
-);
-CREATE TABLE similar_accounts (
-    row INTEGER NOT NULL, rank INTEGER NOT NULL, other INTEGER NOT NULL, score REAL NOT NULL, PRIMARY KEY (row, rank)
-) WITHOUT ROWID;
-CREATE TABLE evidence (
-    row INTEGER NOT NULL, other INTEGER NOT NULL, rank INTEGER NOT NULL, article INTEGER NOT NULL,
-    other_article INTEGER NOT NULL, score REAL NOT NULL, PRIMARY KEY (row, other, rank)
-) WITHOUT ROWID;
-CREATE TABLE facts (
-    similar_articles INTEGER NOT NULL, similar_accounts INTEGER NOT NULL, min_articles INTEGER NOT NULL
-);
-CREATE VIEW similar AS
-    SELECT a.id AS article, s.rank, b.id AS similar, s.score, s.place, {" || ".join(map(_word, range(WORDS)))} AS words
-    FROM similar_articles s JOIN articles a ON a.row = s.row JOIN articles b ON b.row = s.other;
-CREATE VIEW duplicates AS
-    SELECT a.id AS article, b.id AS original
-    FROM articles a JOIN articles b ON b.row = a.original WHERE a.original <> a.row;
-"""
+INSERTED_ROWS = 65_536  # that are Python objects at once
+DECIMALS = 6
+TYPES = {
+    "article": "INTEGER",
+    "account": "INTEGER",
+    "integer": "INTEGER",
+    "score": "REAL",
+    "text": "TEXT",
+}
+WORD_MASK = (1 << WORD_BITS) - 1
 INDEXES = """
 CREATE INDEX articles_of_account ON articles (account);
 CREATE INDEX articles_of_category ON articles (category);
@@ -69,7 +37,48 @@ CREATE INDEX articles_of_original ON articles (original) WHERE original IS NOT N
 """
 
 
-class Tables:
+def _views() -> str:
+    """Return the views, which show ids and words to people where tables hold numbers."""
+    words = " || ".join(_word_at(position) for position in range(WORDS_OF_PAIR))
+    return f"""
+CREATE VIEW similar AS
+    SELECT a.id AS article, s.rank, b.id AS similar, s.score, s.score_rank, {words} AS words
+    FROM similar_articles s
+    JOIN articles a ON a.row = s.article
+    JOIN articles b ON b.row = s.similar;
+CREATE VIEW duplicates AS
+    SELECT a.id AS article, b.id AS original
+    FROM articles a JOIN articles b ON b.row = a.original WHERE a.original <> a.row;
+"""
+
+
+def _word_at(position: int) -> str:
+    """Return SQL for one of the words of a pair, with a comma before all but the first."""
+    separator = "', ' || " if position else ""
+    number = f"(s.words >> {position * WORD_BITS}) & {WORD_MASK}"
+    return f"coalesce({separator}(SELECT word FROM words WHERE number = {number}), '')"
+
+
+def create_table(table: TableSchema) -> str:
+    """Return the statement that makes a table; one whose key has several columns has no row ids."""
+    lines = [_definition(column, table.key) for column in table.sqlite_columns]
+    options = ""
+    if len(table.key) > 1:
+        lines.append(f"PRIMARY KEY ({', '.join(table.key)})")
+        options = " WITHOUT ROWID"
+    return f"CREATE TABLE {table.name} ({', '.join(lines)}){options};"
+
+
+def _definition(column: Column, key: tuple[str, ...]) -> str:
+    definition = f"{column.name} {TYPES[column.kind]}"
+    if key == (column.name,):
+        return f"{definition} PRIMARY KEY"
+    if not column.nullable:
+        definition += " NOT NULL"
+    return f"{definition} UNIQUE" if column.unique else definition
+
+
+class SqliteTables:
     """The tables while they are written."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
@@ -77,91 +86,62 @@ class Tables:
 
     @classmethod
     @contextmanager
-    def write(cls, path: Path) -> Iterator["Tables"]:
+    def write(cls, path: Path) -> Iterator[Self]:
         """Write the file, whole or not at all."""
+        statements = [
+            # Nobody reads this file before it is renamed: it needs no journal of its own.
+            "PRAGMA journal_mode = OFF;",
+            "PRAGMA synchronous = OFF;",
+            f"PRAGMA user_version = {VERSION};",
+            *(create_table(table) for table in SQLITE_TABLES),
+            _views(),
+        ]
         with (
             files.atomic_path(path) as temporary,
             closing(sqlite3.connect(temporary, isolation_level=None)) as db,
         ):
-            # Nobody reads this file before it is renamed: it needs no journal of its own.
-            db.executescript(f"PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; {SCHEMA}")
+            db.executescript("\n".join(statements))
             db.execute("BEGIN")
             yield cls(db)
             db.execute("COMMIT")
             db.executescript(INDEXES)
 
-    def articles(self, articles: Iterable[tuple[Any, ...]], originals: np.ndarray) -> None:
-        """Write the columns of articles in order of their rows, with the row of their original, NOBODY for none."""
-        known = (None if row == NO_GROUP else row for row in originals.tolist())
-        rows = (
-            (row, *article, original)
-            for row, (article, original) in enumerate(zip(articles, known, strict=True))
-        )
-        self._db.executemany("INSERT INTO articles VALUES (?,?,?,?,?,?,?,?,?,?,?)", rows)
+    def insert_rows(self, table: TableSchema, rows: Iterable[Sequence[Any]]) -> None:
+        """Write rows whose values are in the order of the table's columns."""
+        marks = ", ".join("?" for _ in table.sqlite_columns)
+        self._db.executemany(f"INSERT INTO {table.name} VALUES ({marks})", rows)
 
-    def similar_articles(self, listed: RankedLists, reasons: SharedWords) -> None:
-        """Write whom every article recommends, and the words they share."""
-        self._db.executemany("INSERT INTO words VALUES (?,?)", enumerate(reasons.words, start=1))
-        for start in range(0, len(listed.rows), BLOCK):
-            part = slice(start, start + BLOCK)
-            row, place = np.nonzero(listed.rows[part] >= 0)
-            shared = reasons.of(start, start + len(listed.rows[part]))[row, place]
-            words = shared.astype(np.int64) @ (1 << WORD_BITS * np.arange(WORDS))
-            scores = listed.scores[part][row, place].astype(np.float64).round(6)
-            columns = (
-                row + start,
-                place + 1,
-                listed.rows[part][row, place],
-                scores,
-                listed.score_ranks[part][row, place],
-                words,
-            )
-            rows = zip(*(column.tolist() for column in columns), strict=True)
-            self._db.executemany("INSERT INTO similar_articles VALUES (?,?,?,?,?,?)", rows)
-
-    def accounts(
-        self, accounts: Iterable[Account], related: KnnGraph, most: int, evidence: np.ndarray
-    ) -> None:
-        """Write accounts in order of their rows, those similar to them, and the pairs of articles that say so."""
-        listed = ((row, a.id, a.articles, a.first, a.last) for row, a in enumerate(accounts))
-        self._db.executemany("INSERT INTO accounts VALUES (?,?,?,?,?)", listed)
-        self._db.executemany("INSERT INTO similar_accounts VALUES (?,?,?,?)", pairs(related, most))
-        ranks = packing.rank_in_group(_pair(evidence)) + 1
-        columns = (evidence[name].tolist() for name in ("account", "similar"))
-        others = (evidence[name].tolist() for name in ("article", "other"))
-        rows = zip(
-            *columns,
-            ranks.tolist(),
-            *others,
-            evidence["score"].astype(np.float64).round(6).tolist(),
-            strict=True,
-        )
-        self._db.executemany("INSERT INTO evidence VALUES (?,?,?,?,?,?)", rows)
-
-    def facts(self, similar_articles: int, similar_accounts: int, min_articles: int) -> None:
-        """Write how many places each similar table has at most, and from how many articles on an account is sure."""
-        self._db.execute(
-            "INSERT INTO facts VALUES (?,?,?)", (similar_articles, similar_accounts, min_articles)
-        )
+    def insert_block(self, table: TableSchema, block: Block) -> None:
+        """Write rows that are given as columns; nothing of a table that SQLite has not."""
+        if not table.sqlite_columns:
+            return
+        columns = [_values(column, block) for column in table.sqlite_columns]
+        for start in range(0, len(columns[0]), INSERTED_ROWS):
+            part = slice(start, start + INSERTED_ROWS)
+            values = [column[part].tolist() for column in columns]
+            self.insert_rows(table, zip(*values, strict=True))
 
 
-def _pair(evidence: np.ndarray) -> np.ndarray:
-    key: np.ndarray = evidence["account"] * (1 << 31) + evidence["similar"]
-    return key
+def _values(column: Column, block: Block) -> Any:
+    values = block[column.name]
+    if column.kind == "score":
+        return values.astype(np.float64).round(DECIMALS)
+    return values
 
 
-def read_ids(path: Path) -> list[str]:
+def read_ids(folder: ReleaseFolder) -> list[str]:
     """Return the ids of the articles of a release, in order of their rows."""
-    return [str(article_id) for (article_id,) in read_articles(path, "id")]
+    return [str(article_id) for (article_id,) in read_articles(folder, "id")]
 
 
 def read_articles(
-    path: Path, columns: str, rows: Sequence[int] | None = None
+    folder: ReleaseFolder, columns: str, rows: Sequence[int] | None = None
 ) -> list[tuple[Any, ...]]:
-    """Return columns of the articles of a release, in order of their rows; or of some rows, as these are ordered."""
-    with closing(
-        sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True)
-    ) as db:
+    """Return columns of the articles of a release: of all in order of their rows, or of some rows.
+
+    Of some rows they come in the order in which the rows are given.
+    """
+    with closing(folder.open_tables()) as db:
         if rows is None:
             return db.execute(f"SELECT {columns} FROM articles ORDER BY row").fetchall()
         query = f"SELECT {columns} FROM articles WHERE row = ?"

@@ -11,6 +11,7 @@ from simrec import __version__, log, terminal
 from simrec.errors import UsageError
 from simrec.exit_codes import exit_codes
 from simrec.release import Release
+from simrec.source_formats import BODY_KINDS, SOURCE_FORMATS
 from simrec.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -101,10 +102,10 @@ def _filters(command: Command) -> Command:
 )
 @click.option(
     "--format",
-    type=click.Choice(["auto", "jsonl", "csv", "parquet", "feed", "folder"]),
+    type=click.Choice(SOURCE_FORMATS),
     default="auto",
 )
-@click.option("--body", type=click.Choice(["auto", "text", "html", "markdown"]), default="auto")
+@click.option("--body", type=click.Choice(BODY_KINDS), default="auto")
 @click.option(
     "--delete", "deletions", type=Path, help="A file of article ids to delete, one a line."
 )
@@ -497,7 +498,7 @@ def _lines(path: Path) -> list[str]:
 
 
 def _text_of(path: Path) -> str:
-    from simrec.articles.sources.readers import read_text
+    from simrec.articles.sources.folder_source import read_text
 
     try:
         return read_text(path)

@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from simrec.errors import UsageError
+from simrec.source_formats import SOURCE_FORMATS, BodyKind
 
 Count = Annotated[int, Meta(ge=1)]
 NotNegativeCount = Annotated[int, Meta(ge=0)]
@@ -57,19 +58,23 @@ class Fields(Section, frozen=True):
 
 
 class SourceConfig(Section, frozen=True):
-    """Where articles come from: files (a path, a glob, a folder of texts) or a query to a database."""
+    """Where articles come from: files (a path, a glob, a folder) or a query to a database."""
 
     path: str = ""
-    format: Literal["auto", "jsonl", "csv", "parquet", "feed", "folder"] = "auto"
+    format: str = "auto"
     url: str = ""
     query: str = ""
     watermark: str = ""
-    body: Literal["auto", "text", "html", "markdown"] = "auto"
+    body: BodyKind = "auto"
     fields: Fields | None = None
 
     def __post_init__(self) -> None:
         if bool(self.path) == bool(self.url):
             raise ValueError("a source has either a path or a url")
+        if self.format not in SOURCE_FORMATS:
+            raise ValueError(
+                f"format is '{self.format}'; the formats are {', '.join(SOURCE_FORMATS)}"
+            )
         if bool(self.url) != bool(self.query) or (self.watermark and not self.url):
             raise ValueError("url and query go together, and a watermark is a column of the query")
 
@@ -209,6 +214,7 @@ class EngineConfig(Section, frozen=True):
     scheduler: str = ""
     workers: Annotated[int, Meta(ge=0)] = 0
     shard_texts: Count = 4096
+    batch_bytes: Count = 64 << 20
     max_part_rows: NotNegativeCount = 0
 
 

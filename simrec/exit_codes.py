@@ -77,7 +77,7 @@ def is_interrupt(error: BaseException) -> bool:
 
 
 def _of_sqlite(error: sqlite3.Error) -> SimrecError | None:
-    from simrec.articles.store import is_damage
+    from simrec.articles.store_schema import is_damage
 
     if is_damage(error):
         return ReleaseError(f"SQLite: {error}; simrec verify says which file is damaged")

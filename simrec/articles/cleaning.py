@@ -1,4 +1,4 @@
-"""Cleaning: whatever a source holds becomes plain text, or a sentence that says why it cannot."""
+"""Cleaning: texts, titles and dates take one form, or an error says why they cannot."""
 
 import email.utils
 import html
@@ -8,9 +8,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
-from resiliparse.extract.html2text import extract_plain_text
-
-VERSION = 1  # a change of the rules below makes every row be cleaned again
+VERSION = 1  # to be raised with a change here or in bodies.py: every row is then cleaned again
 CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufeff\ufffe]+")
 LINE_BREAK = re.compile(r"\r\n?|\x85|\u2028|\u2029")
 BLANKS = re.compile(r"[^\S\n]+")
@@ -19,18 +17,6 @@ TITLE_BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
 TITLE_TAG = re.compile(
     r"</?(?:a|b|code|em|i|p|small|span|strong|sub|sup|u)(?:\s[^<>]*)?>", re.IGNORECASE
 )
-STARTS_AS_HTML = re.compile(r"\s*<(?:!doctype|[a-z][a-z0-9]*)\b[^>]*>", re.IGNORECASE)
-
-
-def body_text(body: str, kind: str) -> str:
-    """Return the plain text of a text, html or markdown body; "auto" takes a leading tag for HTML."""
-    if kind == "markdown":
-        from markdown_it import MarkdownIt
-
-        body, kind = MarkdownIt().render(body), "html"
-    if kind == "html" or (kind == "auto" and STARTS_AS_HTML.match(body)):
-        body = extract_plain_text(body, list_bullets=False)
-    return clean_text(body)
 
 
 def clean_text(text: str) -> str:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import unicodedata
+from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
@@ -11,15 +12,17 @@ from uuid import UUID
 
 from simrec.articles import cleaning
 from simrec.articles.article import Article
-from simrec.articles.cleaning import body_text, clean_date, clean_line, clean_title
-from simrec.articles.sources.readers import Record
+from simrec.articles.bodies import body_text
+from simrec.articles.cleaning import clean_date, clean_line, clean_title
+from simrec.articles.sources.source import Record
 from simrec.config import Config, Fields, IngestConfig, SourceConfig
 
-LONGEST_ID = 512
-CANONICAL = json.JSONEncoder(
-    default=str, sort_keys=True
-).encode  # made once: `dumps` makes one for every row
+LONGEST_ID = 512  # characters
+# Made once, since `json.dumps` makes an encoder for every row.
+CANONICAL = json.JSONEncoder(default=str, sort_keys=True).encode
 BREAKING = ("Cc", "Cs", "Zl", "Zp")  # would break lists of ids, one a line
+OPTIONAL_FIELDS = ("account", "published_at", "url", "lang", "category", "tags")
+SHOWN_NAMES = 20
 
 
 @dataclass(frozen=True)
@@ -37,61 +40,81 @@ class Mapping:
 
     @cached_property
     def _rules(self) -> str:
-        return f"{cleaning.VERSION}{self.fields}{self.body}{self.limits.max_title_chars}{self.limits.max_text_chars}"
+        # Stored hashes are made of this text: another text makes every row be parsed again.
+        limits = f"{self.limits.max_title_chars}{self.limits.max_text_chars}"
+        return f"{cleaning.VERSION}{self.fields}{self.body}{limits}"
 
     def source_key(self, record: Record) -> bytes:
-        """Return 16 bytes that stand for the record and these rules: equal keys give equal articles."""
-        content = CANONICAL([self._rules, record])
+        """Return 16 bytes that stand for the record and these rules.
+
+        Equal keys give equal articles. Raises ValueError for a record that JSON cannot hold.
+        """
+        try:
+            content = CANONICAL([self._rules, record])
+        except TypeError as error:
+            raise ValueError(f"the names of its fields are of several types ({error})") from None
         return hashlib.blake2b(content.encode(), digest_size=16).digest()
 
     def article_id(self, record: Record) -> str:
         """Return the id of a record; ValueError where there is none that can be used."""
         name = self.fields.id
-        identity = _text(record, name, "id")
-        if not identity.strip():
+        article_id = _text(record, name, "id")
+        if not article_id.strip():
             raise ValueError(f"no id in '{name}'; the fields are {_names(record)}")
-        if len(identity) > LONGEST_ID:
-            raise ValueError(f"id of {len(identity):,} characters; at most {LONGEST_ID} are kept")
-        if not identity.isprintable() and any(
-            unicodedata.category(character) in BREAKING for character in identity
-        ):
-            raise ValueError(f"id {identity!r} holds a line break or a control character")
-        return identity
+        if len(article_id) > LONGEST_ID:
+            raise ValueError(f"id of {len(article_id):,} characters; at most {LONGEST_ID} are kept")
+        if not article_id.isprintable():
+            for character in article_id:
+                if unicodedata.category(character) in BREAKING:
+                    raise ValueError(f"id {article_id!r} holds a line break or a control character")
+        return article_id
 
     def article(self, record: Record) -> tuple[Article, list[str]]:
-        """Return the record as a cleaned Article, and what optional values it had to be kept without.
+        """Return the record as a cleaned Article, and what is wrong with values it is kept without.
 
-        Raises ValueError that says what is wrong with its id, title or text.
+        Raises ValueError that says what is wrong with its id or text, or with the length of its title.
         """
-        fields, identity = self.fields, self.article_id(record)
-        title = clean_title(_text(record, fields.title, "title"))
-        _check_length("title", title, self.limits.max_title_chars)
-        raw = _text(record, fields.text, "text")
+        article_id = self.article_id(record)
+        problems: list[str] = []
+        title = self._title(record, problems)
+        raw = _text(record, self.fields.text, "text")
         _check_length("text", raw, self.limits.max_text_chars)
         text = _without_title(body_text(raw, self.body), title)
         if not (title or text):
-            raise ValueError(
-                f"no text in '{fields.text}' nor '{fields.title}'; the fields are {_names(record)}"
-            )
-        optional, problems = _optional(record, fields)
-        return Article(identity, title, text, **optional), problems
+            problem = problems or [f"no text in '{self.fields.text}' nor '{self.fields.title}'"]
+            raise ValueError(f"{problem[0]}; the fields are {_names(record)}")
+        values = _optional_values(record, self.fields, problems)
+        return Article(article_id, title, text, **values), problems
 
-
-def _optional(record: Record, fields: Fields) -> tuple[dict[str, Any], list[str]]:
-    """Read the optional values; one that cannot be read costs the article that value, not its place."""
-    values: dict[str, Any] = {}
-    problems = []
-    for what in ("account", "published_at", "url", "lang", "category", "tags"):
-        value = _get(record, getattr(fields, what))
+    def _title(self, record: Record, problems: list[str]) -> str:
+        """Return the title of a record; a value that is no text costs the article its title alone."""
         try:
-            if value is not None and value != "":
-                values[what] = OPTIONAL.get(what, _label)(value)
+            raw = _text(record, self.fields.title, "title")
         except ValueError as problem:
-            problems.append(f"{what}: {problem}")
-    return values, problems
+            problems.append(str(problem))
+            return ""
+        title = clean_title(raw)
+        _check_length("title", title, self.limits.max_title_chars)
+        return title
+
+
+def _optional_values(record: Record, fields: Fields, problems: list[str]) -> dict[str, Any]:
+    """Return the optional values of a record; one that cannot be read becomes a problem."""
+    values: dict[str, Any] = {}
+    for name in OPTIONAL_FIELDS:
+        value = _get(record, getattr(fields, name))
+        if value is None or value == "":
+            continue
+        clean: Callable[[Any], Any] = CLEANERS.get(name, _label)
+        try:
+            values[name] = clean(value)
+        except ValueError as problem:
+            problems.append(f"{name}: {problem}")
+    return values
 
 
 def _get(record: Record, name: str) -> Any:
+    """Return the value of a field; a dot in its name reaches into nested objects."""
     if name in record or "." not in name:
         return record.get(name)
     value: Any = record
@@ -123,10 +146,8 @@ def _tags(value: Any) -> tuple[str, ...]:
         value = _json_list(value) if value.startswith("[") else value.split(",")
     if not isinstance(value, list | tuple):
         raise ValueError(f"a {type(value).__name__} where a list was expected")
-    return tuple(filter(None, (clean_line(str(tag)) for tag in value)))
-
-
-OPTIONAL = {"published_at": clean_date, "tags": _tags}
+    tags = [clean_line(str(tag)) for tag in value]
+    return tuple(tag for tag in tags if tag)
 
 
 def _json_list(text: str) -> Any:
@@ -136,9 +157,14 @@ def _json_list(text: str) -> Any:
         return text.split(",")
 
 
+CLEANERS: dict[str, Callable[[Any], Any]] = {"published_at": clean_date, "tags": _tags}
+
+
 def _without_title(text: str, title: str) -> str:
     """Cut off a first line that repeats the title, as feeds have it: the same words would count twice."""
-    return text[len(title) :].lstrip(" \n") if title and text.startswith(title + "\n") else text
+    if title and text.startswith(f"{title}\n"):
+        return text[len(title) :].lstrip(" \n")
+    return text
 
 
 def _check_length(what: str, text: str, most: int) -> None:
@@ -149,4 +175,5 @@ def _check_length(what: str, text: str, most: int) -> None:
 
 
 def _names(record: Record) -> str:
-    return ", ".join(sorted(map(str, record))[:20]) or "none"
+    names = sorted(str(name) for name in record)
+    return ", ".join(names[:SHOWN_NAMES]) or "none"

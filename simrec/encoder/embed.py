@@ -36,7 +36,7 @@ class EmbedTask(NamedTuple):
 
     def articles(self, most_chars: int) -> list[tuple[str, str]]:
         """Return (title, text) for each key, in order, of a text at most so many characters."""
-        with Store.open(self.articles_db, settled=self.settled) as store:
+        with Store.open(self.articles_db, immutable=self.settled) as store:
             return store.texts(self.keys, most_chars)
 
 

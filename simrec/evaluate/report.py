@@ -12,7 +12,7 @@ import numpy as np
 from pyarrow import parquet
 
 from simrec.arrays import open_npy
-from simrec.articles.store import Reject
+from simrec.articles.store_writer import Reject
 from simrec.evaluate import list_statistics, projection
 from simrec.evaluate.bootstrap import interval
 from simrec.index.vectors import unit

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from simrec.articles.article import Account
-from simrec.articles.store import COLUMNS
+from simrec.articles.store_schema import COLUMNS
 from simrec.errors import ReleaseError, UnknownIdError, UsageError
 from simrec.manifest import Manifest
 from simrec.recommend.hits import (

@@ -93,7 +93,7 @@ def _preview(workspace: Workspace, config: Config) -> "Preview":
 def _texts_to_encode(workspace: Workspace, preview: "Preview") -> int:
     from simrec.encoder.embedding_cache import EmbeddingCache
 
-    keys = set(preview.texts)
+    keys = set(preview.text_keys)
     if workspace.articles_db.exists():
         with Store.open(workspace.articles_db) as store:
             keys.update(store.text_keys())

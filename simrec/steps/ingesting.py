@@ -25,37 +25,38 @@ def ingest(workspace: Workspace, config: Config) -> StepResult:
     if not (config.sources or config.ingest.deletions):
         return StepResult("no sources are configured; the articles stay as they are", skipped=True)
     with Store.open(workspace.articles_db, create=True) as store:
-        done = room.ingest(
-            store, config, log.now(), partial(_shape_ahead, workspace, config, store)
-        )
+        clean_ahead = partial(_clean_ahead, workspace, config, store)
+        done = room.ingest(store, config, log.now(), clean_ahead)
         total = store.count()
     files.remove_folder(workspace.parts)
-    if done.rejects.count or done.notes.count:
+    if done.bad_rows:
         logger.warning("ingest: %s", done.problems)
-    return StepResult(
-        f"{done}; {total:,} articles", done.read, done.new + done.changed + done.deleted
-    )
+    rows_out = done.new + done.changed + done.deleted
+    return StepResult(f"{done}; {total:,} articles", done.read, rows_out)
 
 
-def _shape_ahead(
+def _clean_ahead(
     workspace: Workspace, config: Config, store: Store, batches: "list[SplitBatch]"
 ) -> Path | None:
-    """Let tasks read and clean the batches, where that can be done side by side; return the folder of their parts."""
+    """Let tasks clean the batches if several can run at once; return the folder of their parts."""
     from simrec.articles.clean_tasks import CleanTask, write_part
     from simrec.tasks.engine import open_engine
     from simrec.tasks.local import worker_count
 
     folder = workspace.parts.absolute()
     with open_engine(config.engine) as engine:
-        if len(batches) < 2 or not (engine.elsewhere or worker_count(config.engine.workers) > 1):
+        several = engine.elsewhere or worker_count(config.engine.workers) > 1
+        if len(batches) < 2 or not several:
             files.remove_folder(folder)
             return None
         folder.mkdir(exist_ok=True)
-        db = workspace.articles_db.absolute()
-        tasks = [CleanTask(batch, db, engine.elsewhere, folder / batch.name) for batch in batches]
-        for leftover in set(folder.iterdir()) - {
-            task.path for task in tasks
-        }:  # of other files, or another mapping
+        articles_db = workspace.articles_db.absolute()
+        tasks = [
+            CleanTask(batch, articles_db, engine.elsewhere, folder / batch.name)
+            for batch in batches
+        ]
+        # Parts of other files, or by another mapping, were left by a run that was killed.
+        for leftover in set(folder.iterdir()) - {task.path for task in tasks}:
             files.remove(leftover)
         if engine.elsewhere:
             store.checkpoint()

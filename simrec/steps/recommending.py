@@ -54,7 +54,7 @@ def _made(
     from simrec.recommend.tables.release_tables import RankedRelease
 
     with Store.open(workspace.articles_db) as store:
-        articles, accounts = list(store.known()), store.accounts()
+        articles, accounts = list(store.metadata()), store.accounts()
     published = [article.published_at for article in articles]
     owners = account_rows(
         [account.id for account in accounts], [article.account for article in articles]

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from simrec.articles.sources.readers import read
+from simrec.articles.sources.locate import open_sources
+from simrec.articles.sources.source import read_all
 from simrec.config import Fields, SourceConfig
 from simrec.errors import ConfigError, GateError
 
@@ -57,7 +58,7 @@ def read_pairs(path: Path, objectives: Iterable[str], text_of: TextOf, most_bad:
     Raises ConfigError for columns that do not fit an objective, GateError for more than `most_bad` bad rows.
     """
     kind, rows, bad = "", [], []
-    for row in read(SourceConfig(path=str(path)), Fields(id="")):
+    for row in read_all(open_sources(SourceConfig(path=str(path)), Fields(id=""))):
         try:
             if row.problem:
                 raise ValueError(row.problem)

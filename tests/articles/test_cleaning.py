@@ -7,7 +7,8 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simrec.articles.cleaning import body_text, clean_text
+from simrec.articles.bodies import body_text
+from simrec.articles.cleaning import clean_text
 from simrec.articles.mapping import Mapping
 from simrec.config import Fields, IngestConfig
 from simrec.terminal import escape_control, fit, text_width

@@ -1,4 +1,4 @@
-"""Files that are read by tasks bring in what one process brings in, row for row, whatever happens meanwhile."""
+"""Files that are read by tasks bring in what one process brings in, whatever happens meanwhile."""
 
 import gzip
 import json
@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simrec.articles import clean_tasks
+from simrec.articles.clean_tasks import CleanTask, SplitBatch, write_part
 from simrec.articles.mapping import Mapping
-from simrec.articles.sources.readers import read_split
-from simrec.articles.splits import Split, split_file
+from simrec.articles.sources.jsonl_source import JsonlSource
+from simrec.articles.sources.source import Split, read_rows
 from simrec.articles.store import Store
 from simrec.config import Fields, IngestConfig
 from simrec.errors import ConfigError
@@ -33,24 +33,33 @@ fields = { text = "body" }
 sync = true
 max_reject_share = 0.5
 [engine]
+batch_bytes = 4_000
 workers = %d
 """
 ROWS = [
     {key: row[key] for key in ("id", "text", "account", "published_at")} for row in speeches()[:60]
 ]
-SMALL = "import simrec.articles.clean_tasks as p; p.BATCH_BYTES = 4000\n"  # so that there is much to cut
-# Every run of tasks is a line on stderr; `happens` may look at n, how many tasks are done.
-COUNTED = """
-import os
-import simrec.tasks.local as l
-run_all = l.Local.run
-def run(self, task, arguments):
-    print("tasks:", len(arguments), file=sys.stderr)
-    for n, done in enumerate(run_all(self, task, arguments)):
-        {happens}
-        yield done
-l.Local.run = run
+# Python that runs before the command, in the job and not in its workers: it sees in which folder a file is read
+# for the first time. When the job opens its first part, all tasks are done and nothing is in the store.
+AT_OPEN = """
+import json, os, sys
+opened = set()
+def about_to(event, arguments):
+    if event != "open" or arguments[1] != "r":
+        return
+    folder = os.path.dirname(str(arguments[0]))
+    if folder in opened:
+        return
+    opened.add(folder)
+    if folder == {parts!r}:
+        times = {{entry.name: entry.stat().st_mtime_ns for entry in os.scandir(folder)}}
+        print("parts:", json.dumps(times), file=sys.stderr, flush=True)
+        {at_first_part}
+    elif folder == {export!r}:
+        {at_first_export}
+sys.addaudithook(about_to)
 """
+KILL = "os.kill(os.getpid(), 9)"
 FEED = (
     "<rss version='2.0'><channel><title>A feed</title><item><guid>fed</guid><title>Of a feed</title>"
     "<description>Some words.</description></item></channel></rss>"
@@ -87,32 +96,51 @@ def house(tmp_path: Path) -> House:
 
 
 def ingest(
-    house: House, workers: int, happens: str = "pass", more: str = "", before: str = ""
+    house: House,
+    workers: int,
+    at_first_part: str = "pass",
+    at_first_export: str = "pass",
+    more: str = "",
 ) -> Ran:
     """Bring the files into a workspace of their own, by one process or by tasks."""
     config = house.folder / "config.toml"
     config.write_text(SOURCES % workers + more)
     arguments = ["simrec", "ingest", "-c", str(config), "-w", str(workspace(house, workers)), "-v"]
-    before += "\n" + (SMALL + COUNTED.format(happens=happens) if workers > 1 else "")
-    return run(
-        "-c", f"import sys\nsys.argv = {arguments!r}\n{before}from simrec.cli import main\nmain()"
+    before = AT_OPEN.format(
+        parts=str(parts(house)),
+        export=str(house.folder / "export"),
+        at_first_part=at_first_part,
+        at_first_export=at_first_export,
     )
+    command = f"sys.argv = {arguments!r}\nfrom simrec.cli import main\nmain()"
+    return run("-c", f"{before}{command}")
 
 
 def workspace(house: House, workers: int) -> Path:
     return house.folder / f"by-{workers}"
 
 
-def tasks(ran: Ran) -> int:
-    return int(
-        next((line.split()[1] for line in ran.err.splitlines() if line.startswith("tasks:")), 0)
-    )
+def store(house: House, workers: int = 2) -> Path:
+    return workspace(house, workers) / "articles.db"
 
 
-def contents(store: Path) -> dict[str, list[Any]]:
+def parts(house: House) -> Path:
+    return workspace(house, 2) / "staging" / "parts"
+
+
+def parts_read(ran: Ran) -> dict[str, int]:
+    """What parts there were when the job began to read them, and when each was written."""
+    for line in ran.err.splitlines():
+        if line.startswith("parts:"):
+            times: dict[str, int] = json.loads(line.removeprefix("parts:"))
+            return times
+    return {}
+
+
+def contents(path: Path) -> dict[str, list[Any]]:
     """All rows of all tables, but for when an article was deleted."""
     tables = {"articles": "*", "texts": "*", "rejects": "*", "marks": "*", "tombstones": "id"}
-    with closing(sqlite3.connect(store)) as db:
+    with closing(sqlite3.connect(path)) as db:
         return {
             table: sorted(db.execute(f"SELECT {columns} FROM {table}"))
             for table, columns in tables.items()
@@ -120,31 +148,35 @@ def contents(store: Path) -> dict[str, list[Any]]:
 
 
 def expect_the_same(house: House, code: int = 0) -> int:
-    """Expect of tasks what one process does; return how many there were."""
+    """Expect of tasks what one process does; return how many parts there were."""
     alone, ahead = ingest(house, 1), ingest(house, 2)
     assert (alone.code, ahead.code) == (code, code), ahead.err
     said = [
-        [line.partition(" (")[0] for line in ran.err.splitlines() if "tasks:" not in line]
+        [line.partition(" (")[0] for line in ran.err.splitlines() if "parts:" not in line]
         for ran in (alone, ahead)
     ]
     assert said[0] == said[1]
-    assert contents(workspace(house, 1) / "articles.db") == contents(
-        workspace(house, 2) / "articles.db"
-    )
-    assert not (workspace(house, 2) / "staging" / "parts").exists() or code
-    assert not tasks(alone)
-    return tasks(ahead)
+    assert contents(store(house, 1)) == contents(store(house, 2))
+    assert not parts(house).exists() or code
+    assert not parts_read(alone)
+    return len(parts_read(ahead))
+
+
+def kill_before_parts_come_in(house: House) -> dict[str, int]:
+    """Kill an ingest when all its parts are written; return when each was."""
+    killed = ingest(house, 2, at_first_part=KILL)
+    assert (killed.code, len(parts_read(killed)) > 8) == (-9, True), killed.err
+    return parts_read(killed)
 
 
 def test_nights_by_tasks_are_nights_by_one_process(house: House) -> None:
     assert expect_the_same(house) > 8
-    found = {row[0]: row for row in contents(workspace(house, 2) / "articles.db")["articles"]}
-    assert {"page.html", "notes.md", "fed", "dateless"} | {
-        row["id"] for row in ROWS
-    } == found.keys()
+    articles = {row[0]: row for row in contents(store(house))["articles"]}
+    expected = {"page.html", "notes.md", "fed", "dateless", *(row["id"] for row in ROWS)}
+    assert articles.keys() == expected
     assert expect_the_same(house) > 8, "what is named has to be named again"
 
-    # The export says again what changes.jsonl then says otherwise, as the store holds it; so does a later row of it.
+    # The export holds what the store holds, and changes.jsonl then changes it; so does a later row of the export.
     export = house.folder / "export" / "1.jsonl"
     export.write_text(
         export.read_text().replace(
@@ -160,114 +192,88 @@ def test_nights_by_tasks_are_nights_by_one_process(house: House) -> None:
         export.read_text() + json.dumps({"id": "last", "text": "No line break at the end."})
     )
     assert expect_the_same(house, code=7) > 8
-    assert contents(workspace(house, 2) / "articles.db")["rejects"][-1][2].startswith(
-        "the file is damaged"
-    )
+    assert contents(store(house))["rejects"][-1][2].startswith("the file is damaged")
 
 
 def test_a_killed_ingest_goes_on_where_it_was(house: House) -> None:
-    folder = workspace(house, 2) / "staging" / "parts"
-    killed = ingest(house, 2, happens="os.kill(os.getpid(), 9)")
-    written = len(list(folder.glob("[!.]*")))
-    assert (killed.code, 0 < written < tasks(killed)) == (-9, True)
-    said = run("-m", "simrec", "status", "-w", workspace(house, 2)).out
-    assert f"are to come in: {written}\n" in said
-    (folder / ("0" * 32)).write_bytes(b"of another mapping")
-    ran = ingest(
-        house,
-        2,
-        happens=f"print('swept:', not os.path.exists({str(folder / ('0' * 32))!r}), file=sys.stderr)",
-    )
-    assert (ran.code, tasks(ran), "swept: True" in ran.err) == (0, tasks(killed) - written, True)
-    assert not folder.exists()
+    written = kill_before_parts_come_in(house)
+    status = run("-m", "simrec", "status", "-w", workspace(house, 2)).out
+    assert f"are to come in: {len(written)}\n" in status
+    for name in sorted(written)[::2]:  # as if it had been killed earlier
+        (parts(house) / name).unlink()
+    left = {entry.name for entry in parts(house).iterdir()}
+    (parts(house) / ("0" * 32)).write_bytes(b"of another mapping")
+    ran = ingest(house, 2)
+    assert ran.code == 0, ran.err
+    read = parts_read(ran)
+    assert read.keys() == written.keys(), "the part of another mapping is removed"
+    assert {name for name in read if read[name] == written[name]} == left, "none is made twice"
+    assert not parts(house).exists()
     assert ingest(house, 1).code == 0
-    assert contents(workspace(house, 1) / "articles.db") == contents(
-        workspace(house, 2) / "articles.db"
-    )
+    assert contents(store(house, 1)) == contents(store(house, 2))
 
 
-def test_a_part_that_is_not_so_any_more_is_not_believed(house: House) -> None:
-    """It says that the store holds a row, and then the store is another, as one from a backup is."""
-    store = workspace(house, 2) / "articles.db"
+def test_a_part_that_does_not_hold_any_more_is_not_believed(house: House) -> None:
+    """It takes a row for unchanged, and then the store is another, as one from a backup is."""
     assert ingest(house, 2).code == 0
-    wanted = contents(store)
-    assert (
-        ingest(house, 2, happens="n == len(arguments) - 1 and os.kill(os.getpid(), 9)").code == -9
-    )
-    with closing(sqlite3.connect(store)) as db, db:
+    wanted = contents(store(house))
+    written = kill_before_parts_come_in(house)
+    with closing(sqlite3.connect(store(house))) as db, db:
         db.execute("DELETE FROM articles WHERE account IS NOT NULL")
         db.execute("DELETE FROM marks")
     ran = ingest(house, 2)
-    assert (ran.code, tasks(ran), contents(store)) == (0, 0, wanted)
+    assert (ran.code, parts_read(ran), contents(store(house))) == (0, written, wanted)
 
 
 @pytest.mark.parametrize("change", ["a file", "the mapping"])
 def test_parts_of_something_else_are_not_read(house: House, change: str) -> None:
-    assert (
-        ingest(house, 2, happens="n == len(arguments) - 1 and os.kill(os.getpid(), 9)").code == -9
-    )
+    written = kill_before_parts_come_in(house)
     more = '[fields]\naccount = "published_at"\n' if change == "the mapping" else ""
     if not more:
         page = house.folder / "pages" / "page.html"
         page.write_text(page.read_text().replace("more", "less"))
     ran = ingest(house, 2, more=more)
-    assert (ran.code, tasks(ran) > 0, ingest(house, 1, more=more).code) == (0, True, 0)
-    assert contents(workspace(house, 1) / "articles.db") == contents(
-        workspace(house, 2) / "articles.db"
-    )
+    assert (ran.code, ingest(house, 1, more=more).code) == (0, 0)
+    assert parts_read(ran).keys() - written.keys(), "some parts are of what has changed"
+    assert contents(store(house, 1)) == contents(store(house, 2))
 
 
 def test_a_file_that_comes_while_others_are_compared_comes_in(house: House) -> None:
     late = house.folder / "export" / "0.jsonl"
     row = json.dumps({"id": "late", "text": "Just so."})
-    comes = (
-        "import simrec.files as f\nsha256 = f.sha256\n"
-        f"def slow(path):\n    open({str(late)!r}, 'w').write({row!r})\n    return sha256(path)\n"
-        "f.sha256 = slow"
-    )
-    ran = ingest(house, 2, before=comes)
-    assert (ran.code, tasks(ran) > 8) == (0, True), ran.err
-    assert "late" in {row[0] for row in contents(workspace(house, 2) / "articles.db")["articles"]}
+    ran = ingest(house, 2, at_first_export=f"open({str(late)!r}, 'w').write({row!r})")
+    assert (ran.code, len(parts_read(ran)) > 8) == (0, True), ran.err
+    assert "late" in {row[0] for row in contents(store(house))["articles"]}
     assert (ingest(house, 1).code, ingest(house, 2).code) == (0, 0)
-    assert contents(workspace(house, 1) / "articles.db") == contents(
-        workspace(house, 2) / "articles.db"
-    )
+    assert contents(store(house, 1)) == contents(store(house, 2))
 
 
-def test_a_part_that_exists_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_part_that_exists_is_whole(tmp_path: Path) -> None:
     """What a task wrote before it failed is no part."""
-    monkeypatch.setattr(clean_tasks, "FRAME_ROWS", 1)
-    pieces = (
-        Split(write_jsonl(tmp_path / "a.jsonl", ROWS[:5]), "jsonl"),
-        Split(tmp_path / "gone.jsonl", "jsonl"),
-    )
-    batch = clean_tasks.SplitBatch(pieces, Mapping(Fields(), "auto", IngestConfig()), "name")
-    (tmp_path / "parts").mkdir()
+    there = JsonlSource(write_jsonl(tmp_path / "a.jsonl", ROWS[:5]), Fields())
+    gone = JsonlSource(tmp_path / "gone.jsonl", Fields())
+    mapping = Mapping(Fields(), "auto", IngestConfig())
+    batch = SplitBatch(((there, Split(1)), (gone, Split(1))), mapping, "name")
+    articles_db = tmp_path / "articles.db"
+    part = tmp_path / "parts" / "name"
+    part.parent.mkdir()
     with (
-        Store.open(tmp_path / "articles.db", create=True),
+        Store.open(articles_db, create=True),
         pytest.raises(ConfigError, match=r"gone.jsonl: cannot be read"),
     ):
-        clean_tasks.write_part(
-            clean_tasks.CleanTask(
-                batch, tmp_path / "articles.db", False, tmp_path / "parts" / "name"
-            )
-        )
-    assert not list((tmp_path / "parts").iterdir())
+        write_part(CleanTask(batch, articles_db, False, part), frame_rows=1)
+    assert not list(part.parent.iterdir())
 
 
 def test_a_damaged_part_is_named(house: House) -> None:
-    assert (
-        ingest(house, 2, happens="n == len(arguments) - 1 and os.kill(os.getpid(), 9)").code == -9
-    )
-    part = min((workspace(house, 2) / "staging" / "parts").glob("[!.]*"))
+    written = kill_before_parts_come_in(house)
+    part = parts(house) / min(written)
     content = bytearray(part.read_bytes())
     content[len(content) // 2] ^= 1
     part.write_bytes(content)
     ran = ingest(house, 2)
-    assert (ran.code, f"{part}: damaged (checksum); remove it and run again" in ran.err) == (
-        5,
-        True,
-    )
+    says = f"{part}: damaged (checksum); remove it and run again"
+    assert (ran.code, says in ran.err) == (5, True), ran.err
     part.unlink()
     assert ingest(house, 2).code == 0
 
@@ -279,15 +285,16 @@ def test_a_damaged_part_is_named(house: House) -> None:
     ),
     st.integers(1, 40),
 )
-def test_rows_of_pieces_are_the_rows_of_the_file(
+def test_rows_of_splits_are_the_rows_of_the_file(
     tmp_path_factory: Any, lines: list[bytes], most: int
 ) -> None:
     path = tmp_path_factory.getbasetemp() / "cut.jsonl"
     path.write_bytes(b"\n".join(lines))
-    whole = Split(path, "jsonl")
-    pieces = list(split_file(whole, most))
-    assert [row for piece in pieces for row in read_split(piece, Fields())] == list(
-        read_split(whole, Fields())
-    )
+    source = JsonlSource(path, Fields())
+    splits = list(source.splits(most))
+    (whole,) = source.splits(path.stat().st_size)
+    cut = [row for split in splits for row in read_rows(source, split)]
+    assert cut == list(read_rows(source, whole))
     longest = max(map(len, lines), default=0) + 1
-    assert len(pieces) >= path.stat().st_size // (most + longest)
+    assert len(splits) >= path.stat().st_size // (most + longest)
+    assert sum(split.size for split in splits) == path.stat().st_size

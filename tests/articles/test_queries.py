@@ -10,11 +10,13 @@ from urllib.parse import quote
 
 import pytest
 
+from simrec.articles.sources.sql_source import SqlSource
+from simrec.config import Fields
 from simrec.config_file import load
 from simrec.errors import ConfigError
 from tests import postgres
 from tests.articles.test_ingest import ROWS, stored, write_jsonl
-from tests.conftest import House, Ran, environment, new_house, run
+from tests.conftest import House, Ran, environment, new_house
 from tests.postgres import Database
 
 TABLE = (
@@ -259,36 +261,17 @@ def test_kinds_of_watermarks_are_remembered_as_what_they_are(fresh: House, news:
         assert rows_read(fresh) == read * len(kinds)
 
 
-def test_rows_are_fetched_by_and_by(fresh: House, news: Database) -> None:
-    """The server says what it was asked: a cursor to fetch from, not all rows at once."""
-    spy = (
-        "import simrec.articles.ingest as i, psycopg; old = i._take\n"
-        "def spy(*a):\n"
-        "    if a[1].line == 1:\n"
-        f"        with psycopg.connect('{news.url}') as c:\n"
-        '            asked = "SELECT left(query, 40) FROM pg_stat_activity WHERE datname = current_database()"\n'
-        "            print(c.execute(asked).fetchall(), file=sys.stderr)\n"
-        "    return old(*a)\n"
-        "i._take = spy"
-    )
-    configure(
-        fresh,
-        news.url,
-        "SELECT n::text AS id, 'Words.' AS text, n AS at FROM generate_series(1, 2500) n",
-    )
-    arguments = [
-        "simrec",
-        "ingest",
-        "-c",
-        str(fresh.folder / "config.toml"),
-        "-w",
-        str(fresh.workspace),
-    ]
-    ran = run(
-        "-c", f"import sys\nsys.argv = {arguments!r}\n{spy}\nfrom simrec.cli import main\nmain()"
-    )
-    assert "('FETCH FORWARD " in ran.err, ran.err
-    assert len(texts(fresh)) == 2500
+def test_rows_are_fetched_by_and_by(news: Database) -> None:
+    """The server says what it is asked: a cursor to fetch from, not all rows at once."""
+    query = "SELECT n::text AS id, 'Words.' AS text, n AS at FROM generate_series(1, 2500) n"
+    source = SqlSource(news.url, query, "at", Fields())
+    (split,) = source.splits(1)
+    rows = source.rows(split)
+    ids = [next(rows).record["id"]]
+    running = "SELECT left(query, 40) FROM pg_stat_activity WHERE datname = current_database()"
+    assert "FETCH FORWARD" in str(news.run(running))
+    ids += [row.record["id"] for row in rows]
+    assert ids == [str(number) for number in range(1, 2501)]
 
 
 @pytest.mark.parametrize(

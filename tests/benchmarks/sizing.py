@@ -13,7 +13,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from simrec.articles.clean_tasks import BATCH_BYTES
 from simrec.config import EncoderConfig, EngineConfig, IndexConfig
 from simrec.index.knn_search import PART, group_rows
 from simrec.tasks.dask import AHEAD
@@ -133,7 +132,7 @@ def graph(n: int) -> float:
 
 
 STAGES = (
-    Stage("read files", linear(READ), int(BATCH_BYTES / TEXT.value)),
+    Stage("read files", linear(READ), int(EngineConfig().batch_bytes / TEXT.value)),
     Stage("store", linear(STORE)),
     Stage("encode", linear(EMBED), SHARD),
     Stage("words", linear(WORDS), SHARD),

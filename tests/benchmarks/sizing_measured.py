@@ -12,7 +12,8 @@ from distributed import LocalCluster
 from simrec.articles import clean_tasks
 from simrec.articles import ingest as room
 from simrec.articles.article import Article
-from simrec.articles.store import Keys, Store
+from simrec.articles.store import Store
+from simrec.articles.store_writer import Keys
 from simrec.config import Config, SourceConfig
 from simrec.encoder.embed import EmbedTask, cut_shards, embed_shard, terms_shard
 from simrec.encoder.model_folder import newest

@@ -8,7 +8,8 @@ import pytest
 
 from simrec import files
 from simrec.articles.article import Article
-from simrec.articles.store import Keys, Store
+from simrec.articles.store import Store
+from simrec.articles.store_writer import Keys
 from simrec.encoder.embed import EmbedTask, terms_shard
 from simrec.encoder.embedding_cache import EmbeddingCache
 from simrec.errors import LockedError, ReleaseError
@@ -42,10 +43,10 @@ def test_a_settled_store_is_one_file_for_readers_without_locks(articles_db: Path
         assert Path(f"{articles_db}-wal").stat().st_size > 0
         with Store.open(articles_db) as store:
             store.checkpoint()
-        with Store.open(articles_db, settled=True) as store:
+        with Store.open(articles_db, immutable=True) as store:
             assert store.texts(KEYS, 50) == [("", article.text[:50]) for article in ARTICLES]
     beside = sorted(articles_db.parent.iterdir())
-    with Store.open(articles_db, settled=True) as store:
+    with Store.open(articles_db, immutable=True) as store:
         store.texts(KEYS)
         assert sorted(articles_db.parent.iterdir()) == beside == [articles_db], (
             "a lock that no other host would see"
@@ -58,7 +59,7 @@ def test_a_store_that_is_being_read_for_long_cannot_be_settled(articles_db: Path
         reader.execute("SELECT count(*) FROM articles").fetchone()
         ingest(articles_db)
         with (
-            Store.open(articles_db, seconds=0.1) as store,
+            Store.open(articles_db, timeout=0.1) as store,
             pytest.raises(LockedError, match="has been reading it"),
         ):
             store.checkpoint()

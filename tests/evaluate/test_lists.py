@@ -9,7 +9,7 @@ import pytest
 from pyarrow import parquet
 from scipy.stats import skew
 
-from simrec.articles.store import Reject
+from simrec.articles.store_writer import Reject
 from simrec.evaluate import list_statistics, projection, report
 from simrec.evaluate.layout import layout
 

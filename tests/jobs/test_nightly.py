@@ -156,7 +156,7 @@ KILLS = {
         f"import simrec.encoder.embedding_cache as s\ns.EmbeddingCache.gather = lambda self, keys: {KILL}"
     ),
     "while articles come in": (
-        f"import simrec.articles.store as s; old = s.Store.delete\ns.Store.delete = lambda *a: {KILL}"
+        f"import simrec.articles.store_writer as s\ns.StoreWriter.delete = lambda *a: {KILL}"
     ),
 }
 

@@ -27,7 +27,7 @@ from tests.tasks.clusters import (
 )
 
 SHARDS = 7  # of 64 texts each, and as many of terms
-CUT = "import simrec.articles.clean_tasks as p; p.BATCH_BYTES = 16_000"
+BATCH_BYTES = 16_000  # of files, that one task reads
 SOON = "import simrec.tasks.dask as d; d.CONNECT_SECONDS = d.WORKERS_SECONDS = 1"
 
 
@@ -105,9 +105,10 @@ def test_a_night_on_a_cluster_is_a_night_alone(fresh: House, alone: House, tmp_p
         reader.execute("SELECT count(*) FROM sqlite_master").fetchone()
         there.work_for(fresh)
         config = fresh.folder / "config.toml"
-        config.write_text(config.read_text().replace('kind = "dask"', 'kind = "local"'))
+        local = f'kind = "local"\nbatch_bytes = {BATCH_BYTES}'
+        config.write_text(config.read_text().replace('kind = "dask"', local))
         few = "import simrec.tasks.dask as d; d.AHEAD = 3; sys.argv += ['--engine', 'dask']"
-        ran = run("-c", fresh.job_code("nightly", f"{few}\n{CUT}"))
+        ran = run("-c", fresh.job_code("nightly", few))
     assert ran.code == 0, ran.err
     assert sum(path.parent.parent.name == "staging" for _, path in there.started) >= 8
     assert stored(fresh) == stored(alone)
@@ -173,19 +174,10 @@ def test_a_night_that_brings_in_changes_survives_a_worker(fresh: House, tmp_path
             pass"""
     with cluster(tmp_path / "cluster", happens=dies) as there:
         there.work_for(fresh)
-        arguments = [
-            "simrec",
-            "ingest",
-            "-w",
-            str(fresh.workspace),
-            "-c",
-            str(fresh.folder / "config.toml"),
-            "-v",
-        ]
-        ran = run(
-            "-c",
-            f"import sys\nsys.argv = {arguments!r}\n{CUT}\nfrom simrec.cli import main\nmain()",
-        )
+        config = fresh.folder / "config.toml"
+        cut = f"[engine]\nbatch_bytes = {BATCH_BYTES}"
+        config.write_text(config.read_text().replace("[engine]", cut))
+        ran = fresh.step("ingest")
     assert ran.code == 0, ran.err
     assert ran.err.partition(" (")[0] == alone.err.partition(" (")[0]
     assert max(Counter(path for _, path in there.started).values()) == 2, "the death proved nothing"

@@ -1,1 +1,1 @@
-"""Sources of articles: one module for each kind."""
+"""Where articles come from: one module for each kind of source, all behind one protocol."""

@@ -1,0 +1,128 @@
+"""What becomes of a row: it is rejected, unchanged, or parsed into an article."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+
+from msgspec import Struct
+
+from simrec.articles.article import Article
+from simrec.articles.mapping import Mapping
+from simrec.articles.sources.source import Row, Source, Split, read_rows
+from simrec.articles.store_writer import Keys
+
+IsUnchanged = Callable[[str, bytes], bool]  # of an article's id and its record's key
+
+
+class Rejected(Struct, frozen=True, array_like=True, tag=True):
+    """A row that is not taken, and why; the `end` of a damaged source says that the rest is lost."""
+
+    file: str
+    line: int
+    reason: str
+    end: bool = False
+
+
+class Unchanged(Struct, frozen=True, array_like=True, tag=True):
+    """A row whose article is stored and came from an equal record the last time."""
+
+    file: str
+    line: int
+    id: str
+    source_key: bytes
+
+
+class Parsed(Struct, frozen=True, array_like=True, tag=True):
+    """A row that is new or changed, its keys, and the values that could not be read."""
+
+    file: str
+    line: int
+    article: Article
+    keys: Keys
+    problems: list[str]
+
+    @property
+    def id(self) -> str:
+        return self.article.id
+
+
+RowOutcome = Rejected | Unchanged | Parsed
+
+
+@dataclass(frozen=True)
+class SyncState:
+    """The cursors of all sources, of the last ingest and of this one, by the hash of their identity.
+
+    `mark_present` takes the ids that a source holds in rows that were not read; None where nobody
+    deletes what is absent.
+    """
+
+    previous: dict[str, str]
+    current: dict[str, str] = field(default_factory=dict)
+    mark_present: Callable[[Iterable[str]], None] | None = None
+
+
+def parse_row(row: Row, mapping: Mapping, is_unchanged: IsUnchanged) -> RowOutcome:
+    """Turn a row into its article, unless it is unchanged or has to be rejected."""
+    if row.problem:
+        return _rejected(row, mapping, row.problem)
+    try:
+        article_id = mapping.article_id(row.record)
+        source_key = mapping.source_key(row.record)
+        if is_unchanged(article_id, source_key):
+            return Unchanged(row.file, row.line, article_id, source_key)
+        article, problems = mapping.article(row.record)
+    except ValueError as problem:
+        return _rejected(row, mapping, str(problem))
+    if problems:
+        source_key = b""  # so that the next ingest names the problem again
+    keys = Keys(article.row_key, article.text_key, source_key)
+    return Parsed(row.file, row.line, article, keys, problems)
+
+
+def parse_split(
+    source: Source,
+    split: Split,
+    mapping: Mapping,
+    is_unchanged: IsUnchanged,
+    since: str | None = None,
+) -> Iterator[RowOutcome]:
+    """Yield what becomes of each row of a split."""
+    for row in read_rows(source, split, since):
+        yield parse_row(row, mapping, is_unchanged)
+
+
+def parse_since_cursor(
+    source: Source, split: Split, mapping: Mapping, is_unchanged: IsUnchanged, sync: SyncState
+) -> Iterator[RowOutcome]:
+    """Yield what becomes of each row since the source's cursor, then move the cursor.
+
+    The cursor of a source that turns out to be damaged is dropped, so that all of it is read again.
+    """
+    key = mapping.source_key(source.identity).hex()
+    cursor = source.cursor(sync.previous.get(key))
+    damaged = False
+    for outcome in parse_split(source, split, mapping, is_unchanged, cursor.since):
+        damaged = damaged or (isinstance(outcome, Rejected) and outcome.end)
+        yield outcome
+    if damaged:
+        return
+    if sync.mark_present and cursor.since is not None:
+        sync.mark_present(_usable_ids(source, mapping))
+    if cursor.newest is not None:
+        sync.current[key] = cursor.newest
+
+
+def _usable_ids(source: Source, mapping: Mapping) -> Iterator[str]:
+    for record in source.ids():
+        try:
+            yield mapping.article_id(record)
+        except ValueError:
+            continue  # no article has such an id
+
+
+def _rejected(row: Row, mapping: Mapping, problem: str) -> Rejected:
+    reason = problem.encode(errors="backslashreplace").decode()  # it may hold half a surrogate pair
+    article_id = row.record.get(mapping.fields.id)
+    if not row.numbered and article_id is not None and not reason.startswith("id "):
+        reason = f"id {str(article_id)!r}: {reason}"
+    return Rejected(row.file, row.line, reason, row.end)

@@ -1,0 +1,93 @@
+"""What sources that are files have in common, whatever their format."""
+
+import bz2
+import gzip
+import lzma
+import zlib
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import IO, Any
+
+from simrec import files
+from simrec.articles.sources.source import (
+    Cursor,
+    DamagedSourceError,
+    Record,
+    Row,
+    Split,
+    readable,
+)
+from simrec.config import Fields
+
+OPENERS: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
+
+
+@dataclass(frozen=True)
+class FileSource(ABC):
+    """A file, maybe compressed; a format says how its rows are read. It is always read whole."""
+
+    path: Path
+    fields: Fields
+
+    @property
+    def name(self) -> str:
+        return str(self.path)
+
+    @property
+    def identity(self) -> Record:
+        return {"path": self.name}
+
+    @property
+    def compressed(self) -> bool:
+        return self.path.suffix.lower() in OPENERS
+
+    def files(self) -> Iterable[Path]:
+        """Return the files that are read, in order."""
+        return [self.path]
+
+    def fingerprint(self) -> str | None:
+        """Return the path and the SHA-256 of every file."""
+        lines = []
+        for path in self.files():
+            with readable(str(path)):
+                lines.append(f"{path} {files.sha256(path)}")
+        return "\n".join(lines)
+
+    def splits(self, max_bytes: int) -> Iterator[Split]:
+        """Yield the one split that is the whole file: most formats cannot be read from their middle."""
+        with readable(self.name):
+            size = sum(path.stat().st_size for path in self.files())
+        yield Split(size)
+
+    def cursor(self, previous: str | None) -> Cursor:
+        return Cursor()
+
+    @abstractmethod
+    def rows(self, split: Split, since: str | None = None) -> Iterator[Row]: ...
+
+    def ids(self) -> Iterator[Record]:
+        return iter(())
+
+    def lines(self, split: Split) -> Iterator[bytes]:
+        """Yield the lines of a split; DamagedSourceError where a compressed file breaks off."""
+        number = split.line
+        with self._open() as file:
+            if split.start:
+                file.seek(split.start)
+            try:
+                for line in islice(file, split.lines):
+                    yield line
+                    number += 1
+            except (EOFError, zlib.error, lzma.LZMAError, OSError) as error:
+                if isinstance(error, OSError) and error.errno:
+                    raise  # an error of the disk; those of gzip and bz2 have no number
+                problem = f"the file is damaged from here on ({error})"
+                raise DamagedSourceError(number, problem) from error
+
+    def _open(self) -> IO[bytes]:
+        opener = OPENERS.get(self.path.suffix.lower(), open)
+        file: IO[bytes] = opener(self.path, "rb")
+        return file

@@ -1,0 +1,140 @@
+"""What every source of articles offers, whatever its kind: the protocol, its rows and its splits."""
+
+import logging
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple, Protocol
+
+from simrec.errors import ConfigError, SimrecError
+
+logger = logging.getLogger(__name__)
+
+Record = dict[str, Any]
+
+
+class Row(NamedTuple):
+    """One row of a source: a record, or the problem that kept it from being one.
+
+    `end` marks the last row of a damaged source: what followed it is lost. The line of a row that is not
+    `numbered` is only a count, which is another one the next time.
+    """
+
+    file: str
+    line: int
+    record: Record = {}
+    problem: str = ""
+    end: bool = False
+    numbered: bool = True
+
+
+class Split(NamedTuple):
+    """What one reader reads of a source: all of it, or some lines of a file.
+
+    `size` is in bytes, `start` is the byte and `line` the number of the first line; without `lines` the split
+    goes on to the end.
+    """
+
+    size: int
+    start: int = 0
+    line: int = 1
+    lines: int | None = None
+
+
+class Cursor(NamedTuple):
+    """How far a source is read: rows from `since` on (None: all rows), and where the next read starts."""
+
+    since: str | None = None
+    newest: str | None = None
+
+
+class DamagedSourceError(Exception):
+    """Nothing can be read of a source from a line on."""
+
+    def __init__(self, line: int, problem: str) -> None:
+        super().__init__(line, problem)
+        self.line = line
+        self.problem = problem
+
+
+class Source(Protocol):
+    """One file, one folder or one query; a small value that travels to other processes."""
+
+    @property
+    def name(self) -> str:
+        """Return what messages call the source."""
+
+    @property
+    def identity(self) -> Record:
+        """Return what tells the source from all others; its cursor is stored under a hash of it."""
+
+    def fingerprint(self) -> str | None:
+        """Return what stands for all content of the source, or None where only reading can tell."""
+
+    def splits(self, max_bytes: int) -> Iterator[Split]:
+        """Yield splits of about `max_bytes` each, in order, that can be read apart from each other."""
+
+    def cursor(self, previous: str | None) -> Cursor:
+        """Return what is to be read now if the last read went up to `previous`."""
+
+    def rows(self, split: Split, since: str | None = None) -> Iterator[Row]:
+        """Yield the rows of a split, those from the cursor's `since` on.
+
+        Raises DamagedSourceError, as may any exception of a reading library: callers use `read_rows`.
+        """
+
+    def ids(self) -> Iterator[Record]:
+        """Yield a record that holds the id, for every row that there is, read or not.
+
+        Only called where `rows` left out some.
+        """
+
+
+def read_rows(source: Source, split: Split, since: str | None = None) -> Iterator[Row]:
+    """Yield the rows of a split; where it cannot be read any further, the last row says so.
+
+    This is the one place that answers exceptions of reading libraries: whatever a file makes them
+    raise costs the rest of that file, and other sources go on. Raises ConfigError where a source
+    cannot be opened.
+    """
+    line = split.line
+    try:
+        with readable(source.name):
+            for row in source.rows(split, since):
+                yield row
+                line = row.line + 1
+    except (SimrecError, MemoryError):
+        raise
+    except DamagedSourceError as damage:
+        yield Row(source.name, damage.line, problem=damage.problem, end=True)
+    except Exception as error:
+        logger.debug("%s, line %d", source.name, line, exc_info=True)
+        what = f"{type(error).__name__}: {error}"
+        yield Row(source.name, line, problem=f"cannot be read from here on ({what})", end=True)
+
+
+def read_all(sources: Iterable[Source]) -> Iterator[Row]:
+    """Yield all rows of some sources, in order."""
+    for source in sources:
+        for split in source.splits(sys.maxsize):
+            yield from read_rows(source, split)
+
+
+@contextmanager
+def readable(name: str) -> Iterator[None]:
+    """Turn a file that cannot be opened into a ConfigError that names it."""
+    try:
+        yield
+    except OSError as error:
+        raise ConfigError(
+            f"{name}: cannot be read ({error.strerror}); nothing was changed"
+        ) from error
+
+
+def check_columns(where: str, columns: Iterable[str], id_column: str) -> None:
+    """Raise ConfigError if a table lacks the column of the id; an empty name is that of a table without."""
+    if id_column and id_column not in columns:
+        raise ConfigError(
+            f"{where}: no column '{id_column}' to take the id from; the columns are "
+            f"{', '.join(columns)}; set id under [fields] to one of them"
+        )

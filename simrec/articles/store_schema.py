@@ -1,0 +1,72 @@
+"""The tables of the article store, and how to tell that they are damaged."""
+
+import json
+import sqlite3
+from typing import Any
+
+from simrec.articles.article import Article, text_key
+
+VERSION = 1
+# Texts stand apart from articles: a nightly run reads every article row but only the few texts
+# that have no vector yet, and equal texts are kept once.
+SCHEMA = """
+CREATE TABLE articles (
+    id TEXT PRIMARY KEY NOT NULL, title TEXT NOT NULL, lead TEXT NOT NULL, account TEXT,
+    published_at TEXT, url TEXT, lang TEXT, category TEXT, tags TEXT NOT NULL,
+    row_key BLOB NOT NULL, text_key BLOB NOT NULL, source_key BLOB NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX articles_of_text ON articles (text_key);
+CREATE INDEX articles_of_account ON articles (account);
+CREATE TABLE texts (key BLOB PRIMARY KEY NOT NULL, title TEXT NOT NULL, text TEXT NOT NULL);
+CREATE TABLE rejects (file TEXT NOT NULL, line INTEGER NOT NULL, reason TEXT NOT NULL);
+CREATE TABLE tombstones (id TEXT PRIMARY KEY NOT NULL, deleted_at TEXT NOT NULL) WITHOUT ROWID;
+CREATE VIEW accounts AS
+    SELECT account AS id, count(*) AS articles, min(published_at) AS first, max(published_at) AS last
+    FROM articles WHERE account IS NOT NULL GROUP BY account;
+PRAGMA user_version = 1;
+"""
+# How far each source was read: the watermark of a query, the checksum of all files.
+CURSORS = (
+    "CREATE TABLE IF NOT EXISTS marks "
+    "(source TEXT PRIMARY KEY NOT NULL, mark TEXT NOT NULL) WITHOUT ROWID"
+)
+COLUMNS = "id, title, lead, account, published_at, url, lang, category, tags"
+
+
+def verify(database: sqlite3.Connection) -> None:
+    """Read everything; sqlite3.DatabaseError if something is damaged.
+
+    An article is damaged if it is not what its keys were made of.
+    """
+    structure = database.execute("PRAGMA integrity_check(1)").fetchone()[0]
+    if structure != "ok":
+        raise sqlite3.DatabaseError(" ".join(structure.split()))
+    text = "(SELECT text FROM texts WHERE key = text_key)"
+    for row in database.execute(f"SELECT {COLUMNS}, row_key, text_key, {text} FROM articles"):
+        if not _is_whole(*row):
+            raise sqlite3.DatabaseError(f"article '{row[0]}' is not what was stored")
+
+
+def is_text_of(key: bytes, title: str, text: str) -> bool:
+    """Tell whether a text is what its key was made of."""
+    try:
+        return text_key(title, text) == key
+    except (TypeError, ValueError):  # not even text any more
+        return False
+
+
+def is_damage(error: sqlite3.Error) -> bool:
+    """Tell whether SQLite complains of the content of a file, and not of disk, lock or statement."""
+    return type(error) is sqlite3.DatabaseError or "could not decode" in str(error).lower()
+
+
+def _is_whole(*row: Any) -> bool:
+    values = dict(zip(COLUMNS.split(", "), row, strict=False))
+    lead = values.pop("lead")
+    tags = values.pop("tags")
+    row_key, text_key, text = row[-3:]
+    try:
+        article = Article(**values, text=text, tags=tuple(json.loads(tags)))
+        return (article.lead, article.row_key, article.text_key) == (lead, row_key, text_key)
+    except (TypeError, ValueError):  # not even text any more
+        return False

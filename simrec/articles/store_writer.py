@@ -1,0 +1,132 @@
+"""What is written into the article store, inside one transaction."""
+
+import json
+import sqlite3
+from collections.abc import Iterable, Mapping
+from typing import Literal, NamedTuple
+
+from simrec.articles.article import Article
+from simrec.articles.store_schema import COLUMNS, CURSORS
+
+TEMPORARY_TABLES = [
+    "CREATE TEMP TABLE IF NOT EXISTS stale (text_key BLOB)",
+    "CREATE TEMP TABLE IF NOT EXISTS seen "
+    "(id TEXT PRIMARY KEY, file TEXT, line INTEGER) WITHOUT ROWID",
+    "DELETE FROM seen",
+]
+
+Change = Literal["new", "changed", "unchanged"]
+
+
+class Reject(NamedTuple):
+    """A row that was not taken, or a value of it, and why."""
+
+    file: str
+    line: int
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.file}, line {self.line}: {self.reason}"
+
+
+class Keys(NamedTuple):
+    """Three hashes of 16 bytes: of all fields of an article, of its text, of its record."""
+
+    row: bytes
+    text: bytes
+    source: bytes
+
+
+class StoreWriter:
+    """Changes articles, and remembers for a transaction which ids it has seen."""
+
+    def __init__(self, database: sqlite3.Connection) -> None:
+        self._db = database
+        for statement in [CURSORS, *TEMPORARY_TABLES]:
+            database.execute(statement)
+
+    def upsert(self, article: Article, keys: Keys) -> Change:
+        """Insert or replace an article by id, with the key of the record it came from."""
+        query = "SELECT row_key, text_key FROM articles WHERE id = ?"
+        old = self._db.execute(query, (article.id,)).fetchone()
+        if old and old[0] == keys.row:
+            update = "UPDATE articles SET source_key = ? WHERE id = ?"
+            self._db.execute(update, (keys.source, article.id))
+            return "unchanged"
+        if old and old[1] != keys.text:
+            self._db.execute("INSERT INTO stale VALUES (?)", (old[1],))
+        text = (keys.text, article.title, article.text)
+        self._db.execute("INSERT OR IGNORE INTO texts VALUES (?, ?, ?)", text)
+        self._replace(article, keys)
+        self._db.execute("DELETE FROM tombstones WHERE id = ?", (article.id,))
+        return "changed" if old else "new"
+
+    def _replace(self, article: Article, keys: Keys) -> None:
+        row = (
+            article.id,
+            article.title,
+            article.lead,
+            article.account,
+            article.published_at,
+            article.url,
+            article.lang,
+            article.category,
+            json.dumps(article.tags, ensure_ascii=False),
+            *keys,
+        )
+        self._db.execute(
+            f"INSERT OR REPLACE INTO articles ({COLUMNS}, row_key, text_key, source_key) "
+            "VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
+            row,
+        )
+
+    def delete(self, ids: Iterable[str], now: str) -> int:
+        """Replace articles by tombstones; return how many of the ids there were."""
+        deleted = 0
+        for article_id in ids:
+            stale = "INSERT INTO stale SELECT text_key FROM articles WHERE id = ?"
+            self._db.execute(stale, (article_id,))
+            cursor = self._db.execute("DELETE FROM articles WHERE id = ?", (article_id,))
+            if cursor.rowcount:
+                tombstone = (article_id, now)
+                self._db.execute("INSERT OR REPLACE INTO tombstones VALUES (?, ?)", tombstone)
+                deleted += 1
+        return deleted
+
+    def mark_seen(self, article_id: str, file: str, line: int) -> int | None:
+        """Note where an id was met; return its earlier line in the same file, if any."""
+        seen = (article_id, file, line)
+        if self._db.execute("INSERT OR IGNORE INTO seen VALUES (?, ?, ?)", seen).rowcount:
+            return None
+        query = "SELECT line FROM seen WHERE id = ? AND file = ?"
+        earlier = self._db.execute(query, (article_id, file)).fetchone()
+        self._db.execute("REPLACE INTO seen VALUES (?, ?, ?)", seen)
+        return int(earlier[0]) if earlier else None
+
+    def mark_present(self, ids: Iterable[str]) -> None:
+        """Note ids that a source holds in rows that were not read."""
+        rows = ((article_id,) for article_id in ids)
+        self._db.executemany("INSERT OR IGNORE INTO seen VALUES (?, '', 0)", rows)
+
+    def not_seen(self) -> list[str]:
+        """Return the ids of the articles that were neither met nor noted as present, in order."""
+        query = "SELECT id FROM articles WHERE id NOT IN (SELECT id FROM seen) ORDER BY id"
+        return [row[0] for row in self._db.execute(query)]
+
+    def replace_cursors(self, cursors: Mapping[str, str]) -> None:
+        """Store how far each source was read, and forget the sources that were not."""
+        self._db.execute("DELETE FROM marks")
+        self._db.executemany("INSERT INTO marks VALUES (?, ?)", cursors.items())
+
+    def replace_rejects(self, files: Iterable[str], rejects: Iterable[Reject]) -> None:
+        """Forget what was rejected of these files before, and store what is rejected now."""
+        self._db.executemany("DELETE FROM rejects WHERE file = ?", ((file,) for file in files))
+        self._db.executemany("INSERT INTO rejects VALUES (?, ?, ?)", rejects)
+
+    def drop_stale_texts(self) -> None:
+        """Delete the texts that no article has any more."""
+        self._db.execute(
+            "DELETE FROM texts WHERE key IN (SELECT text_key FROM stale) "
+            "AND NOT EXISTS (SELECT 1 FROM articles WHERE text_key = texts.key)"
+        )
+        self._db.execute("DELETE FROM stale")

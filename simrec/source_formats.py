@@ -1,0 +1,16 @@
+"""Which formats articles come in: light, since the command line's choices are made of it."""
+
+from typing import Literal, get_args
+
+# The formats of files, and the suffixes by which "auto" knows them. A new one is an entry here and a module:
+# "csv" is the class `CsvSource` in simrec/articles/sources/csv_source.py.
+FORMATS: dict[str, tuple[str, ...]] = {
+    "jsonl": (".jsonl", ".ndjson", ".json"),
+    "csv": (".csv", ".tsv"),
+    "parquet": (".parquet",),
+    "feed": (".rss", ".atom", ".xml"),
+    "folder": (),
+}
+SOURCE_FORMATS = ("auto", *FORMATS)
+BodyKind = Literal["auto", "text", "html", "markdown"]
+BODY_KINDS: tuple[str, ...] = get_args(BodyKind)

@@ -32,6 +32,7 @@ GROUND = [
     "terminal",
     "database",
     "release_folder",
+    "source_formats",
     "tasks",
     "metrics",
 ]
@@ -62,10 +63,19 @@ HEAVY = {
     "sklearn": ["training/", "evaluate/"],
     "scipy": ["training/", "evaluate/", "recommend/"],
     "jinja2": ["evaluate/"],
-    "pyarrow": ["articles/sources/", "training/", "evaluate/", "recommend/tables/", "sinks/"],
-    "sqlalchemy": ["articles/sources/", "sinks/", "database.py"],
+    "pyarrow": [
+        "articles/sources/parquet_source.py",
+        "training/",
+        "evaluate/",
+        "recommend/tables/",
+        "sinks/",
+    ],
+    "sqlalchemy": ["articles/sources/sql_source.py", "sinks/", "database.py"],
     "psycopg": [],
-    "feedparser": ["articles/sources/"],
+    "feedparser": ["articles/sources/feed_source.py"],
+    "markdown_it": ["articles/bodies.py"],
+    "resiliparse": ["articles/bodies.py", "articles/sources/folder_source.py"],
+    "yaml": ["articles/sources/front_matter.py"],
 }
 
 

@@ -1,6 +1,5 @@
 """What a workspace holds now, for people and monitors."""
 
-import json
 import math
 from datetime import UTC, datetime
 from typing import Any
@@ -13,22 +12,12 @@ from simrec.release_folder import ReleaseFolder
 from simrec.tasks import stages
 from simrec.workspace import Workspace
 
-RELEASES = ["release", "created_at", "articles", "accounts", "encoder", "current"]
-RUNS = ["job", "started_at", "exit_code", "seconds", "cpu_seconds", "peak_mib", "error"]
+RELEASE_COLUMNS = ["release", "created_at", "articles", "accounts", "encoder", "current"]
+RUN_COLUMNS = ["job", "started_at", "exit_code", "seconds", "cpu_seconds", "peak_mib", "error"]
 SHOWN = 5
-EVALUATION = [
-    "suite",
-    "measure",
-    "questions",
-    "scorer",
-    "value",
-    "interval",
-    "simrec is ahead by",
-    "p",
-]
 
 
-def status(workspace: Workspace) -> dict[str, Any]:
+def read_status(workspace: Workspace) -> dict[str, Any]:
     """Return counts, the current release and its age, what is pending, and how the last runs ended."""
     runs = journal.read_runs(workspace.journal)
     return {
@@ -38,7 +27,7 @@ def status(workspace: Workspace) -> dict[str, Any]:
         "pending": _pending(workspace, runs),
         **_last_run(runs),
         "last_runs": [
-            {name: getattr(run, name) for name in RUNS} for run in runs[: -SHOWN - 1 : -1]
+            {name: getattr(run, name) for name in RUN_COLUMNS} for run in runs[: -SHOWN - 1 : -1]
         ],
     }
 
@@ -124,7 +113,7 @@ def _last_run(runs: list[RunRecord]) -> dict[str, Any]:
     return {"last_run": how, "last_error": last.error.partition("\n")[0]}
 
 
-def releases(workspace: Workspace) -> list[dict[str, Any]]:
+def list_releases(workspace: Workspace) -> list[dict[str, Any]]:
     """Return the kept releases, newest first."""
     current = release.pointer(workspace)  # also a damaged one: this list is what mends it
     manifests = [kept.manifest for kept in release.published(workspace)]
@@ -139,38 +128,3 @@ def releases(workspace: Workspace) -> list[dict[str, Any]]:
         }
         for manifest in manifests
     ]
-
-
-def suites(workspace: Workspace) -> list[dict[str, Any]]:
-    """Return the suites of the newest report: of the staged release if there is one, else of the current one."""
-    staged = [folder.report for folder in workspace.staged_releases() if folder.report.exists()]
-    report = staged[-1] if staged else release.Release.current(workspace).folder.report
-    measured: list[dict[str, Any]] = json.loads(report.read_bytes())["suites"]
-    return measured
-
-
-def evaluation(suites: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the suites as rows to print, one for each scorer; a suite is named in its first row only.
-
-    What could not be measured, or was left out, is a remark on the last of them.
-    """
-    rows = []
-    for suite in suites:
-        first = {
-            "suite": suite["suite"],
-            "measure": suite["measure"],
-            "questions": suite["questions"],
-        }
-        for who, value in suite["values"].items():
-            within, ahead = suite.get("intervals", {}).get(who), suite.get("ahead_of", {}).get(who)
-            rows.append({
-                **dict.fromkeys(EVALUATION, ""), **first, "scorer": who, "value": value,
-                "interval": f"{within[0]:.3f} to {within[1]:.3f}" if within else "",
-                "simrec is ahead by": "{value:+.3f} ({low:+.3f} to {high:+.3f})".format(**ahead) if ahead else "",
-                "p": f"{ahead['p']:.3f}" if ahead else "",
-            })  # fmt: skip
-            first = {}
-        if not suite["values"]:
-            rows.append({**dict.fromkeys(EVALUATION, ""), **first})
-        rows[-1]["remark"] = suite.get("skipped", "")
-    return rows

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from simrec.articles.bodies import body_text
 from simrec.articles.cleaning import clean_text
 from simrec.articles.mapping import Mapping
+from simrec.cli.terminal import escape_control, fit, text_width
 from simrec.config import Fields, IngestConfig
-from simrec.terminal import escape_control, fit, text_width
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=200)
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=30)

@@ -1,0 +1,56 @@
+"""The option that names the configuration, and how a command reads it."""
+
+from dataclasses import dataclass
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+import click
+
+from simrec import config_file, log
+from simrec.cli.options import Command, workspace_option
+from simrec.config import Config
+
+config_option = click.option(
+    "-c",
+    "--config",
+    "config_path",
+    type=Path,
+    envvar="SIMREC_CONFIG",
+    show_envvar=True,
+    help="The TOML configuration; without one every key has its default.",
+)
+verbose_option = click.option(
+    "-v", "--verbose", is_flag=True, help="Say what happens even without a terminal."
+)
+
+
+@dataclass(frozen=True)
+class Invocation:
+    """The workspace and the configuration that a command line names."""
+
+    root: Path
+    config_path: Path | None
+    verbose: bool
+
+    def read_config(self) -> Config:
+        """Set up logging, and read the configuration."""
+        log.set_up(self.verbose)
+        return config_file.load(self.config_path) if self.config_path else Config()
+
+
+def config_options(command: Command) -> Command:
+    """Give a command the options of what depends on the configuration, as one Invocation."""
+
+    @wraps(command)
+    def invoked(
+        workspace: Path, config_path: Path | None, verbose: bool = False, **options: Any
+    ) -> None:
+        command(invocation=Invocation(workspace, config_path, verbose), **options)
+
+    return workspace_option(config_option(invoked))
+
+
+def step_options(command: Command) -> Command:
+    """Give a command the options of everything that writes to the workspace, as one Invocation."""
+    return config_options(verbose_option(command))

@@ -1,0 +1,121 @@
+"""The command that measures a release, and how its figures look."""
+
+import json
+from typing import Any
+
+import click
+
+from simrec import release, runner, steps
+from simrec.cli import terminal
+from simrec.cli.config_options import Invocation, step_options
+from simrec.cli.options import json_option, print_rows
+from simrec.config import BASELINES
+from simrec.workspace import Workspace
+
+COLUMNS = [
+    "suite",
+    "measure",
+    "questions",
+    "scorer",
+    "value",
+    "interval",
+    "simrec is ahead by",
+    "p",
+]
+
+
+@click.command()
+@click.option(
+    "--beside",
+    metavar="NAMES",
+    default="",
+    help="Baselines such as BM25,LSA,MiniLM; `all` but MiniLM.",
+)
+@click.option(
+    "--against",
+    metavar="RELEASE",
+    default="",
+    help="An older release to compare the current one with.",
+)
+@click.option(
+    "--judgements",
+    multiple=True,
+    metavar="FILE",
+    help="Graded pairs, links or TREC qrels to ask as well.",
+)
+@json_option
+@step_options
+def evaluate(
+    beside: str,
+    against: str,
+    judgements: tuple[str, ...],
+    as_json: bool,
+    invocation: Invocation,
+) -> None:
+    """Measure the new release, and print the newest report.
+
+    With any of the options the current release is measured anew, and nothing is kept.
+    """
+    opened = Workspace.open(invocation.root)
+    config = invocation.read_config()
+    if beside or against or judgements:
+        suites = steps.compare_scorers(opened, config, _baselines(beside), judgements, against)
+    else:
+        runner.run("evaluate", [steps.evaluate], opened, config)
+        suites = _newest_suites(opened)
+    if as_json:
+        terminal.print_json(suites)
+    else:
+        print_rows(COLUMNS, _rows(suites), as_json=False)
+
+
+def _baselines(listed: str) -> list[str]:
+    names = [name.strip() for name in listed.split(",") if name.strip()]
+    if names == ["all"]:
+        return [name for name in BASELINES if name != "MiniLM"]
+    unknown = [name for name in names if name not in BASELINES]
+    if unknown:
+        raise click.UsageError(
+            f"--beside {', '.join(unknown)}: the baselines are {', '.join(BASELINES)}"
+        )
+    return names
+
+
+def _newest_suites(workspace: Workspace) -> list[dict[str, Any]]:
+    """Return the suites of the newest report: of the staged release, or else of the current one."""
+    reports = [folder.report for folder in workspace.staged_releases() if folder.report.exists()]
+    path = reports[-1] if reports else release.Release.current(workspace).folder.report
+    suites: list[dict[str, Any]] = json.loads(path.read_bytes())["suites"]
+    return suites
+
+
+def _rows(suites: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return a row for each scorer of each suite, to be printed.
+
+    The suite is named in its first row only; what could not be measured is a remark below its last.
+    """
+    rows: list[dict[str, Any]] = []
+    for suite in suites:
+        start = len(rows)
+        for scorer in suite["values"]:
+            rows.append(_row(suite, scorer))
+        if not suite["values"]:
+            rows.append(dict.fromkeys(COLUMNS, ""))
+        for column in ("suite", "measure", "questions"):
+            rows[start][column] = suite[column]
+        rows[-1]["remark"] = suite.get("skipped", "")
+    return rows
+
+
+def _row(suite: dict[str, Any], scorer: str) -> dict[str, Any]:
+    row = dict.fromkeys(COLUMNS, "")
+    row["scorer"] = scorer
+    row["value"] = suite["values"][scorer]
+    interval = suite.get("intervals", {}).get(scorer)
+    if interval:
+        row["interval"] = f"{interval[0]:.3f} to {interval[1]:.3f}"
+    lead = suite.get("ahead_of", {}).get(scorer)
+    if lead:
+        row["simrec is ahead by"] = "{value:+.3f} ({low:+.3f} to {high:+.3f})".format(**lead)
+        row["p"] = f"{lead['p']:.3f}"
+    return row

@@ -1,0 +1,150 @@
+"""Commands that run one step of a job."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from simrec import runner, steps
+from simrec.cli.config_options import Invocation, step_options
+from simrec.cli.options import json_option, print_rows
+from simrec.config import Config, with_sink, with_sources
+from simrec.errors import UsageError
+from simrec.source_formats import BODY_KINDS, SOURCE_FORMATS
+from simrec.workspace import Workspace
+
+CELLS = ("rnn", "lstm", "gru")
+COMPARISON_COLUMNS = [
+    "cell",
+    "held_out",
+    "before",
+    "training_seconds",
+    "articles_a_second",
+    "gradient_reach",
+]
+
+
+@click.command()
+@click.argument("paths", nargs=-1)
+@click.option(
+    "--field",
+    "fields",
+    multiple=True,
+    metavar="NAME=COLUMN",
+    help="Which column or key holds what.",
+)
+@click.option(
+    "--format",
+    type=click.Choice(SOURCE_FORMATS),
+    default="auto",
+    help="Of the files.",
+)
+@click.option(
+    "--body",
+    type=click.Choice(BODY_KINDS),
+    default="auto",
+    help="What the texts are written in.",
+)
+@click.option(
+    "--delete", "deletions", type=Path, help="A file of article ids to delete, one a line."
+)
+@click.option("--sync", is_flag=True, help="Delete the articles that are in none of the sources.")
+@step_options
+def ingest(
+    paths: tuple[str, ...],
+    fields: tuple[str, ...],
+    deletions: Path | None,
+    invocation: Invocation,
+    **options: Any,
+) -> None:
+    """Bring articles in from PATHS, or from the configured sources.
+
+    PATHS are JSONL, CSV, RSS or Atom (also .gz, .bz2, .xz) or Parquet files, or folders of text,
+    Markdown and HTML.
+    """
+    config = with_sources(invocation.read_config(), paths, fields, deletions, **options)
+    _run("ingest", Workspace.create(invocation.root), config)
+
+
+def _step_command(name: str, help_text: str) -> click.Command:
+    @click.command(name, help=help_text)
+    @step_options
+    def command(invocation: Invocation) -> None:
+        _run(name, Workspace.open(invocation.root), invocation.read_config())
+
+    return command
+
+
+teach = _step_command(
+    "teach",
+    "Let a teacher encode what a student will learn from; simrec train then makes the student.",
+)
+embed = _step_command("embed", "Encode the articles that have no vector yet.")
+index = _step_command(
+    "index", "Build the index of a new release and find the neighbours of every article."
+)
+recommend = _step_command(
+    "recommend", "Make the tables of similar articles and accounts of a new release."
+)
+publish = _step_command("publish", "Publish the new release if it passes the gates.")
+
+
+@click.command()
+@click.argument("target", metavar="[TARGET]", required=False)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["jsonl", "csv", "parquet"]),
+    default="jsonl",
+    help="Of the files.",
+)
+@step_options
+def export(target: str | None, form: str, invocation: Invocation) -> None:
+    """Write the current release's tables to TARGET, or to the configured sinks.
+
+    TARGET is a folder or a database's URL.
+    """
+    config = invocation.read_config()
+    if target:
+        config = with_sink(config, target, form)
+    if not config.sinks:
+        raise UsageError(
+            "nowhere to export to: name a folder or a database's URL, or configure [[sinks]]"
+        )
+    _run("export", Workspace.open(invocation.root), config)
+
+
+@click.command()
+@click.option(
+    "--compare", metavar="CELLS", help="Only compare cells, such as rnn,lstm,gru; nothing is kept."
+)
+@click.option(
+    "--plot",
+    type=Path,
+    default=Path("compare.svg"),
+    show_default=True,
+    help="Where --compare plots to.",
+)
+@json_option
+@step_options
+def train(compare: str | None, plot: Path, as_json: bool, invocation: Invocation) -> None:
+    """Train an encoder on the articles; if it is better than the one in use, it takes over."""
+    opened = Workspace.open(invocation.root)
+    config = invocation.read_config()
+    if compare is None:
+        _run("train", opened, config)
+        return
+    with opened.lock():
+        rows = steps.compare(opened, config, _cells(compare), plot)
+    print_rows(COMPARISON_COLUMNS, rows, as_json)
+
+
+def _cells(names: str) -> list[str]:
+    cells = [cell.strip() for cell in names.split(",")]
+    if not set(cells) <= set(CELLS):
+        raise click.UsageError(f"--compare {names}: cells are rnn, lstm and gru")
+    return cells
+
+
+def _run(name: str, workspace: Workspace, config: Config) -> None:
+    runner.run(name, [getattr(steps, name)], workspace, config)

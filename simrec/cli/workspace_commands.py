@@ -1,0 +1,101 @@
+"""Commands that show what a workspace holds, and mend it."""
+
+from pathlib import Path
+
+import click
+
+from simrec import release, reports, steps
+from simrec.articles.store import Store
+from simrec.cli import terminal
+from simrec.cli.config_options import Invocation, config_options
+from simrec.cli.options import json_option, print_rows, workspace_option
+from simrec.config import Config
+from simrec.status import (
+    RELEASE_COLUMNS,
+    RUN_COLUMNS,
+    as_line,
+    check_age,
+    list_releases,
+    read_status,
+)
+from simrec.workspace import Workspace
+
+
+@click.command()
+@click.option("--line", is_flag=True, help="Print one line, for a monitor.")
+@json_option
+@config_options
+def status(line: bool, as_json: bool, invocation: Invocation) -> None:
+    """Print what the workspace holds, which release answers, what is pending, and how the last runs ended.
+
+    The exit code is 7 if the release is older than release.max_age_hours of the configuration.
+    """
+    config = invocation.read_config()
+    facts = read_status(Workspace.open(invocation.root))
+    if line:
+        click.echo(terminal.escape_control(as_line(facts)))
+    elif as_json:
+        terminal.print_json([facts])
+    else:
+        terminal.print_fields({name: value for name, value in facts.items() if name != "last_runs"})
+        print_rows(RUN_COLUMNS, facts["last_runs"], as_json)
+    check_age(facts, config.release.max_age_hours)
+
+
+@click.command()
+@json_option
+@workspace_option
+def releases(as_json: bool, workspace: Path) -> None:
+    """Print the releases that are kept, newest first."""
+    print_rows(RELEASE_COLUMNS, list_releases(Workspace.open(workspace)), as_json)
+
+
+@click.command()
+@click.option(
+    "--html", type=Path, metavar="PATH", help="Write the page there, with how long the steps took."
+)
+@click.option(
+    "--compare",
+    nargs=2,
+    metavar="BEFORE AFTER",
+    help="Print the figures of two releases side by side.",
+)
+@json_option
+@workspace_option
+def report(
+    html: Path | None, compare: tuple[str, str] | None, as_json: bool, workspace: Path
+) -> None:
+    """Print where the report page of the current release is, write it elsewhere, or compare two releases."""
+    opened = Workspace.open(workspace)
+    if compare:
+        print_rows(reports.COMPARISON, reports.compare(opened, *compare), as_json)
+    else:
+        click.echo(reports.write_page(opened, html) if html else reports.page(opened))
+
+
+@click.command()
+@click.argument("release_id", metavar="[RELEASE]", required=False)
+@workspace_option
+def rollback(release_id: str | None, workspace: Path) -> None:
+    """Return to RELEASE, or to the release before the current one."""
+    opened = Workspace.open(workspace)
+    with opened.lock():
+        click.echo(release.roll_back(opened, release_id).manifest.release_id)
+
+
+@click.command()
+@json_option
+@workspace_option
+def rejects(as_json: bool, workspace: Path) -> None:
+    """Print the rows that were rejected or lost a value when their file was read last."""
+    with Store.open(Workspace.open(workspace).articles_db) as store:
+        print_rows(
+            ["file", "line", "reason"], [reject._asdict() for reject in store.rejects()], as_json
+        )
+
+
+@click.command()
+@workspace_option
+def verify(workspace: Path) -> None:
+    """Read the current release, and all that the next one is made from, and name what is damaged."""
+    click.echo(steps.verify(Workspace.open(workspace), Config()).sentence)

@@ -170,7 +170,7 @@ class IndexConfig(Section, frozen=True):
     exact_max_rows: int = 100_000
     candidates: Count = 100
     recall_target: Share = 0.98
-    memory_mib: Count = 4_096
+    memory_mib: Count | Positive = 4_096
 
 
 class RecommendConfig(Section, frozen=True):

@@ -1,101 +1,65 @@
-"""Making an index by tasks: lists are learned once, shards of rows are filled into them, and shards are merged."""
+"""Build an index as tasks: learn its lists once, add rows shard by shard, merge the shards."""
 
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from simrec.arrays import open_npy
 from simrec.config import IndexConfig
-from simrec.index import faiss_kinds
+from simrec.index import faiss_kinds, inverted_lists
 from simrec.index.index_facts import IndexFacts
-from simrec.index.vector_index import Index
+from simrec.index.tuning import tune
+from simrec.index.vector_index import VectorIndex
 from simrec.index.vectors import unit_rows
+from simrec.tasks.rows import Parts, map_rows, run_whole
 from simrec.tasks.stages import Stages
 
-SHARD_ROWS = (
-    1 << 17
-)  # a multiple of what FAISS adds at once: shards merged are an index that was filled at once
+# A multiple of the rows that FAISS adds at once: merged shards equal an index filled at once.
+SHARD_ROWS = 1 << 17
 
 
-class Shard(NamedTuple):
-    """The rows from start to stop of the stored vectors, to be filled into the lists that were learned."""
-
-    path: Path
-    learned: Path
-    vectors: Path
-    start: int
-    stop: int
-
-    def __str__(self) -> str:
-        return str(self.path)
-
-
-class Learned(NamedTuple):
-    """The lists of an index over the stored vectors, without rows."""
-
-    path: Path
-    vectors: Path
-    kind: str
-
-    def __str__(self) -> str:
-        return str(self.path)
-
-
-def build_index(vectors: Path, config: IndexConfig, k: int, stages: Stages) -> Index:
-    """Return an index over stored vectors [rows, dim], tuned for recall@k; all engines make the same."""
+def build_index(
+    vectors: Path, config: IndexConfig, k: int, stages: Stages, shard_rows: int = SHARD_ROWS
+) -> VectorIndex:
+    """Return an index over stored vectors [rows, dim], tuned for recall@k; all engines build the same."""
     stored = open_npy(vectors)
     rows, dim = stored.shape
     kind = faiss_kinds.choose(rows, dim, config)
     if kind == "exact":
-        return Index.exact(stored)
-    learned = stages.part("learn", 0, ".faiss")
-    stages.run("learn", learn, [Learned(learned, vectors, kind)], rows)
+        return VectorIndex.exact(stored)
+    trained = run_whole(stages, "train", train, rows, vectors, kind)
     if kind == "hnsw":  # cannot be merged, and was built whole
-        built = faiss_kinds.read(learned)
+        built = faiss_kinds.from_array(trained.open("index"))
     else:
-        cuts = enumerate(range(0, rows, SHARD_ROWS))
-        tasks = [
-            Shard(
-                stages.part("fill", n, ".faiss"),
-                learned,
-                vectors,
-                start,
-                min(start + SHARD_ROWS, rows),
-            )
-            for n, start in cuts
-        ]
-        stages.run("fill", fill, tasks, rows)
-        built = faiss_kinds.merge_shards([task.path for task in tasks])
-    return Index.tuned_from(
-        built, stored, IndexFacts(kind, rows, dim, lists=faiss_kinds.nlist(built)), config, k
-    )
+        shards = map_rows(stages, "add", add_shard, rows, vectors, trained, part_rows=shard_rows)
+        built = inverted_lists.merge(map(faiss_kinds.from_array, shards.blocks("index")))
+    facts = IndexFacts(kind, rows, dim, lists=faiss_kinds.nlist(built), learned_rows=rows)
+    fastest = VectorIndex(faiss_kinds.to_fastscan(built), stored, facts)
+    tuned = tune(fastest, config.recall_target, k)
+    return VectorIndex(built, stored, tuned.facts)
 
 
-def learn(task: Learned) -> int:
-    """Learn lists and codes from a sample of the rows; with one thread, as all engines do."""
-    stored = open_npy(task.vectors)
-    if not task.path.exists():
-        with threadpool_limits(1):
-            if task.kind == "hnsw":
-                index = faiss_kinds.build_hnsw(unit_rows(stored))
-            else:
-                index = faiss_kinds.train_ivf(
-                    task.kind, len(stored), unit_rows(stored[faiss_kinds.sample(len(stored))])
-                )
-        faiss_kinds.write(index, task.path)
-    return len(stored)
+def train(rows: slice, vectors: Path, kind: str) -> dict[str, NDArray[np.uint8]]:
+    """Learn the lists and codes from a sample of all rows, or build HNSW over them.
+
+    With one thread, as every engine does, so that all build the same.
+    """
+    stored = open_npy(vectors)
+    with threadpool_limits(1):
+        if kind == "hnsw":
+            index = faiss_kinds.build_hnsw(unit_rows(stored))
+        else:
+            sampled = unit_rows(stored[faiss_kinds.training_rows(len(stored))])
+            index = faiss_kinds.train_ivf(kind, len(stored), sampled)
+    return {"index": faiss_kinds.to_array(index)}
 
 
-def fill(task: Shard) -> int:
-    """Write a shard: its rows in the lists they belong to."""
-    if not task.path.exists():
-        stored = open_npy(task.vectors)
-        index = faiss_kinds.read(task.learned)
-        with threadpool_limits(1):
-            index.add_with_ids(
-                unit_rows(stored[task.start : task.stop]), np.arange(task.start, task.stop)
-            )
-        faiss_kinds.write(index, task.path)
-    return task.stop - task.start
+def add_shard(rows: slice, vectors: Path, trained: Parts) -> dict[str, NDArray[np.uint8]]:
+    """Add the vectors of some rows to the learned lists, which hold no others."""
+    index = faiss_kinds.from_array(trained.open("index"))
+    added = unit_rows(open_npy(vectors)[rows])
+    with threadpool_limits(1):
+        index.add_with_ids(added, np.arange(rows.start, rows.stop))
+    return {"index": faiss_kinds.to_array(index)}

@@ -1,262 +1,283 @@
-"""Brings a neighbour graph to what a change makes of it, at a cost that follows the change, range of rows by range."""
+"""Bring a kNN graph up to date after a change, range by range, at a cost that follows the change."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from simrec import arrays, files, log
-from simrec.arrays import npy_header, open_npy, write_npy
+from simrec import files, log
+from simrec.arrays import npy_header, open_npy
 from simrec.index import packing
-from simrec.index.all_pairs import MOST_WAITING, ROUNDING
-from simrec.index.knn_graph import KnnGraph
-from simrec.index.knn_search import PACKED
-from simrec.index.vector_index import cosines, rank
-from simrec.index.vectors import unit_rows
+from simrec.index.candidate_pool import ROUNDING, CandidatePool, Cosines, near_pairs
+from simrec.index.exact import exact_cosines, rank_candidates
+from simrec.index.knn_graph import SPARE, KnnGraph
+from simrec.index.packing import Packed
+from simrec.index.vectors import Vectors, unit_rows
+from simrec.tasks.rows import Parts, map_rows
 from simrec.tasks.stages import Stages
 
-RANGE = 1 << 18  # rows of one task
-CHUNK = 2_048  # rows of the graph that are brought up to date together: they stay in the cache
-ASKED = 2_048  # rows that ask at once
-MEND = "remove the folder it is in"
+RANGE_ROWS = 1 << 18  # of one task
+BLOCK_ROWS = 2_048
+
+Rows = NDArray[np.int64]
 
 
 class RowChange(NamedTuple):
-    """What became of the rows: where each of before stands now, or -1, and which of now are new.
+    """What became of the rows: current_row [rows before] is what each is now, -1 if it is gone.
 
-    place is int64 [rows before], new int64, ascending.
+    new_rows are the rows that were not there before, ascending.
     """
 
-    place: np.ndarray
-    new: np.ndarray
+    current_row: Rows
+    new_rows: Rows
+
+    @property
+    def gone(self) -> int:
+        """The number of rows that are gone."""
+        return int((self.current_row < 0).sum())
 
     @property
     def share(self) -> float:
-        """How much came or went, measured by the rows of before."""
-        return (int((self.place < 0).sum()) + len(self.new)) / max(1, len(self.place))
+        """How many rows came or went, as a share of the rows before."""
+        return (self.gone + len(self.new_rows)) / max(1, len(self.current_row))
 
 
-class Meeting(NamedTuple):
-    """The rows from start to stop, which meet those that ask: what these find goes to `asked`, their lists to `path`.
+class Tile(NamedTuple):
+    """How many rows of the graph and how many queries are compared at once; both stay in the cache."""
 
-    asking is the file of the change and of the rows that ask.
-    """
+    rows: int
+    queries: int
 
-    path: Path
-    asked: Path
-    graph: Path
+
+TILE = Tile(rows=2_048, queries=2_048)
+
+
+class GraphUpdate(NamedTuple):
+    """The graph before, the vectors of now, and how many of the queries are new rows."""
+
+    previous_graph: Path
     vectors: Path
-    asking: Path
-    start: int
-    stop: int
-
-    def __str__(self) -> str:
-        return str(self.path)
+    new_rows: int
+    tile: Tile
 
 
 def diff_rows(
-    before_ids: Sequence[str], ids: Sequence[str], before: np.ndarray, vectors: np.ndarray
+    previous_ids: Sequence[str], ids: Sequence[str], previous: Vectors, vectors: Vectors
 ) -> RowChange:
-    """Compare two sets of rows, each in order of id: a row whose vector has changed is gone and a new one there.
+    """Compare two sets of rows, each in order of id; a row with another vector is gone and a new one there.
 
-    before and vectors are the stored matrices [rows, dim].
+    previous and vectors are the stored matrices [rows, dim].
     """
     row_of = {article_id: row for row, article_id in enumerate(ids)}
-    place = np.fromiter(
-        (row_of.get(article_id, -1) for article_id in before_ids), np.int64, len(before_ids)
-    )
-    stays = np.flatnonzero(place >= 0)
-    for start in range(0, len(stays), CHUNK):
-        part = stays[start : start + CHUNK]
-        place[part[(before[part] != vectors[place[part]]).any(axis=1)]] = -1
-    new = np.ones(len(ids), bool)
-    new[place[place >= 0]] = False
-    return RowChange(place, np.flatnonzero(new))
+    current = (row_of.get(article_id, -1) for article_id in previous_ids)
+    current_row = np.fromiter(current, np.int64, len(previous_ids))
+    stays = np.flatnonzero(current_row >= 0)
+    for start in range(0, len(stays), BLOCK_ROWS):
+        block = stays[start : start + BLOCK_ROWS]
+        differs = (previous[block] != vectors[current_row[block]]).any(axis=1)
+        current_row[block[differs]] = -1
+    is_new = np.ones(len(ids), bool)
+    is_new[current_row[current_row >= 0]] = False
+    return RowChange(current_row, np.flatnonzero(is_new))
 
 
 def update_knn_graph(
-    before: Path, vectors: Path, change: RowChange, k: int, path: Path, stages: Stages
+    previous_graph: Path,
+    vectors: Path,
+    change: RowChange,
+    path: Path,
+    stages: Stages,
+    tile: Tile = TILE,
 ) -> KnnGraph:
-    """Write the graph of now, whole or not at all, from that of before.
+    """Write the graph of now, whole or not at all, from the previous one.
 
-    vectors is the file of the vectors of now [rows, dim]. New rows, and those whose lists have become
-    shorter than k, are compared with all rows; every other row takes a new one that comes before the
-    last it had. Where the lists before were those of exact search, so are the first k of each now.
+    vectors is the file of the vectors of now [rows, dim]. New rows, and rows whose lists have fewer
+    than k neighbours left, are queries: they are compared with all rows. Every other row takes in a
+    new one that comes before the last neighbour it had. Where the previous lists are those of exact
+    search, so are the first k of each now.
     """
-    graph, rows = KnnGraph.open(before), len(open_npy(vectors))
-    asking = np.concatenate([change.new, _short(graph, change.place, min(k, rows - 1))])
-    arrays.write_npz(
-        stages.folder / "asking.npz",
-        asking=asking,
-        new=np.array(len(change.new)),
-        place=change.place,
+    graph = KnnGraph.open(previous_graph)
+    rows = len(open_npy(vectors))
+    k = min(graph.width - SPARE, rows - 1)
+    queries = np.concatenate([change.new_rows, _short_rows(graph, change.current_row, k)])
+    settings = GraphUpdate(previous_graph, vectors, len(change.new_rows), tile)
+    parts = map_rows(
+        stages,
+        "neighbours",
+        update_range,
+        rows,
+        settings,
+        queries,
+        change.current_row,
+        part_rows=RANGE_ROWS,
     )
-    noted = stages.folder / "asking.npz"
-    tasks = [
-        Meeting(stages.part("neighbours", n), stages.folder / f"asked-{n:05d}.npy", before, vectors, noted,
-                start, min(start + RANGE, rows))
-        for n, start in enumerate(range(0, rows, RANGE))
-    ]  # fmt: skip
-    stages.run("neighbours", meet, tasks, rows)
     with files.atomic_path(path) as temporary, temporary.open("wb") as file:
-        file.write(npy_header((rows, graph.width), PACKED))
-        begin, line = file.tell(), graph.width * graph.packed.itemsize
-        for task in tasks:
-            file.write(open_npy(task.path).data)
-        for row, found in _merged(asking, [open_npy(task.asked) for task in tasks], graph.width):
-            file.seek(begin + row * line)
+        file.write(npy_header((rows, graph.width), packing.DTYPE))
+        lists_start = file.tell()
+        list_bytes = graph.width * packing.NONE.itemsize
+        for lists in parts.blocks("lists"):
+            file.write(lists.data)
+        for row, found in _merged(queries, parts, graph.width):
+            file.seek(lists_start + row * list_bytes)
             file.write(found.data)
     return KnnGraph.open(path)
 
 
-def _short(graph: KnnGraph, place: np.ndarray, k: int) -> np.ndarray:
-    """Return the rows of now, old ones, that have lost so many neighbours that fewer than k are left."""
-    short = []
-    for start in range(0, len(graph.packed), CHUNK):
-        rows = packing.rows_of(np.asarray(graph.packed[start : start + CHUNK]))
-        left = ((rows >= 0) & (place[rows] >= 0)).sum(axis=1)
-        whole = (rows >= 0).sum(axis=1) == len(graph.packed) - 1
-        now = place[start : start + CHUNK]
-        short.append(now[(now >= 0) & (left < k) & ~whole])
-    return np.concatenate(short) if short else np.empty(0, np.int64)
+def _short_rows(graph: KnnGraph, current_row: Rows, k: int) -> Rows:
+    """Return the rows, none of them new, that lost so many neighbours that fewer than k are left."""
+    short = [np.empty(0, np.int64)]
+    for start in range(0, len(graph), BLOCK_ROWS):
+        neighbours = packing.rows_of(np.asarray(graph.packed[start : start + BLOCK_ROWS]))
+        left = ((neighbours >= 0) & (current_row[neighbours] >= 0)).sum(axis=1)
+        held_all_others = (neighbours >= 0).sum(axis=1) == len(graph) - 1
+        rows = current_row[start : start + BLOCK_ROWS]
+        short.append(rows[(rows >= 0) & (left < k) & ~held_all_others])
+    return np.concatenate(short)
 
 
-def _merged(
-    asking: np.ndarray, found: Sequence[np.ndarray], width: int
-) -> Iterator[tuple[int, np.ndarray]]:
-    """Yield the rows that asked, each with the best [width] of what it has found in all ranges."""
-    for start in range(0, len(asking), ASKED):
-        packed = np.concatenate([part[start : start + ASKED] for part in found], axis=1)
+def _merged(queries: Rows, parts: Parts, width: int) -> Iterator[tuple[int, Packed]]:
+    """Yield each query row with the best [width] of what it found in all ranges."""
+    found = list(parts.blocks("found"))
+    for start in range(0, len(queries), BLOCK_ROWS):
+        block = slice(start, start + BLOCK_ROWS)
+        packed = np.concatenate([of_range[block] for of_range in found], axis=1)
         packed.sort(axis=1)
         best = np.ascontiguousarray(packed[:, :width])
-        yield from zip(asking[start : start + ASKED].tolist(), best, strict=True)
+        yield from zip(queries[block].tolist(), best, strict=True)
 
 
-def meet(task: Meeting) -> int:
-    """Bring the lists of a range up to date, and note what those that ask find in it."""
-    if not task.path.exists():
-        work, rows = _Range(task), task.stop - task.start
-        lists = np.empty((rows, work.width), np.uint64)
-        with log.progress("neighbours", rows) as bar:
-            for start in range(0, rows, CHUNK):
-                chunk = slice(start, min(start + CHUNK, rows))
-                lists[chunk] = work.meet(chunk)
-                bar.update(chunk.stop - chunk.start)
-        write_npy(task.asked, work.asked(), (len(work.asking), work.width), PACKED)
-        write_npy(
-            task.path, [lists], lists.shape, PACKED
-        )  # last: its being there says that the task is done
-    return task.stop - task.start
+def update_range(
+    rows: slice, settings: GraphUpdate, queries: Rows, current_row: Rows
+) -> dict[str, Packed]:
+    """Update the lists of a range [rows, width], and return what the queries found in it [queries, width]."""
+    update = _RangeUpdate(rows, settings, queries, current_row)
+    count = rows.stop - rows.start
+    lists = np.empty((count, update.width), np.uint64)
+    with log.progress("neighbours", count) as bar:
+        for start in range(0, count, settings.tile.rows):
+            block = slice(start, min(start + settings.tile.rows, count))
+            lists[block] = update.lists(block)
+            bar.update(block.stop - block.start)
+    return {"lists": lists, "found": update.found()}
 
 
-class _Range:
-    """Some rows, and all that ask, with their candidates among these so far."""
+class _RangeUpdate:
+    """A range of the graph and all queries, with the candidates that these have found in it so far.
 
-    def __init__(self, task: Meeting) -> None:
-        graph, vectors = KnnGraph.open(task.graph), open_npy(task.vectors)
-        self.asking, new, self.place = arrays.read_npz(task.asking, MEND, "asking", "new", "place")
-        self.packed, self.width = graph.packed, graph.width
-        self.start, self.vectors = task.start, unit_rows(vectors[task.start : task.stop])
-        was = np.full(len(vectors), -1)  # the row before of each row now
-        was[self.place[self.place >= 0]] = np.flatnonzero(self.place >= 0)
-        self.was = was[task.start : task.stop]
-        self.is_new = np.arange(len(self.asking)) < new
-        asks = np.zeros(len(vectors), bool)
-        asks[self.asking] = True
-        self.asks = asks[task.start : task.stop]
-        self.queries = unit_rows(vectors[self.asking])
-        self.floors = np.full(len(self.asking), -np.inf, np.float32)
-        self.tiles = [
-            slice(s, min(s + ASKED, len(self.asking))) for s in range(0, len(self.asking), ASKED)
-        ]
-        self.waiting: list[list[np.ndarray]] = [[] for _ in self.tiles]
+    Rows of the range are numbered from 0; candidates and the contents of lists are rows of now.
+    """
 
-    def meet(self, chunk: slice) -> np.ndarray:
-        """Compare the rows of a chunk with all that ask; return their lists [b, width].
+    def __init__(
+        self, rows: slice, settings: GraphUpdate, queries: Rows, current_row: Rows
+    ) -> None:
+        graph = KnnGraph.open(settings.previous_graph)
+        stored = open_npy(settings.vectors)
+        self.start: int = rows.start
+        self.previous = graph.packed
+        self.width = graph.width
+        self.current_row = current_row
+        self.previous_row = _previous_rows(current_row, len(stored))[rows]
+        self.vectors = unit_rows(stored[rows])
+        self.queries = queries
+        self.query_vectors = unit_rows(stored[queries])
+        self.new_queries = settings.new_rows
+        self.is_query = np.isin(np.arange(rows.start, rows.stop), queries)
+        self.thresholds = np.full(len(queries), -np.inf, np.float32)
+        self.tiles: list[slice] = []
+        self.pools: list[CandidatePool] = []
+        for start in range(0, len(queries), settings.tile.queries):
+            tile = slice(start, min(start + settings.tile.queries, len(queries)))
+            self.tiles.append(tile)
+            self.pools.append(CandidatePool(self.width + packing.SLACK, self.thresholds[tile]))
 
-        Those of rows that ask are replaced in the end.
+    def lists(self, block: slice) -> Packed:
+        """Compare a block of rows with all queries; return the lists of the rows [b, width].
+
+        The lists of rows that are queries are replaced in the end.
         """
-        kept, bound = self._kept(chunk)
-        floors = packing.cosines_of(bound) - ROUNDING
-        floors[bound == packing.NONE] = -np.inf
-        floors[self.asks[chunk]] = np.inf
-        taken = [self._products(number, chunk, floors, bound) for number in range(len(self.tiles))]
-        best = packing.top_k_per_query(np.concatenate([np.empty(0, np.uint64), *taken]), self.width)
+        kept, bound = self._kept(block)
+        thresholds = packing.cosines_of(bound) - ROUNDING
+        thresholds[bound == packing.NONE] = -np.inf
+        thresholds[self.is_query[block]] = np.inf
+        taken = [np.empty(0, np.uint64)]
+        for tile, pool in zip(self.tiles, self.pools, strict=True):
+            taken.append(self._compare(block, tile, pool, thresholds, bound))
+        best = packing.top_k_per_query(np.concatenate(taken), self.width)
         if not len(best):
             return kept
-        owners = packing.query_of(best)
-        more = packing.as_table(best, len(kept), int(np.bincount(owners).max()))
-        merged = np.concatenate([kept, more], axis=1)
+        most = int(np.bincount(packing.query_of(best)).max())
+        merged = np.concatenate([kept, packing.as_table(best, len(kept), most)], axis=1)
         merged.sort(axis=1)
         return np.ascontiguousarray(merged[:, : self.width])
 
-    def _kept(self, chunk: slice) -> tuple[np.ndarray, np.ndarray]:
-        """Return what is left of the lists of a chunk [b, width], and up to where each of them knows all [b].
+    def _kept(self, block: slice) -> tuple[Packed, Packed]:
+        """Return what is left of the lists of a block [b, width], and the last place each list knows [b].
 
-        A list knows all rows that come before its last one, be that one gone; one that held all others
-        knows all there can be.
+        A list knows all rows that come before its last one, even if that one is gone. A list that held
+        all other rows knows all there can be; its bound is NONE.
         """
-        was = self.was[chunk]
-        lists = np.full((len(was), self.width), packing.NONE)
-        lists[was >= 0] = self.packed[was[was >= 0]]
-        rows, scores = packing.rows_of(lists), packing.cosines_of(lists)
-        count = (rows >= 0).sum(axis=1)
-        last = np.maximum(count - 1, 0)
-        each = np.arange(len(was))
-        # Of those that tie with a last one that is gone, none is known to come before it.
-        bound = packing.pack(scores[each, last], np.maximum(self.place[rows[each, last]], 0))
-        bound[count == len(self.packed) - 1] = packing.NONE
-        now = np.where(rows >= 0, self.place[rows], -1)
-        kept = packing.pack(scores, now)
+        previous_row = self.previous_row[block]
+        was_there = previous_row >= 0
+        lists = np.full((len(previous_row), self.width), packing.NONE)
+        lists[was_there] = self.previous[previous_row[was_there]]
+        rows = packing.rows_of(lists)
+        cosines = packing.cosines_of(lists)
+        sizes = (rows >= 0).sum(axis=1)
+        each = np.arange(len(lists))
+        last = np.maximum(sizes - 1, 0)
+        # Of the rows that tie with a last one that is gone, none is known to come before it.
+        last_row = np.maximum(self.current_row[rows[each, last]], 0)
+        bound = packing.pack(cosines[each, last], last_row)
+        bound[sizes == len(self.previous) - 1] = packing.NONE
+        kept = packing.pack(cosines, np.where(rows >= 0, self.current_row[rows], -1))
         kept.sort(axis=1)
         return kept, bound
 
-    def _products(
-        self, number: int, chunk: slice, floors: np.ndarray, bound: np.ndarray
-    ) -> np.ndarray:
-        """Compare a chunk with a tile of those that ask: note what these find, return what the chunk's rows take."""
-        tile = self.tiles[number]
-        near = self.vectors[chunk] @ self.queries[tile].T
-        matters = (near >= floors[:, None]) | (near >= self.floors[None, tile])
-        found = packing.nonzero_sparse(matters.ravel())
-        rows, columns = np.divmod(found, near.shape[1])
-        near, own = near.ravel()[found], rows + chunk.start + self.start
-        self_row = self.asking[tile][columns] == own
+    def _compare(
+        self, block: slice, tile: slice, pool: CandidatePool, thresholds: Cosines, bound: Packed
+    ) -> Packed:
+        """Compare a block with a tile of queries: fill their pool, and return what the rows take in.
 
-        kept = (near >= self.floors[tile][columns]) & ~self_row
-        self.waiting[number].append(
-            packing.with_query(columns[kept], packing.pack(near[kept], own[kept]))
-        )
-        if sum(map(len, self.waiting[number])) > MOST_WAITING * self.width * (
-            tile.stop - tile.start
-        ):
-            self._settle(number)
+        thresholds and bound are those of the block's rows.
+        """
+        cosines = self.vectors[block] @ self.query_vectors[tile].T
+        places, queries, near = near_pairs(cosines, thresholds, pool.thresholds)
+        rows = places + block.start + self.start
+        is_other = self.queries[tile][queries] != rows
 
-        kept = (near >= floors[rows]) & self.is_new[tile][columns] & ~self_row
-        rows, columns = rows[kept], columns[kept]
-        exact = cosines(self.vectors[rows + chunk.start], columns[:, None], self.queries[tile])[
-            :, 0
-        ]
-        packed = packing.pack(exact, self.asking[tile][columns])
-        inside = packed <= bound[rows]
-        return packing.with_query(rows[inside], packed[inside])
+        mask = (near >= pool.thresholds[queries]) & is_other
+        neighbours = packing.pack(near[mask], rows[mask])
+        pool.add(packing.with_query(queries[mask], neighbours))
 
-    def _settle(self, number: int) -> np.ndarray:
-        """Keep the best candidates of those that ask; what is worse than the last of them matters no more."""
-        most = self.width + packing.SLACK
-        best = packing.top_k_per_query(np.concatenate(self.waiting[number]), most)
-        own, near = packing.kth_scores(best, most)
-        rows = self.tiles[number].start + own
-        self.floors[rows] = np.maximum(self.floors[rows], near - ROUNDING)
-        self.waiting[number] = [best]
-        return best
+        is_new = queries + tile.start < self.new_queries
+        mask = (near >= thresholds[places]) & is_new & is_other
+        return self._taken(block, tile, places[mask], queries[mask], bound)
 
-    def asked(self) -> Iterator[np.ndarray]:
-        """Yield what those that ask have found here [b, width], scored exactly, NONE where there are fewer."""
-        most = self.width + packing.SLACK
-        for number, tile in enumerate(self.tiles):
-            found = packing.rows_of(
-                packing.as_table(self._settle(number), tile.stop - tile.start, most)
-            )
-            yield rank(self.queries[tile], found, self.vectors, self.width, self.start)
+    def _taken(
+        self, block: slice, tile: slice, places: Rows, queries: Rows, bound: Packed
+    ) -> Packed:
+        """Return the queries that come before the bound of a row, packed with the row's place."""
+        vectors = self.vectors[block][places]
+        exact = exact_cosines(vectors, queries[:, None], self.query_vectors[tile])[:, 0]
+        packed = packing.pack(exact, self.queries[tile][queries])
+        inside = packed <= bound[places]
+        return packing.with_query(places[inside], packed[inside])
+
+    def found(self) -> Packed:
+        """Return what the queries found here [queries, width], scored exactly, NONE where fewer."""
+        found = np.empty((len(self.queries), self.width), np.uint64)
+        for tile, pool in zip(self.tiles, self.pools, strict=True):
+            queries = self.query_vectors[tile]
+            ranked = rank_candidates(queries, pool.rows(), self.vectors, self.width, self.start)
+            found[tile] = ranked
+        return found
+
+
+def _previous_rows(current_row: Rows, rows: int) -> Rows:
+    """Return the row before of each row of now [rows], -1 of a new one."""
+    previous = np.full(rows, -1)
+    stays = current_row >= 0
+    previous[current_row[stays]] = np.flatnonzero(stays)
+    return previous

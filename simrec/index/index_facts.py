@@ -1,18 +1,30 @@
 """The facts of an index: how it was built and how good it is, for the manifest of a release."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
 from typing import Any
+
+from simrec import files
+
+
+@dataclass(frozen=True)
+class CurvePoint:
+    """What an effort reaches: the share of all rows that is compared with a query, and recall@k."""
+
+    effort: int
+    compared: float
+    recall: float
 
 
 @dataclass(frozen=True)
 class IndexFacts:
     """How an index was built and what recall@k it reached against exact search.
 
-    effort is nprobe of inverted lists and efSearch of HNSW; the recall stands with its 95 % interval.
-    learned_rows were there when the lists were learned, and `changed` came or went since. curve says
-    what other efforts would have reached, ascending: effort, recall, and the share of all rows that
-    is compared with a query.
+    effort is nprobe of inverted lists and efSearch of HNSW. recall_low to recall_high is the 95 %
+    interval of the recall. The lists were learned from learned_rows rows, and `changed` rows came or
+    went since. curve says what other efforts would have reached, ascending.
     """
 
     kind: str
@@ -27,13 +39,25 @@ class IndexFacts:
     recall_queries: int = 0
     learned_rows: int = 0
     changed: int = 0
-    curve: Sequence[dict[str, float]] = field(default=(), hash=False)
+    curve: tuple[CurvePoint, ...] = ()
 
     @classmethod
-    def from_dict(cls, facts: Mapping[str, Any]) -> "IndexFacts":
-        """Read what `as_dict` gave; keys that other formats of a release have are ignored."""
-        names = {known.name for known in fields(cls)}
-        return cls(**{name: value for name, value in facts.items() if name in names})
+    def from_dict(cls, content: Mapping[str, Any]) -> "IndexFacts":
+        """Return the facts that `as_dict` gave; keys of other formats of a release are ignored."""
+        names = {field.name for field in fields(cls)}
+        known = {name: value for name, value in content.items() if name in names}
+        known["curve"] = tuple(CurvePoint(**point) for point in known.get("curve", ()))
+        return cls(**known)
+
+    @classmethod
+    def read(cls, path: Path) -> "IndexFacts":
+        """Read the facts from a JSON file."""
+        return cls.from_dict(json.loads(path.read_bytes()))
 
     def as_dict(self) -> dict[str, Any]:
+        """Return the facts as JSON has them."""
         return asdict(self)
+
+    def write(self, path: Path) -> None:
+        """Write the facts as a JSON file, whole or not at all."""
+        files.write_json(path, self.as_dict())

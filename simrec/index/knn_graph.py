@@ -1,110 +1,111 @@
-"""The neighbour graph: the nearest rows of every row, scored exactly, on disk as it grows."""
+"""The kNN graph: the nearest rows of every row, scored exactly, on disk."""
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from simrec import files, log
+from simrec import log
 from simrec.arrays import open_npy, write_npy
 from simrec.errors import ReleaseError
 from simrec.index import packing
 from simrec.index.all_pairs import all_pairs
-from simrec.index.knn_search import PACKED, PART, ask_all
-from simrec.index.vector_index import Index, rank
+from simrec.index.exact import rank_candidates
+from simrec.index.knn_search import rows_per_slice, search_all
+from simrec.index.neighbours import Neighbours
+from simrec.index.packing import Packed
+from simrec.index.vector_index import VectorIndex
 from simrec.index.vectors import unit_rows
 from simrec.release_folder import ReleaseFolder
+from simrec.tasks.rows import run_whole
 from simrec.tasks.stages import Stages
 
-SPARE = 28  # neighbours beyond those asked for, so that one that is deleted seldom has to be searched for anew
-ALL_PAIRS_UP_TO = 250_000  # rows: beyond it what waits for its turn would be over a gigabyte
+SPARE = 28  # neighbours kept beyond k, so that a deleted one seldom costs a search
+MAX_ALL_PAIRS_ROWS = 250_000  # beyond it the waiting candidates would take over a gigabyte
+BLOCK_ROWS = 1 << 15
 
 
 class KnnGraph:
-    """The neighbours of every row, best first: packed [rows, width], NONE at the end where there are fewer."""
+    """The neighbours of every row, best first: packed [rows, width], NONE at the end of a short line."""
 
-    def __init__(self, packed: np.ndarray) -> None:
+    def __init__(self, packed: Packed) -> None:
         self.packed = packed
 
     @classmethod
     def open(cls, path: Path) -> "KnnGraph":
-        """Open a graph, mapped. ReleaseError if it is none."""
+        """Map a graph. ReleaseError if it is not whole."""
         try:
-            packed = np.load(path, mmap_mode="r", allow_pickle=False)
+            return cls(np.load(path, mmap_mode="r", allow_pickle=False))
         except (OSError, ValueError, EOFError) as error:
-            raise ReleaseError(f"{path}: no whole neighbour graph ({error})") from error
-        return cls(packed)
+            raise ReleaseError(f"{path}: not a whole kNN graph ({error})") from error
+
+    def __len__(self) -> int:
+        return len(self.packed)
 
     @property
     def width(self) -> int:
+        """The number of neighbours that a row has at most."""
         return int(self.packed.shape[1])
 
-    def rows(self, k: int) -> np.ndarray:
+    def between(self, start: int, stop: int, k: int) -> Neighbours:
+        """Return the first k neighbours of the rows from start to stop."""
+        return Neighbours.unpacked(np.asarray(self.packed[start:stop, :k]))
+
+    def rows(self, k: int) -> NDArray[np.int64]:
         """Return the first k neighbours of all rows, int64 [rows, k], -1 for none."""
         return packing.rows_of(np.asarray(self.packed[:, :k]))
 
-    def of(self, rows: np.ndarray, k: int) -> np.ndarray:
+    def of(self, rows: NDArray[np.int64], k: int) -> Packed:
         """Return the first packed neighbours of some rows, [rows, k]."""
         return np.asarray(self.packed[rows, :k])
 
-    def blocks(self, k: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Yield neighbours (int64 rows, -1 for none, and float32 cosines, each [b, k]) of all rows in order."""
-        for start in range(0, len(self.packed), PART):
-            packed = np.asarray(self.packed[start : start + PART, :k])
-            yield packing.rows_of(packed), packing.cosines_of(packed)
+    def take(self, rows: NDArray[np.int64], k: int) -> Neighbours:
+        """Return the first k neighbours of some rows."""
+        return Neighbours.unpacked(np.asarray(self.packed[rows, :k]))
+
+    def blocks(self, k: int, block_rows: int = BLOCK_ROWS) -> Iterator[Neighbours]:
+        """Yield the first k neighbours of all rows, block by block, in order."""
+        for start in range(0, len(self), block_rows):
+            yield self.between(start, start + block_rows, k)
+
+    def pairs(self, k: int) -> Iterator[tuple[int, int, int, float]]:
+        """Yield (row, rank from 1, neighbour, cosine) of the first k neighbours of all rows, in order."""
+        first_row = 0
+        for block in self.blocks(k):
+            yield from block.pairs(first_row)
+            first_row += len(block.rows)
 
 
 def build_knn_graph(
-    index: Index, folder: ReleaseFolder, k: int, stages: Stages, memory_mib: int
+    index: VectorIndex,
+    folder: ReleaseFolder,
+    k: int,
+    stages: Stages,
+    memory_mib: float,
+    max_all_pairs_rows: int = MAX_ALL_PAIRS_ROWS,
 ) -> KnnGraph:
-    """Write the graph of a folder: of all its rows, with k neighbours each and some to spare.
+    """Write the graph of a folder: k neighbours of each of its rows, and SPARE more.
 
-    index is the one over the stored vectors, and saved beside them unless it is exact. A killed run goes
-    on where it was. memory_mib is what one process may use.
+    The index is that over the stored vectors, and saved beside them unless it is exact. memory_mib is
+    what one process may use. A run that was killed goes on where it was.
     """
-    rows, width = index.facts.rows, k + SPARE
-    if index.facts.kind == "exact" and rows <= ALL_PAIRS_UP_TO:
-        task = AllPairs(stages.part("neighbours", 0), folder.vectors, width)
-        stages.run("neighbours", compare_all, [task], rows)
-        files.move_file(task.path, folder.graph)
+    rows = index.facts.rows
+    width = k + SPARE
+    if index.is_exact and rows <= max_all_pairs_rows:
+        parts = run_whole(stages, "neighbours", compare_all, rows, folder.vectors, width)
+        write_npy(folder.graph, parts.blocks("packed"), (rows, width), packing.DTYPE)
     else:
-        ask_all(index, folder, width, stages, memory_mib)
+        search_all(index, folder, width, stages, rows_per_slice(index.facts.dim, memory_mib))
     return KnnGraph.open(folder.graph)
 
 
-class AllPairs(NamedTuple):
-    """All rows of the stored vectors, and how many neighbours are kept of each."""
-
-    path: Path
-    vectors: Path
-    width: int
-
-    def __str__(self) -> str:
-        return str(self.path)
-
-
-def compare_all(task: AllPairs) -> int:
-    """Write the packed neighbours [rows, width] of all rows; the same with any number of threads."""
-    stored = open_npy(task.vectors)
-    if not task.path.exists():
-        matrix, packed = unit_rows(stored), np.empty((len(stored), task.width), np.uint64)
-        with log.progress("neighbours", len(stored)) as bar:
-            for block, found in all_pairs(matrix, task.width + packing.SLACK):
-                packed[block] = rank(matrix[block], packing.rows_of(found), matrix, task.width)
-                bar.update(len(block))
-        write_npy(task.path, [packed], packed.shape, PACKED)
-    return len(stored)
-
-
-def pairs(graph: KnnGraph, k: int) -> Iterator[tuple[int, int, int, float]]:
-    """Yield (row, rank from 1, neighbour row, cosine) of the first k neighbours, in order."""
-    row = 0
-    for found, cosines in graph.blocks(k):
-        kept = (found >= 0).sum(axis=1)
-        for others, scores, count in zip(
-            found.tolist(), cosines.tolist(), kept.tolist(), strict=True
-        ):
-            for place in range(count):
-                yield row, place + 1, others[place], round(scores[place], packing.DECIMALS)
-            row += 1
+def compare_all(rows: slice, vectors: Path, width: int) -> dict[str, Packed]:
+    """Return the packed neighbours [rows, width] of all rows; the same with any number of threads."""
+    matrix = unit_rows(open_npy(vectors))
+    packed = np.empty((len(matrix), width), np.uint64)
+    with log.progress("neighbours", len(matrix)) as bar:
+        for block, candidates in all_pairs(matrix, width + packing.SLACK):
+            packed[block] = rank_candidates(matrix[block], candidates, matrix, width)
+            bar.update(len(block))
+    return {"packed": packed}

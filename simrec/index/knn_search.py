@@ -1,138 +1,134 @@
-"""Asking for neighbours by tasks: a part of the rows asks one group of them after the other."""
+"""Search an index for the neighbours of all its rows, one slice of it after the other."""
 
-from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from simrec import files
-from simrec.arrays import npy_header, open_npy, write_npy
+from simrec.arrays import npy_header, open_npy
 from simrec.index import packing
 from simrec.index.index_facts import IndexFacts
-from simrec.index.vector_index import Index
-from simrec.index.vectors import unit_rows
+from simrec.index.packing import Packed
+from simrec.index.vector_index import VectorIndex
+from simrec.index.vectors import Vectors, unit_rows
 from simrec.release_folder import ReleaseFolder
+from simrec.tasks.rows import PART_ROWS, Parts, map_rows, parts_of
 from simrec.tasks.stages import Stages
 
-PACKED = "<u8"  # packed neighbours in a .npy file
-PART = 1 << 15  # rows that ask in one task
-BLOCK = 512  # of them at once
-GROUP_SHARE = 0.4  # of the memory that a process may use is for the vectors and codes of its group
+QUERY_BLOCK = 512
+SLICE_SHARE = 0.4  # of the memory of a process is for the vectors and codes of its slice
+MIN_SLICE_ROWS = 100
+
+PART = PART_ROWS
+PACKED = packing.DTYPE
 
 
-class Ask(NamedTuple):
-    """A part of the order in which rows ask, the group that is asked, and how many neighbours are kept.
+class IndexSlice(NamedTuple):
+    """The rows from start to stop of a saved index."""
 
-    before is what the part has found in the groups before this one; None if it is the first.
-    """
-
-    path: Path
     vectors: Path
     saved: Path
     facts: IndexFacts
-    group: tuple[int, int]
-    order: Path
-    part: tuple[int, int]
-    width: int
-    before: Path | None
-
-    def __str__(self) -> str:
-        return str(self.path)
+    start: int
+    stop: int
 
 
-def ask_all(
-    index: Index, folder: ReleaseFolder, width: int, stages: Stages, memory_mib: int
+def search_all(
+    index: VectorIndex, folder: ReleaseFolder, width: int, stages: Stages, slice_rows: int
 ) -> None:
-    """Write the graph of a folder with an index: the packed neighbours [rows, width] of all rows, as it finds them.
+    """Write the graph of a folder as its index finds it: packed neighbours [rows, width] of all rows.
 
-    Rows ask in the order of its lists, since neighbours ask for the same lists. A group is asked about all
-    rows before the next one is: then a process has one in memory, and what was found is on disk once or twice.
+    Queries go in the order of the lists, since those of one list probe the same lists. One slice of
+    the index answers all queries before the next one does: then a process holds one slice, and what
+    was found is on disk once or twice.
     """
-    vectors, saved = folder.vectors, folder.index
-    facts, order = index.facts, stages.folder / "order.npy"
-    if not order.exists():
-        write_npy(order, [index.list_order()[None]], (1, facts.rows), "<i8")
-    size = (
-        facts.rows if facts.kind == "hnsw" else group_rows(facts.dim, memory_mib)
-    )  # its links go everywhere
-    groups = [(start, min(start + size, facts.rows)) for start in range(0, facts.rows, size)]
-    parts = [(start, min(start + PART, facts.rows)) for start in range(0, facts.rows, PART)]
-    names = [f"neighbours-{number}-of-{len(groups)}" for number in range(1, len(groups) + 1)]
-    first = max((n for n, name in enumerate(names) if stages.begun(name)), default=0)
-    for number in range(first, len(groups)):
-        last = names[number - 1] if number else ""
-        tasks = [
-            Ask(
-                stages.part(names[number], n), vectors, saved, facts, groups[number], order, part, width,
-                stages.part(last, n) if last else None,
-            )
-            for n, part in enumerate(parts)
-        ]  # fmt: skip
-        stages.run(names[number], ask, tasks, facts.rows)
-        if last:
-            stages.drop(last)
-    _group.cache_clear()  # this process has asked the last of them
-    _put_in_order(
-        order,
-        [stages.part(names[-1], n) for n in range(len(parts))],
-        folder.graph,
-        (facts.rows, width),
-    )
+    facts = index.facts
+    order = index.list_order()
+    if facts.kind == "hnsw":
+        slice_rows = facts.rows  # its links lead anywhere
+    starts = range(0, facts.rows, slice_rows)
+    names = [f"neighbours-{number}-of-{len(starts)}" for number in range(1, len(starts) + 1)]
+    begun = [number for number, name in enumerate(names) if stages.begun(name)]
+    for number in range(max(begun, default=0), len(names)):
+        previous = parts_of(stages, names[number - 1], facts.rows) if number else None
+        stop = min(starts[number] + slice_rows, facts.rows)
+        one = IndexSlice(folder.vectors, folder.index, facts, starts[number], stop)
+        map_rows(stages, names[number], search_slice, facts.rows, order, one, width, previous)
+        if previous:
+            stages.drop(names[number - 1])
+    _open_slice.cache_clear()  # this process searches no more
+    found = parts_of(stages, names[-1], facts.rows)
+    _write_in_order(order, found, folder.graph, (facts.rows, width))
 
 
-def group_rows(dim: int, memory_mib: int) -> int:
-    """Return how many rows a group has: float32 vectors and codes, twice while these are repacked."""
-    return max(PART, int(GROUP_SHARE * (memory_mib << 20)) // (4 * dim + dim + 32))
+def rows_per_slice(dim: int, memory_mib: float) -> int:
+    """Return how many rows a slice has: float32 vectors and codes, twice while these are repacked."""
+    row_bytes = 4 * dim + dim + 32
+    return max(MIN_SLICE_ROWS, int(SLICE_SHARE * memory_mib * 2**20) // row_bytes)
 
 
-def ask(task: Ask) -> int:
-    """Write the best packed neighbours of a part among this group and those before, none its own.
+def search_slice(
+    rows: slice,
+    order: NDArray[np.int64],
+    index_slice: IndexSlice,
+    width: int,
+    previous: Parts | None,
+) -> dict[str, Packed]:
+    """Return the packed neighbours [queries, width] of some queries in this slice and those before.
 
-    With one thread, as all engines do.
+    The queries are the stored rows order[rows]; none is its own neighbour. With one thread, as every
+    engine does.
     """
-    if not task.path.exists():
-        with threadpool_limits(1):
-            group = _group(task.vectors, task.saved, task.facts, task.group)
-            stored, rows = open_npy(task.vectors), open_npy(task.order)[0, slice(*task.part)]
-            packed = np.empty((len(rows), task.width), np.uint64)
-            for some in np.array_split(np.arange(len(rows)), max(1, len(rows) // BLOCK)):
-                packed[some] = _neighbours(
-                    group, unit_rows(stored[rows[some]]), rows[some], task.width
-                )
-            if task.before:
-                packed = np.concatenate([packed, open_npy(task.before)], axis=1)
-                packed.sort(axis=1)
-                packed = packed[:, : task.width]
-            write_npy(task.path, [packed], packed.shape, PACKED)
-    return task.part[1] - task.part[0]
+    queries = order[rows]
+    stored = open_npy(index_slice.vectors)
+    packed = np.empty((len(queries), width), np.uint64)
+    with threadpool_limits(1):
+        index = _open_slice(index_slice)
+        for block in np.array_split(np.arange(len(queries)), max(1, len(queries) // QUERY_BLOCK)):
+            vectors = unit_rows(stored[queries[block]])
+            packed[block] = _neighbours(index, vectors, queries[block], width)
+    if previous:
+        before = previous.open("packed", rows.start)
+        packed = np.sort(np.concatenate([packed, before], axis=1), axis=1)[:, :width]
+    return {"packed": packed}
 
 
-@lru_cache(maxsize=1)  # a process asks one group about many parts
-def _group(vectors: Path, saved: Path, facts: IndexFacts, group: tuple[int, int]) -> Index:
-    return Index.open(saved, facts, open_npy(vectors)).among_rows(*group)
+@lru_cache(maxsize=1)  # one process searches one slice for many queries
+def _open_slice(index_slice: IndexSlice) -> VectorIndex:
+    stored = open_npy(index_slice.vectors)
+    index = VectorIndex.open(index_slice.saved, index_slice.facts, stored)
+    return index.slice(index_slice.start, index_slice.stop)
 
 
-def _neighbours(index: Index, queries: np.ndarray, rows: np.ndarray, width: int) -> np.ndarray:
-    found = index.search(queries, width + 1)
+def _neighbours(
+    index: VectorIndex, vectors: Vectors, rows: NDArray[np.int64], width: int
+) -> Packed:
+    """Return the packed neighbours [rows, width] of rows of the index, without the rows themselves."""
+    found = index.search_packed(vectors, width + 1)
     found[packing.rows_of(found) == rows[:, None]] = packing.NONE
-    whole = np.full((len(rows), max(width, found.shape[1])), packing.NONE)
-    whole[:, : found.shape[1]] = found
-    whole.sort(axis=1)
-    return whole[:, :width]
+    missing = max(0, width - found.shape[1])
+    packed = np.pad(found, ((0, 0), (0, missing)), constant_values=packing.NONE)
+    packed.sort(axis=1)
+    return packed[:, :width]
 
 
-def _put_in_order(order: Path, parts: Sequence[Path], path: Path, shape: tuple[int, int]) -> None:
-    """Write what was found in order of the rows; through a mapping, for which the disk is sure to have room."""
+def _write_in_order(
+    order: NDArray[np.int64], found: Parts, path: Path, shape: tuple[int, int]
+) -> None:
+    """Write packed neighbours in the order of the rows.
+
+    Through a mapping, for which the disk is sure to have room.
+    """
     growing = path.with_suffix(".growing")
-    files.allocate(growing, npy_header(shape, PACKED), shape[0] * shape[1] * packing.NONE.itemsize)
-    start = 0
-    for part in parts:
-        found, packed = open_npy(part), np.load(growing, mmap_mode="r+", allow_pickle=False)
-        packed[open_npy(order)[0, start : start + len(found)]] = found
-        packed.flush()
-        start += len(found)
-        del packed, found  # and their pages
+    head = npy_header(shape, packing.DTYPE)
+    files.allocate(growing, head, shape[0] * shape[1] * packing.NONE.itemsize)
+    for rows in found:
+        graph = np.load(growing, mmap_mode="r+", allow_pickle=False)
+        graph[order[rows]] = found.open("packed", rows.start)
+        graph.flush()
+        del graph  # lets its pages go
     files.move_file(growing, path)

@@ -1,83 +1,112 @@
-"""Neighbours as sortable numbers: how near and which row, packed so that their order is the ranking."""
+"""A neighbour as one number: packed so that ranking is sorting, and used inside this room only.
+
+From the highest bit: the query it belongs to (11 bits), how far its cosine is below 1 in millionths
+(21 bits), and its row (32 bits).
+"""
 
 import numpy as np
+from numpy.typing import NDArray
 
-DECIMALS = 6  # of a cosine: beyond them float32 sums depend on the order of adding, and ties would not be ties
-NONE = np.uint64(2**64 - 1)  # stands after every neighbour
-SLACK = 8  # more than asked for, so that ties at the last place are broken by row and not by chance
+Packed = NDArray[np.uint64]
+
+DTYPE = "<u8"  # of packed neighbours in a file
+DECIMALS = (
+    6  # of a cosine; beyond them float32 sums depend on their order, so ties would not be ties
+)
+NONE = np.uint64(2**64 - 1)  # sorts after every neighbour
+SLACK = 8  # rows searched beyond k, so that ties at the k-th place are broken by row, not by chance
 MAX_QUERIES = 1 << 11
-_OWN, _FALL = np.uint64(53), np.uint64(32)
-_FALL_MASK, _ROW_MASK = np.uint64((1 << 21) - 1), np.uint64((1 << 32) - 1)
+MAX_ROWS = 1 << 32
+
+_QUERY_SHIFT = np.uint64(53)
+_DISTANCE_SHIFT = np.uint64(32)
+_DISTANCE_MASK = np.uint64((1 << 21) - 1)
+_ROW_MASK = np.uint64(MAX_ROWS - 1)
+_NEIGHBOUR_MASK = np.uint64((1 << 53) - 1)
 
 
-def pack(cosines: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """Return uint64 numbers whose order is (cosine down to six decimals, row up).
+def pack(cosines: NDArray[np.floating], rows: NDArray[np.integer]) -> Packed:
+    """Pack neighbours; their order is (cosine down, compared to six decimals, then row up).
 
-    Cosines are clipped to [-1, 1]; rows are below 2**32, and a negative row gives NONE.
+    Cosines are clipped to [-1, 1]. A negative row gives NONE; ValueError for one of MAX_ROWS or more.
     """
-    fall = np.rint((1 - np.clip(cosines, -1, 1)) * 10**DECIMALS).astype(np.uint64)
-    packed = (fall << _FALL) | (rows.astype(np.uint64) & _ROW_MASK)
+    if rows.max(initial=0) >= MAX_ROWS:
+        raise ValueError(f"row {rows.max()} cannot be packed: rows end at {MAX_ROWS - 1}")
+    distance = np.rint((1 - np.clip(cosines, -1, 1)) * 10**DECIMALS).astype(np.uint64)
+    packed = (distance << _DISTANCE_SHIFT) | (rows.astype(np.uint64) & _ROW_MASK)
     return np.where(rows < 0, NONE, packed)
 
 
-def rows_of(packed: np.ndarray) -> np.ndarray:
-    """Return the rows of packed neighbours, int64, -1 for NONE."""
+def rows_of(packed: Packed) -> NDArray[np.int64]:
+    """Return the rows of packed neighbours, -1 for NONE."""
     return np.where(packed == NONE, -1, (packed & _ROW_MASK).astype(np.int64))
 
 
-def cosines_of(packed: np.ndarray) -> np.ndarray:
-    """Return the cosines of packed neighbours, float32 to six decimals, 0 for NONE."""
-    fall = ((packed >> _FALL) & _FALL_MASK).astype(np.float64)
-    return np.where(packed == NONE, 0, 1 - fall / 10**DECIMALS).astype(np.float32)
+def cosines_of(packed: Packed) -> NDArray[np.float32]:
+    """Return the cosines of packed neighbours, to six decimals, 0 for NONE."""
+    distance = ((packed >> _DISTANCE_SHIFT) & _DISTANCE_MASK).astype(np.float64)
+    return np.where(packed == NONE, 0, 1 - distance / 10**DECIMALS).astype(np.float32)
 
 
-def with_query(own: np.ndarray, packed: np.ndarray) -> np.ndarray:
-    """Return packed neighbours that sort by whose they are first; own is below MOST_OWN."""
-    owned: np.ndarray = (own.astype(np.uint64) << _OWN) | packed
-    return owned
+def with_query(queries: NDArray[np.integer], packed: Packed) -> Packed:
+    """Add its query to each packed neighbour, none of them NONE, so that they sort by query first.
+
+    ValueError if a query is not below MAX_QUERIES: it would be taken for another one.
+    """
+    if queries.max(initial=0) >= MAX_QUERIES or queries.min(initial=0) < 0:
+        wrong = queries.max() if queries.min() >= 0 else queries.min()
+        raise ValueError(f"query {wrong} cannot be packed: queries end at {MAX_QUERIES - 1}")
+    if packed.max(initial=np.uint64(0)) > _NEIGHBOUR_MASK:
+        raise ValueError("a neighbour that is NONE, or has a query already, cannot be given one")
+    with_queries: Packed = (queries.astype(np.uint64) << _QUERY_SHIFT) | packed
+    return with_queries
 
 
-def query_of(owned: np.ndarray) -> np.ndarray:
-    """Return whose the neighbours are, int64."""
-    own: np.ndarray = (owned >> _OWN).astype(np.int64)
-    return own
+def query_of(packed: Packed) -> NDArray[np.int64]:
+    """Return the query of each neighbour."""
+    queries: NDArray[np.int64] = (packed >> _QUERY_SHIFT).astype(np.int64)
+    return queries
 
 
-def top_k_per_query(owned: np.ndarray, k: int) -> np.ndarray:
-    """Return, in order, the k first neighbours of each owner; one that is there twice counts once."""
-    owned = np.sort(owned)  # np.unique hashes first, which is slower here
-    owned = owned[np.append(True, owned[1:] != owned[:-1])] if len(owned) else owned
-    kept: np.ndarray = owned[rank_in_group(owned >> _OWN) < k]
-    return kept
+def top_k_per_query(packed: Packed, k: int) -> Packed:
+    """Return the k best neighbours of each query, in order; one that is given twice counts once."""
+    packed = np.sort(packed)  # np.unique hashes first, which is slower here
+    if len(packed):
+        packed = packed[np.append(True, packed[1:] != packed[:-1])]
+    best: Packed = packed[rank_in_group(query_of(packed)) < k]
+    return best
 
 
-def kth_scores(best: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return, of ordered neighbours, the owners that have k, int64, and the cosines of their k-th, float32."""
-    own = query_of(best)
-    last = np.flatnonzero(np.bincount(own)[own] == k)[k - 1 :: k]
-    return own[last], cosines_of(best[last])
+def kth_scores(best: Packed, k: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Return the queries that have k of these ordered neighbours, and the cosine of the k-th."""
+    queries = query_of(best)
+    of_full_queries = np.flatnonzero(np.bincount(queries)[queries] == k)
+    last = of_full_queries[k - 1 :: k]
+    return queries[last], cosines_of(best[last])
 
 
-def as_table(owned: np.ndarray, count: int, k: int) -> np.ndarray:
-    """Return ordered neighbours, at most k of each of `count` owners, as packed rows [count, k] that end with NONE."""
-    own = query_of(owned)
-    found = np.full((count, k), NONE)
-    found[own, rank_in_group(own)] = owned & ((np.uint64(1) << _OWN) - np.uint64(1))
-    return found
+def as_table(best: Packed, queries: int, k: int) -> Packed:
+    """Return ordered neighbours, at most k of a query, as lines [queries, k] that end with NONE."""
+    table = np.full((queries, k), NONE)
+    query = query_of(best)
+    table[query, rank_in_group(query)] = best & _NEIGHBOUR_MASK
+    return table
 
 
-def rank_in_group(own: np.ndarray) -> np.ndarray:
-    """Return the place, from 0, of each number among its equals, which stand together."""
-    starts = (
-        np.flatnonzero(np.append(True, own[1:] != own[:-1])) if len(own) else np.empty(0, np.int64)
-    )
-    counts = np.diff(np.append(starts, len(own)))
-    return np.arange(len(own)) - np.repeat(starts, counts)
+def rank_in_group(groups: NDArray[np.integer]) -> NDArray[np.int64]:
+    """Return the rank, from 0, of each element in its group; a group's elements stand together."""
+    starts = np.empty(0, np.int64)
+    if len(groups):
+        starts = np.flatnonzero(np.append(True, groups[1:] != groups[:-1]))
+    sizes = np.diff(np.append(starts, len(groups)))
+    return np.arange(len(groups)) - np.repeat(starts, sizes)
 
 
-def nonzero_sparse(mask: np.ndarray) -> np.ndarray:
-    """Return where a mask [n] is true, in order; where few are, eight at once are passed over."""
+def nonzero_sparse(mask: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Return where a mask [n] is true, in order; fast where few are, by skipping eight at a time."""
     whole = len(mask) // 8 * 8
-    words = np.flatnonzero(mask[:whole].view(np.uint64))
-    word, byte = np.nonzero(mask[:whole].reshape(-1, 8)[words])
-    return np.concatenate([words[word] * 8 + byte, whole + np.flatnonzero(mask[whole:])])
+    eights = mask[:whole]
+    words = np.flatnonzero(eights.view(np.uint64))
+    word, byte = np.nonzero(eights.reshape(-1, 8)[words])
+    rest = whole + np.flatnonzero(mask[whole:])
+    return np.concatenate([words[word] * 8 + byte, rest])

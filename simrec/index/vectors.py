@@ -1,9 +1,11 @@
-"""Vectors on disk and in memory: half precision at rest, unit single precision to compute with."""
+"""Vectors: half precision at rest, float32 rows of length one to compute with."""
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from simrec.arrays import open_npy
 from simrec.errors import GateError
@@ -11,30 +13,40 @@ from simrec.errors import GateError
 CHECKED_ROWS = 65_536
 BLOCK_VALUES = 1 << 24
 
+Vectors = NDArray[np.floating[Any]]  # [rows, dim], float32 unit rows or half precision as stored
+UnitVectors = NDArray[np.float32]
 
-def unit(vectors: np.ndarray) -> np.ndarray:
-    """Return float32 rows of length one; half precision has moved them off it by up to 1e-3."""
-    rows: np.ndarray = vectors.astype(np.float32)
-    for block in np.array_split(
-        np.atleast_2d(rows), 1 + rows.size // BLOCK_VALUES
-    ):  # or they would be there twice
+
+def unit(vectors: Vectors) -> UnitVectors:
+    """Return vectors of length one; half precision has moved them off it by up to 1e-3.
+
+    They are scaled in blocks, so that no second copy of all is in memory.
+    """
+    scaled = vectors.astype(np.float32)
+    rows = np.atleast_2d(scaled)
+    for block in np.array_split(rows, 1 + rows.size // BLOCK_VALUES):
         block /= np.linalg.norm(block, axis=1, keepdims=True)
-    return rows
+    return scaled
 
 
-def unit_rows(vectors: np.ndarray) -> np.ndarray:
-    """Return float32 unit rows of stored vectors; float32 ones are that already."""
-    return np.ascontiguousarray(vectors) if vectors.dtype == np.float32 else unit(vectors)
+def unit_rows(vectors: Vectors) -> UnitVectors:
+    """Return stored vectors as float32 unit rows; float32 ones are unit rows already."""
+    if vectors.dtype == np.float32:
+        return np.ascontiguousarray(vectors)
+    return unit(vectors)
 
 
 def check(path: Path, ids: Sequence[str]) -> None:
     """Raise GateError that names the first article whose stored vector is zero or not a number."""
     vectors = open_npy(path)
-    blocks = (vectors[start : start + CHECKED_ROWS] for start in range(0, len(ids), CHECKED_ROWS))
-    norms = np.concatenate([np.linalg.norm(block.astype(np.float32), axis=1) for block in blocks])
-    bad = np.flatnonzero(~(np.isfinite(norms) & (norms > 0.5)))
+    lengths = [np.empty(0, np.float32)]
+    for start in range(0, len(ids), CHECKED_ROWS):
+        block = vectors[start : start + CHECKED_ROWS].astype(np.float32)
+        lengths.append(np.linalg.norm(block, axis=1))
+    length = np.concatenate(lengths)
+    bad = np.flatnonzero(~(np.isfinite(length) & (length > 0.5)))
     if len(bad):
         raise GateError(
-            f"{len(bad):,} articles have a vector that is zero or not a number, the first is '{ids[bad[0]]}'; "
-            "the encoder is broken: train another one"
+            f"{len(bad):,} articles have a vector that is zero or not a number, the first is "
+            f"'{ids[bad[0]]}'; the encoder is broken: train another one"
         )

@@ -12,7 +12,7 @@ from simrec.arrays import open_npy, write_npy
 from simrec.index import packing
 from simrec.index.index_facts import IndexFacts
 from simrec.index.knn_search import PART
-from simrec.index.vector_index import Index
+from simrec.index.vector_index import VectorIndex
 from simrec.index.vectors import unit_rows
 from simrec.recommend.candidates import Candidates, RowAttributes
 from simrec.recommend.exposure import RankedLists, cap_exposure, place_orphans
@@ -150,11 +150,10 @@ class _Part:
     def _deeper(self, rows: NDArray[np.int64]) -> NDArray[np.uint64]:
         """Return many more packed candidates of some rows, in order of the joint score."""
         scoring = self._task.ruling.scoring
-        index = Index.open(scoring.folder.index, self._task.ruling.facts, self._vectors)
+        index = VectorIndex.open(scoring.folder.index, self._task.ruling.facts, self._vectors)
         found = index.search(unit_rows(self._vectors[rows]), DEEPER * self._packed.shape[1])
-        near = packing.rows_of(found)
-        near[near == rows[:, None]] = -1
-        return scoring.open().ranked(rows, near, packing.cosines_of(found))
+        near = np.where(found.rows == rows[:, None], -1, found.rows)
+        return scoring.open().ranked(rows, near, found.scores)
 
 
 def save_attributes(attributes: RowAttributes, path: Path) -> None:

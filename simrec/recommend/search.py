@@ -11,7 +11,7 @@ from simrec.arrays import open_npy
 from simrec.config import RulesConfig
 from simrec.index import packing
 from simrec.index.exact import nearest
-from simrec.index.vector_index import Index
+from simrec.index.vector_index import VectorIndex
 from simrec.index.vectors import unit
 from simrec.lexical.term_vectors import TermVectors
 from simrec.lexical.tfidf import TfIdf
@@ -107,18 +107,18 @@ class Search:
         """
         queries, exact = asked.queries(), self._index_facts.kind == "exact"
         if not filters and not exact:
-            packed, passing = self._index().search(unit(queries), n), self._index_facts.rows
+            near, passing = self._index().search(unit(queries), n).rows, self._index_facts.rows
         else:
             rows = self._passing(filters)
             passing = len(rows)
             if exact or passing <= FEW:
-                packed = nearest(queries, self._vectors, rows, n)
+                near = nearest(queries, self._vectors, rows, n).rows
             else:
                 index = self._index()
-                packed = np.concatenate(
-                    [index.search_filtered(query, rows, n) for query in queries]
+                near = np.concatenate(
+                    [index.search_filtered(query, rows, n).rows for query in queries]
                 )
-        found = np.unique(packing.rows_of(packed))
+        found = np.unique(near)
         return found[found >= 0], n >= passing
 
     def _passing(self, filters: Filters) -> np.ndarray:
@@ -187,5 +187,5 @@ class Search:
             days_of([published_at for _, _, _, published_at in known]),
         )
 
-    def _index(self) -> Index:
-        return Index.open(self._folder.index, self._index_facts, self._vectors)
+    def _index(self) -> VectorIndex:
+        return VectorIndex.open(self._folder.index, self._index_facts, self._vectors)

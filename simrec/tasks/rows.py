@@ -101,9 +101,14 @@ def map_rows(
     written once, and each task maps them. Parts that exist, by whatever engine, are finished; a part
     has at most `stages.max_part_rows` rows where that is set.
     """
-    parts = Parts(stages.folder / stage, rows, min(part_rows, stages.max_part_rows or part_rows))
+    parts = parts_of(stages, stage, rows, part_rows)
     _run(stages, parts, work, context)
     return parts
+
+
+def parts_of(stages: Stages, stage: str, rows: int, part_rows: int = PART_ROWS) -> Parts:
+    """Return the parts that `map_rows` of the same stage writes, or has written."""
+    return Parts(stages.folder / stage, rows, min(part_rows, stages.max_part_rows or part_rows))
 
 
 def run_whole(stages: Stages, stage: str, work: Work, rows: int, *context: Any) -> Parts:

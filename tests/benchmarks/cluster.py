@@ -20,10 +20,11 @@ import msgspec
 import numpy as np
 from distributed import Client, LocalCluster
 
+from simrec.arrays import open_npy
 from simrec.config import IndexConfig
-from simrec.index import packing
+from simrec.index.index_facts import IndexFacts
 from simrec.index.refresh import refresh
-from simrec.index.vector_index import Index
+from simrec.index.vector_index import VectorIndex
 from simrec.release_folder import ReleaseFolder
 from simrec.tasks.dask import Dask
 from simrec.tasks.stages import Run, Stages, in_turn
@@ -79,14 +80,14 @@ def whole(vectors: np.ndarray, folder: Path, address: str, client: Client) -> No
 
 def alone(vectors: np.ndarray, folder: Path) -> np.ndarray:
     """Return what the whole index finds for the rows that `recall` asks about, in a table of all rows."""
-    stored, facts = (
-        np.load(folder / "vectors.npy", mmap_mode="r"),
-        json.loads((folder / "index.json").read_bytes()),
+    there = ReleaseFolder(folder)
+    index = VectorIndex.open(
+        there.index, IndexFacts.read(there.index_facts), open_npy(there.vectors)
     )
     asked = np.linspace(0, len(vectors) - 1, 500, dtype=np.int64)
-    packed = Index.open(folder / "index.faiss", facts, stored).search(vectors[asked], K + 1)
+    near = index.search(vectors[asked], K + 1)
     found = np.full((len(vectors), K), -1)
-    for row, rows in zip(asked, packing.rows_of(packed), strict=True):
+    for row, rows in zip(asked, near.rows, strict=True):
         found[row] = rows[rows != row][:K]
     return found
 

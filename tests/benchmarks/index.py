@@ -23,7 +23,7 @@ from threadpoolctl import threadpool_limits
 from simrec.config import IndexConfig
 from simrec.index import packing
 from simrec.index.incremental import diff_rows, update_knn_graph
-from simrec.index.vector_index import Index
+from simrec.index.vector_index import VectorIndex
 from simrec.index.vectors import unit
 from tests.benchmarks.machine import ROOT, cpu_seconds, print_machine
 from tests.index.made import graph_of, index_of, stages
@@ -86,10 +86,10 @@ def cpu(work: Callable[[], object]) -> float:
 
 def graph(
     vectors: np.ndarray, config: IndexConfig, k: int
-) -> tuple[Index, np.ndarray, float, float]:
+) -> tuple[VectorIndex, np.ndarray, float, float]:
     """Return index, found rows [rows, k], and CPU seconds of building it and of the graph."""
     with tempfile.TemporaryDirectory() as folder:
-        built: list[Index] = []
+        built: list[VectorIndex] = []
         build = cpu(lambda: built.append(index_of(vectors, config, K, Path(folder))))
         search = cpu(lambda: graph_of(built[0], k, Path(folder), config.memory_mib))
         return built[0], packing.rows_of(np.load(Path(folder) / "graph.npy")[:, :k]), build, search
@@ -202,11 +202,11 @@ def autofaiss(source: np.ndarray | None) -> None:
     for target in (0.95, 0.98):
         config = IndexConfig(exact_max_rows=0, recall_target=target)
         with tempfile.TemporaryDirectory() as folder:
-            index = index_of(vectors, config, K, Path(folder)).among_rows(0, ROWS)
+            index = index_of(vectors, config, K, Path(folder)).slice(0, ROWS)
         ours = answer(
             vectors,
             asked,
-            lambda queries, index=index: packing.rows_of(index.search(queries, K + 1)),
+            lambda queries, index=index: index.search(queries, K + 1).rows,
         )
         inverted = faiss.extract_index_ivf(theirs)
         for nprobe in range(1, inverted.nlist, 2):
@@ -313,7 +313,6 @@ def changed(source: np.ndarray | None) -> None:
                 before,
                 folder / "now.npy",
                 changed,
-                100,
                 folder / "followed.npy",
                 stages(folder / "following"),
             )
@@ -333,13 +332,14 @@ def changed(source: np.ndarray | None) -> None:
 
 
 COLD = """
-import sys, json, numpy as np
+import sys, numpy as np
 from pathlib import Path
-from simrec.index.vector_index import Index
+from simrec.index.index_facts import IndexFacts
+from simrec.index.vector_index import VectorIndex
 folder = Path(sys.argv[1])
 stored = np.load(folder / "vectors.npy", mmap_mode="r")
-index = Index.open(folder / "index.faiss", json.loads((folder / "index.json").read_text()), stored)
-print(index.search(np.asarray(stored[7:8], np.float32), 10).shape)
+index = VectorIndex.open(folder / "index.faiss", IndexFacts.read(folder / "index.json"), stored)
+print(index.search(np.asarray(stored[7:8], np.float32), 10).rows.shape)
 """
 WHOLE = """
 import sys, faiss, numpy as np
@@ -359,7 +359,7 @@ def cold(source: np.ndarray | None) -> None:
         index = index_of(vectors, IndexConfig(kind="ivf_pq", recall_target=0.95), K, folder)
         index.save(folder / "index.faiss")
         np.save(folder / "vectors.npy", vectors.astype(np.float16))
-        (folder / "index.json").write_text(json.dumps(index.facts.as_dict()))
+        index.facts.write(folder / "index.json")
         imports = np.median(
             [cpu_seconds([sys.executable, "-c", "import faiss, numpy"]) for _ in range(5)]
         )

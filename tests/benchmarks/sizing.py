@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from simrec.config import EncoderConfig, EngineConfig, IndexConfig
-from simrec.index.knn_search import PART, group_rows
+from simrec.index.knn_search import rows_per_slice
 from simrec.tasks.dask import AHEAD
+from simrec.tasks.rows import PART_ROWS
 from tests.benchmarks.machine import ROOT
 
 PAGE = ROOT / "docs" / "sizing.md"
@@ -27,7 +28,7 @@ DIM, MEMORY_MIB, EXACT_UP_TO = (
     IndexConfig().memory_mib,
     IndexConfig().exact_max_rows,
 )
-SHARD, GROUP = EngineConfig().shard_texts, group_rows(DIM, MEMORY_MIB)
+SHARD, GROUP = EngineConfig().shard_texts, rows_per_slice(DIM, MEMORY_MIB)
 MOST_SIMULATED = 250_000
 HOUR, MIB, GIB = 3600, 1 << 20, 1 << 30
 
@@ -136,10 +137,10 @@ STAGES = (
     Stage("store", linear(STORE)),
     Stage("encode", linear(EMBED), SHARD),
     Stage("words", linear(WORDS), SHARD),
-    Stage("neighbours", graph, PART, among_groups=True),
-    Stage("score", linear(SCORE), PART),
-    Stage("lists", linear(LISTS), PART),
-    Stage("reasons", linear(REASONS), PART),
+    Stage("neighbours", graph, PART_ROWS, among_groups=True),
+    Stage("score", linear(SCORE), PART_ROWS),
+    Stage("lists", linear(LISTS), PART_ROWS),
+    Stage("reasons", linear(REASONS), PART_ROWS),
     Stage("tables", linear(WRITE)),
 )
 

@@ -1,21 +1,27 @@
 """Every index against exact search with NumPy: rows, scores, order, ties."""
 
-from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from simrec import arrays
+from simrec.arrays import open_npy, write_npy
 from simrec.config import IndexConfig
 from simrec.errors import GateError, ReleaseError
 from simrec.index import faiss_kinds, packing
 from simrec.index import vectors as on_disk
-from simrec.index.exact import nearest
-from simrec.index.knn_graph import KnnGraph, pairs
-from simrec.index.vector_index import Index, cosines
-from tests.index.made import graph_of, index_of, stages
+from simrec.index.exact import exact_cosines, nearest
+from simrec.index.index_facts import CurvePoint
+from simrec.index.knn_graph import KnnGraph, build_knn_graph
+from simrec.index.knn_search import rows_per_slice
+from simrec.index.neighbours import Neighbours
+from simrec.index.tuning import with_measured_recall
+from simrec.index.vector_index import VectorIndex
+from simrec.release_folder import ReleaseFolder
+from simrec.tasks.stages import Stages, done
+from tests.index.made import graph_of, index_of, killed, stages
 
 
 def clustered(rows: int, dim: int = 32, clusters: int = 40, seed: int = 0) -> np.ndarray:
@@ -108,7 +114,7 @@ def test_a_curve_goes_from_the_least_effort_past_the_chosen_one(tmp_path: Path, 
     index = index_of(matrix, IndexConfig(kind=kind, recall_target=0.95), 10, tmp_path)
     facts, found = index.facts, index.search(matrix[:300], 10)
     efforts, compared, recalls = (
-        [point[name] for point in facts.curve] for name in ("effort", "compared", "recall")
+        [getattr(point, name) for point in facts.curve] for name in ("effort", "compared", "recall")
     )
     doubled = [effort for effort in efforts if effort != facts.effort or effort == efforts[0]]
     assert efforts[0] == (16 if kind == "hnsw" else 1)
@@ -119,11 +125,9 @@ def test_a_curve_goes_from_the_least_effort_past_the_chosen_one(tmp_path: Path, 
     assert compared == sorted(set(compared)), "more effort is more work"
     assert 0 < compared[0] < compared[-1] <= 1
     assert np.diff(recalls).min() > -0.01
-    assert [point["recall"] for point in facts.curve if point["effort"] == facts.effort] == [
-        facts.recall
-    ]
-    judged = index.with_measured_recall(10)
-    assert np.array_equal(judged.search(matrix[:300], 10), found), (
+    assert [point.recall for point in facts.curve if point.effort == facts.effort] == [facts.recall]
+    judged = with_measured_recall(index, 10)
+    assert np.array_equal(judged.search(matrix[:300], 10).rows, found.rows), (
         "it searches with the effort that was chosen"
     )
 
@@ -131,7 +135,7 @@ def test_a_curve_goes_from_the_least_effort_past_the_chosen_one(tmp_path: Path, 
 def test_the_curve_of_lists_is_what_a_recount_finds(tmp_path: Path) -> None:
     matrix = clustered(6_000, clusters=2)
     index = index_of(matrix, IndexConfig(kind="ivf_flat", recall_target=0.95), 10, tmp_path)
-    centres = index._index.quantizer.reconstruct_n(0, index.facts.lists)
+    centres = index.faiss_index.quantizer.reconstruct_n(0, index.facts.lists)
     list_of = (matrix @ centres.T).argmax(axis=1)
     asked = np.linspace(0, 5_999, 400, dtype=np.int64)[1::2]
     nearest_lists = np.argsort(-(matrix[asked] @ centres.T), axis=1)
@@ -142,22 +146,19 @@ def test_the_curve_of_lists_is_what_a_recount_finds(tmp_path: Path) -> None:
     )  # what ties with the tenth counts as well
     for point in index.facts.curve:
         looked_at = np.zeros((200, index.facts.lists), bool)
-        np.put_along_axis(looked_at, nearest_lists[:, : int(point["effort"])], True, axis=1)
+        np.put_along_axis(looked_at, nearest_lists[:, : point.effort], True, axis=1)
         rows = looked_at[:, list_of]
-        assert point["compared"] == pytest.approx(rows.mean(), abs=1e-5)
-        assert point["recall"] == pytest.approx(
+        assert point.compared == pytest.approx(rows.mean(), abs=1e-5)
+        assert point.recall == pytest.approx(
             np.minimum((near & rows).sum(axis=1), 10).mean() / 10, abs=1e-4
         )
 
 
 def test_exact_search_has_a_curve_of_one_point(tmp_path: Path) -> None:
     index = index_of(clustered(100), IndexConfig(), 10, tmp_path)
-    more = index.changed(np.arange(100), clustered(101), np.array([100]))
-    assert (
-        list(index.facts.curve)
-        == list(more.facts.curve)
-        == [{"effort": 0, "compared": 1.0, "recall": 1.0}]
-    )
+    more = index.updated(np.arange(100), clustered(101), np.array([100]))
+    everything = CurvePoint(effort=0, compared=1.0, recall=1.0)
+    assert index.facts.curve == more.facts.curve == (everything,)
     assert more.facts.rows == 101
 
 
@@ -184,16 +185,16 @@ def test_a_saved_index_answers_as_before(tmp_path: Path, kind: str) -> None:
     matrix = clustered(1_000)
     index = index_of(matrix, IndexConfig(kind=kind), 10, tmp_path / "made")
     index.save(tmp_path / "index.faiss")
-    opened = Index.open(tmp_path / "index.faiss", index.facts.as_dict(), matrix)
-    assert np.array_equal(opened.search(matrix[:50], 10), index.search(matrix[:50], 10))
-    assert np.array_equal(
-        opened.among_rows(0, 1_000).search(matrix[:99], 10)[:, 0] & 0xFFFFFFFF,
-        same_first(matrix, 99),
-    )
+    opened = VectorIndex.open(tmp_path / "index.faiss", index.facts, matrix)
+    found, before = opened.search(matrix[:50], 10), index.search(matrix[:50], 10)
+    assert np.array_equal(found.rows, before.rows)
+    assert np.array_equal(found.scores, before.scores)
+    nearest_rows = opened.slice(0, 1_000).search(matrix[:99], 10).rows[:, 0]
+    assert np.array_equal(nearest_rows, same_first(matrix, 99))
     with pytest.raises(ReleaseError, match="the stored vectors are"):
-        Index.open(tmp_path / "index.faiss", {**index.facts.as_dict(), "rows": 999}, matrix)
+        VectorIndex.open(tmp_path / "index.faiss", replace(index.facts, rows=999), matrix)
     with pytest.raises(ReleaseError, match="its manifest says otherwise"):
-        Index.open(tmp_path / "index.faiss", {**index.facts.as_dict(), "rows": 999}, matrix[:999])
+        VectorIndex.open(tmp_path / "index.faiss", replace(index.facts, rows=999), matrix[:999])
 
 
 def same_first(matrix: np.ndarray, rows: int) -> np.ndarray:
@@ -211,126 +212,143 @@ def test_a_cut_index_is_refused(tmp_path: Path, kind: str, share: float) -> None
     whole = (tmp_path / "index.faiss").read_bytes()
     (tmp_path / "cut.faiss").write_bytes(whole[: int(share * len(whole))])
     with pytest.raises(ReleaseError, match="not a whole index"):
-        Index.open(tmp_path / "cut.faiss", index.facts.as_dict(), matrix)
+        VectorIndex.open(tmp_path / "cut.faiss", index.facts, matrix)
 
 
 def test_a_pair_has_one_cosine_whoever_asks() -> None:
     matrix = clustered(400, dim=256)
     every = np.repeat(np.arange(400)[None], 400, axis=0)
-    table = cosines(matrix, every, matrix)
+    table = exact_cosines(matrix, every, matrix)
     assert np.array_equal(table, table.T)
-    alone = cosines(matrix[7:8], np.array([[399]]), matrix)
+    alone = exact_cosines(matrix[7:8], np.array([[399]]), matrix)
     assert alone[0, 0] == table[7, 399]
 
 
-def test_a_killed_graph_goes_on_where_it_was(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("simrec.index.knn_search.PART", 256)
+def test_a_killed_graph_goes_on_where_it_was(tmp_path: Path) -> None:
+    """Killed after a part of each of two slices; a slice searches no part again that it has written."""
     index = index_of(clustered(2_000), IndexConfig(kind="ivf_flat"), 10, tmp_path / "made")
-    whole = np.array(graph_of(index, 10, tmp_path / "made").packed)
+    memory_mib = 0.5  # slices of 1,092 rows
+    whole = graph_of(index, 10, tmp_path / "made", memory_mib, max_part_rows=256)
+    packed = np.array(whole.packed)
     (tmp_path / "made" / "graph.npy").unlink()
     stages(tmp_path / "made").end()
 
-    search, asked = Index.search, []
-
-    def killed_at_the_fifth_part(self: Index, queries: np.ndarray, k: int) -> np.ndarray:
-        asked.append(len(queries))
-        if sum(asked) > 4 * 256:
-            raise KeyboardInterrupt
-        return search(self, queries, k)
-
-    monkeypatch.setattr(Index, "search", killed_at_the_fifth_part)
-    with pytest.raises(KeyboardInterrupt):
-        graph_of(index, 10, tmp_path / "made")
-    assert not (tmp_path / "made" / "graph.npy").exists()
-    asked.clear()
-    monkeypatch.setattr(
-        Index, "search", lambda self, q, k: asked.append(len(q)) or search(self, q, k)
-    )
-    assert np.array_equal(graph_of(index, 10, tmp_path / "made").packed, whole)
-    assert sum(asked) == 2_000 - 4 * 256, "what was done is not done again"
+    ran: list[str] = []
+    for killed_after in (3, 10):  # eight parts a slice
+        folder = tmp_path / "made"
+        dying = Stages(killed(ran, killed_after), folder / "parts", "a test", max_part_rows=256)
+        with pytest.raises(KeyboardInterrupt):
+            build_knn_graph(index, ReleaseFolder(folder), 10, dying, memory_mib)
+        assert not (folder / "graph.npy").exists()
+    surviving = Stages(killed(ran, 99), folder / "parts", "a test", max_part_rows=256)
+    graph = build_knn_graph(index, ReleaseFolder(folder), 10, surviving, memory_mib)
+    assert np.array_equal(graph.packed, packed)
+    expected = [f"neighbours-{part}-of-2/{n:05d}" for part in (1, 2) for n in range(8)]
+    assert ran == expected, "what was done is not done again"
 
 
 @pytest.mark.parametrize("kind", ["exact", *APPROXIMATE])
-def test_groups_find_what_one_index_finds(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
-) -> None:
-    """Shards of 500 rows are merged to the index that one shard makes; six groups of 500 rows know no less than all.
+def test_slices_find_what_one_index_finds(tmp_path: Path, kind: str) -> None:
+    """Shards of 500 rows are merged to the index that one shard makes; six slices of 500 rows know no less than all.
 
-    Linked rows are not cut into groups: a link leads anywhere.
+    Linked rows are not sliced: a link leads anywhere.
     """
     matrix = clustered(3_000)
-    monkeypatch.setattr("simrec.index.neighbours.ALL_PAIRS_UP_TO", 0)
-    monkeypatch.setattr("simrec.index.knn_search.PART", 500)
     config = IndexConfig(kind=kind, recall_target=0.9)  # type: ignore[arg-type]
     one = index_of(matrix, config, 10, tmp_path / "one")
-    alone = graph_of(one, 10, tmp_path / "one")
-    monkeypatch.setattr("simrec.index.build.SHARD_ROWS", 500)
-    several = index_of(matrix, config, 10, tmp_path / "several")
+    alone = graph_of(one, 10, tmp_path / "one", max_part_rows=500, max_all_pairs_rows=0)
+    several = index_of(matrix, config, 10, tmp_path / "several", max_part_rows=500)
     assert several.facts == one.facts
-    graph = graph_of(several, 10, tmp_path / "several", memory_mib=0)
+    memory_mib = 0.229  # slices of 500 rows
+    assert rows_per_slice(32, memory_mib) == 500
+    graph = graph_of(several, 10, tmp_path / "several", memory_mib, 500, max_all_pairs_rows=0)
     if kind != "exact":
         assert (tmp_path / "several" / "index.faiss").read_bytes() == (
             tmp_path / "one" / "index.faiss"
         ).read_bytes()
-    parts = Counter(path.parent.name for path in (tmp_path / "several" / "parts").glob("*/*"))
-    last = parts["neighbours-6-of-6"], parts["neighbours-1-of-1"]
-    assert (parts["fill"], *last) == {"exact": (0, 6, 0), "hnsw": (0, 0, 6)}.get(kind, (6, 6, 0))
+    there = tmp_path / "several" / "parts"
+    counts = [done(there, name) for name in ("add", "neighbours-6-of-6", "neighbours-1-of-1")]
+    assert counts == {"exact": [0, 6, 0], "hnsw": [0, 0, 6]}.get(kind, [6, 6, 0])
     truth = oracle(matrix, 10)[0]
-    recalls = [
-        (found.rows(10)[:, :, None] == truth[:, None]).any(axis=1).mean()
-        for found in (alone, graph)
-    ]
+    recalls = []
+    for found in (alone, graph):
+        rows = found.between(0, 3_000, 10).rows
+        recalls.append((rows[:, :, None] == truth[:, None]).any(axis=1).mean())
     assert recalls[1] >= recalls[0] >= (0.99 if kind == "exact" else 0.89)
     if kind in ("exact", "hnsw"):
         assert np.array_equal(graph.packed, alone.packed)
 
 
-def test_nearest_of_some_rows_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("simrec.index.exact.BLOCK_ROWS", 64)
+def test_nearest_of_some_rows_in_blocks() -> None:
     matrix = clustered(700)
     rows = np.arange(0, 700, 3)
-    (packed,) = nearest(3 * matrix[1:2], matrix.astype(np.float16), rows, 15)
-    found, scores = packing.rows_of(packed).tolist(), packing.cosines_of(packed).tolist()
+    stored = matrix.astype(np.float16)
+    found = nearest(3 * matrix[1:2], stored, rows, 15, block_rows=64)
     exact = on_disk.unit(matrix.astype(np.float16)) @ matrix[1]
     expected = sorted(rows.tolist(), key=lambda row: (-round(float(exact[row]), 6), row))[:15]
-    assert found == expected
-    assert scores == pytest.approx([exact[row] for row in expected], abs=1e-5)
-    assert nearest(matrix[:1], matrix, rows[:0], 5).shape == (1, 0)
+    assert found.rows.tolist() == [expected]
+    assert found.scores[0] == pytest.approx([exact[row] for row in expected], abs=1e-5)
+    assert nearest(matrix[:1], matrix, rows[:0], 5).rows.shape == (1, 0)
 
 
 @pytest.mark.parametrize("kind", APPROXIMATE)
 @pytest.mark.parametrize("one_in", [2, 10, 100])
 def test_a_filter_is_exact_or_nearly_and_never_shortens(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, one_in: int
+    tmp_path: Path, kind: str, one_in: int
 ) -> None:
-    monkeypatch.setattr("simrec.index.vector_index.LOOKED_THROUGH", 20)
     matrix = clustered(3_000)
     index = index_of(matrix, IndexConfig(kind=kind, recall_target=0.95), 10, tmp_path / "made")
     rows = np.arange(0, 3_000, one_in)
     hits = []
     for asked in range(100):
-        found = index.search_filtered(matrix[asked], rows, 10)
+        (found,) = index.search_filtered(matrix[asked], rows, 10, scan_rows=20).rows
         assert len(found) == 10
-        assert set(packing.rows_of(found)) <= set(rows.tolist())
-        hits.append(
-            len(
-                set(packing.rows_of(found))
-                & set(packing.rows_of(nearest(matrix[asked][None], matrix, rows, 10)[0]))
-            )
-            / 10
-        )
+        assert set(found) <= set(rows.tolist())
+        (exact,) = nearest(matrix[asked][None], matrix, rows, 10).rows
+        hits.append(len(set(found) & set(exact)) / 10)
     assert np.mean(hits) >= 0.95
-    assert len(index.search_filtered(matrix[0], rows[:3], 10)) == 3
-    assert len(index.search_filtered(matrix[0], rows[:0], 10)) == 0
+    assert index.search_filtered(matrix[0], rows[:3], 10, scan_rows=20).rows.shape == (1, 3)
+    assert index.search_filtered(matrix[0], rows[:0], 10, scan_rows=20).rows.shape == (1, 0)
 
 
 def test_pairs_stop_where_neighbours_do() -> None:
     packed = packing.pack(
         np.array([[0.9, 0.5, 0], [0.9, 0, 0]]), np.array([[1, 2, -1], [0, -1, -1]])
     )
-    assert list(pairs(KnnGraph(packed), 2)) == [(0, 1, 1, 0.9), (0, 2, 2, 0.5), (1, 1, 0, 0.9)]
+    assert list(KnnGraph(packed).pairs(2)) == [(0, 1, 1, 0.9), (0, 2, 2, 0.5), (1, 1, 0, 0.9)]
+
+
+def test_ranked_neighbours_are_cut_and_end_with_none() -> None:
+    rows = np.array([[5, -1, 3, 9], [4, 8, -1, 2]])
+    scores = np.array([[0.5, 0.9, 0.5000004, 0.7], [-2.0, 0.1, 0.9, 1.5]])
+    found = Neighbours.ranked(rows, scores, 3)
+    assert found.rows.tolist() == [[9, 3, 5], [2, 8, 4]]
+    assert found.scores == pytest.approx(np.array([[0.7, 0.5, 0.5], [1, 0.1, -1]]), abs=1e-7)
+    assert Neighbours.ranked(rows, scores).rows[:, 3].tolist() == [-1, -1]
+    assert found.first(1).rows.tolist() == [[9], [2]]
+    assert list(found.first(2).pairs(7))[:3] == [(7, 1, 9, 0.7), (7, 2, 3, 0.5), (8, 1, 2, 1.0)]
+
+
+def test_what_does_not_fit_a_packed_number_is_refused() -> None:
+    """A query beyond the last one would be taken for another, and silently get its neighbours."""
+    packed = packing.pack(np.array([0.5, 0.25]), np.array([2**32 - 1, 7]))
+    last = packing.MAX_QUERIES - 1
+    owned = packing.with_query(np.array([last, 0]), packed)
+    assert packing.query_of(owned).tolist() == [last, 0]
+    assert packing.rows_of(packing.as_table(np.sort(owned), last + 1, 1))[
+        [0, last], 0
+    ].tolist() == [
+        7,
+        2**32 - 1,
+    ]
+    with pytest.raises(ValueError, match="query 2048 cannot be packed: queries end at 2047"):
+        packing.with_query(np.array([0, 2048]), packed)
+    with pytest.raises(ValueError, match="query -1 cannot be packed"):
+        packing.with_query(np.array([-1, 0]), packed)
+    with pytest.raises(ValueError, match="NONE"):
+        packing.with_query(np.array([1]), np.array([packing.NONE]))
+    with pytest.raises(ValueError, match="row 4294967296 cannot be packed"):
+        packing.pack(np.array([0.5]), np.array([2**32]))
 
 
 def test_packed_neighbours_are_in_order_of_cosine_then_row() -> None:
@@ -347,15 +365,15 @@ def test_packed_neighbours_are_in_order_of_cosine_then_row() -> None:
 def test_a_vector_that_is_none_is_refused_by_id(tmp_path: Path, bad: float) -> None:
     matrix = clustered(5).astype(np.float16)
     matrix[3] = bad
-    arrays.write_npy(tmp_path / "vectors.npy", [matrix[:2], matrix[2:]], (5, 32))
+    write_npy(tmp_path / "vectors.npy", [matrix[:2], matrix[2:]], (5, 32))
     with pytest.raises(GateError, match="1 articles have a vector .* the first is 'd'"):
         on_disk.check(tmp_path / "vectors.npy", list("abcde"))
 
 
 def test_written_vectors_are_read_as_unit_rows(tmp_path: Path) -> None:
     matrix = clustered(100).astype(np.float16)
-    arrays.write_npy(tmp_path / "vectors.npy", np.array_split(matrix, 7), matrix.shape)
+    write_npy(tmp_path / "vectors.npy", np.array_split(matrix, 7), matrix.shape)
     assert np.array_equal(np.load(tmp_path / "vectors.npy"), matrix)
     assert np.linalg.norm(
-        on_disk.unit_rows(arrays.open_npy(tmp_path / "vectors.npy")), axis=1
+        on_disk.unit_rows(open_npy(tmp_path / "vectors.npy")), axis=1
     ) == pytest.approx(1, abs=1e-6)

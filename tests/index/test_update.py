@@ -1,6 +1,5 @@
 """A neighbour graph and an index that follow changes, against those made from scratch and brute force."""
 
-import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -11,19 +10,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simrec import arrays
+from simrec.arrays import write_npy
 from simrec.config import IndexConfig
-from simrec.index import incremental as update_module
 from simrec.index import vectors as on_disk
-from simrec.index.incremental import RowChange, diff_rows
+from simrec.index.incremental import TILE, RowChange, Tile, diff_rows
 from simrec.index.incremental import update_knn_graph as update_files
 from simrec.index.index_facts import IndexFacts
 from simrec.index.knn_graph import KnnGraph
 from simrec.index.refresh import PreviousIndex
 from simrec.index.refresh import refresh as refresh_files
-from simrec.index.vector_index import Index
+from simrec.index.vector_index import VectorIndex
 from simrec.release_folder import ReleaseFolder
-from tests.index.made import graph_of, index_of, stages
+from simrec.tasks.stages import Stages
+from tests.index.made import graph_of, index_of, killed, stages
 
 K, DIM = 10, 16
 Articles = dict[str, np.ndarray]
@@ -49,11 +48,19 @@ def made_from_scratch(articles: Articles, path: Path) -> KnnGraph:
     return KnnGraph.open(path)
 
 
-def update(before: Path, matrix: np.ndarray, changed: RowChange, path: Path) -> KnnGraph:
+def update(
+    before: Path,
+    matrix: np.ndarray,
+    changed: RowChange,
+    path: Path,
+    tile: Tile = TILE,
+    range_rows: int = 0,
+) -> KnnGraph:
     folder = path.with_suffix(".made")
     folder.mkdir(exist_ok=True)
-    arrays.write_npy(folder / "vectors.npy", [matrix], matrix.shape, "<f4")  # type: ignore[arg-type]
-    return update_files(before, folder / "vectors.npy", changed, K, path, stages(folder))
+    write_npy(folder / "vectors.npy", [matrix], matrix.shape, "<f4")  # type: ignore[arg-type]
+    parts = stages(folder, range_rows)
+    return update_files(before, folder / "vectors.npy", changed, path, parts, tile)
 
 
 def refresh(folder: Path, ids: list[str], before: PreviousIndex | None, config: IndexConfig) -> str:
@@ -130,36 +137,67 @@ def test_a_handful_of_articles_grows(tmp_path: Path) -> None:
         assert np.array_equal(graph.packed[:, :K], whole.packed[:, :K])
 
 
-@pytest.mark.parametrize("written", [0, 1, 2, 3])
-def test_a_killed_update_goes_on_where_it_was(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, written: int
+@pytest.mark.parametrize("tile", [Tile(1, 5), Tile(7, 3), Tile(40, 500), Tile(2_048, 2_048)])
+@pytest.mark.parametrize("range_rows", [0, 41])
+def test_tiles_and_ranges_of_any_size_give_the_graph_from_scratch(
+    tmp_path: Path, tile: Tile, range_rows: int
 ) -> None:
-    """In two ranges of two files each, and killed after any number of them."""
-    monkeypatch.setattr("simrec.index.incremental.RANGE", 150)
+    articles = {f"a{n:03d}": vector(n) for n in range(120)}
+    made_from_scratch(articles, tmp_path / "graph.npy")
+    before = rows(articles)
+    articles |= {f"a{n:03d}": vector(n + 1) for n in range(0, 120, 7)}
+    articles |= {f"b{n:03d}": vector(n) for n in range(20)}
+    del articles["a003"], articles["a004"]
+    now = rows(articles)
+    changed = diff_rows(before[0], now[0], before[1], now[1])
+    graph = update(
+        tmp_path / "graph.npy",
+        on_disk.unit(now[1]),
+        changed,
+        tmp_path / "now.npy",
+        tile,
+        range_rows,
+    )
+    whole = made_from_scratch(articles, tmp_path / "whole.npy")
+    assert np.array_equal(graph.packed[:, :K], whole.packed[:, :K])
+
+
+@pytest.mark.parametrize("tile", [Tile(4_096, 2_048), Tile(2_048, 4_096), Tile(4_096, 4_096)])
+def test_tiles_that_packed_numbers_cannot_hold_are_refused(tmp_path: Path, tile: Tile) -> None:
+    """They gave some rows the neighbours of others, in silence."""
+    articles = {f"a{n:04d}": vector(n) for n in range(0, 5_000, 2)}
+    made_from_scratch(articles, tmp_path / "graph.npy")
+    before = rows(articles)
+    articles |= {f"a{n:04d}": vector(n) for n in range(1, 5_000, 2)}
+    now = rows(articles)
+    change = diff_rows(before[0], now[0], before[1], now[1])
+    matrix = on_disk.unit(now[1])
+    with pytest.raises(ValueError, match="cannot be packed: queries end at 2047"):
+        update(tmp_path / "graph.npy", matrix, change, tmp_path / "now.npy", tile)
+
+
+@pytest.mark.parametrize("written", [0, 1])
+def test_a_killed_update_goes_on_where_it_was(tmp_path: Path, written: int) -> None:
+    """In two ranges, and killed after none or one of them."""
     articles = {f"a{n:03d}": vector(n) for n in range(300)}
     made_from_scratch(articles, tmp_path / "graph.npy")
     before = rows(articles)
     articles |= {f"a{n:03d}": vector(n + 1) for n in range(0, 300, 17)}
     now = rows(articles)
-    arguments = (
-        tmp_path / "graph.npy",
-        on_disk.unit(now[1]),
-        diff_rows(before[0], now[0], before[1], now[1]),
-    )
-    write, count = update_module.write_npy, 0
-
-    def killed(*some: Any) -> None:
-        nonlocal count
-        if count == written:
-            raise KeyboardInterrupt
-        count += 1
-        write(*some)
-
-    monkeypatch.setattr(update_module, "write", killed)
-    with pytest.raises(KeyboardInterrupt):
-        update(*arguments, tmp_path / "now.npy")
-    monkeypatch.setattr(update_module, "write", write)
-    updated = update(*arguments, tmp_path / "now.npy")
+    changed = diff_rows(before[0], now[0], before[1], now[1])
+    folder, vectors = tmp_path / "made", tmp_path / "vectors.npy"
+    folder.mkdir()
+    write_npy(vectors, [on_disk.unit(now[1])], now[1].shape, "<f4")
+    ran: list[str] = []
+    for killed_after in (written, 99):
+        parts = Stages(killed(ran, killed_after), folder / "parts", "a test", max_part_rows=150)
+        try:
+            updated = update_files(
+                tmp_path / "graph.npy", vectors, changed, tmp_path / "now.npy", parts
+            )
+        except KeyboardInterrupt:
+            assert not (tmp_path / "now.npy").exists()
+    assert ran == ["neighbours/00000", "neighbours/00001"], "what was done is not done again"
     assert np.array_equal(
         updated.packed[:, :K], made_from_scratch(articles, tmp_path / "whole.npy").packed[:, :K]
     )
@@ -174,7 +212,7 @@ def test_rows_that_lost_most_neighbours_are_searched_anew(tmp_path: Path) -> Non
         del articles[article_id]
     now = rows(articles)
     changed = diff_rows(before[0], now[0], before[1], now[1])
-    assert (len(changed.new), int((changed.place < 0).sum())) == (0, 35)
+    assert (len(changed.new_rows), changed.gone) == (0, 35)
     updated = update(tmp_path / "graph.npy", on_disk.unit(now[1]), changed, tmp_path / "now.npy")
     assert np.array_equal(
         updated.packed[:, :K], made_from_scratch(articles, tmp_path / "whole.npy").packed[:, :K]
@@ -204,7 +242,7 @@ def test_a_list_takes_in_nothing_beyond_what_it_knows(tmp_path: Path) -> None:
 def stage(folder: Path, articles: Articles) -> list[str]:
     folder.mkdir()
     ids, matrix = rows(articles)
-    arrays.write_npy(folder / "vectors.npy", [matrix], matrix.shape)
+    write_npy(folder / "vectors.npy", [matrix], matrix.shape)
     return ids
 
 
@@ -237,16 +275,14 @@ def test_a_night_of_each_kind_is_as_good_as_from_scratch(tmp_path: Path, kind: s
     expected = brute_force(articles)
     recall = np.mean([len(set(a) & set(b)) / K for a, b in zip(found, expected, strict=True)])
     assert recall >= (0.9999 if kind == "exact" else 0.95)
-    opened = Index.open(
+    opened = VectorIndex.open(
         tmp_path / "now" / "index.faiss",
         read_facts(tmp_path / "now"),
         on_disk.unit(rows(articles)[1]),
     )
     assert opened.facts.recall >= 0.95
     assert opened.facts.rows == len(articles)
-    chosen = [
-        point["recall"] for point in opened.facts.curve if point["effort"] == opened.facts.effort
-    ]
+    chosen = [point.recall for point in opened.facts.curve if point.effort == opened.facts.effort]
     assert chosen == [opened.facts.recall], "the curve is of this night"
 
 
@@ -263,8 +299,8 @@ def test_vectors_beyond_the_memory_stay_on_disk(tmp_path: Path) -> None:
     ]
 
 
-def test_lists_that_lost_recall_ask_more_of_them_before_they_are_learned_anew(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_lists_that_lost_recall_are_probed_more_before_they_are_learned_anew(
+    tmp_path: Path,
 ) -> None:
     articles = {f"a{n:05d}": vector(n) + np.float16(n / 1e4) for n in range(2_000)}
     config = IndexConfig(kind="ivf_flat", candidates=K, recall_target=0.9)
@@ -273,18 +309,20 @@ def test_lists_that_lost_recall_ask_more_of_them_before_they_are_learned_anew(
     facts = replace(read_facts(tmp_path / "first"), effort=1, recall=0.2)
     articles["b"] = vector(5)
     ids_now = stage(tmp_path / "now", articles)
-    monkeypatch.setattr("simrec.index.build.make", None)
     assert "1 new rows and 0 gone" in refresh(
         tmp_path / "now",
         ids_now,
         PreviousIndex(ReleaseFolder(tmp_path / "first"), ids, facts),
         config,
     )
-    assert read_facts(tmp_path / "now").recall >= 0.9
+    tuned = read_facts(tmp_path / "now")
+    assert tuned.recall >= 0.9
+    assert tuned.effort > 1
+    assert (tuned.changed, tuned.learned_rows) == (1, 2_000), "the lists are those of before"
 
 
 def read_facts(folder: Path) -> IndexFacts:
-    return IndexFacts.from_dict(json.loads((folder / "index.json").read_bytes()))
+    return IndexFacts.read(folder / "index.json")
 
 
 def test_much_change_is_made_from_scratch(tmp_path: Path) -> None:

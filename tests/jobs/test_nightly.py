@@ -325,9 +325,9 @@ def test_a_damaged_release_is_not_built_upon(house: House, name: str) -> None:
 def test_an_index_below_its_recall_target_is_refused(house: House) -> None:
     house.write_articles([*house.articles, NEW])
     worse = (
-        "import simrec.index.build as l, simrec.index.vector_index as s, dataclasses; old = l.build_index\n"
+        "import simrec.index.refresh as l, dataclasses; old = l.build_index, l.with_measured_recall\n"
         "def bad(i, k=0): i.facts = dataclasses.replace(i.facts, recall=0.5); return i\n"
-        "l.build_index = lambda *a: bad(old(*a)); s.Index.judged = bad"
+        "l.build_index = lambda *a: bad(old[0](*a)); l.with_measured_recall = lambda *a: bad(old[1](*a))"
     )
     ran = house.job(before=worse)
     assert (ran.code, "the index finds 50.0% of the true neighbours" in ran.err) == (7, True)

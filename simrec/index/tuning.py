@@ -1,0 +1,129 @@
+"""Tuning of an index: the least effort that reaches a recall, as exact search measures it."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simrec.index import faiss_kinds, packing
+from simrec.index.exact import nearest_candidates, rank_candidates
+from simrec.index.index_facts import CurvePoint
+from simrec.index.vector_index import VectorIndex
+from simrec.index.vectors import unit_rows
+
+QUERIES = 400  # rows of the index: half of them choose the effort, half measure what it reaches
+RESAMPLES = 1_000
+SEED = 0
+TIE = 2 * 10.0**-packing.DECIMALS  # cosines closer than this are equal
+
+
+@dataclass(frozen=True)
+class RecallSample:
+    """Rows of an index as queries, and the cosine of the k-th true neighbour of each."""
+
+    rows: NDArray[np.int64]
+    kth_true_cosine: NDArray[np.float32]
+    k: int
+
+    @classmethod
+    def measure(cls, index: VectorIndex, rows: NDArray[np.int64], k: int) -> "RecallSample":
+        """Find the true neighbours of the rows, none of which is its own neighbour."""
+        k = min(k, index.facts.rows - 1)
+        queries = unit_rows(index.vectors[rows])
+        candidates = nearest_candidates(queries, index.vectors, k + 1)
+        candidates[candidates == rows[:, None]] = -1
+        true = rank_candidates(queries, candidates, index.vectors, k)
+        return cls(rows, packing.cosines_of(true[:, -1]), k)
+
+    def half(self, number: int) -> "RecallSample":
+        """Return every other query, beginning with the first or the second."""
+        return RecallSample(self.rows[number::2], self.kth_true_cosine[number::2], self.k)
+
+    def recalls(self, index: VectorIndex) -> NDArray[np.float64]:
+        """Return recall@k of each query; what ties with the k-th true neighbour counts as found."""
+        found = index.search_packed(unit_rows(index.vectors[self.rows]), self.k + 1)
+        found[packing.rows_of(found) == self.rows[:, None]] = packing.NONE
+        near = packing.cosines_of(found) >= self.kth_true_cosine[:, None] - TIE
+        hits = (near & (found != packing.NONE)).sum(axis=1)
+        recalls: NDArray[np.float64] = np.minimum(hits, self.k) / self.k
+        return recalls
+
+
+def tune(index: VectorIndex, target: float, k: int) -> VectorIndex:
+    """Return the index with the least effort that reaches a recall@k, which other queries measure.
+
+    Half of the queries choose the effort by bisection. The other half measure its recall, and raise
+    the effort by tenths where that is below the target.
+    """
+    if index.is_exact:
+        return index
+    sample = RecallSample.measure(index, _query_rows(index), k)
+    measuring = sample.half(1)
+    _, most = faiss_kinds.effort_range(index.faiss_index)
+    effort = _least_effort(index, sample.half(0), target)
+    tuned = _with_measured_recall(index, measuring, effort)
+    while tuned.facts.recall < target and effort < most:
+        effort = min(most, effort + max(1, effort // 10))
+        tuned = _with_measured_recall(index, measuring, effort)
+    return _with_recall_curve(tuned, measuring)
+
+
+def with_measured_recall(index: VectorIndex, k: int) -> VectorIndex:
+    """Return the index with its recall@k and its curve as they are now, at the effort that it has."""
+    if index.is_exact:
+        return index
+    sample = RecallSample.measure(index, _query_rows(index)[1::2], k)
+    measured = _with_measured_recall(index, sample, index.facts.effort)
+    return _with_recall_curve(measured, sample)
+
+
+def _query_rows(index: VectorIndex) -> NDArray[np.int64]:
+    return np.linspace(0, index.facts.rows - 1, QUERIES, dtype=np.int64)
+
+
+def _with_effort(index: VectorIndex, effort: int) -> VectorIndex:
+    facts = replace(index.facts, effort=effort)
+    return VectorIndex(index.faiss_index, index.vectors, facts)
+
+
+def _least_effort(index: VectorIndex, sample: RecallSample, target: float) -> int:
+    low, high = faiss_kinds.effort_range(index.faiss_index)
+    while low < high:
+        middle = (low + high) // 2
+        if sample.recalls(_with_effort(index, middle)).mean() >= target:
+            high = middle
+        else:
+            low = middle + 1
+    return low
+
+
+def _with_measured_recall(index: VectorIndex, sample: RecallSample, effort: int) -> VectorIndex:
+    """Return the index with an effort, its mean recall, and the bootstrap interval of that."""
+    recalls = sample.recalls(_with_effort(index, effort))
+    resamples = np.random.default_rng(SEED).choice(recalls, (RESAMPLES, len(recalls)))
+    low, high = np.quantile(resamples.mean(axis=1), [0.025, 0.975])
+    facts = replace(
+        index.facts,
+        effort=effort,
+        recall=float(recalls.mean()),
+        recall_low=float(low),
+        recall_high=float(high),
+        recall_k=sample.k,
+        recall_queries=len(recalls),
+    )
+    return VectorIndex(index.faiss_index, index.vectors, facts)
+
+
+def _with_recall_curve(index: VectorIndex, sample: RecallSample) -> VectorIndex:
+    """Return the index with its curve; work is counted and not timed, so equal indexes have equal facts."""
+    faiss_index = index.faiss_index
+    queries = unit_rows(index.vectors[sample.rows])
+    n = index.oversampled_k(sample.k + 1)
+    curve = []
+    for effort in faiss_kinds.effort_grid(faiss_index, index.facts.effort):
+        recall = float(sample.recalls(_with_effort(index, effort)).mean())
+        scanned = faiss_kinds.rows_scanned(faiss_index, queries, n, effort)
+        compared = round(scanned / index.facts.rows, 6)
+        curve.append(CurvePoint(effort=effort, compared=compared, recall=recall))
+    facts = replace(index.facts, curve=tuple(curve))
+    return VectorIndex(faiss_index, index.vectors, facts)

@@ -69,13 +69,6 @@ class KnnGraph:
         for start in range(0, len(self), block_rows):
             yield self.between(start, start + block_rows, k)
 
-    def pairs(self, k: int) -> Iterator[tuple[int, int, int, float]]:
-        """Yield (row, rank from 1, neighbour, cosine) of the first k neighbours of all rows, in order."""
-        first_row = 0
-        for block in self.blocks(k):
-            yield from block.pairs(first_row)
-            first_row += len(block.rows)
-
 
 def build_knn_graph(
     index: VectorIndex,

@@ -1,6 +1,5 @@
 """The nearest rows of some queries with their scores, in the order of every list that is published."""
 
-from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -39,12 +38,3 @@ class Neighbours(NamedTuple):
     def first(self, k: int) -> "Neighbours":
         """Return the first k of each query."""
         return Neighbours(self.rows[:, :k], self.scores[:, :k])
-
-    def pairs(self, first_query: int = 0) -> Iterator[tuple[int, int, int, float]]:
-        """Yield (query, rank from 1, row, score) of all neighbours, in order."""
-        for query, (rows, scores) in enumerate(
-            zip(self.rows.tolist(), self.scores.tolist(), strict=True), first_query
-        ):
-            for rank, (row, score) in enumerate(zip(rows, scores, strict=True), 1):
-                if row >= 0:
-                    yield query, rank, row, round(score, packing.DECIMALS)

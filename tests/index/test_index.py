@@ -311,11 +311,16 @@ def test_a_filter_is_exact_or_nearly_and_never_shortens(
     assert index.search_filtered(matrix[0], rows[:0], 10, scan_rows=20).rows.shape == (1, 0)
 
 
-def test_pairs_stop_where_neighbours_do() -> None:
-    packed = packing.pack(
-        np.array([[0.9, 0.5, 0], [0.9, 0, 0]]), np.array([[1, 2, -1], [0, -1, -1]])
-    )
-    assert list(KnnGraph(packed).pairs(2)) == [(0, 1, 1, 0.9), (0, 2, 2, 0.5), (1, 1, 0, 0.9)]
+def test_a_graph_gives_the_neighbours_of_rows_and_blocks() -> None:
+    rows = np.array([[1, 2, -1], [0, -1, -1], [1, 0, 3], [2, 0, 1]])
+    cosines = np.array([[0.9, 0.5, 0], [0.9, 0, 0], [0.7, 0.5, 0.1], [0.6, 0.4, 0.2]])
+    graph = KnnGraph(packing.pack(cosines, rows))
+    assert (len(graph), graph.width) == (4, 3)
+    blocks = list(graph.blocks(2, block_rows=3))
+    assert [block.rows.tolist() for block in blocks] == [[[1, 2], [0, -1], [1, 0]], [[2, 0]]]
+    assert blocks[0].scores == pytest.approx(np.array([[0.9, 0.5], [0.9, 0], [0.7, 0.5]]))
+    assert graph.take(np.array([3, 1]), 1).rows.tolist() == [[2], [0]]
+    assert graph.between(1, 3, 3).rows.tolist() == [[0, -1, -1], [1, 0, 3]]
 
 
 def test_ranked_neighbours_are_cut_and_end_with_none() -> None:
@@ -326,7 +331,6 @@ def test_ranked_neighbours_are_cut_and_end_with_none() -> None:
     assert found.scores == pytest.approx(np.array([[0.7, 0.5, 0.5], [1, 0.1, -1]]), abs=1e-7)
     assert Neighbours.ranked(rows, scores).rows[:, 3].tolist() == [-1, -1]
     assert found.first(1).rows.tolist() == [[9], [2]]
-    assert list(found.first(2).pairs(7))[:3] == [(7, 1, 9, 0.7), (7, 2, 3, 0.5), (8, 1, 2, 1.0)]
 
 
 def test_what_does_not_fit_a_packed_number_is_refused() -> None:

@@ -1,10 +1,11 @@
-"""Sinks that are databases: a release replaces the one before in one transaction, row by row that changed."""
+"""Sinks that are databases: only rows that differ are written, in one transaction."""
 
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import pyarrow
 import sqlalchemy
 from sqlalchemy import (
     BigInteger,
@@ -22,24 +23,28 @@ from sqlalchemy.exc import IntegrityError
 
 from simrec import database
 from simrec.errors import ConfigError
-from simrec.sinks.table_diff import (
-    KEY,
-    Disordered,
-    ReleaseStamp,
-    Row,
-    RowDifference,
-    Table,
-    difference,
-)
+from simrec.manifest import Manifest
+from simrec.recommend.tables.diff import DisorderedError, diff_tables
+from simrec.recommend.tables.parquet import ParquetTable
+from simrec.recommend.tables.schema import SCORE_DECIMALS, Kind
 
 logger = logging.getLogger(__name__)
 
-Earlier = Callable[[str, str], Table | None]
+# Opens a table of an earlier release, by release id and table name; None if it is gone.
+OpenEarlier = Callable[[str, str], ParquetTable | None]
 
 NOT_OURS = "nothing was changed. Empty or rename it, or name another database"
-LONGEST_KEY = 512  # characters, of an id
-NAME = Text().with_variant(mysql.VARCHAR(LONGEST_KEY, collation="utf8mb4_bin"), "mysql", "mariadb")
-TYPES = {"text": Text(), "integer": BigInteger(), "real": Double(), "truth": Boolean()}
+LONGEST_ID = 512  # characters; MySQL cannot index a text of any length
+ID = Text().with_variant(mysql.VARCHAR(LONGEST_ID, collation="utf8mb4_bin"), "mysql", "mariadb")
+TYPES: dict[Kind, Any] = {
+    "article": ID,
+    "account": ID,
+    "label": Text(),
+    "text": Text(),
+    "integer": BigInteger(),
+    "score": Double(),
+    "flag": Boolean(),
+}
 RECORD = sqlalchemy.Table(
     "simrec_release",
     MetaData(),
@@ -52,158 +57,178 @@ RECORD = sqlalchemy.Table(
 )
 
 
-class _Altered(Exception):
-    """The database does not hold what it was left with."""
+class _AlteredError(Exception):
+    """The database does not hold the rows that were written last."""
 
 
 @dataclass
-class Written:
+class RowCounts:
     """How many rows of a database were changed."""
 
     added: int = 0
     changed: int = 0
     removed: int = 0
 
-    def add(self, step: RowDifference) -> None:
-        self.added += len(step.added)
-        self.changed += len(step.changed)
-        self.removed += len(step.removed)
-
     def __str__(self) -> str:
         return f"{self.added:,} rows added, {self.changed:,} changed, {self.removed:,} removed"
 
 
 def write(
-    url: str, tables: Sequence[Table], release: ReleaseStamp, now: str, earlier: Earlier
-) -> Written | None:
-    """Make a database hold the tables of a release; return what was changed, or None if it holds them already.
+    url: str,
+    tables: Sequence[ParquetTable],
+    manifest: Manifest,
+    now: str,
+    open_earlier: OpenEarlier,
+) -> RowCounts | None:
+    """Make a database hold the tables of a release; return what changed, None if it held them.
 
-    `earlier` opens a table of the release that the database holds. If that is gone, or rows are not as it
-    left them, all are written anew. Readers see the old release or the new one, never half of it.
+    Only rows that differ from the release in the database are written; if that release is gone, or
+    the database does not hold its rows, all rows are. A reader sees the old release or the new one.
     """
     try:
-        return _write(url, tables, release, now, earlier)
-    except (_Altered, Disordered):
+        return _write(url, tables, manifest, now, open_earlier)
+    except (_AlteredError, DisorderedError):
         logger.warning(
             "export: %s was changed by others; all its rows are written anew", _name(url)
         )
-        return _write(url, tables, release, now, lambda *_: None)
+        return _write(url, tables, manifest, now, lambda *_: None)
 
 
 def _write(
-    url: str, tables: Sequence[Table], release: ReleaseStamp, now: str, earlier: Earlier
-) -> Written | None:
+    url: str,
+    tables: Sequence[ParquetTable],
+    manifest: Manifest,
+    now: str,
+    open_earlier: OpenEarlier,
+) -> RowCounts | None:
     with database.transaction(url, create=True) as connection:
         RECORD.create(connection, checkfirst=True)
-        sink = _Sink(connection, _name(url), release, earlier)
-        due = [table for table in tables if sink.bring(table, now)]
-    return sink.written if due else None
+        writer = DatabaseWriter(connection, _name(url), manifest, open_earlier)
+        written = [table for table in tables if writer.bring(table, now)]
+    return writer.counts if written else None
 
 
-class _Sink:
+class DatabaseWriter:
     """An open database that is brought to a release, table by table."""
 
     def __init__(
-        self, connection: Connection, name: str, release: ReleaseStamp, earlier: Earlier
+        self, connection: Connection, name: str, manifest: Manifest, open_earlier: OpenEarlier
     ) -> None:
         self._connection = connection
         self._name = name
-        self._release = release
-        self._earlier = earlier
-        self.written = Written()
+        self._manifest = manifest
+        self._open_earlier = open_earlier
+        self.counts = RowCounts()
 
-    def bring(self, table: Table, now: str) -> bool:
+    def bring(self, table: ParquetTable, now: str) -> bool:
         """Make the database hold a table of the release; return False if it does already."""
         target = self._target(table)
-        columns = [column.name for column in target.columns]
+        columns = ",".join(column.name for column in target.columns)
         query = sqlalchemy.select(RECORD).where(RECORD.c.table_name == table.name)
-        held = self._connection.execute(query).first()
-        alike = held is not None and held.columns == ",".join(columns)
-        if held and alike and held.release_id == self._release.release_id:
+        record = self._connection.execute(query).first()
+        has_columns = record is not None and record.columns == columns
+        if record and has_columns and record.release_id == self._manifest.release_id:
             return False
-        before = (
-            self._earlier(held.release_id, table.name) if held and alike and table.key else None
-        )
-        count = self._connection.scalar(
-            sqlalchemy.select(sqlalchemy.func.count()).select_from(target)
-        )
-        if count and not held:
+        rows = self._count(target)
+        if rows and not record:
             raise ConfigError(
-                f"{self._name}: its table {table.name} holds rows that simrec did not write; {NOT_OURS}"
+                f"{self._name}: its table {table.name} holds rows that simrec did not write; "
+                f"{NOT_OURS}"
             )
-        if held and before and count != held.row_count:
-            raise _Altered
-        self._fill(target, table) if before is None else self._change(target, before, table)
-        self._connection.execute(RECORD.delete().where(RECORD.c.table_name == table.name))
-        self._connection.execute(
-            RECORD.insert().values((table.name, *self._release, now, ",".join(columns), table.rows))
-        )
+        before = None
+        if record and has_columns and table.key:
+            before = self._open_earlier(record.release_id, table.name)
+        if before is None:
+            self._write_all(target, table)
+        elif record and rows == record.row_count:
+            self._write_changes(target, before, table)
+        else:
+            raise _AlteredError
+        self._remember(table, columns, now)
         return True
 
-    def _target(self, table: Table) -> sqlalchemy.Table:
-        """Return the table to write, made if it is missing; of one that is there, the columns that it has."""
+    def _count(self, target: sqlalchemy.Table) -> int:
+        query = sqlalchemy.select(sqlalchemy.func.count()).select_from(target)
+        return int(self._connection.scalar(query) or 0)
+
+    def _remember(self, table: ParquetTable, columns: str, now: str) -> None:
+        release = (self._manifest.release_id, self._manifest.created_at)
+        values = (table.name, *release, now, columns, table.rows)
+        self._connection.execute(RECORD.delete().where(RECORD.c.table_name == table.name))
+        self._connection.execute(RECORD.insert().values(values))
+
+    def _target(self, table: ParquetTable) -> sqlalchemy.Table:
+        """Return the table to write, which is made if it is missing.
+
+        A table that is there may lack columns: those it has are written. Its key must be there.
+        """
         inspector = sqlalchemy.inspect(self._connection)
-        keys, wanted = table.key or table.columns[:1], table.columns
+        key = table.key or tuple(table.columns[:1])
+        existing = None
         if inspector.has_table(table.name):
-            there = {column["name"] for column in inspector.get_columns(table.name)}
-            if not there.issuperset(keys):
+            existing = {column["name"] for column in inspector.get_columns(table.name)}
+            if not existing.issuperset(key):
                 raise ConfigError(
-                    f"{self._name}: its table {table.name} has no columns {', '.join(keys)}; {NOT_OURS}"
+                    f"{self._name}: its table {table.name} has no columns {', '.join(key)}; "
+                    f"{NOT_OURS}"
                 )
-            wanted = [column for column in wanted if column in there]
-        columns = [
-            Column(column, _type(table, column), primary_key=column in table.key)
-            for column in wanted
-        ]
+        columns = []
+        for column in table.schema.parquet_columns:
+            if existing is None or column.name in existing:
+                is_key = column.name in table.key
+                columns.append(Column(column.name, TYPES[column.kind], primary_key=is_key))
         target = sqlalchemy.Table(table.name, MetaData(), *columns)
         if not table.key:
-            sqlalchemy.Index(f"{keys[0]}_of_{table.name}", target.columns[keys[0]])
+            sqlalchemy.Index(f"{key[0]}_of_{table.name}", target.columns[key[0]])
         target.create(self._connection, checkfirst=True)
         return target
 
-    def _fill(self, target: sqlalchemy.Table, table: Table) -> None:
-        """Write all rows anew."""
-        columns = [column.name for column in target.columns]
-        self.written.removed += self._connection.execute(target.delete()).rowcount
-        for rows in table.batches(columns):
-            self._connection.execute(target.insert(), _named(columns, rows))
-            self.written.added += len(rows)
+    def _write_all(self, target: sqlalchemy.Table, table: ParquetTable) -> None:
+        self.counts.removed += self._connection.execute(target.delete()).rowcount
+        for rows in table.batches(target.columns.keys(), SCORE_DECIMALS):
+            if len(rows):
+                self._connection.execute(target.insert(), rows.to_pylist())
+                self.counts.added += len(rows)
 
-    def _change(self, target: sqlalchemy.Table, before: Table, after: Table) -> None:
-        """Change the rows that differ; _Altered if the table has not the rows that are to be changed."""
-        columns = [column.name for column in target.columns]
-        prefixed = [f"_{column}" for column in columns]
-        here = [column == bindparam(f"_{column.name}") for column in target.primary_key]
-        values: dict[Any, Any] = {
-            column: bindparam(f"_{column.name}") for column in list(target.columns)[KEY:]
-        }
-        delete, update = target.delete().where(*here), target.update().where(*here).values(values)
-        for step in difference(before.batches(columns), after.batches(columns)):
-            for statement, rows in (
-                (delete, _named(prefixed[:KEY], step.removed)),
-                (update, _named(prefixed, step.changed)),
-            ):
-                if rows and self._connection.execute(statement, rows).rowcount != len(rows):
-                    raise _Altered
-            if step.added:
-                self._insert(target, _named(columns, step.added))
-            self.written.add(step)
+    def _write_changes(
+        self, target: sqlalchemy.Table, before: ParquetTable, after: ParquetTable
+    ) -> None:
+        """Write the rows that differ; _AlteredError if the rows to be changed are not there."""
+        key = list(after.key)
+        is_row = [column == bindparam(f"_{column.name}") for column in target.primary_key]
+        values: dict[Any, Any] = {}
+        for column in target.columns:
+            if not column.primary_key:
+                values[column.name] = bindparam(f"_{column.name}")
+        delete = target.delete().where(*is_row)
+        update = target.update().where(*is_row).values(values)
+        names = target.columns.keys()
+        old = before.batches(names, SCORE_DECIMALS)
+        new = after.batches(names, SCORE_DECIMALS)
+        for changes in diff_tables(old, new, key):
+            self._change(delete, changes.removed.select(key))
+            self._change(update, changes.changed)
+            self._insert(target, changes.added)
+            self.counts.added += len(changes.added)
+            self.counts.changed += len(changes.changed)
+            self.counts.removed += len(changes.removed)
 
-    def _insert(self, target: sqlalchemy.Table, rows: list[dict[str, Any]]) -> None:
+    def _change(self, statement: Any, rows: pyarrow.Table) -> None:
+        """Run a statement for every row, whose values are bound by name after an underscore."""
+        if not len(rows):
+            return
+        named = rows.rename_columns([f"_{name}" for name in rows.column_names]).to_pylist()
+        if self._connection.execute(statement, named).rowcount != len(rows):
+            raise _AlteredError
+
+    def _insert(self, target: sqlalchemy.Table, rows: pyarrow.Table) -> None:
+        if not len(rows):
+            return
         try:
-            self._connection.execute(target.insert(), rows)
+            self._connection.execute(target.insert(), rows.to_pylist())
         except IntegrityError as error:
-            raise _Altered from error
+            raise _AlteredError from error
 
 
 def _name(url: str) -> str:
     return database.name_of(database.resolve(url))
-
-
-def _type(table: Table, column: str) -> Any:
-    kind = table.kinds[column]
-    return NAME if kind == "text" and column in table.columns[:KEY] else TYPES[kind]
-
-
-def _named(names: Sequence[str], rows: Sequence[Row]) -> list[dict[str, Any]]:
-    return [dict(zip(names, row, strict=True)) for row in rows]

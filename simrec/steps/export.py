@@ -1,5 +1,6 @@
 """The step after publishing: the tables of the current release go where a site takes them from."""
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ from simrec.steps.outcome import StepResult
 from simrec.workspace import Workspace
 
 if TYPE_CHECKING:
-    from simrec.sinks.table_diff import Table
+    from simrec.recommend.tables.parquet import ParquetTable
 
 
 def export(workspace: Workspace, config: Config) -> StepResult:
@@ -42,35 +43,34 @@ def export(workspace: Workspace, config: Config) -> StepResult:
 
 def _write(workspace: Workspace, current: Release, sink: SinkConfig) -> str:
     """Write one sink; return what was done in words, or nothing if there was nothing to do."""
+    from simrec.recommend.tables.parquet import ParquetTable
     from simrec.sinks import folder_sink
-    from simrec.sinks.table_diff import ReleaseStamp, Table
 
-    tables = [Table.open(current.folder, name) for name in sink.tables]
-    released = ReleaseStamp(current.manifest.release_id, current.manifest.created_at)
+    tables = [ParquetTable.open(current.folder, name) for name in sink.tables]
     if sink.path:
-        written = folder_sink.write(Path(sink.path), sink.format, tables, released)
+        written = folder_sink.write(Path(sink.path), sink.format, tables, current.manifest)
         return f"{sink.path} written" if written else ""
     try:
         from simrec.sinks import database_sink
     except ModuleNotFoundError as error:
         raise missing_extra("sql", "writing to a database") from error
 
-    def earlier(release_id: str, name: str) -> "Table | None":
-        return _table_of(workspace, release_id, name)
+    open_earlier = partial(_open_earlier, workspace)
+    now = log.now("seconds")
+    counts = database_sink.write(sink.url, tables, current.manifest, now, open_earlier)
+    return str(counts) if counts else ""
 
-    changes = database_sink.write(sink.url, tables, released, log.now("seconds"), earlier)
-    return str(changes) if changes else ""
 
+def _open_earlier(workspace: Workspace, release_id: str, table: str) -> "ParquetTable | None":
+    """Open a table of an earlier release; None if that is pruned, damaged or has no such table."""
+    from simrec.recommend.tables.parquet import ParquetTable
 
-def _table_of(workspace: Workspace, release_id: str, name: str) -> "Table | None":
-    """Open a table of a release that is kept and whole; None for one that was pruned, damaged or had no such table."""
-    from simrec.sinks.table_diff import Table
-
-    for kept in published(workspace):
-        if kept.manifest.release_id == release_id:  # never a path made of what a database says
+    for earlier in published(workspace):
+        if earlier.manifest.release_id == release_id:  # never a path from what a database says
             try:
-                kept.verify(only=[kept.folder.table(name)])
-                return Table.open(kept.folder, name)
+                release = Release.open(earlier.folder)
+                release.verify(only=[release.folder.table(table)])
+                return ParquetTable.open(release.folder, table)
             except (SimrecError, OSError):
                 return None
     return None

@@ -97,9 +97,7 @@ def _differs(
     if pyarrow.types.is_floating(after.type):
         differs = np.abs(before.to_numpy() - after.to_numpy()) > min_score_change
         return differs
-    one_is_null = compute.xor(before.is_null(), after.is_null())
-    values_differ = compute.fill_null(compute.not_equal(before, after), False)
-    differs = compute.or_(one_is_null, values_differ).to_numpy(zero_copy_only=False)
+    differs = compute.not_equal(before, after).to_numpy(zero_copy_only=False)
     return differs
 
 
@@ -136,8 +134,8 @@ class _Side:
         if not len(batch):
             return
         groups = batch[self._group].combine_chunks()
-        is_ordered = compute.all(compute.less_equal(groups[:-1], groups[1:])).as_py()
-        if not is_ordered or groups[0].as_py() < self.last:
+        descends = compute.any(compute.greater(groups[:-1], groups[1:])).as_py()
+        if descends or groups[0].as_py() < self.last:
             raise DisorderedError
         self.last = groups[-1].as_py()
 
@@ -170,7 +168,7 @@ def write_changes(old: ParquetTable, new: ParquetTable, path: Path, min_score_ch
     A pair is added; removed, with the rank and score that it had; or changed, being of another rank
     or of a score that moved by more than min_score_change.
     """
-    schema = changes_schema(new.table)
+    schema = changes_schema(new.schema)
     subject = schema.columns[0].name
     columns = [subject, "similar", "rank", "score"]
     identity = [subject, "similar"]

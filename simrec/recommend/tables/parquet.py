@@ -67,7 +67,7 @@ def _coded(rows: np.ndarray, ids: pyarrow.Array, uses_most: bool) -> pyarrow.Dic
 class ParquetTable:
     """One table of a release, to be read."""
 
-    table: TableSchema
+    schema: TableSchema
     path: Path
     rows: int
 
@@ -84,15 +84,15 @@ class ParquetTable:
 
     @property
     def name(self) -> str:
-        return self.table.name
+        return self.schema.name
 
     @property
     def columns(self) -> list[str]:
-        return [column.name for column in self.table.parquet_columns]
+        return [column.name for column in self.schema.parquet_columns]
 
     @property
     def key(self) -> tuple[str, ...]:
-        return self.table.parquet_key
+        return self.schema.parquet_key
 
     def batches(
         self, columns: Sequence[str] | None = None, decimals: int | None = None
@@ -106,7 +106,7 @@ class ParquetTable:
             for batch in file.iter_batches(batch_size=BATCH_ROWS, columns=names):
                 yield _plain(pyarrow.table(batch), decimals)
         if not self.rows:
-            yield _plain(arrow_schema(self.table).empty_table().select(names), decimals)
+            yield _plain(arrow_schema(self.schema).empty_table().select(names), decimals)
 
 
 def _plain(table: pyarrow.Table, decimals: int | None) -> pyarrow.Table:

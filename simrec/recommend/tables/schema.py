@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 VERSION = 3  # of the SQLite file; raised with release FORMAT when a column changes
+SCORE_DECIMALS = 6  # of a score in SQLite and in sinks; beyond is noise of the machine
 WORD_BITS = 21  # of each word of a pair, packed into one integer, the heaviest lowest
 
 # Rows of a table as columns by name; articles and accounts are row numbers, texts pyarrow arrays.

@@ -11,6 +11,7 @@ import numpy as np
 from simrec import files
 from simrec.recommend.shared_words import WORDS as WORDS_OF_PAIR
 from simrec.recommend.tables.schema import (
+    SCORE_DECIMALS,
     SQLITE_TABLES,
     VERSION,
     WORD_BITS,
@@ -21,7 +22,6 @@ from simrec.recommend.tables.schema import (
 from simrec.release_folder import ReleaseFolder
 
 INSERTED_ROWS = 65_536  # that are Python objects at once
-DECIMALS = 6
 TYPES = {
     "article": "INTEGER",
     "account": "INTEGER",
@@ -125,7 +125,7 @@ class SqliteTables:
 def _values(column: Column, block: Block) -> Any:
     values = block[column.name]
     if column.kind == "score":
-        return values.astype(np.float64).round(DECIMALS)
+        return values.astype(np.float64).round(SCORE_DECIMALS)
     return values
 
 

@@ -82,9 +82,7 @@ def mapped_sources(config: Config) -> list[MappedSource]:
 
 
 def cut_batches(
-    sources: Iterable[MappedSource],
-    fingerprints: Fingerprints,
-    batch_bytes: int,
+    sources: Iterable[MappedSource], fingerprints: Fingerprints, batch_bytes: int
 ) -> Iterator[SplitBatch]:
     """Yield all splits of the sources in order, in batches of about `batch_bytes`.
 
@@ -93,7 +91,7 @@ def cut_batches(
     """
     group: list[tuple[Source, Split]] = []
     group_mapping = None
-    size = 0
+    size = 0  # of the splits in the group
     for source, mapping in sources:
         named = fingerprints.get(source.name) is not None
         for split in source.splits(batch_bytes):
@@ -111,16 +109,14 @@ def cut_batches(
 
 
 def _batch(
-    group: list[tuple[Source, Split]],
-    mapping: Mapping,
-    fingerprints: Fingerprints,
+    group: list[tuple[Source, Split]], mapping: Mapping, fingerprints: Fingerprints
 ) -> SplitBatch:
     content = []
     for source, split in group:
         fingerprint = fingerprints.get(source.name)
         if fingerprint is None:
             return SplitBatch(tuple(group), mapping, "")
-        content.append((type(source).__name__, split, fingerprint))
+        content.append((type(source).__name__, source.name, split, fingerprint))
     rules = [__version__, cleaning.VERSION, mapping, content]
     return SplitBatch(tuple(group), mapping, hashlib.sha256(repr(rules).encode()).hexdigest()[:32])
 
@@ -156,10 +152,9 @@ def read_batch(
     done = 0
     if parts and (parts / batch.name).exists():
         for outcome in _read_part(parts / batch.name):
-            if isinstance(outcome, Unchanged) and not store.is_unchanged(
-                outcome.id, outcome.source_key
-            ):
-                break
+            if isinstance(outcome, Unchanged):
+                if not store.is_unchanged(outcome.id, outcome.source_key):
+                    break
             yield outcome
             done += 1
         else:

@@ -179,10 +179,10 @@ def articles(db: Path) -> list[bytes]:
     """Make a store of different texts; return their keys."""
     rows = [json.loads(line) for line in SPEECHES.read_text().splitlines()]
     with Store.open(db, create=True) as store:
-        with store.transaction():
+        with store.transaction() as writer:
             for number, row in zip(range(TEXTS), itertools.cycle(rows), strict=False):
                 article = Article(str(number), text=f"{row['text']} {number}")
-                store.upsert(article, Keys(article.row_key, article.text_key, b""))
+                writer.upsert(article, Keys(article.row_key, article.text_key, b""))
         store.checkpoint()
         return store.text_keys()
 

@@ -29,9 +29,9 @@ def articles_db(tmp_path: Path) -> Path:
 
 
 def ingest(path: Path) -> None:
-    with Store.open(path, create=True) as store, store.transaction():
+    with Store.open(path, create=True) as store, store.transaction() as writer:
         for article in ARTICLES:
-            store.upsert(article, Keys(article.row_key, article.text_key, b""))
+            writer.upsert(article, Keys(article.row_key, article.text_key, b""))
 
 
 def test_a_settled_store_is_one_file_for_readers_without_locks(articles_db: Path) -> None:

@@ -17,16 +17,16 @@ class JsonlSource(FileSource):
         if size <= max_bytes or self.compressed:
             yield Split(size)
             return
-        split = Split(0, lines=0)
+        start = 0
+        first = 1
+        end = 0
         with readable(self.name), self.path.open("rb") as file:
             for number, line in enumerate(file, start=1):
-                size = split.size + len(line)
-                split = split._replace(size=size, lines=number - split.line + 1)
-                if size >= max_bytes:
-                    yield split
-                    split = Split(0, split.start + size, number + 1, lines=0)
-        if split.size:
-            yield split
+                end += len(line)
+                if end - start >= max_bytes or end >= size:
+                    yield Split(end - start, start, first, number - first + 1)
+                    start = end
+                    first = number + 1
 
     def rows(self, split: Split, since: str | None = None) -> Iterator[Row]:
         for number, line in enumerate(self.lines(split), start=split.line):

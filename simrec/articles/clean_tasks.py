@@ -152,14 +152,19 @@ def read_batch(
     done = 0
     if parts and (parts / batch.name).exists():
         for outcome in _read_part(parts / batch.name):
-            if isinstance(outcome, Unchanged):
-                if not store.is_unchanged(outcome.id, outcome.source_key):
-                    break
+            if not _holds(outcome, store):
+                break
             yield outcome
             done += 1
         else:
             return
     yield from islice(_parse(batch, store.is_unchanged), done, None)
+
+
+def _holds(outcome: RowOutcome, store: Store) -> bool:
+    if isinstance(outcome, Unchanged):
+        return store.is_unchanged(outcome.id, outcome.source_key)
+    return True
 
 
 def _parse(batch: SplitBatch, is_unchanged: IsUnchanged) -> Iterator[RowOutcome]:

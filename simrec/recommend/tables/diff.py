@@ -185,7 +185,7 @@ def write_changes(old: ParquetTable, new: ParquetTable, path: Path, min_score_ch
                 writer.write_table(pyarrow.concat_tables(pending))
                 pending.clear()
         if pending:
-            writer.write_table(pyarrow.concat_tables(pending).unify_dictionaries())
+            writer.write_table(pyarrow.concat_tables(pending))
     return count
 
 

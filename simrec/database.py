@@ -1,4 +1,4 @@
-"""Databases of other people: how they are named, opened, and what is said when they refuse."""
+"""Databases of users: how they are named and opened, and what their errors become."""
 
 import os
 from collections.abc import Iterator
@@ -15,15 +15,15 @@ DRIVERS = {
     "postgresql": "postgresql+psycopg",
     "mysql": "mysql+pymysql",
 }
-PATIENCE = 30  # seconds for a server to answer, or for SQLite's lock
+TIMEOUT = 30  # seconds for a server to answer, or for SQLite's lock
 
 
 @contextmanager
 def transaction(url: str, create: bool = False) -> Iterator[Connection]:
-    """Open a database and make everything inside happen or, on an exception, nothing of it.
+    """Open a database in one transaction, which an exception undoes.
 
-    `create` lets SQLite make its file. Whatever the database refuses is a ConfigError with its own
-    first sentence; no password is ever in it.
+    `create` lets SQLite make its file. An error of the database becomes a ConfigError with the
+    first line of its message, without any password.
     """
     address = resolve(url)
     if is_sqlite(address) and not create and not Path(address.database or "").is_file():
@@ -32,23 +32,20 @@ def transaction(url: str, create: bool = False) -> Iterator[Connection]:
         with _connect(address) as connection:
             yield connection
     except SQLAlchemyError as error:
-        said = (
-            str(error.orig if isinstance(error, DBAPIError) else error).strip().partition("\n")[0]
-        )
+        original = error.orig if isinstance(error, DBAPIError) else error
+        message = str(original).strip().partition("\n")[0]
         if address.password:
-            said = said.replace(str(address.password), "***")
-        raise ConfigError(f"{name_of(address)}: {said}; nothing was changed") from error
+            message = message.replace(str(address.password), "***")
+        raise ConfigError(f"{name_of(address)}: {message}; nothing was changed") from error
 
 
 def resolve(url: str) -> URL:
-    """Return a URL with what it takes from the environment: "$NAME" as the whole of it, or as its password."""
-    whole = _variable(url)
+    """Return a URL; "$NAME", as the whole or as its password, comes from the environment."""
     try:
-        address = make_url(whole)
+        address = make_url(_variable(url))
     except (SQLAlchemyError, ValueError):
-        shown = (
-            url if url.startswith("$") else f"{url.partition(':')[0]}:..."
-        )  # what follows may be a password
+        # what follows the colon may be a password
+        shown = url if url.startswith("$") else f"{url.partition(':')[0]}:..."
         raise ConfigError(
             f"{shown} is no URL of a database, such as postgresql://user@host/database"
         ) from None
@@ -58,9 +55,10 @@ def resolve(url: str) -> URL:
 
 
 def name_of(address: URL) -> str:
-    """Return a database's name for people: what it is and where, without user and password."""
+    """Return the kind and place of a database for messages, without user and password."""
     port = f":{address.port}" if address.port else ""
-    return f"{address.drivername.partition('+')[0]}://{address.host or ''}{port}/{address.database or ''}"
+    kind = address.drivername.partition("+")[0]
+    return f"{kind}://{address.host or ''}{port}/{address.database or ''}"
 
 
 def is_sqlite(address: URL) -> bool:
@@ -70,7 +68,7 @@ def is_sqlite(address: URL) -> bool:
 
 @contextmanager
 def _connect(address: URL) -> Iterator[Connection]:
-    options = {"timeout" if is_sqlite(address) else "connect_timeout": PATIENCE}
+    options = {"timeout" if is_sqlite(address) else "connect_timeout": TIMEOUT}
     try:
         engine = create_engine(address, poolclass=NullPool, connect_args=options)
     except NoSuchModuleError as error:

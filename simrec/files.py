@@ -8,6 +8,7 @@ import shutil
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from io import RawIOBase
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +20,10 @@ SEAL = "seal"
 
 @contextmanager
 def atomic_path(target: Path) -> Iterator[Path]:
-    """Yield a temporary path beside the target; on success it becomes the target, on failure it is gone.
+    """Yield a temporary path beside the target, which becomes the target on success.
 
-    The order is write, fsync, rename, fsync of the folder: after a crash the target is the old file
-    or the new one, whole (Pillai et al., OSDI 2014).
+    On failure it is removed. The order is write, fsync, rename, fsync of the folder: after a crash
+    the target is the old file or the new one, whole (Pillai et al., OSDI 2014).
     """
     temporary = _beside(target)
     try:
@@ -37,7 +38,7 @@ def atomic_path(target: Path) -> Iterator[Path]:
 
 
 def _beside(target: Path) -> Path:
-    """Return a name that no other process has, on no other host either: two may write the same shard at once."""
+    """Return a path that no process on any host uses: two may write the same shard at once."""
     return target.with_name(f".{target.name}.{uuid.uuid4().hex}{TEMPORARY}")
 
 
@@ -58,7 +59,10 @@ def seal(content: dict[str, Any]) -> dict[str, Any]:
 
 
 def unseal(text: bytes) -> dict[str, Any]:
-    """Return what was sealed; ValueError if it is no JSON object or not what was sealed. Old content has no seal."""
+    """Return sealed JSON content without its seal; content of the first edition has none.
+
+    ValueError if it is no JSON object, or differs from what was sealed.
+    """
     content = json.loads(text)
     if not isinstance(content, dict):
         raise ValueError("no JSON object")
@@ -75,12 +79,19 @@ def _digest(content: dict[str, Any]) -> str:
 def append_line(target: Path, line: str) -> None:
     """Append one line in a single write, so that no reader sees two lines mixed."""
     with target.open("a+b", buffering=0) as file:
-        if file.seek(0, os.SEEK_END) and (file.seek(-1, os.SEEK_END), file.read(1))[1] != b"\n":
+        if not _ends_with_newline(file):
             line = f"\n{line}"  # a crash left half a line: it must not take this one with it
-        file.write(
-            f"{line}\n".encode(errors="backslashreplace")
-        )  # half a surrogate pair, as JSON writes it
+        # half a surrogate pair is written as JSON writes it
+        file.write(f"{line}\n".encode(errors="backslashreplace"))
         os.fsync(file.fileno())
+
+
+def _ends_with_newline(file: RawIOBase) -> bool:
+    """Tell whether a file is empty or its last line is complete; leave it at its end."""
+    if file.seek(0, os.SEEK_END) == 0:
+        return True
+    file.seek(-1, os.SEEK_END)
+    return file.read(1) == b"\n"
 
 
 def sync(path: Path) -> None:
@@ -93,7 +104,7 @@ def sync(path: Path) -> None:
 
 
 def move_folder(staged: Path, final: Path) -> None:
-    """Give a finished folder its final name: complete where it exists, absent before."""
+    """Give a finished folder its final name; where that exists, the folder is complete."""
     for path in sorted(staged.rglob("*")):
         sync(path)
     sync(staged)
@@ -104,9 +115,10 @@ def move_folder(staged: Path, final: Path) -> None:
 
 @contextmanager
 def atomic_folder(target: Path) -> Iterator[Path]:
-    """Yield a temporary folder beside the target; on success it becomes the target, on failure it is gone.
+    """Yield a temporary folder beside the target, which becomes the target on success.
 
-    Where another process has finished the same target meanwhile, that one stays.
+    On failure it is removed. Where another process has finished the same target meanwhile, that
+    one stays.
     """
     temporary = _beside(target)
     temporary.mkdir()
@@ -130,7 +142,10 @@ def copy_folder(source: Path, final: Path) -> None:
 
 
 def allocate(path: Path, head: bytes, size: int) -> None:
-    """Make a file of a head and that many zeros, for which the disk is sure to have room: a mapping cannot run out."""
+    """Make a file of a head and `size` zeros, all of it on the disk.
+
+    A file that is mapped and written must have its room before: a full disk kills the process.
+    """
     with path.open("wb") as file:
         file.write(head)
         file.flush()
@@ -138,7 +153,7 @@ def allocate(path: Path, head: bytes, size: int) -> None:
 
 
 def move_file(path: Path, target: Path) -> None:
-    """Give a finished file its final name: complete where it exists, absent before."""
+    """Give a finished file its final name; where that exists, the file is complete."""
     sync(path)
     path.replace(target)
     sync(target.parent)
@@ -150,11 +165,11 @@ def remove(path: Path) -> None:
 
 
 def remove_folder(folder: Path) -> None:
-    """Remove a folder; it is renamed first, so that nobody opens one that is half gone."""
+    """Remove a folder; it is renamed first, so that none is ever opened half removed."""
     if folder.exists():
-        doomed = _beside(folder)
-        folder.rename(doomed)
-        shutil.rmtree(doomed)
+        renamed = _beside(folder)
+        folder.rename(renamed)
+        shutil.rmtree(renamed)
 
 
 def sweep(folder: Path) -> None:
@@ -174,9 +189,9 @@ def sha256(path: Path) -> str:
 
 @contextmanager
 def lock(path: Path) -> Iterator[None]:
-    """Hold a file's lock, or raise LockedError at once; the system frees it when the holder dies.
+    """Hold the lock of a file, or raise LockedError at once; the system frees it on any exit.
 
-    The file stays where it is: removing it would let two runs hold two files of one name.
+    The file is never removed: else two runs could hold two files of one name.
     """
     with path.open("a+", encoding="utf-8") as file:
         try:

@@ -33,8 +33,8 @@ class LexicalFacts:
 class Manifest:
     """What a release is made of.
 
-    created_at is a UTC timestamp, lexical is None where words have no share in a score, and rules is
-    what the rules room wrote of itself, which it alone reads.
+    created_at is a UTC timestamp, lexical is None where words have no share in a score, and rules
+    are the ranking rules as `simrec.recommend.rules` wrote them, which alone reads them.
     """
 
     release_id: str
@@ -51,7 +51,7 @@ class Manifest:
 
     @classmethod
     def read(cls, folder: ReleaseFolder) -> "Manifest":
-        """Read the manifest of a release of any format; ReleaseError if it is damaged or missing."""
+        """Read the manifest of a release of any format; ReleaseError if it cannot be read."""
         try:
             return cls._from_dict(files.unseal(folder.manifest.read_bytes()))
         except PermissionError:

@@ -126,7 +126,7 @@ def publish(workspace: Workspace, release_id: str) -> None:
     kill between them the old release answers, and the next run does the second.
     """
     final = workspace.release(release_id)
-    staged = workspace.staged(release_id)
+    staged = workspace.staged_release(release_id)
     if not final.exists():
         Release.open(staged)
         files.move_folder(staged.path, final.path)

@@ -8,7 +8,7 @@ CHANGES = "changes_"  # begins the name of the table that says how another table
 
 
 class ReleaseFolder:
-    """Names the files of a release, staged or published; the folder's own name is the release id."""
+    """Names the files of a release, staged or published; its own name is the release id."""
 
     def __init__(self, path: Path) -> None:
         self.path = path

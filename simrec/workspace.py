@@ -22,6 +22,7 @@ class Workspace:
         self.articles_db = root / "articles.db"
         self.encoders = root / "encoders"
         self.distillation = root / "lessons"  # the name of the first edition
+        self.embedding_caches = root / "embeddings"
         self.lexicals = root / "lexical"
         self.baselines = root / "baselines"
         self.releases = root / "releases"
@@ -37,46 +38,47 @@ class Workspace:
             raise ReleaseError(
                 f"{root}: no workspace here; simrec ingest creates one (see --workspace)"
             )
-        found = workspace.format.read_text(encoding="utf-8", errors="replace").strip()
-        if found != FORMAT:
+        stored_format = workspace.format.read_text(encoding="utf-8", errors="replace").strip()
+        if stored_format != FORMAT:
             raise ReleaseError(
-                f"{workspace.format}: this is a '{found}', and this simrec reads '{FORMAT}'; "
-                "use the newer simrec that made it, or, if the file is damaged, write that line into it"
+                f"{workspace.format}: this is a '{stored_format}', and this simrec reads "
+                f"'{FORMAT}'; use the newer simrec that made it, or, if the file is damaged, "
+                "write that line into it"
             )
         return workspace
 
     @classmethod
     def create(cls, root: Path) -> "Workspace":
-        """Open the workspace, making it first where there is none.
-
-        FORMAT is written last: a folder without it is not a workspace yet.
-        """
+        """Open the workspace, and make it first where there is none."""
         workspace = cls(root)
         if not workspace.format.is_file():
             try:
-                for folder in (
-                    workspace.encoders,
-                    root / "embeddings",
-                    workspace.releases,
-                    workspace.staging,
-                ):
-                    folder.mkdir(parents=True, exist_ok=True)
-                files.write(workspace.format, f"{FORMAT}\n".encode())
+                workspace._make_folders()
             except OSError as error:
                 raise ConfigError(
                     f"{root}: no workspace can be made here: {error.strerror}"
                 ) from error
         return cls.open(root)
 
+    def _make_folders(self) -> None:
+        """Make all folders, and FORMAT last: a folder without it is not a workspace yet."""
+        for folder in (self.encoders, self.embedding_caches, self.releases, self.staging):
+            folder.mkdir(parents=True, exist_ok=True)
+        files.write(self.format, f"{FORMAT}\n".encode())
+
     def lock(self) -> AbstractContextManager[None]:
-        """Hold the workspace for writing; LockedError if another process does. Readers never lock."""
+        """Hold the workspace for writing; LockedError if another process does.
+
+        Readers never lock.
+        """
         return files.lock(self.root / "LOCK")
 
     def sweep(self) -> None:
-        """Remove what killed runs left half-written. Only the holder of the lock may."""
-        kept_in = (self.encoders, self.releases, self.staging, self.baselines)
-        inside = [*self.staging.glob("*/"), *(self.root / "embeddings").glob("*/")]
-        for folder in (self.root, *kept_in, *inside):
+        """Remove what killed runs left half-written; only the holder of the lock may."""
+        folders = [self.root, self.encoders, self.releases, self.staging, self.baselines]
+        folders += self.staging.glob("*/")
+        folders += self.embedding_caches.glob("*/")
+        for folder in folders:
             files.sweep(folder)
 
     def encoder(self, encoder_id: str) -> Path:
@@ -85,23 +87,26 @@ class Workspace:
     def lexical(self, encoder_id: str) -> Path:
         return self.lexicals / f"{encoder_id}.npz"
 
-    def tfidf(self, encoder_id: str) -> Path:
+    def tfidf_baseline(self, encoder_id: str) -> Path:
         return self.baselines / f"{encoder_id}.npz"
 
     def vocabulary(self, encoder_id: str) -> Path:
         return self.lexicals / f"{encoder_id}.words"
 
     def embeddings(self, encoder_id: str) -> Path:
-        return self.root / "embeddings" / encoder_id
+        return self.embedding_caches / encoder_id
 
-    def asked(self, encoder_id: str) -> Path:
-        """Name the cache of the texts that suites ask with; housekeeping removes it, and it grows again."""
+    def query_cache(self, encoder_id: str) -> Path:
+        """Name the cache of the texts that suites encode as queries.
+
+        Housekeeping removes it, and it grows again.
+        """
         return self.embeddings(f"{encoder_id}-asked")
 
     def release(self, release_id: str) -> ReleaseFolder:
         return ReleaseFolder(self.releases / release_id)
 
-    def staged(self, release_id: str) -> ReleaseFolder:
+    def staged_release(self, release_id: str) -> ReleaseFolder:
         return ReleaseFolder(self.staging / release_id)
 
     def staged_training(self, plan: str) -> Path:
@@ -111,5 +116,6 @@ class Workspace:
         return set(self.staging.glob(f"{TRAINING}*/"))
 
     def staged_releases(self) -> list[ReleaseFolder]:
-        folders = set(self.staging.glob("[!.]*/")) - self.staged_trainings() - {self.parts}
+        others = self.staged_trainings() | {self.parts}
+        folders = set(self.staging.glob("[!.]*/")) - others
         return [ReleaseFolder(folder) for folder in sorted(folders)]

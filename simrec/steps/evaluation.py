@@ -187,7 +187,7 @@ def _baseline_inputs(
     return BaselineInputs(
         store=store,
         boundary=boundary_of(workspace, config),
-        stored_tfidf=workspace.tfidf(encoder_id_of(workspace)),
+        stored_tfidf=workspace.tfidf_baseline(encoder_id_of(workspace)),
         encoder=made.encoder,
         encode_with=encode_with,
         threads=worker_count(config.engine.workers),

@@ -27,7 +27,7 @@ def verify(workspace: Workspace, config: Config) -> StepResult:
     ]
     checks += [
         partial(embedding_cache.verify, path)
-        for path in sorted(workspace.embeddings("").glob("*/[!.]*.npz"))
+        for path in sorted(workspace.embedding_caches.glob("*/[!.]*.npz"))
     ]
     weights, words = (sorted(workspace.lexicals.glob(f"[!.]*.{kind}")) for kind in ("npz", "words"))
     checks += [partial(arrays.read_npz, path, tfidf.HINT, "facts", "idf") for path in weights]
@@ -66,7 +66,7 @@ def prune(workspace: Workspace, config: Config) -> StepResult:
     }
     lexical = lexical_of(workspace, config)
     needed |= {lexical.id} if lexical else set()
-    folders = [*workspace.encoders.glob("*/"), *workspace.embeddings("").glob("*/")]
+    folders = [*workspace.encoders.glob("*/"), *workspace.embedding_caches.glob("*/")]
     unused = [folder for folder in folders if folder.name not in needed]
     for folder in unused:
         files.remove_folder(folder)

@@ -95,7 +95,7 @@ def publish(workspace: Workspace, config: Config) -> StepResult:
     if release_id in release.rolled_back(workspace):
         why = f"{release_id} was rolled back and stays so until articles, encoder or configuration change"
         return StepResult(why, skipped=True)
-    staged = workspace.staged(release_id)
+    staged = workspace.staged_release(release_id)
     if not workspace.release(release_id).exists():
         need(staged.report, "evaluate")
         _judge(workspace, staged, config)

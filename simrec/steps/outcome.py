@@ -77,7 +77,7 @@ def encode_asked(
             workspace.encoder(encoder_id), local.worker_count(config.engine.workers)
         ).encode(texts)
 
-    return with_query_cache(encode, workspace.asked(encoder_id), keep)
+    return with_query_cache(encode, workspace.query_cache(encoder_id), keep)
 
 
 def lexical_of(workspace: Workspace, config: Config) -> "TfIdf | None":

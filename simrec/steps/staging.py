@@ -21,7 +21,7 @@ GATHERED_ROWS = 65_536
 def stage(workspace: Workspace, config: Config, today: str | None = None) -> ReleaseFolder | None:
     """Return the staging folder of the release that is due, or None if it is published already."""
     release_id = release_id_of(workspace, config, today)
-    return None if workspace.release(release_id).exists() else workspace.staged(release_id)
+    return None if workspace.release(release_id).exists() else workspace.staged_release(release_id)
 
 
 def release_id_of(workspace: Workspace, config: Config, today: str | None = None) -> str:

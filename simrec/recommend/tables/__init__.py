@@ -1,1 +1,1 @@
-"""The tables of a release: their schema as data, and SQLite, Parquet and differences written from it."""
+"""The tables of a release: their schema, the writers of SQLite and Parquet, and one diff."""

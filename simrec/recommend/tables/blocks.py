@@ -70,7 +70,7 @@ def similar_accounts(
 
 
 def account_evidence(evidence: NDArray[Any]) -> Iterator[Block]:
-    """Yield the pairs of articles that make accounts similar, in order of both accounts and rank."""
+    """Yield the article pairs that make accounts similar, in order of both accounts and rank."""
     pairs = evidence["account"] * (1 << 31) + evidence["similar"]
     yield {
         "account": evidence["account"],

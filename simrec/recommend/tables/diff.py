@@ -1,4 +1,4 @@
-"""How a table differs from the same table of another release: for tables of changes, and for sinks."""
+"""The difference of two tables, for the tables of changes and for sinks."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -76,7 +76,7 @@ def _diff_rows(
 def _numbered(
     old: pyarrow.Table, new: pyarrow.Table, identity: Sequence[str]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return a number for each row, the same for the same identity; DisorderedError if one repeats."""
+    """Return a number for each row, equal for equal identities; none may repeat in a table."""
     rows = pyarrow.concat_tables([old.select(identity), new.select(identity)])
     numbers = np.zeros(len(rows), np.int64)
     for name in identity:

@@ -97,9 +97,10 @@ class ParquetTable:
     def batches(
         self, columns: Sequence[str] | None = None, decimals: int | None = None
     ) -> Iterator[pyarrow.Table]:
-        """Yield all rows in order, BATCH_ROWS at a time, with ids as plain text; at least one batch.
+        """Yield all rows in order, BATCH_ROWS at a time, with ids as plain text.
 
-        With `decimals`, scores are float64 and rounded, else float32 as they are stored.
+        There is at least one batch, which may be empty. With `decimals`, scores are float64 and
+        rounded, else float32 as they are stored.
         """
         names = list(columns or self.columns)
         with parquet.ParquetFile(self.path) as file:

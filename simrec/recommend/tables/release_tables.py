@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pyarrow
@@ -23,14 +23,6 @@ from simrec.recommend.tables.reasons import PairReasons
 from simrec.recommend.tables.schema import Block, TableSchema
 from simrec.recommend.tables.sqlite import SqliteTables
 from simrec.release_folder import ReleaseFolder
-
-
-class TableFacts(NamedTuple):
-    """How many places the ranked tables have at most, and from how many articles on an account is sure."""
-
-    similar_articles: int
-    similar_accounts: int
-    min_articles: int
 
 
 @dataclass(frozen=True)
@@ -60,7 +52,7 @@ def write_tables(
     """Write all tables; return how many rows of similar articles changed since the release before.
 
     article_rows are the columns of the articles in the store, in order of id. The answer is None
-    where there is no release before. The SQLite file gets its name last: where it is, all tables are.
+    where there is no release before. The SQLite file gets its name last: if it is there, all are.
     """
     ids: Ids = {
         "article": pyarrow.array([article.id for article in release.articles], pyarrow.string()),
@@ -86,7 +78,7 @@ def _write_rows(
     sqlite.insert_rows(schema.ARTICLES, _with_originals(article_rows, release.originals))
     sqlite.insert_rows(schema.WORDS, enumerate(release.shared_words.words, start=1))
     sqlite.insert_rows(schema.ACCOUNTS, _account_rows(release.accounts))
-    facts = TableFacts(config.similar_articles, config.similar_accounts, config.min_articles)
+    facts = (config.similar_articles, config.similar_accounts, config.min_articles)
     sqlite.insert_rows(schema.FACTS, [facts])
 
 

@@ -128,7 +128,7 @@ EVIDENCE = TableSchema(
 DUPLICATES = TableSchema(
     "duplicates", (_parquet("article", "article"), _parquet("original", "article"))
 )
-FACTS = TableSchema(
+FACTS = TableSchema(  # one row: places of each list, articles from which an account is sure
     "facts",
     (
         _sqlite("similar_articles", "integer"),

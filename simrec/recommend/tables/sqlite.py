@@ -1,4 +1,4 @@
-"""The SQLite file of a release: point look-ups of articles, accounts and what is similar to them."""
+"""The SQLite file of a release, for look-ups of articles, accounts and what is similar."""
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence

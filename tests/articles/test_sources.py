@@ -247,6 +247,10 @@ def test_batches_are_cut_by_bytes_and_named_by_what_they_hold(tmp_path: Path) ->
         return batch.name
 
     other_mapping = Mapping(Fields(text="title"), "auto", IngestConfig())
+    mapped = [MappedSource(sources[0], MAPPING), MappedSource(sources[1], other_mapping)]
+    batches = list(cut_batches(mapped, fingerprints, sum(sizes)))
+    assert [batch.mapping for batch in batches] == [MAPPING, other_mapping]
+
     outer = FolderSource(tmp_path, Fields())
     names = [name_of(sources[0]), name_of(sources[0], other_mapping), name_of(open_one(inner))]
     assert len({*names, name_of(outer)}) == 4, "ids are paths below the folder that is named"

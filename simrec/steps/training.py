@@ -3,10 +3,9 @@
 import logging
 import time
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import msgspec
 
 from simrec import files, log, release
 from simrec.articles.article import encoded_text, held_out_below
@@ -34,28 +33,20 @@ SPEED_TEXTS = 500
 
 
 def teach(workspace: Workspace, config: Config) -> StepResult:
-    """Let the teacher encode what a student will learn from: its vocabulary, and lessons drawn from the articles."""
+    """Let the teacher encode its vocabulary, and texts of the articles that a student learns from."""
     from simrec.training import ask_teacher
 
     if ask_teacher.is_file(config):
-        return StepResult("the teacher is a file of lessons already", skipped=True)
-    boundary = held_out_below(config.training.held_out)
+        return StepResult("the teacher is a file of distillation data already", skipped=True)
     with Store.open(workspace.articles_db) as store:
-        shards = ask_teacher.plan(
-            store, store.text_keys(config.training.max_articles, start=boundary), config
-        )
-    teacher = _teacher(config)
-    folder = ask_teacher.prepare(teacher, workspace.distillation)
-    missing = [shard for shard in shards if not ask_teacher.shard_path(folder, shard).exists()]
-    with log.progress("teach", total=sum(map(len, missing)), unit="lessons") as bar:
-        for shard in missing:
-            bar.update(ask_teacher.teach_shard(teacher, folder, shard))
-    lessons, taught = sum(map(len, shards)), sum(map(len, missing))
+        shards = ask_teacher.plan_shards(store, config)
+    distilled = ask_teacher.ask_teacher(_teacher(config), shards, workspace.distillation)
+    n_present = distilled.n_texts - distilled.n_encoded
     return StepResult(
-        f"{taught:,} lessons taught, {lessons - taught:,} were already",
-        lessons,
-        taught,
-        skipped=not missing,
+        f"{distilled.n_encoded:,} texts encoded by the teacher, {n_present:,} were already",
+        distilled.n_texts,
+        distilled.n_encoded,
+        skipped=not distilled.n_encoded,
     )
 
 
@@ -64,65 +55,63 @@ def train(workspace: Workspace, config: Config) -> StepResult:
     from simrec.encoder import model_folder
     from simrec.training import ask_teacher, corpus, starting_point
 
-    vocabulary, lessons = ask_teacher.taught_by(config, workspace.distillation)
+    data = ask_teacher.teacher_data(config, workspace.distillation)
     with Store.open(workspace.articles_db) as store:
-        gathered = corpus.gather(store, config, lessons)
-    start = starting_point.choose(config, gathered, vocabulary)
+        gathered = corpus.gather(store, config, data.paths)
+    start = starting_point.choose(config, gathered.articles, data.vocabulary)
     settings = rules(config.encoder, config.training, *config.objectives, config.pretraining)
-    read = [*map(Path, gathered.pair_files), *lessons]
-    learned = " ".join([start.name, *map(files.sha256, read)])
-    plan = release.derive_id((("", key, key) for key in gathered.keys), learned, settings)
-    known = model_folder.trained_from(workspace.encoders, plan)
-    if known:
-        return StepResult(
-            f"{known} was trained on these articles already", len(gathered.keys), skipped=True
-        )
+    paths = [*map(Path, gathered.pair_files), *data.paths]
+    learned_from = " ".join([start.name, *map(files.sha256, paths)])
+    keys = (("", key, key) for key in gathered.keys)
+    plan = release.derive_id(keys, learned_from, settings)
+    encoder_id = model_folder.trained_from(workspace.encoders, plan)
+    if encoder_id:
+        sentence = f"{encoder_id} was trained on these articles already"
+        return StepResult(sentence, len(gathered.keys), skipped=True)
     staged = _staged_training(workspace, plan)
-    facts = {
-        "created_at": log.now(), "plan": plan, "articles": len(gathered.articles), "held_out": len(gathered.held_out),
-        **_asdict(encoder=config.encoder, training=config.training, pretraining=config.pretraining),
-        "objectives": [msgspec.to_builtins(objective) for objective in config.objectives],
-    }  # fmt: skip
-    trained = open_trainer().train(start, gathered, config, staged, {**facts, "start": start.name})
+    trainer = open_trainer()
+    run = trainer.TrainingRun(plan, log.now())
+    trained = trainer.train(start, gathered, config, staged, run)
     return _challenge(workspace, config, gathered, start, trained, staged)
 
 
 def compare(
     workspace: Workspace, config: Config, cells: Sequence[str], plot: Path
 ) -> list[dict[str, Any]]:
-    """Train one encoder of each cell from the articles alone, and return and plot quality, speed and gradient reach.
+    """Train an encoder of each cell from the articles alone; return and plot how they compare.
 
     Nothing in the workspace changes.
     """
-    training = open_trainer()  # first: its libraries are to be silent
+    trainer = open_trainer()  # first: its libraries are to be silent
 
-    from simrec.training import corpus, starting_point
-    from simrec.training.gradient_flow import reach
-    from simrec.training.plots import write_comparison
+    from simrec.training import corpus, plots
+    from simrec.training.gradient_flow import gradient_reach
+    from simrec.training.starting_point import FROM_ARTICLES
 
     with Store.open(workspace.articles_db) as store:
         gathered = corpus.gather(store, config, [])
-    rows, norms = [], {}
+    results = []
+    norms = {}
     for cell in cells:
         staged = workspace.staged_training(f"compare-{cell}")
         files.remove_folder(staged)
         staged.mkdir()
         cost = Stopwatch()
-        of_cell = override(config, encoder={"cell": cell})
-        trained = training.train(
-            starting_point.StartingPoint("articles", "articles"), gathered, of_cell, staged, {}
-        )
-        seconds = cost.seconds
-        best = max(trained.history, key=lambda epoch: epoch["score"])
+        with_cell = override(config, encoder={"cell": cell})
+        trained = trainer.train(FROM_ARTICLES, gathered, with_cell, staged, trainer.TrainingRun())
         norms[cell] = trained.gradient_norms
-        rows.append({
-            "cell": cell, "held_out": best["score"], "before": trained.history[0]["score"],
-            "training_seconds": seconds, "articles_a_second": _speed(staged, gathered.articles[:SPEED_TEXTS]),
-            "gradient_reach": reach(trained.gradient_norms),
-        })  # fmt: skip
+        result = plots.CellResult(
+            cell,
+            held_out=trained.best["score"],
+            before=trained.start["score"],
+            training_seconds=cost.seconds,
+            articles_a_second=_speed(staged, gathered.articles[:SPEED_TEXTS]),
+            gradient_reach=gradient_reach(trained.gradient_norms),
+        )
+        results.append(result)
         files.remove_folder(staged)
-    write_comparison(plot, rows, norms)
-    return rows
+    plots.write_comparison(plot, results, norms)
+    return [asdict(result) for result in results]
 
 
 def _speed(encoder: Path, articles: list[tuple[str, str]]) -> float:
@@ -158,10 +147,10 @@ def _challenge(
         files.remove_folder(staged)
     else:
         files.move_folder(staged, workspace.encoder(trained.encoder_id))
-    first, best = trained.history[0], max(trained.history, key=lambda epoch: epoch["score"])
+    best = trained.best
     sentence = (
         f"{trained.encoder_id} from {start.name}: held-out score {best['score']:.3f} after epoch {best['epoch']:.0f} "
-        f"of {trained.history[-1]['epoch']:.0f} ({first['score']:.3f} before)"
+        f"of {trained.history[-1]['epoch']:.0f} ({trained.start['score']:.3f} before)"
     )
     if scores and champion:
         verdict = "takes over from" if kept else "is no better than, and leaves the work to,"
@@ -183,6 +172,7 @@ def _duel(
     from simrec.encoder.runtime import Encoder
     from simrec.evaluate import scorers, suites
     from simrec.tasks import local
+    from simrec.training.corpus import learns_from_articles
 
     threads = local.worker_count(config.engine.workers)
     opened = {who: Encoder(path, threads).encode for who, path in encoders.items()}
@@ -190,7 +180,7 @@ def _duel(
     measured = [
         {who: _correlation(encode, file) for who, encode in opened.items()} for file in graded
     ]
-    if material.asks_articles(config) or not graded:
+    if learns_from_articles(config) or not graded:
         with Store.open(workspace.articles_db) as store:
             sample = suites.sample(
                 store.sample(config.evaluate.sample), held_out_below(config.training.held_out)
@@ -227,7 +217,3 @@ def _teacher(config: Config) -> "Teacher":
     room, named = open_teacher(), config.pretraining.teacher
     opened: Teacher = room.SentenceTransformerTeacher(Path(named) if named else room.packaged())
     return opened
-
-
-def _asdict(**sections: msgspec.Struct) -> dict[str, Any]:
-    return {name: msgspec.to_builtins(section) for name, section in sections.items()}

@@ -1,113 +1,141 @@
-"""Teaching: lessons are drawn from articles, and shard by shard the teacher's vectors of them are kept."""
+"""Ask a teacher: its embeddings of texts from the articles, kept shard by shard."""
 
 import hashlib
 from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
-from simrec import files
+from simrec import files, log
+from simrec.articles.article import held_out_below
 from simrec.articles.store import Store
 from simrec.config import Config
+from simrec.encoder.tokenizer import pieces, plain
 from simrec.errors import ConfigError
-from simrec.training.distillation import DistillationSet, lessons, write_distillation_set
+from simrec.training.distillation import (
+    DistillationSet,
+    distillation_texts,
+    write_distillation_set,
+)
 from simrec.training.starting_point import TeacherVocabulary
 
-SHARD = 8_192  # lessons: what is lost if teaching is killed
-READ_TEXTS, MOST_CHARS = 1_024, 16_384  # of an article, from which lessons are drawn
-TOKENIZER, TOKENS, TEACHER = "tokenizer.json", "tokens.parquet", "TEACHER"
+SHARD_TEXTS = 8_192  # what is lost if the process is killed
+READ_ARTICLES = 1_024
+MAX_CHARS = 16_384  # of an article, from which texts are drawn
+TOKENIZER = "tokenizer.json"
+TOKENS = "tokens.parquet"
+LAST_TEACHER = "TEACHER"
 
 
 class Teacher(Protocol):
-    """What a teacher can do; see `simrec.training.teacher`."""
+    """An encoder that a student learns from; see `simrec.training.teacher`."""
 
     @property
     def id(self) -> str: ...
 
-    def encode(self, texts: Sequence[str]) -> np.ndarray: ...
+    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]: ...
 
     def tokenizer_json(self) -> str | None: ...
 
 
+class Distilled(NamedTuple):
+    """How many texts have an embedding now, and how many of them the teacher encoded just now."""
+
+    n_texts: int
+    n_encoded: int
+
+
+class TeacherData(NamedTuple):
+    """The vocabulary of the last teacher asked, if it has one, and files of its embeddings."""
+
+    vocabulary: TeacherVocabulary | None
+    paths: list[Path]
+
+
 def is_file(config: Config) -> bool:
-    """Tell whether the teacher is one or more Parquet files of (text, vector), and not a folder to be asked."""
+    """Return whether the teacher is Parquet files of (text, vector), and not a model."""
     return config.pretraining.teacher.endswith(".parquet")
 
 
-def plan(store: Store, keys: list[bytes], config: Config) -> list[list[str]]:
-    """Return the lessons to be taught in shards: those of the first articles by key, each text once.
+def plan_shards(store: Store, config: Config, shard_texts: int = SHARD_TEXTS) -> list[list[str]]:
+    """Return the texts to encode, in shards: those of the first articles by key, each text once.
 
-    Empty where `pretraining.distillation_data` names files of lessons that were taught already.
+    Held-out articles give none. Empty where `pretraining.distillation_data` names files.
     """
     if config.pretraining.distillation_data:
         return []
-    found: dict[str, None] = {}
-    for start in range(0, len(keys), READ_TEXTS):
-        articles = store.texts(keys[start : start + READ_TEXTS], MOST_CHARS)
-        found.update(
-            dict.fromkeys(chain.from_iterable(lessons(title, text) for title, text in articles))
-        )
-        if len(found) >= config.pretraining.max_distillation_texts:
+    max_texts = config.pretraining.max_distillation_texts
+    first_key = held_out_below(config.training.held_out)
+    keys = store.text_keys(config.training.max_articles, start=first_key)
+    distinct: dict[str, None] = {}
+    for start in range(0, len(keys), READ_ARTICLES):
+        articles = store.texts(keys[start : start + READ_ARTICLES], MAX_CHARS)
+        texts = chain.from_iterable(distillation_texts(title, text) for title, text in articles)
+        distinct.update(dict.fromkeys(texts))
+        if len(distinct) >= max_texts:
             break
-    texts = list(found)[: config.pretraining.max_distillation_texts]
-    return [texts[start : start + SHARD] for start in range(0, len(texts), SHARD)]
+    planned = list(distinct)[:max_texts]
+    return [planned[start : start + shard_texts] for start in range(0, len(planned), shard_texts)]
 
 
-def prepare(teacher: Teacher, root: Path) -> Path:
-    """Make the folder of this teacher's lessons, with its vocabulary and its vectors of single tokens; return it."""
+def ask_teacher(teacher: Teacher, shards: list[list[str]], root: Path) -> Distilled:
+    """Let the teacher encode its vocabulary, and the shards that are not there yet.
+
+    All goes into a folder of this teacher below root.
+    """
     folder = root / teacher.id
     folder.mkdir(parents=True, exist_ok=True)
-    written = teacher.tokenizer_json()
-    if written and not (folder / TOKENS).exists():
-        from simrec.encoder.tokenizer import pieces, plain
+    _write_vocabulary(teacher, folder)
+    files.write(root / LAST_TEACHER, f"{teacher.id}\n".encode())
+    missing = [texts for texts in shards if not shard_path(folder, texts).exists()]
+    n_encoded = sum(map(len, missing))
+    with log.progress("teach", total=n_encoded, unit="texts") as bar:
+        for texts in missing:
+            path = shard_path(folder, texts)
+            path.parent.mkdir(exist_ok=True)
+            write_distillation_set(path, DistillationSet(texts, teacher.encode(texts)))
+            bar.update(len(texts))
+    return Distilled(sum(map(len, shards)), n_encoded)
 
-        tokenizer = plain(written)
-        texts = pieces(tokenizer)
-        files.write(folder / TOKENIZER, tokenizer.to_str(pretty=False).encode())
-        write_distillation_set(folder / TOKENS, DistillationSet(texts, teacher.encode(texts)))
-    files.write(root / TEACHER, f"{teacher.id}\n".encode())
-    return folder
+
+def _write_vocabulary(teacher: Teacher, folder: Path) -> None:
+    """Write the teacher's tokenizer and its embeddings of single tokens, if it has a tokenizer."""
+    tokenizer_json = teacher.tokenizer_json()
+    if not tokenizer_json or (folder / TOKENS).exists():
+        return
+    tokenizer = plain(tokenizer_json)
+    texts = pieces(tokenizer)
+    files.write(folder / TOKENIZER, tokenizer.to_str(pretty=False).encode())
+    write_distillation_set(folder / TOKENS, DistillationSet(texts, teacher.encode(texts)))
 
 
 def shard_path(folder: Path, texts: list[str]) -> Path:
-    """Name the shard that holds the vectors of these lessons."""
+    """Return the path of the shard that holds the embeddings of these texts."""
     digest = hashlib.sha256("\0".join(texts).encode()).hexdigest()
     return folder / "shards" / f"{digest[:32]}.parquet"
 
 
-def teach_shard(teacher: Teacher, folder: Path, texts: list[str]) -> int:
-    """Let the teacher encode the lessons of one shard and write it; return how many."""
-    path = shard_path(folder, texts)
-    path.parent.mkdir(exist_ok=True)
-    write_distillation_set(path, DistillationSet(texts, teacher.encode(texts)))
-    return len(texts)
-
-
-def taught_by(config: Config, root: Path) -> tuple[TeacherVocabulary | None, list[Path]]:
-    """Return the vocabulary of the last teacher asked, if it has one, and the files of lessons to learn from."""
+def teacher_data(config: Config, root: Path) -> TeacherData:
+    """Return what a student can learn from: files that the configuration names, or those below root."""
     if is_file(config):
-        return None, _glob(config.pretraining.teacher)
-    if not (root / TEACHER).exists():
-        return None, []
-    folder = root / (root / TEACHER).read_text(encoding="utf-8").strip()
-    vocabulary = (
-        TeacherVocabulary(folder / TOKENIZER, folder / TOKENS)
-        if (folder / TOKENS).exists()
-        else None
-    )
-    given = (
-        _glob(config.pretraining.distillation_data)
-        if config.pretraining.distillation_data
-        else None
-    )
-    return vocabulary, given or sorted((folder / "shards").glob("*.parquet"))
+        return TeacherData(None, _glob(config.pretraining.teacher))
+    if not (root / LAST_TEACHER).exists():
+        return TeacherData(None, [])
+    folder = root / (root / LAST_TEACHER).read_text(encoding="utf-8").strip()
+    vocabulary = None
+    if (folder / TOKENS).exists():
+        vocabulary = TeacherVocabulary(folder / TOKENIZER, folder / TOKENS)
+    if config.pretraining.distillation_data:
+        return TeacherData(vocabulary, _glob(config.pretraining.distillation_data))
+    return TeacherData(vocabulary, sorted((folder / "shards").glob("*.parquet")))
 
 
 def _glob(pattern: str) -> list[Path]:
     path = Path(pattern)
-    found = sorted(path.parent.glob(path.name))
-    if not found:
-        raise ConfigError(f"{pattern}: there is no such file of lessons")
-    return found
+    paths = sorted(path.parent.glob(path.name))
+    if not paths:
+        raise ConfigError(f"{pattern}: there is no such file of distillation data")
+    return paths

@@ -1,190 +1,212 @@
-"""Batches: rows of texts that belong together, alike in length within a batch, for every objective."""
+"""Batches: rows of texts that belong together, of similar length within a batch, per objective."""
 
 import random
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import NamedTuple, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from simrec.config import TrainingConfig
 from simrec.encoder.tokenizer import PAD_ID
-from simrec.training.pairs import Ids, Tokens, draw_pair
+from simrec.training.pairs import TokenIds, TokenizedArticle, draw_pair
 
-BUCKET_BATCHES = 16
-MINED_BLOCK = 1024
-MOST_LIKE = 0.95  # of the positive's cosine: what is more like the question may well be another right answer
-MOST_MINED = 20_000  # texts among which a hard negative is looked for
+BUCKET_BATCHES = 16  # whose rows are sorted by length together
+BLOCK_ROWS = 1024
+MAX_RELATIVE_SCORE = 0.95  # of the positive's cosine: a nearer text may be right as well
+MAX_NEGATIVES = 20_000  # texts among which a hard negative is looked for
+PAD_MULTIPLE = 8  # so that few shapes are compiled
 
-Encode = Callable[[Sequence[Ids]], np.ndarray]  # token ids of texts to unit vectors [texts, dim]
+Encode = Callable[[Sequence[TokenIds]], NDArray[np.float32]]  # to unit vectors [texts, dim]
+Rows = list[tuple[TokenIds, ...]]
+DrawRows = Callable[[random.Random], Rows]
 
 
 class TrainingBatch(NamedTuple):
-    """The padded texts of a batch, one int32 array [batch, time] for each text of a row, and what is wanted of them."""
+    """The padded texts, one int32 array [batch, time] for each text of a row, and the targets."""
 
-    texts: list[np.ndarray]
-    wanted: np.ndarray
+    texts: list[NDArray[np.int32]]
+    targets: NDArray[np.floating] | NDArray[np.integer]
 
 
 class BatchSource(Protocol):
     """Gives the batches of an epoch; the same epoch gives the same batches."""
 
-    sides: int  # texts of a row
+    texts_per_row: int
 
     def steps(self) -> int:
-        """Return the batches of an epoch."""
+        """Return the number of batches of an epoch."""
 
     def epoch(self, number: int, encode: Encode) -> Iterator[TrainingBatch]:
         """Yield the batches of an epoch."""
 
 
-class Rows:
-    """Batches of the pairs or triplets that `draw` gives for each epoch; with `mined` each row gets a hard negative.
+class PairBatches:
+    """Batches of the pairs or triplets that `draw` gives for each epoch.
 
-    What is wanted is the grade of each row or, without grades, the number of its row, which is the
-    column of the text that belongs to its first.
+    With `hard_negatives` each row gets a further text. Targets are the grades of the rows or,
+    without grades, their numbers: the columns of the texts that belong to the first ones.
     """
 
     def __init__(
         self,
-        draw: Callable[[random.Random], list[tuple[Ids, ...]]],
+        draw: DrawRows,
         batch_size: int,
         seed: int,
         grades: Sequence[float] = (),
-        mined: bool = False,
+        hard_negatives: bool = False,
     ) -> None:
-        self._draw, self._seed, self._mined = draw, seed, mined
+        self._draw = draw
+        self._seed = seed
+        self._hard_negatives = hard_negatives
         self._grades = np.array(grades, np.float32)
-        first = draw(random.Random(seed))
-        self._count, self._size = len(first), min(batch_size, len(first))
-        self.sides = len(first[0]) + mined
+        rows = draw(random.Random(seed))
+        self._n_rows = len(rows)
+        self._batch_size = min(batch_size, len(rows))
+        self.texts_per_row = len(rows[0]) + hard_negatives
 
     def steps(self) -> int:
-        return self._count // self._size
+        return self._n_rows // self._batch_size
 
     def epoch(self, number: int, encode: Encode) -> Iterator[TrainingBatch]:
-        chance = random.Random(f"{self._seed}/{number}")
-        rows = self._draw(chance)
-        if self._mined:
+        rng = random.Random(f"{self._seed}/{number}")
+        rows = self._draw(rng)
+        if self._hard_negatives:
             rows = with_hard_negatives(rows, encode)
-        lengths = np.array([max(map(len, row)) for row in rows])
-        for batch in bucketed(lengths, self._size, chance.getrandbits(32)):
-            wanted = self._grades[batch] if len(self._grades) else np.arange(len(batch))
-            yield TrainingBatch(
-                [pad(side) for side in zip(*(rows[row] for row in batch), strict=True)], wanted
-            )
+        lengths = np.array([max(len(text) for text in row) for row in rows])
+        for batch in bucketed(lengths, self._batch_size, rng.getrandbits(32)):
+            texts = [
+                pad([rows[row][column] for row in batch]) for column in range(self.texts_per_row)
+            ]
+            targets = self._grades[batch] if len(self._grades) else np.arange(len(batch))
+            yield TrainingBatch(texts, targets)
 
 
 class DistillationBatches:
-    """Batches of single texts, for which the teacher's unit vector is wanted, float32 [batch, dim]."""
+    """Batches of single texts; the targets are the teacher's unit vectors, float32 [batch, dim]."""
 
-    sides = 1
+    texts_per_row = 1
 
     def __init__(
-        self, lessons: "ProjectedTargets", rows: np.ndarray, batch_size: int, seed: int
+        self, data: "ProjectedTargets", rows: NDArray[np.int64], batch_size: int, seed: int
     ) -> None:
-        self._lessons, self._rows = lessons, rows
-        self._size, self._seed = min(batch_size, len(rows)), seed
+        self._data = data
+        self._rows = rows
+        self._batch_size = min(batch_size, len(rows))
+        self._seed = seed
 
     def steps(self) -> int:
-        return len(self._rows) // self._size
+        return len(self._rows) // self._batch_size
 
     def epoch(self, number: int, _: Encode) -> Iterator[TrainingBatch]:
-        lengths = self._lessons.tokens.lengths[self._rows]
-        for batch in bucketed(lengths, self._size, hash((self._seed, number)) & 0xFFFF_FFFF):
+        lengths = self._data.tokens.lengths[self._rows]
+        seed = hash((self._seed, number)) & 0xFFFF_FFFF
+        for batch in bucketed(lengths, self._batch_size, seed):
             rows = self._rows[batch]
-            yield TrainingBatch([pad(self._lessons.texts(rows))], self._lessons.wanted(rows))
+            yield TrainingBatch([pad(self._data.texts(rows))], self._data.targets(rows))
 
 
 class ProjectedTargets(NamedTuple):
-    """Texts, the teacher's vectors of them, and the axes of its space that are the student's dimensions."""
+    """Texts, the teacher's vectors, and the axes of its space that are the student's dimensions."""
 
-    tokens: "Ragged"
-    vectors: np.ndarray
-    axes: np.ndarray
+    tokens: "RaggedTokens"
+    vectors: NDArray[np.float16]
+    axes: NDArray[np.float32]
 
-    def texts(self, rows: np.ndarray) -> list[Ids]:
+    def texts(self, rows: NDArray[np.int64]) -> list[TokenIds]:
         return [self.tokens[row] for row in rows]
 
-    def wanted(self, rows: np.ndarray) -> np.ndarray:
-        """Return the teacher's vectors in the student's space, float32 unit rows [rows, dim]."""
-        wanted = self.vectors[rows].astype(np.float32) @ self.axes
-        unit: np.ndarray = wanted / np.maximum(np.linalg.norm(wanted, axis=1, keepdims=True), 1e-9)
+    def targets(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return the teacher's vectors in the student's space, unit rows [rows, dim]."""
+        projected = self.vectors[rows].astype(np.float32) @ self.axes
+        norms = np.linalg.norm(projected, axis=1, keepdims=True)
+        unit: NDArray[np.float32] = projected / np.maximum(norms, 1e-9)
         return unit
 
 
-class Ragged:
+class RaggedTokens:
     """Many rows of token ids in one array: a list of lists takes nine times the memory."""
 
-    def __init__(self, rows: Iterator[Sequence[int]]) -> None:
+    def __init__(self, rows: Iterable[Sequence[int]]) -> None:
         parts = [np.asarray(row, np.int32) for row in rows]
         self.lengths = np.array([len(part) for part in parts], np.int64)
-        self.flat = np.concatenate([np.empty(0, np.int32), *parts])
+        self._flat = np.concatenate([np.empty(0, np.int32), *parts])
         self._ends = np.cumsum(self.lengths)
 
     def __len__(self) -> int:
         return len(self.lengths)
 
-    def __getitem__(self, row: Any) -> Ids:
-        ids: Ids = self.flat[self._ends[row] - self.lengths[row] : self._ends[row]]
+    def __getitem__(self, row: int | np.int64) -> TokenIds:
+        end = self._ends[row]
+        ids: TokenIds = self._flat[end - self.lengths[row] : end]
         return ids
 
 
-def article_rows(
-    articles: list[Tokens], config: TrainingConfig
-) -> Callable[[random.Random], list[tuple[Ids, ...]]]:
-    """Return what draws one fresh pair from every article."""
-    return lambda chance: [draw_pair(article, config, chance) for article in articles]
+def article_rows(articles: list[TokenizedArticle], config: TrainingConfig) -> DrawRows:
+    """Return a function that draws one fresh pair from every article."""
+    return lambda rng: [draw_pair(article, config, rng) for article in articles]
 
 
-def group_rows(
-    groups: Sequence[tuple[Ids, ...]],
-) -> Callable[[random.Random], list[tuple[Ids, ...]]]:
-    """Return what draws two texts from every group of paraphrases."""
-    return lambda chance: [tuple(chance.sample(group, 2)) for group in groups]
+def group_rows(groups: Sequence[tuple[TokenIds, ...]]) -> DrawRows:
+    """Return a function that draws two texts from every group of paraphrases."""
+    return lambda rng: [tuple(rng.sample(group, 2)) for group in groups]
 
 
-def bucketed(lengths: np.ndarray, size: int, seed: int) -> Iterator[np.ndarray]:
-    """Yield the rows of full batches, alike in length within a batch, in random order.
+def bucketed(lengths: NDArray[np.int64], batch_size: int, seed: int) -> Iterator[NDArray[np.int64]]:
+    """Yield the rows of full batches, of similar length within a batch, in random order.
 
     Rows that do not fill a batch are left for another epoch.
     """
-    random = np.random.default_rng(seed)
-    order = random.permutation(len(lengths))
-    found = []
-    for start in range(0, len(order), size * BUCKET_BATCHES):
-        bucket = order[start : start + size * BUCKET_BATCHES]
+    rng = np.random.default_rng(seed)
+    order = rng.permutation(len(lengths))
+    bucket_size = batch_size * BUCKET_BATCHES
+    batches = []
+    for bucket_start in range(0, len(order), bucket_size):
+        bucket = order[bucket_start : bucket_start + bucket_size]
         bucket = bucket[np.argsort(lengths[bucket], kind="stable")]
-        found += [bucket[i : i + size] for i in range(0, len(bucket) - size + 1, size)]
-    for batch in random.permutation(len(found)):
-        yield found[batch]
+        for start in range(0, len(bucket) - batch_size + 1, batch_size):
+            batches.append(bucket[start : start + batch_size])
+    for number in rng.permutation(len(batches)):
+        yield batches[number]
 
 
-def with_hard_negatives(rows: list[tuple[Ids, ...]], encode: Encode) -> list[tuple[Ids, ...]]:
-    """Add to each (text, positive) the positive of another row that is most like the text, but not too much.
+def with_hard_negatives(rows: Rows, encode: Encode) -> Rows:
+    """Add to each (text, positive) the positive of another row that is near the text, but not too near.
 
-    Too much is more than `MOST_LIKE` of the cosine to its own positive, since such a text is probably
-    right as well (positive-aware mining, Moreira et al. 2024). Negatives are among the first
-    `MOST_MINED` rows.
+    Too near is above `MAX_RELATIVE_SCORE` of the cosine to its own positive, since such a text is
+    probably right as well (positive-aware mining, Moreira et al. 2024). Negatives are among the
+    first `MAX_NEGATIVES` rows.
     """
-    left, right = encode([row[0] for row in rows]), encode([row[1] for row in rows])
-    candidates = right[:MOST_MINED]
-    own = (left * right).sum(axis=1)
-    chosen = np.empty(len(rows), np.int64)
-    for start in range(0, len(rows), MINED_BLOCK):
-        block = slice(start, start + MINED_BLOCK)
-        scores = left[block] @ candidates.T
-        numbers = np.arange(start, start + len(scores))
-        within = numbers < len(candidates)
-        scores[np.flatnonzero(within), numbers[within]] = -np.inf
-        scores[scores > MOST_LIKE * own[block, None]] = -np.inf
-        neighbour = (numbers + 1) % len(rows)  # where everything is too much alike
-        chosen[block] = np.where(np.isfinite(scores.max(axis=1)), scores.argmax(axis=1), neighbour)
-    return [(*row, rows[negative][1]) for row, negative in zip(rows, chosen, strict=True)]
+    queries = encode([row[0] for row in rows])
+    positives = encode([row[1] for row in rows])
+    mined = []
+    for start in range(0, len(rows), BLOCK_ROWS):
+        negatives = _hard_negatives(queries, positives, start)
+        for row, negative in zip(rows[start : start + BLOCK_ROWS], negatives, strict=True):
+            mined.append((*row, rows[negative][1]))
+    return mined
 
 
-def pad(rows: Sequence[Ids], multiple: int = 8) -> np.ndarray:
-    """Return int32 [rows, time], padded on the right to a multiple, so that few shapes are compiled."""
-    time = -(-max(map(len, rows)) // multiple) * multiple
+def _hard_negatives(
+    queries: NDArray[np.float32], positives: NDArray[np.float32], start: int
+) -> NDArray[np.int64]:
+    """Return the rows of the hard negatives of one block of queries."""
+    block = slice(start, start + BLOCK_ROWS)
+    candidates = positives[:MAX_NEGATIVES]
+    positive_scores = (queries[block] * positives[block]).sum(axis=1)
+    scores = queries[block] @ candidates.T
+    rows = np.arange(start, start + len(scores))
+    is_candidate = rows < len(candidates)
+    scores[np.flatnonzero(is_candidate), rows[is_candidate]] = -np.inf
+    scores[scores > MAX_RELATIVE_SCORE * positive_scores[:, None]] = -np.inf
+    next_row = (rows + 1) % len(queries)  # where all are too near
+    return np.where(np.isfinite(scores.max(axis=1)), scores.argmax(axis=1), next_row)
+
+
+def pad(rows: Sequence[TokenIds]) -> NDArray[np.int32]:
+    """Return int32 [rows, time], padded on the right to a multiple of PAD_MULTIPLE."""
+    longest = max(len(ids) for ids in rows)
+    time = -(-longest // PAD_MULTIPLE) * PAD_MULTIPLE
     padded = np.full((len(rows), time), PAD_ID, dtype=np.int32)
     for row, ids in zip(padded, rows, strict=True):
         row[: len(ids)] = ids

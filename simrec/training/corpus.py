@@ -1,84 +1,86 @@
-"""Material: all there is to learn from, gathered from the workspace and the files that objectives name."""
+"""The training corpus: articles, pair files and distillation data, gathered for the objectives."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-
-import numpy as np
 
 from simrec.articles.article import encoded_text, held_out_below
 from simrec.articles.store import Store
 from simrec.config import Config, Objective
 from simrec.errors import GateError
-from simrec.training.distillation import DistillationSet, read_distillation_set
+from simrec.training.distillation import EMPTY_SET, DistillationSet, read_distillation_set
 from simrec.training.pair_files import PairFile, read_pairs
 
-CHARS_PER_TOKEN = 8  # enough for any prose
-FEWEST_ARTICLES = 20
-MOST_HELD_OUT = 1_000  # articles that judge an epoch
+MAX_CHARS_PER_TOKEN = 8  # enough for any prose
+MIN_ARTICLES = 20
+MAX_HELD_OUT = 1_000  # articles that validate an epoch
 
 Articles = list[tuple[str, str]]  # title and text of each
-NO_LESSONS = DistillationSet([], np.empty((0, 0), np.float16))
 
 
 @dataclass(frozen=True)
 class TrainingCorpus:
-    """Articles by the keys of their texts, pair files by their path, and a teacher's lessons.
+    """Articles with the keys of their texts, pair files by path, and distillation data.
 
-    Of the articles held out nothing is learned; they judge.
+    Nothing is learned from held-out articles; they validate.
     """
 
     keys: list[bytes]
     articles: Articles
     held_out: Articles
     pair_files: dict[str, PairFile] = field(default_factory=dict)
-    taught: DistillationSet = NO_LESSONS
+    distillation: DistillationSet = EMPTY_SET
 
-    def refuse(self, usable: int, judging: int) -> GateError:
-        """Return the error for articles too few to train on."""
+    def too_few(self, n_articles: int, n_held_out: int) -> GateError:
+        """Return the error for too few articles that are long enough."""
+        n_all = len(self.articles) + len(self.held_out)
         return GateError(
-            f"cannot train on {usable:,} articles with enough text and judge on {judging:,} held out "
-            f"(of {len(self.articles) + len(self.held_out):,} in all); at least {FEWEST_ARTICLES} and 1 are needed"
+            f"cannot train on {n_articles:,} articles with enough text and judge on "
+            f"{n_held_out:,} held out (of {n_all:,} in all); at least {MIN_ARTICLES} and 1 are needed"
         )
 
-    @staticmethod
-    def asks_articles(config: Config) -> bool:
-        """Tell whether some objective draws its pairs from the articles."""
-        return any(objective.pairs == "articles" for objective in _with_pairs(config))
+
+def learns_from_articles(config: Config) -> bool:
+    """Return whether an objective draws its pairs from the articles."""
+    return any(objective.pairs == "articles" for objective in _pair_objectives(config))
 
 
-def gather(store: Store, config: Config, lessons: list[Path]) -> TrainingCorpus:
-    """Read all that the objectives of the configuration ask for; links to articles held out are left out."""
-    boundary = held_out_below(config.training.held_out)
-    keys = store.text_keys(config.training.max_articles, start=boundary)
-    judges = [key for key in store.text_keys(MOST_HELD_OUT) if key < boundary]
-
-    def text_of(article_id: str) -> str | None:
-        found = store.text_of(article_id)
-        if found is None:
-            return None
-        key, *article = found
-        return encoded_text(*article) if key >= boundary else ""
-
-    named: dict[str, list[str]] = {}
-    for objective in _with_pairs(config):
-        if objective.pairs != "articles":
-            named.setdefault(objective.pairs, []).append(objective.kind)
-    most_bad = config.ingest.max_reject_share
-    pair_files = {
-        path: read_pairs(Path(path), kinds, text_of, most_bad) for path, kinds in named.items()
-    }
-    distils = any(objective.kind == "distillation" for objective in config.objectives)
-    taught = (
-        read_distillation_set(lessons, config.pretraining.max_distillation_texts)
-        if distils
-        else NO_LESSONS
-    )
-    chars = config.training.max_tokens * CHARS_PER_TOKEN
+def gather(store: Store, config: Config, distillation_paths: list[Path]) -> TrainingCorpus:
+    """Read all that the objectives of the configuration need; links to held-out articles are skipped."""
+    first_key = held_out_below(config.training.held_out)
+    keys = store.text_keys(config.training.max_articles, start=first_key)
+    held_out_keys = [key for key in store.text_keys(MAX_HELD_OUT) if key < first_key]
+    distillation = EMPTY_SET
+    if any(objective.kind == "distillation" for objective in config.objectives):
+        max_texts = config.pretraining.max_distillation_texts
+        distillation = read_distillation_set(distillation_paths, max_texts)
+    max_chars = config.training.max_tokens * MAX_CHARS_PER_TOKEN
     return TrainingCorpus(
-        judges + keys, store.texts(keys, chars), store.texts(judges, chars), pair_files, taught
+        held_out_keys + keys,
+        store.texts(keys, max_chars),
+        store.texts(held_out_keys, max_chars),
+        _read_pair_files(store, config, first_key),
+        distillation,
     )
 
 
-def _with_pairs(config: Config) -> Iterator[Objective]:
-    return (objective for objective in config.objectives if objective.kind != "distillation")
+def _read_pair_files(store: Store, config: Config, first_key: bytes) -> dict[str, PairFile]:
+    def text_of(article_id: str) -> str | None:
+        article = store.text_of(article_id)
+        if article is None:
+            return None
+        key, title, text = article
+        return encoded_text(title, text) if key >= first_key else ""
+
+    objectives_of: dict[str, list[str]] = {}
+    for objective in _pair_objectives(config):
+        if objective.pairs != "articles":
+            objectives_of.setdefault(objective.pairs, []).append(objective.kind)
+    max_reject_share = config.ingest.max_reject_share
+    return {
+        path: read_pairs(Path(path), kinds, text_of, max_reject_share)
+        for path, kinds in objectives_of.items()
+    }
+
+
+def _pair_objectives(config: Config) -> list[Objective]:
+    return [objective for objective in config.objectives if objective.kind != "distillation"]

@@ -1,9 +1,10 @@
-"""Tokenized material: the batches that each objective makes of it, and the judges."""
+"""The dataset: the corpus in token ids, the batches of each objective, and the validators."""
 
 from collections.abc import Iterator
 
 import keras
 import numpy as np
+from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from simrec.config import Config, Objective, TrainingConfig
@@ -12,66 +13,70 @@ from simrec.errors import GateError
 from simrec.training.batches import (
     BatchSource,
     DistillationBatches,
+    PairBatches,
     ProjectedTargets,
-    Ragged,
-    Rows,
+    RaggedTokens,
     article_rows,
     group_rows,
 )
-from simrec.training.corpus import FEWEST_ARTICLES, Articles, TrainingCorpus
+from simrec.training.corpus import (
+    MAX_CHARS_PER_TOKEN,
+    MIN_ARTICLES,
+    Articles,
+    TrainingCorpus,
+    learns_from_articles,
+)
 from simrec.training.initial_tower import matching_axes
 from simrec.training.pair_files import PairFile
-from simrec.training.pairs import NO_IDS, Ids, Tokens
+from simrec.training.pairs import NO_TOKENS, TokenIds, TokenizedArticle
 from simrec.training.trainer import TrainingTask, encoder_of
-from simrec.training.validation import Correlation, PassageSearch, TeacherAgreement, Validator
+from simrec.training.validation import (
+    GradeCorrelation,
+    PassageSearch,
+    TeacherAgreement,
+    Validator,
+)
 
-FEWEST_GRADED = 20
-JUDGED_LESSONS_EVERY = 100
-MOST_JUDGED_LESSONS = 4_096
-MATCHED = 4_096  # lessons that place a teacher's space upon a student's
+MIN_GRADED_PAIRS = 20
+HELD_OUT_EVERY = 100  # one distillation text in so many is held out
+MAX_HELD_OUT_TEXTS = 4_096
+MATCHED_TEXTS = 4_096  # that turn a teacher's space towards a student's
 
 
 class Dataset:
-    """The material in token ids: what sources and judges are made of."""
+    """The corpus in token ids: what batches and validators are made of."""
 
     def __init__(
         self,
-        material: TrainingCorpus,
+        corpus: TrainingCorpus,
         tokenizer: Tokenizer,
-        axes: np.ndarray | None,
+        axes: NDArray[np.float32] | None,
         config: Config,
     ) -> None:
-        """Tokenize everything; GateError if there is too little to train on or to judge with.
+        """Tokenize everything; GateError if there is too little to train on or to validate with.
 
-        `axes` are those of the teacher's space that are the student's dimensions, if it starts from it.
+        `axes` are those of the teacher's space that are the student's dimensions, if it starts
+        from the teacher.
         """
-        self._config, self._material, self._tokenizer, self._axes = (
-            config,
-            material,
-            tokenizer,
-            axes,
-        )
-        self.articles = [
-            a
-            for a in tokenize(tokenizer, material.articles, config.training.max_tokens)
-            if a.pairable
-        ]
-        self.held_out = [
-            a
-            for a in tokenize(tokenizer, material.held_out, config.training.max_tokens)
-            if a.pairable
-        ]
-        self._files = {path: self._pair_rows(file) for path, file in material.pair_files.items()}
-        self._taught = material.taught
-        most = config.pretraining.distillation_tokens
-        self._lessons = Ragged(ids[:most] for ids in token_ids(tokenizer, self._taught.texts))
-        self._judged_lessons = np.arange(0, len(self._lessons), JUDGED_LESSONS_EVERY)[
-            :MOST_JUDGED_LESSONS
-        ]
-        if material.asks_articles(config) and (
-            len(self.articles) < FEWEST_ARTICLES or not self.held_out
-        ):
-            raise material.refuse(len(self.articles), len(self.held_out))
+        self._config = config
+        self._corpus = corpus
+        self._axes = axes
+        max_tokens = config.training.max_tokens
+        self.articles = _long_enough(tokenizer, corpus.articles, max_tokens)
+        self.held_out = _long_enough(tokenizer, corpus.held_out, max_tokens)
+        is_short = len(self.articles) < MIN_ARTICLES or not self.held_out
+        if is_short and learns_from_articles(config):
+            raise corpus.too_few(len(self.articles), len(self.held_out))
+        window = config.encoder.window_tokens
+        self._pair_rows = {
+            path: _tokenize_pairs(tokenizer, file, window)
+            for path, file in corpus.pair_files.items()
+        }
+        length = config.pretraining.distillation_tokens
+        ids = token_ids(tokenizer, corpus.distillation.texts)
+        self._distillation = RaggedTokens(row[:length] for row in ids)
+        numbers = np.arange(0, len(self._distillation), HELD_OUT_EVERY)
+        self._held_out_texts = numbers[:MAX_HELD_OUT_TEXTS]
 
     def tasks(self, training: TrainingConfig, tower: keras.Model) -> list[TrainingTask]:
         """Return every objective with its source of batches."""
@@ -80,93 +85,122 @@ class Dataset:
             for objective in self._config.objectives
         ]
 
-    def some_texts(self, most: int) -> list[Ids]:
+    def sample(self, max_texts: int) -> list[TokenIds]:
         """Return up to so many texts of any kind, each within a window."""
-        bodies = [article.body for article in self.articles[:most]]
-        pairs = [row[0] for rows in self._files.values() for row in rows[:most]]
-        lessons = [self._lessons[n] for n in range(min(most, len(self._lessons)))]
+        texts = [article.body for article in self.articles[:max_texts]]
+        for rows in self._pair_rows.values():
+            texts += [row[0] for row in rows[:max_texts]]
+        n_distillation = min(max_texts, len(self._distillation))
+        texts += [self._distillation[row] for row in range(n_distillation)]
+        return [text[: self._config.encoder.window_tokens] for text in texts[:max_texts]]
+
+    def validators(self, tower: keras.Model) -> list[Validator]:
+        """Return what validates on held-out articles, distillation texts and graded pairs.
+
+        Articles validate where something is learned from them, or where nothing else validates.
+        """
+        graded = self._held_out_grades()
+        has_others = bool(graded or len(self._distillation))
+        validators: list[Validator] = []
+        if self.held_out and (learns_from_articles(self._config) or not has_others):
+            articles = PassageSearch.of(self.held_out, self.articles, self._config.training)
+            validators.append(articles)
+        if len(self._held_out_texts):
+            data = self._projected(tower)
+            texts = data.texts(self._held_out_texts)
+            validators.append(TeacherAgreement(texts, data.targets(self._held_out_texts)))
+        return [*validators, *graded]
+
+    def _held_out_grades(self) -> list[GradeCorrelation]:
         return [
-            row[: self._config.encoder.window_tokens] for row in [*bodies, *pairs, *lessons][:most]
+            GradeCorrelation(self._pair_rows[path][file.held_out], file.grades[file.held_out])
+            for path, file in self._corpus.pair_files.items()
+            if file.kind == "graded"
         ]
-
-    def judges(self, tower: keras.Model) -> list[Validator]:
-        """Return what measures on held-out lessons and grades, and on held-out articles unless only grades matter."""
-        graded = [
-            (r[f.held_out], f.grades[f.held_out]) for r, f in self._both() if f.kind == "graded"
-        ]
-        found: list[Validator] = []
-        if self.held_out and (
-            self._material.asks_articles(self._config) or not (graded or len(self._lessons))
-        ):
-            found.append(PassageSearch.of(self.held_out, self.articles, self._config.training))
-        if len(self._judged_lessons):
-            lessons = self._on_axes(tower)
-            found.append(
-                TeacherAgreement(
-                    lessons.texts(self._judged_lessons), lessons.wanted(self._judged_lessons)
-                )
-            )
-        for rows, grades in graded:
-            left, right = zip(*rows, strict=True)
-            found.append(Correlation([*left], [*right], grades))
-        return found
-
-    def _both(self) -> Iterator[tuple[list[tuple[Ids, ...]], PairFile]]:
-        return ((self._files[path], file) for path, file in self._material.pair_files.items())
 
     def _source(
         self, objective: Objective, training: TrainingConfig, tower: keras.Model
     ) -> BatchSource:
         size = max(2, round(objective.batch_share * training.batch_size))
         if objective.kind == "distillation":
-            learned = np.setdiff1d(np.arange(len(self._lessons)), self._judged_lessons)
-            return DistillationBatches(self._on_axes(tower), learned, size, training.seed)
-        mined = objective.hard_negatives or objective.kind == "triplet"
+            rows = np.setdiff1d(np.arange(len(self._distillation)), self._held_out_texts)
+            return DistillationBatches(self._projected(tower), rows, size, training.seed)
+        hard_negatives = objective.hard_negatives or objective.kind == "triplet"
         if objective.pairs == "articles":
-            return Rows(article_rows(self.articles, training), size, training.seed, mined=mined)
-        file, rows = self._material.pair_files[objective.pairs], self._files[objective.pairs]
-        if file.kind == "graded":
-            judging = set(range(len(rows))[file.held_out])
-            kept = [n for n in range(len(rows)) if n not in judging]
-            if len(kept) < FEWEST_GRADED:
-                raise GateError(
-                    f"{objective.pairs}: {len(rows)} graded pairs; at least {FEWEST_GRADED} are needed"
-                )
-            return Rows(
-                lambda _: [rows[n] for n in kept],
-                size,
-                training.seed,
-                [file.grades[n] for n in kept],
+            draw = article_rows(self.articles, training)
+            return PairBatches(draw, size, training.seed, hard_negatives=hard_negatives)
+        return self._file_source(objective.pairs, size, training.seed, hard_negatives)
+
+    def _file_source(
+        self, path: str, batch_size: int, seed: int, hard_negatives: bool
+    ) -> PairBatches:
+        kind = self._corpus.pair_files[path].kind
+        rows = self._pair_rows[path]
+        if kind == "graded":
+            return self._graded_source(path, batch_size, seed)
+        if kind == "groups":
+            return PairBatches(group_rows(rows), batch_size, seed, hard_negatives=hard_negatives)
+        mined = hard_negatives and kind != "triplets"
+        return PairBatches(lambda _: rows, batch_size, seed, hard_negatives=mined)
+
+    def _graded_source(self, path: str, batch_size: int, seed: int) -> PairBatches:
+        file = self._corpus.pair_files[path]
+        rows = self._pair_rows[path]
+        held_out = set(range(len(rows))[file.held_out])
+        numbers = [number for number in range(len(rows)) if number not in held_out]
+        if len(numbers) < MIN_GRADED_PAIRS:
+            raise GateError(
+                f"{path}: {len(rows)} graded pairs; at least {MIN_GRADED_PAIRS} are needed"
             )
-        draw = group_rows(rows) if file.kind == "groups" else lambda _: rows
-        return Rows(draw, size, training.seed, mined=mined and file.kind != "triplets")
+        trained_on = [rows[number] for number in numbers]
+        grades = [file.grades[number] for number in numbers]
+        return PairBatches(lambda _: trained_on, batch_size, seed, grades)
 
-    def _on_axes(self, tower: keras.Model) -> ProjectedTargets:
-        """Return the lessons on the student's own axes, or, where it has a space already, turned towards that."""
+    def _projected(self, tower: keras.Model) -> ProjectedTargets:
+        """Return the distillation data on the student's axes.
+
+        A student that has a space of its own already gets the teacher's turned towards it.
+        """
+        vectors = self._corpus.distillation.vectors
         if self._axes is None:
-            rows = np.arange(0, len(self._lessons), max(1, len(self._lessons) // MATCHED))
-            given = encoder_of(tower)([self._lessons[row] for row in rows])
-            self._axes = matching_axes(self._taught.vectors[rows], given)
-        return ProjectedTargets(self._lessons, self._taught.vectors, self._axes)
-
-    def _pair_rows(self, file: PairFile) -> list[tuple[Ids, ...]]:
-        most = self._config.encoder.window_tokens
-        flat = token_ids(self._tokenizer, [text[: most * 8] for row in file.rows for text in row])
-        return [tuple(np.asarray(next(flat)[:most], np.int32) for _ in row) for row in file.rows]
+            n_texts = len(self._distillation)
+            rows = np.arange(0, n_texts, max(1, n_texts // MATCHED_TEXTS))
+            student_vectors = encoder_of(tower)([self._distillation[row] for row in rows])
+            self._axes = matching_axes(vectors[rows], student_vectors)
+        return ProjectedTargets(self._distillation, vectors, self._axes)
 
 
-def tokenize(tokenizer: Tokenizer, articles: Articles, most: int) -> Iterator[Tokens]:
-    """Yield the token ids of each article, of its body at most so many; sections are parted by blank lines."""
+def _long_enough(
+    tokenizer: Tokenizer, articles: Articles, max_tokens: int
+) -> list[TokenizedArticle]:
+    tokenized = tokenize(tokenizer, articles, max_tokens)
+    return [article for article in tokenized if article.is_long_enough]
+
+
+def tokenize(
+    tokenizer: Tokenizer, articles: Articles, max_tokens: int
+) -> Iterator[TokenizedArticle]:
+    """Yield each article as token ids, the first of its body; blank lines part its sections."""
+    max_chars = max_tokens * MAX_CHARS_PER_TOKEN
     titles = token_ids(tokenizer, [title for title, _ in articles])
-    sections = [text[: most * 8].split("\n\n") for _, text in articles]
-    bodies = token_ids(tokenizer, [section for parts in sections for section in parts])
+    sections = [text[:max_chars].split("\n\n") for _, text in articles]
+    all_sections = token_ids(tokenizer, [part for parts in sections for part in parts])
     for (title, _), parts in zip(articles, sections, strict=True):
-        found = [next(bodies) for _ in parts]
+        section_ids = [next(all_sections) for _ in parts]
         title_ids = np.asarray(next(titles), np.int32)
-        body = np.asarray([number for ids in found for number in ids][:most], np.int32)
-        begins = np.cumsum([0, *map(len, found[:-1])])
-        yield Tokens(
-            title_ids if title else NO_IDS,
-            body,
-            tuple(int(b) for b in begins if b < max(1, len(body))),
-        )
+        flat = [number for ids in section_ids for number in ids]
+        body = np.asarray(flat[:max_tokens], np.int32)
+        starts = np.cumsum([0] + [len(ids) for ids in section_ids[:-1]])
+        within = tuple(int(start) for start in starts if start < max(1, len(body)))
+        yield TokenizedArticle(title_ids if title else NO_TOKENS, body, within)
+
+
+def _tokenize_pairs(
+    tokenizer: Tokenizer, file: PairFile, window_tokens: int
+) -> list[tuple[TokenIds, ...]]:
+    max_chars = window_tokens * MAX_CHARS_PER_TOKEN
+    texts = [text[:max_chars] for row in file.rows for text in row]
+    ids = token_ids(tokenizer, texts)
+    return [
+        tuple(np.asarray(next(ids)[:window_tokens], np.int32) for _ in row) for row in file.rows
+    ]

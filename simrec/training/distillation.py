@@ -1,4 +1,4 @@
-"""Lessons: the texts of which a student learns what its teacher makes of them, and the teacher's vectors of them."""
+"""Distillation data: texts, and the teacher's embedding of each."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -7,78 +7,94 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import pyarrow
+from numpy.typing import NDArray
+from pyarrow import parquet
 
 from simrec import files
 from simrec.errors import ConfigError
 
 SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z\"'(])")
-SHORTEST, LONGEST = 20, 400  # characters of a sentence
-PASSAGE_WORDS, LEAD_WORDS, MOST_PASSAGES, MOST_SENTENCES = 80, 60, 5, 3
-TEXT, VECTOR = "text", "vector"
+SENTENCE_CHARS = (20, 400)  # longer than the one, shorter than the other
+MAX_SENTENCES = 3  # of an article
+PASSAGE_WORDS = 80
+MAX_PASSAGES = 5
+LEAD_WORDS = 60
+TEXT = "text"
+VECTOR = "vector"
 
 
 class DistillationSet(NamedTuple):
-    """Texts and the teacher's vectors of them, float16 [texts, teacher dim]."""
+    """Texts and the teacher's embeddings of them, [texts, teacher dim], float16 once read."""
 
     texts: list[str]
-    vectors: np.ndarray
+    vectors: NDArray[np.floating]
 
 
-def lessons(title: str, text: str) -> Iterator[str]:
-    """Yield what an article gives to learn from: its title, its lead under the title, passages and sentences.
+EMPTY_SET = DistillationSet([], np.empty((0, 0), np.float16))
 
-    Short and long, with and without a title: what an encoder is asked for later.
+
+def distillation_texts(title: str, text: str) -> Iterator[str]:
+    """Yield what an article gives: its title, its lead under the title, passages and sentences.
+
+    Short and long texts, with and without a title, as an encoder is given later.
     """
     words = text.split()
     if title:
         yield title
         yield f"{title}\n{' '.join(words[:LEAD_WORDS])}"
-    for start in range(0, min(len(words), MOST_PASSAGES * PASSAGE_WORDS), PASSAGE_WORDS):
+    for start in range(0, min(len(words), MAX_PASSAGES * PASSAGE_WORDS), PASSAGE_WORDS):
         yield " ".join(words[start : start + PASSAGE_WORDS])
-    sentences = (part for part in SENTENCE_END.split(text) if SHORTEST < len(part) < LONGEST)
-    yield from islice(sentences, MOST_SENTENCES)
+    shortest, longest = SENTENCE_CHARS
+    sentences = (part for part in SENTENCE_END.split(text) if shortest < len(part) < longest)
+    yield from islice(sentences, MAX_SENTENCES)
 
 
-def write_distillation_set(path: Path, taught: DistillationSet) -> None:
+def write_distillation_set(path: Path, data: DistillationSet) -> None:
     """Write one Parquet shard of (text, vector), whole or not at all."""
-    import pyarrow
-    from pyarrow import parquet
-
-    flat = pyarrow.array(taught.vectors.astype(np.float16).ravel())
-    vectors = pyarrow.FixedSizeListArray.from_arrays(flat, taught.vectors.shape[1])
+    flat = pyarrow.array(data.vectors.astype(np.float16).ravel())
+    vectors = pyarrow.FixedSizeListArray.from_arrays(flat, data.vectors.shape[1])
     with files.atomic_path(path) as temporary:
-        parquet.write_table(pyarrow.table({TEXT: taught.texts, VECTOR: vectors}), temporary)
+        parquet.write_table(pyarrow.table({TEXT: data.texts, VECTOR: vectors}), temporary)
 
 
-def read_distillation_set(paths: Iterable[Path], most: int) -> DistillationSet:
-    """Read Parquet files of (text, vector); ConfigError names a file without those, or with vectors of another size."""
-    import pyarrow
-    from pyarrow import parquet
+def read_distillation_set(paths: Iterable[Path], max_texts: int) -> DistillationSet:
+    """Read the first texts of Parquet files of (text, vector).
 
+    ConfigError names a file without these columns, or with vectors of another size.
+    """
     texts: list[str] = []
-    vectors: list[np.ndarray] = []
+    vectors: list[NDArray[np.floating]] = []
     for path in paths:
-        try:
-            table = parquet.read_table(path, columns=[TEXT, VECTOR])
-            rows = np.stack(table[VECTOR].to_numpy()).astype(np.float16)
-        except (pyarrow.ArrowException, OSError, ValueError) as error:
+        part = _read_file(path)
+        dim = part.vectors.shape[1]
+        if vectors and dim != vectors[0].shape[1]:
             raise ConfigError(
-                f"{path}: no lessons, which are Parquet columns '{TEXT}' and '{VECTOR}' ({error})"
-            ) from error
-        if not np.isfinite(rows).all():
-            raise ConfigError(
-                f"{path}: row {int(np.argmin(np.isfinite(rows).all(axis=1)))} has a vector that is no number"
+                f"{path}: vectors of {dim}, those before it have {vectors[0].shape[1]}; one teacher"
             )
-        if vectors and rows.shape[1] != vectors[0].shape[1]:
-            raise ConfigError(
-                f"{path}: vectors of {rows.shape[1]}, those before it have {vectors[0].shape[1]}; one teacher"
-            )
-        texts += table[TEXT].to_pylist()
-        vectors.append(rows)
-        if len(texts) >= most:
+        texts += part.texts
+        vectors.append(part.vectors)
+        if len(texts) >= max_texts:
             break
     if not texts:
         raise ConfigError(
-            "there are no lessons: run simrec teach, or set pretraining.distillation_data to Parquet files"
+            "there is no distillation data: run simrec teach, or set "
+            "pretraining.distillation_data to Parquet files"
         )
-    return DistillationSet(texts[:most], np.concatenate(vectors)[:most])
+    return DistillationSet(texts[:max_texts], np.concatenate(vectors)[:max_texts])
+
+
+def _read_file(path: Path) -> DistillationSet:
+    try:
+        table = parquet.read_table(path, columns=[TEXT, VECTOR])
+        vectors = np.stack(table[VECTOR].to_numpy()).astype(np.float16)
+    except (pyarrow.ArrowException, OSError, ValueError) as error:
+        raise ConfigError(
+            f"{path}: no distillation data, which are Parquet columns '{TEXT}' and '{VECTOR}' "
+            f"({error})"
+        ) from error
+    is_finite = np.isfinite(vectors).all(axis=1)
+    if not is_finite.all():
+        row = int(np.argmin(is_finite))
+        raise ConfigError(f"{path}: row {row} has a vector that is no number")
+    return DistillationSet(table[TEXT].to_pylist(), vectors)

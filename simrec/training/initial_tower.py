@@ -1,24 +1,25 @@
-"""Where training starts: from the articles, from an encoder, or from a teacher."""
+"""The initial tower: made from the articles, an encoder or a teacher."""
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
 import keras
 import numpy as np
+from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from simrec.config import Config
-from simrec.encoder import model_folder as encoder_folder
+from simrec.encoder import model_folder
 from simrec.encoder.tokenizer import token_ids, train_tokenizer
+from simrec.training.corpus import MAX_CHARS_PER_TOKEN, Articles
 from simrec.training.distillation import DistillationSet, read_distillation_set
 from simrec.training.network import build_tower, set_weights
 from simrec.training.onnx_export import read_weights
 from simrec.training.starting_point import TeacherVocabulary
 from simrec.training.token_vectors import count_matrix, token_vectors
 
-RARE = 1e-3  # a of smooth inverse frequency, a / (a + p): Arora et al. 2017
-SAMPLE = 50_000  # texts
+SIF = 1e-3  # a of smooth inverse frequency, a / (a + p): Arora et al. 2017
+SAMPLE_TEXTS = 50_000
 
 
 class InitialTower(NamedTuple):
@@ -28,84 +29,103 @@ class InitialTower(NamedTuple):
     tower: keras.Model
 
 
-def from_articles(texts: Iterable[tuple[str, str]], config: Config) -> InitialTower:
-    """Learn words from titles and texts, and start as their latent semantic analysis."""
-    articles = list(texts)
-    tokenizer = train_tokenizer(
-        (part for article in articles for part in article), config.encoder.vocab_size
-    )
-    tokens = list(
-        token_ids(
-            tokenizer,
-            [f"{title}\n{text}"[: 8 * config.training.max_tokens] for title, text in articles],
-        )
-    )
+class TokenStart(NamedTuple):
+    """A tokenizer, the teacher's vector of each token, and the token ids of a sample of texts."""
+
+    tokenizer: Tokenizer
+    vectors: NDArray[np.float32]
+    sample_ids: list[list[int]]
+
+
+def from_articles(articles: Articles, config: Config) -> InitialTower:
+    """Learn a vocabulary from titles and texts, and start as their latent semantic analysis."""
+    parts = (part for article in articles for part in article)
+    tokenizer = train_tokenizer(parts, config.encoder.vocab_size)
+    max_chars = MAX_CHARS_PER_TOKEN * config.training.max_tokens
+    texts = [f"{title}\n{text}"[:max_chars] for title, text in articles]
     vectors = token_vectors(
-        tokens, tokenizer.get_vocab_size(), config.encoder.dim, config.training.seed
+        list(token_ids(tokenizer, texts)),
+        tokenizer.get_vocab_size(),
+        config.encoder.dim,
+        config.training.seed,
     )
     return InitialTower(tokenizer, _tower(config, vectors))
 
 
 def from_encoder(folder: Path, config: Config) -> InitialTower:
-    """Start as an encoder of this shape: from its ONNX file alone, so that no Keras of another year is needed."""
-    weights = read_weights((folder / encoder_folder.ONNX).read_bytes(), config.encoder)
+    """Start as an encoder of this shape: from its ONNX file alone, whatever Keras wrote it."""
+    weights = read_weights((folder / model_folder.ONNX).read_bytes(), config.encoder)
     tower = _tower(config, weights.tokens)
     set_weights(tower, config.encoder, weights)
-    return InitialTower(Tokenizer.from_file(str(folder / encoder_folder.TOKENIZER)), tower)
+    return InitialTower(Tokenizer.from_file(str(folder / model_folder.TOKENIZER)), tower)
 
 
 def from_teacher(
-    taught: DistillationSet, vocabulary: TeacherVocabulary | None, axes: np.ndarray, config: Config
+    data: DistillationSet,
+    vocabulary: TeacherVocabulary | None,
+    axes: NDArray[np.float32],
+    config: Config,
 ) -> InitialTower:
-    """Start as the weighted mean of the teacher's vectors of single tokens, on some axes of its space.
+    """Start as the weighted mean of the teacher's vectors of single tokens, on axes of its space.
 
     As in model2vec's distillation (Tulkens & van Dongen 2024). Where the teacher is only a file of
-    texts and vectors, words are learned from the texts, and the vector of a token is the mean of
-    those of the texts it stands in.
+    texts and vectors, a vocabulary is learned from the texts, and the vector of a token is the mean
+    of those of the texts it stands in.
     """
-    sample = taught.texts[:: max(1, len(taught.texts) // SAMPLE)]
+    every = max(1, len(data.texts) // SAMPLE_TEXTS)
+    sample = DistillationSet(data.texts[::every], data.vectors[::every])
     if vocabulary:
-        tokenizer = Tokenizer.from_file(str(vocabulary.tokenizer))
-        rows = list(token_ids(tokenizer, sample))
-        vectors = read_distillation_set(
-            [vocabulary.tokens], tokenizer.get_vocab_size()
-        ).vectors.astype(np.float32)
+        start = _own_vocabulary(sample.texts, vocabulary)
     else:
-        tokenizer = train_tokenizer(sample, config.encoder.vocab_size)
-        rows = list(token_ids(tokenizer, sample))
-        counts = count_matrix(rows, tokenizer.get_vocab_size())
-        wanted = taught.vectors[:: max(1, len(taught.texts) // SAMPLE)].astype(np.float32)
-        occurrences = np.asarray(counts.sum(axis=0)).ravel()
-        vectors = (counts.T @ (wanted - wanted.mean(axis=0))) / np.maximum(occurrences, 1)[:, None]
-    frequency = np.bincount(
-        np.concatenate([np.asarray(row) for row in rows]), minlength=len(vectors)
-    )
-    start = (vectors @ axes) * (RARE / (RARE + frequency / frequency.sum()))[:, None]
-    start /= np.sqrt((start**2).sum(axis=1).mean())
-    return InitialTower(tokenizer, _tower(config, start.astype(np.float32)))
+        start = _learned_vocabulary(sample, config.encoder.vocab_size)
+    all_ids = np.concatenate([np.asarray(ids) for ids in start.sample_ids])
+    frequency = np.bincount(all_ids, minlength=len(start.vectors))
+    weights = SIF / (SIF + frequency / frequency.sum())
+    tokens = (start.vectors @ axes) * weights[:, None]
+    tokens /= np.sqrt((tokens**2).sum(axis=1).mean())
+    return InitialTower(start.tokenizer, _tower(config, tokens.astype(np.float32)))
 
 
-def principal_axes(vectors: np.ndarray, dim: int) -> np.ndarray:
-    """Return float32 [teacher dim, dim]: the axes that keep most of the inner products between vectors.
+def _own_vocabulary(texts: list[str], vocabulary: TeacherVocabulary) -> TokenStart:
+    tokenizer = Tokenizer.from_file(str(vocabulary.tokenizer))
+    data = read_distillation_set([vocabulary.tokens], tokenizer.get_vocab_size())
+    ids = list(token_ids(tokenizer, texts))
+    return TokenStart(tokenizer, data.vectors.astype(np.float32), ids)
+
+
+def _learned_vocabulary(sample: DistillationSet, vocab_size: int) -> TokenStart:
+    tokenizer = train_tokenizer(sample.texts, vocab_size)
+    ids = list(token_ids(tokenizer, sample.texts))
+    counts = count_matrix(ids, tokenizer.get_vocab_size())
+    occurrences = np.asarray(counts.sum(axis=0)).ravel()
+    text_vectors = sample.vectors.astype(np.float32)
+    sums = counts.T @ (text_vectors - text_vectors.mean(axis=0))
+    return TokenStart(tokenizer, sums / np.maximum(occurrences, 1)[:, None], ids)
+
+
+def principal_axes(vectors: NDArray[np.floating], dim: int) -> NDArray[np.float32]:
+    """Return [teacher dim, dim]: the axes that keep most of the inner products between vectors.
 
     A teacher of fewer dimensions keeps its own, and the others stay zero.
     """
-    sample = vectors[:: max(1, len(vectors) // SAMPLE)].astype(np.float32)
-    _, axes = np.linalg.eigh(sample.T @ sample)
-    axes = axes[:, ::-1][:, :dim]
+    sample = vectors[:: max(1, len(vectors) // SAMPLE_TEXTS)].astype(np.float32)
+    _, ascending = np.linalg.eigh(sample.T @ sample)
+    axes = ascending[:, ::-1][:, :dim]
     return np.pad(axes, ((0, 0), (0, dim - axes.shape[1]))).astype(np.float32)
 
 
-def matching_axes(vectors: np.ndarray, given: np.ndarray) -> np.ndarray:
-    """Return float32 [teacher dim, dim]: the axes on which the teacher's vectors lie nearest to the student's.
+def matching_axes(
+    vectors: NDArray[np.floating], student_vectors: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Return [teacher dim, dim]: the axes on which teacher's and student's vectors lie nearest.
 
     Orthogonal Procrustes (Schönemann 1966), for a student that has a space of its own already.
     """
-    left, _, right = np.linalg.svd(vectors.astype(np.float32).T @ given, full_matrices=False)
+    products = vectors.astype(np.float32).T @ student_vectors
+    left, _, right = np.linalg.svd(products, full_matrices=False)
     return np.asarray(left @ right, dtype=np.float32)
 
 
-def _tower(config: Config, token_vectors: np.ndarray) -> keras.Model:
-    return build_tower(
-        config.encoder, token_vectors, config.training.seed, config.training.truncate_tokens
-    )
+def _tower(config: Config, vectors: NDArray[np.float32]) -> keras.Model:
+    training = config.training
+    return build_tower(config.encoder, vectors, training.seed, training.truncate_tokens)

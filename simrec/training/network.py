@@ -5,9 +5,11 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 from keras import layers, ops
+from numpy.typing import NDArray
 
 from simrec.config import EncoderConfig
 
+SMALL = 0.01  # standard deviation of a projection beside the residual
 CELLS = {"gru": layers.GRUCell, "lstm": layers.LSTMCell, "rnn": layers.SimpleRNNCell}
 
 
@@ -25,8 +27,9 @@ class MaskedMean(layers.Layer):  # type: ignore[misc]  # keras is untyped
     def call(self, states: Any, mask: Any = None) -> Any:
         if mask is None:
             return ops.mean(states, axis=1)
-        kept = ops.cast(mask, states.dtype)[:, :, None]
-        return ops.sum(states * kept, axis=1) / ops.maximum(ops.sum(kept, axis=1), 1)
+        weights = ops.cast(mask, states.dtype)[:, :, None]
+        sums = ops.sum(states * weights, axis=1)
+        return sums / ops.maximum(ops.sum(weights, axis=1), 1)
 
     def compute_mask(self, *_: object) -> None:
         return None
@@ -34,7 +37,10 @@ class MaskedMean(layers.Layer):  # type: ignore[misc]  # keras is untyped
 
 @keras.saving.register_keras_serializable("simrec")
 class MaskedMax(layers.Layer):  # type: ignore[misc]
-    """Take the largest value over the steps that the mask keeps: [batch, time, n] to [batch, n]. Consumes the mask."""
+    """Take the largest value over the steps that the mask keeps: [batch, time, n] to [batch, n].
+
+    Consumes the mask.
+    """
 
     def __init__(self, **kwargs: object) -> None:
         super().__init__(**kwargs)
@@ -70,12 +76,12 @@ class Attention(layers.Layer):  # type: ignore[misc]
         self.query = self.add_weight(name="query", shape=(size, 1), initializer="zeros")
 
     def call(self, states: Any, mask: Any = None) -> Any:
-        scores = ops.matmul(ops.tanh(ops.matmul(states, self.kernel) + self.bias), self.query)
+        keys = ops.tanh(ops.matmul(states, self.kernel) + self.bias)
+        scores = ops.matmul(keys, self.query)
         if mask is not None:
             scores = ops.where(mask[:, :, None], scores, -1e9)
-        weights = ops.exp(
-            scores - ops.max(scores, axis=1, keepdims=True)
-        )  # Keras' softmax warns of a single step
+        # By hand, since Keras' softmax warns of a single step.
+        weights = ops.exp(scores - ops.max(scores, axis=1, keepdims=True))
         return ops.sum(states * weights, axis=1) / ops.sum(weights, axis=1)
 
     def compute_mask(self, *_: object) -> None:
@@ -92,7 +98,8 @@ class Truncated(layers.Layer):  # type: ignore[misc]
 
     def __init__(self, cell: Any, every: int, **kwargs: object) -> None:
         super().__init__(**kwargs)
-        self.cell, self.every = cell, every
+        self.cell = cell
+        self.every = every
         self.state_size = [*_as_list(cell.state_size), 1]  # the last is the number of steps so far
         self.output_size = cell.output_size
 
@@ -130,9 +137,9 @@ POOLINGS: dict[str, Any] = {"mean": MaskedMean, "max": MaskedMax, "attention": A
 
 
 def build_tower(
-    config: EncoderConfig, token_vectors: np.ndarray, seed: int, truncate: int = 0
+    config: EncoderConfig, token_vectors: NDArray[np.float32], seed: int, truncate: int = 0
 ) -> keras.Model:
-    """Return the network from token ids, int32 [batch, time] padded with 0, to unit vectors [batch, dim].
+    """Return the network from token ids, [batch, time] padded with 0, to unit vectors [batch, dim].
 
     The output is a projection of the pooled states of the last recurrent layer, plus, with
     `residual`, the mean of the token embeddings. Then the projection starts small, so that training
@@ -142,22 +149,31 @@ def build_tower(
     ids = keras.Input((None,), dtype="int32", name="ids")
     vocab_size, dim = token_vectors.shape
     embedded = layers.Embedding(vocab_size, dim, mask_zero=True, name="tokens")(ids)
-    states = embedded
-    for number in range(1, config.layers + 1):
-        last_state = config.pooling == "last" and number == config.layers
-        states = _recurrent(config, number, truncate, every_step=not last_state)(states)
-    if config.pooling != "last":
-        states = POOLINGS[config.pooling](name="pool")(states)
-    small = keras.initializers.RandomNormal(stddev=0.01, seed=seed)
-    start_projection = small if config.residual else keras.initializers.GlorotUniform(seed=seed)
-    output = layers.Dense(dim, kernel_initializer=start_projection, name="project")(states)
+    pooled = _pooled_states(embedded, config, truncate)
+    output = _projection(config, dim, seed)(pooled)
     if config.residual:
         output = layers.Add(name="residual")([output, MaskedMean(name="mean_token")(embedded)])
     tower = keras.Model(ids, layers.UnitNormalization(name="unit")(output), name="tower")
-    tower.get_layer("tokens").set_weights(
-        [token_vectors]
-    )  # an initializer would stand in the .keras file, as text
+    # Not by an initializer, which would stand in the .keras file, as text.
+    tower.get_layer("tokens").set_weights([token_vectors])
     return tower
+
+
+def _pooled_states(embedded: Any, config: EncoderConfig, truncate: int) -> Any:
+    is_last = config.pooling == "last"
+    states = embedded
+    for number in range(1, config.layers + 1):
+        every_step = not (is_last and number == config.layers)
+        states = _recurrent(config, number, truncate, every_step)(states)
+    return states if is_last else POOLINGS[config.pooling](name="pool")(states)
+
+
+def _projection(config: EncoderConfig, dim: int, seed: int) -> layers.Layer:
+    if config.residual:
+        initializer = keras.initializers.RandomNormal(stddev=SMALL, seed=seed)
+    else:
+        initializer = keras.initializers.GlorotUniform(seed=seed)
+    return layers.Dense(dim, kernel_initializer=initializer, name="project")
 
 
 def _recurrent(config: EncoderConfig, number: int, truncate: int, every_step: bool) -> layers.Layer:
@@ -165,32 +181,30 @@ def _recurrent(config: EncoderConfig, number: int, truncate: int, every_step: bo
     if truncate:
         cell = Truncated(cell, truncate)
     recurrent = layers.RNN(cell, return_sequences=every_step, name=f"{config.cell}_{number}")
-    return (
-        layers.Bidirectional(recurrent, name=f"recurrent_{number}")
-        if config.bidirectional
-        else recurrent
-    )
+    if not config.bidirectional:
+        return recurrent
+    return layers.Bidirectional(recurrent, name=f"recurrent_{number}")
 
 
 class Weights(NamedTuple):
-    """All weights of a tower as plain arrays, in Keras' own layout: what export, rounding and restoring go by.
+    """All weights of a tower as plain arrays, in Keras' own layout.
 
-    `tokens` [vocab, dim]; for each recurrent layer and direction a triple of input kernel, recurrent
-    kernel and bias; `attention` is empty unless that is the pooling; `project` is kernel and bias.
+    `tokens` [vocab, dim]; for each recurrent layer and direction a triple of input kernel,
+    recurrent kernel and bias; `attention` is empty unless that is the pooling; `project` is kernel and bias.
     """
 
-    tokens: np.ndarray
-    recurrent: list[list[list[np.ndarray]]]
-    attention: list[np.ndarray]
-    project: list[np.ndarray]
+    tokens: NDArray[np.float32]
+    recurrent: list[list[list[NDArray[np.float32]]]]
+    attention: list[NDArray[np.float32]]
+    project: list[NDArray[np.float32]]
 
 
 def weights_of(tower: keras.Model, config: EncoderConfig) -> Weights:
     """Read the weights of a tower."""
     recurrent = []
     for number in range(1, config.layers + 1):
-        values = tower.get_layer(_layer_name(config, number)).get_weights()
-        recurrent.append([values[i : i + 3] for i in range(0, len(values), 3)])
+        arrays = tower.get_layer(_layer_name(config, number)).get_weights()
+        recurrent.append([arrays[start : start + 3] for start in range(0, len(arrays), 3)])
     attention = tower.get_layer("pool").get_weights() if config.pooling == "attention" else []
     tokens = tower.get_layer("tokens").get_weights()[0]
     return Weights(tokens, recurrent, attention, tower.get_layer("project").get_weights())
@@ -200,9 +214,8 @@ def set_weights(tower: keras.Model, config: EncoderConfig, weights: Weights) -> 
     """Give a tower of this configuration the weights of another."""
     tower.get_layer("tokens").set_weights([weights.tokens])
     for number, directions in enumerate(weights.recurrent, start=1):
-        tower.get_layer(_layer_name(config, number)).set_weights(
-            [part for triple in directions for part in triple]
-        )
+        arrays = [array for triple in directions for array in triple]
+        tower.get_layer(_layer_name(config, number)).set_weights(arrays)
     if weights.attention:
         tower.get_layer("pool").set_weights(weights.attention)
     tower.get_layer("project").set_weights(weights.project)

@@ -1,4 +1,4 @@
-"""Objectives: what a tower's vectors are asked to do in training, as heads on the shared tower and their losses."""
+"""Objectives: heads on the shared tower, and their losses."""
 
 from typing import Any, NamedTuple
 
@@ -16,7 +16,7 @@ class InBatchScores(layers.Layer):  # type: ignore[misc]  # keras is untyped
 
     Inputs are unit rows; a score is their cosine over the temperature. The right text of the same
     row is the one that belongs to it, the others are its negatives (Henderson et al. 2017). A third
-    input, [batch, dim], holds one mined negative a row; all of them are further columns for every row.
+    input, [batch, dim], holds one hard negative a row; all of them are further columns for every row.
     """
 
     def __init__(self, temperature: float = 0.05, **kwargs: object) -> None:
@@ -24,8 +24,9 @@ class InBatchScores(layers.Layer):  # type: ignore[misc]  # keras is untyped
         self.temperature = temperature
 
     def call(self, texts: tuple[Any, ...]) -> Any:
-        left, *rights = texts
-        return ops.matmul(left, ops.transpose(ops.concatenate(rights, axis=0))) / self.temperature
+        queries, *others = texts
+        candidates = ops.concatenate(others, axis=0)
+        return ops.matmul(queries, ops.transpose(candidates)) / self.temperature
 
     def get_config(self) -> dict[str, object]:
         return {**super().get_config(), "temperature": self.temperature}
@@ -41,10 +42,10 @@ class Cosine(layers.Layer):  # type: ignore[misc]
 
 @keras.saving.register_keras_serializable("simrec")
 class ManhattanSimilarity(layers.Layer):  # type: ignore[misc]
-    """exp(-s * ||a - b||_1), two [batch, dim] to [batch] in (0, 1], as in MaLSTM (Mueller & Thyagarajan 2016).
+    """exp(-s * ||a - b||_1), two [batch, dim] to [batch] in (0, 1]: MaLSTM (Mueller & Thyagarajan 2016).
 
-    Theirs is of raw states and has no s. Of unit vectors the norm grows with the root of their size,
-    so it is divided by that, and s > 0 is learned, beginning with 1.
+    Theirs is of raw states and has no s. Of unit vectors the norm grows with the root of their
+    size, so it is divided by that, and s > 0 is learned, beginning with 1.
     """
 
     def build(self, shapes: list[tuple[int | None, ...]]) -> None:
@@ -77,33 +78,36 @@ class TripletViolation(layers.Layer):  # type: ignore[misc]
 
 
 class TeacherLoss(keras.losses.Loss):  # type: ignore[misc]
-    """1 - cosine to the teacher's vector, plus the squared error of all similarities within the batch.
+    """1 - cosine to the teacher's vector, plus the squared error of all similarities in the batch.
 
     Both arguments are unit rows [batch, dim]. The second term is that of similarity-preserving
     distillation (Tung & Mori 2019).
     """
 
-    def call(self, wanted: Any, given: Any) -> Any:
-        own = 1 - ops.sum(wanted * given, axis=-1)
-        error = ops.matmul(given, ops.transpose(given)) - ops.matmul(wanted, ops.transpose(wanted))
-        return own + SIMILARITY_WEIGHT * ops.mean(ops.square(error), axis=-1)
+    def call(self, targets: Any, vectors: Any) -> Any:
+        distances = 1 - ops.sum(targets * vectors, axis=-1)
+        given = ops.matmul(vectors, ops.transpose(vectors))
+        expected = ops.matmul(targets, ops.transpose(targets))
+        errors = ops.mean(ops.square(given - expected), axis=-1)
+        return distances + SIMILARITY_WEIGHT * errors
 
 
 class GradedLoss(keras.losses.Loss):  # type: ignore[misc]
-    """Squared error of the similarities, plus 1 - their Pearson correlation with the grades in the batch.
+    """Squared error of the similarities, plus 1 - their Pearson correlation with the grades.
 
-    Both arguments are [batch]. The error alone spends itself on where the scale lies; what is asked
-    of a similarity is how it varies with the grade.
+    Both arguments are [batch]. The error alone is mostly about where the scale lies; a similarity
+    is judged by how it varies with the grade.
     """
 
-    def call(self, wanted: Any, given: Any) -> Any:
-        a, b = wanted - ops.mean(wanted), given - ops.mean(given)
+    def call(self, grades: Any, similarities: Any) -> Any:
+        a = grades - ops.mean(grades)
+        b = similarities - ops.mean(similarities)
         norms = ops.sqrt(ops.sum(a * a) * ops.sum(b * b) + 1e-9)
-        return ops.square(wanted - given) + (1 - ops.sum(a * b) / norms)
+        return ops.square(grades - similarities) + (1 - ops.sum(a * b) / norms)
 
 
 class Head(NamedTuple):
-    """An objective on a tower: the inputs it needs, in the order of its batches, its output, its loss and weight."""
+    """An objective on a tower: its inputs in the order of its batches, output, loss and weight."""
 
     inputs: list[Any]
     output: Any
@@ -111,36 +115,49 @@ class Head(NamedTuple):
     weight: float
 
 
-def head(number: int, objective: Objective, sides: int, tower: keras.Model) -> Head:
+def head(number: int, objective: Objective, texts_per_row: int, tower: keras.Model) -> Head:
     """Put an objective on the tower, for batches of that many texts a row."""
     inputs = [
-        keras.Input((None,), dtype="int32", name=f"text_{number}_{side}") for side in range(sides)
+        keras.Input((None,), dtype="int32", name=f"text_{number}_{column}")
+        for column in range(texts_per_row)
     ]
-    vectors = [tower(side) for side in inputs]
-    name = f"{objective.kind}_{number}"
+    vectors = [tower(texts) for texts in inputs]
+    layer = _output_layer(objective, name=f"{objective.kind}_{number}")
+    output = layer(vectors[0] if objective.kind == "distillation" else vectors)
+    return Head(inputs, output, _loss(objective), objective.weight)
+
+
+def _output_layer(objective: Objective, name: str) -> layers.Layer:
     match objective.kind:
         case "contrastive":
-            output = InBatchScores(objective.temperature, name=name)(vectors)
-            loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+            return InBatchScores(objective.temperature, name=name)
         case "cosine":
-            output, loss = Cosine(name=name)(vectors), GradedLoss()
+            return Cosine(name=name)
         case "manhattan":
-            output, loss = ManhattanSimilarity(name=name)(vectors), GradedLoss()
+            return ManhattanSimilarity(name=name)
         case "triplet":
-            output, loss = (
-                TripletViolation(objective.margin, name=name)(vectors),
-                keras.losses.MeanAbsoluteError(),
-            )
+            return TripletViolation(objective.margin, name=name)
         case "distillation":
-            output, loss = layers.Identity(name=name)(vectors[0]), TeacherLoss()
-    return Head(inputs, output, loss, objective.weight)
+            return layers.Identity(name=name)
+
+
+def _loss(objective: Objective) -> keras.losses.Loss:
+    match objective.kind:
+        case "contrastive":
+            return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        case "cosine" | "manhattan":
+            return GradedLoss()
+        case "triplet":
+            return keras.losses.MeanAbsoluteError()
+        case "distillation":
+            return TeacherLoss()
 
 
 def network(heads: list[Head], optimizer: keras.optimizers.Optimizer) -> keras.Model:
-    """Return the compiled network of all heads, to be trained on their batches one beside the other."""
-    inputs = [side for head in heads for side in head.inputs]
-    whole = keras.Model(inputs, [head.output for head in heads], name="objectives")
-    whole.compile(
-        optimizer, loss=[head.loss for head in heads], loss_weights=[head.weight for head in heads]
-    )
-    return whole
+    """Return the compiled network of all heads, which are trained side by side."""
+    inputs = [texts for head in heads for texts in head.inputs]
+    model = keras.Model(inputs, [head.output for head in heads], name="objectives")
+    losses = [head.loss for head in heads]
+    weights = [head.weight for head in heads]
+    model.compile(optimizer, loss=losses, loss_weights=weights)
+    return model

@@ -1,24 +1,27 @@
-"""ONNX export: the tower as one graph around native recurrent operators, and its weights read back."""
+"""ONNX export: the tower as one graph around native recurrent operators, and its weights read back.
 
-from typing import Any
+The graph is written in ONNX' text format, https://onnx.ai/onnx/api/parser.html; operators are at
+https://onnx.ai/onnx/operators/.
+"""
+
+from collections.abc import Iterator
 
 import numpy as np
-from onnx import TensorProto, checker, helper, load_from_string, numpy_helper
+from numpy.typing import NDArray
+from onnx import NodeProto, TensorProto, checker, helper, load_from_string, numpy_helper, parser
 
 from simrec.config import EncoderConfig
 from simrec.training.network import Weights
 
 OPSET = 17
+IR_VERSION = 8
 OPERATORS = {"gru": "GRU", "lstm": "LSTM", "rnn": "RNN"}
 # Order of the gates along the kernels: Keras has z,r,h and i,f,c,o; ONNX wants z,r,h and i,o,f,c.
 GATES = {"gru": (0, 1, 2), "lstm": (0, 3, 1, 2), "rnn": (0,)}
-KINDS = (
-    "inputs",
-    "states",
-    "biases",
-)  # of a recurrent layer's arrays, in the order of the operator
+RECURRENT_ARRAYS = ("inputs", "states", "biases")  # in the order of the operator
+ATTENTION_ARRAYS = ("kernel", "bias", "query")
 STEPS = 127  # of a token embedding in 8 bits, on either side of zero
-CONSTANTS: dict[str, np.ndarray] = {
+CONSTANTS: dict[str, NDArray[np.generic]] = {
     "zero": np.array(0, np.int32),
     "one": np.array(1, np.int32),
     "first": np.array([0], np.int64),
@@ -28,7 +31,75 @@ CONSTANTS: dict[str, np.ndarray] = {
     "very_small": np.array(-1e9, np.float32),
 }
 
-node = helper.make_node
+# Token embeddings [time, batch, dim], and a mask [time, batch, 1] of the steps that count.
+EMBED = """
+    ids_by_time = Transpose (ids)
+    whole = Gather (tokens, ids_by_time)
+    whole_float = Cast <to = 1> (whole)
+    scales = Gather (token_scales, ids_by_time)
+    embedded = Mul (whole_float, scales)
+    time_long = Shape <end = 2, start = 1> (ids)
+    time_row = Cast <to = 6> (time_long)
+    time = Squeeze (time_row)
+    steps_flat = Range (zero, time, one)
+    steps = Unsqueeze (steps_flat, second)
+    kept_flat = Less (steps, lengths)
+    kept = Unsqueeze (kept_flat, third)
+    mask = Cast <to = 1> (kept)
+    lengths_flat = Cast <to = 1> (lengths)
+    divisor = Unsqueeze (lengths_flat, second)
+"""
+# From [time, directions, batch, hidden] to [time, batch, width].
+BY_BATCH = """
+    {output}_apart = Transpose <perm = [0, 2, 1, 3]> ({states})
+    {output} = Reshape ({output}_apart, flat_steps)
+"""
+# From [directions, batch, hidden] to [batch, width].
+FLAT = """
+    {output}_apart = Transpose <perm = [1, 0, 2]> ({states})
+    {output} = Reshape ({output}_apart, flat)
+"""
+# `pooled` [batch, width]; the operator returns zeros for the steps that do not count.
+POOL = {
+    "last": FLAT.format(states="ends", output="pooled"),
+    "max": BY_BATCH.format(states="by_direction", output="states")
+    + """
+    kept_states = Where (kept, states, very_small)
+    pooled = ReduceMax <axes = [0], keepdims = 0> (kept_states)
+""",
+    "attention": BY_BATCH.format(states="by_direction", output="states")
+    + """
+    keys_flat = MatMul (states, attention_kernel)
+    keys_biased = Add (keys_flat, attention_bias)
+    keys = Tanh (keys_biased)
+    all_scores = MatMul (keys, attention_query)
+    scores = Where (kept, all_scores, very_small)
+    shares = Softmax <axis = 0> (scores)
+    weighted = Mul (states, shares)
+    pooled = ReduceSum <keepdims = 0> (weighted, first)
+""",
+    "mean": """
+    state_sum = ReduceSum <keepdims = 0> (by_direction, first)
+"""
+    + FLAT.format(states="state_sum", output="state_total")
+    + """
+    pooled = Div (state_total, divisor)
+""",
+}
+PROJECT = """
+    projected = Gemm (pooled, project, project_bias)
+"""
+RESIDUAL = """
+    kept_tokens = Mul (embedded, mask)
+    token_sum = ReduceSum <keepdims = 0> (kept_tokens, first)
+    mean_token = Div (token_sum, divisor)
+    output = Add (projected, mean_token)
+"""
+UNIT = """
+    length = ReduceL2 <axes = [1], keepdims = 1> ({output})
+    safe_length = Max (length, tiny)
+    vectors = Div ({output}, safe_length)
+"""
 
 
 def export(weights: Weights, config: EncoderConfig) -> bytes:
@@ -36,213 +107,129 @@ def export(weights: Weights, config: EncoderConfig) -> bytes:
 
     Written by hand since the generic converter turns the recurrence into a loop of small operators.
     Token embeddings are stored in 8 bits with a scale for each: what `round_tokens` leaves of them.
-    Operators: https://onnx.ai/onnx/operators/
     """
-    arrays = _initializers(weights, config)
-    nodes = [*_embed(), *_recur(config), *_pool(config), *_project(config)]
-    graph = helper.make_graph(
-        nodes,
-        "simrec",
-        [
-            helper.make_tensor_value_info("ids", TensorProto.INT32, ["batch", "time"]),
-            helper.make_tensor_value_info("lengths", TensorProto.INT32, ["batch"]),
-        ],
-        [helper.make_tensor_value_info("vectors", TensorProto.FLOAT, ["batch", config.dim])],
-        [
-            numpy_helper.from_array(np.ascontiguousarray(value), name)
-            for name, value in arrays.items()
-        ],
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=8)
+    initializers = [
+        numpy_helper.from_array(np.ascontiguousarray(array), name)
+        for name, array in _initializers(weights, config).items()
+    ]
+    inputs = [
+        helper.make_tensor_value_info("ids", TensorProto.INT32, ["batch", "time"]),
+        helper.make_tensor_value_info("lengths", TensorProto.INT32, ["batch"]),
+    ]
+    vectors = helper.make_tensor_value_info("vectors", TensorProto.FLOAT, ["batch", config.dim])
+    nodes = list(_nodes(_graph_text(config)))
+    graph = helper.make_graph(nodes, "simrec", inputs, [vectors], initializers)
+    opset = helper.make_opsetid("", OPSET)
+    model = helper.make_model(graph, opset_imports=[opset], ir_version=IR_VERSION)
     checker.check_model(model)
     return bytes(model.SerializeToString())
 
 
 def read_weights(model: bytes, config: EncoderConfig) -> Weights:
-    """Return the weights of an exported tower, as Keras holds them: the way back, without any Keras file."""
+    """Return the weights of an exported tower, as Keras holds them, without any Keras file."""
     arrays = {
         array.name: numpy_helper.to_array(array)
         for array in load_from_string(model).graph.initializer
     }
     recurrent = []
     for number in range(1, config.layers + 1):
-        parts = zip(*(arrays[f"{kind}_{number}"] for kind in KINDS), strict=True)
-        recurrent.append([_to_keras(list(direction), config.cell) for direction in parts])
-    attention = [
-        arrays[f"attention_{name}"]
-        for name in ("kernel", "bias", "query")
-        if config.pooling == "attention"
-    ]
+        inputs, states, biases = (arrays[f"{name}_{number}"] for name in RECURRENT_ARRAYS)
+        directions = [
+            _to_keras(inputs[direction], states[direction], biases[direction], config.cell)
+            for direction in range(len(inputs))
+        ]
+        recurrent.append(directions)
+    attention = []
+    if config.pooling == "attention":
+        attention = [arrays[f"attention_{name}"] for name in ATTENTION_ARRAYS]
     tokens = arrays["tokens"].astype(np.float32) * arrays["token_scales"]
     return Weights(tokens, recurrent, attention, [arrays["project"], arrays["project_bias"]])
 
 
-def round_tokens(tokens: np.ndarray) -> np.ndarray:
-    """Round float32 [vocab, dim] to what 8 bits and a scale for each token can say, so that parity can be tight."""
+def round_tokens(tokens: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Round [vocab, dim] to what 8 bits and a scale for each token can hold: parity can be tight."""
     whole, scales = _quantise(tokens)
-    rounded: np.ndarray = whole.astype(np.float32) * scales
+    rounded: NDArray[np.float32] = whole.astype(np.float32) * scales
     return rounded
 
 
-def _quantise(tokens: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    scales = np.maximum(
-        np.abs(tokens).max(axis=1, keepdims=True) / STEPS, np.float32(1e-12)
-    ).astype(np.float32)
+def _quantise(tokens: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
+    largest = np.abs(tokens).max(axis=1, keepdims=True)
+    scales = np.maximum(largest / STEPS, np.float32(1e-12)).astype(np.float32)
     return np.rint(tokens / scales).astype(np.int8), scales
 
 
-def _initializers(weights: Weights, config: EncoderConfig) -> dict[str, np.ndarray]:
+def _initializers(weights: Weights, config: EncoderConfig) -> dict[str, NDArray[np.generic]]:
     tokens, scales = _quantise(weights.tokens)
-    arrays: dict[str, np.ndarray] = {"tokens": tokens, "token_scales": scales, **CONSTANTS}
-    for number, directions in enumerate(weights.recurrent, start=1):
-        parts = zip(*(_to_onnx(triple, config.cell) for triple in directions), strict=True)
-        for kind, values in zip(KINDS, parts, strict=True):
-            arrays[f"{kind}_{number}"] = np.stack(values)
+    arrays: dict[str, NDArray[np.generic]] = {"tokens": tokens, "token_scales": scales, **CONSTANTS}
+    for number, triples in enumerate(weights.recurrent, start=1):
+        directions = [_to_onnx(triple, config.cell) for triple in triples]
+        for column, name in enumerate(RECURRENT_ARRAYS):
+            arrays[f"{name}_{number}"] = np.stack([arrays_of[column] for arrays_of in directions])
     width = config.hidden * len(weights.recurrent[0])
     arrays["flat"] = np.array([0, width], np.int64)
     arrays["flat_steps"] = np.array([0, 0, width], np.int64)
-    for name, value in zip(("kernel", "bias", "query"), weights.attention, strict=False):
-        arrays[f"attention_{name}"] = value
+    for name, array in zip(ATTENTION_ARRAYS, weights.attention, strict=False):
+        arrays[f"attention_{name}"] = array
     arrays["project"], arrays["project_bias"] = weights.project
     return arrays
 
 
-def _to_onnx(triple: list[np.ndarray], cell: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _to_onnx(triple: list[NDArray[np.float32]], cell: str) -> list[NDArray[np.float32]]:
     kernel, recurrent, bias = triple
     order = np.array(GATES[cell])
     # Keras' GRU has a second bias, applied after the recurrent product; the others have one.
     input_bias, recurrent_bias = bias if bias.ndim == 2 else (bias, np.zeros_like(bias))
-    both = np.concatenate([_reorder(input_bias, order), _reorder(recurrent_bias, order)])
-    return _reorder(kernel, order).T, _reorder(recurrent, order).T, both
+    biases = np.concatenate([_reorder(input_bias, order), _reorder(recurrent_bias, order)])
+    return [_reorder(kernel, order).T, _reorder(recurrent, order).T, biases]
 
 
-def _to_keras(direction: list[np.ndarray], cell: str) -> list[np.ndarray]:
-    inputs, states, biases = direction
+def _to_keras(
+    inputs: NDArray[np.float32], states: NDArray[np.float32], biases: NDArray[np.float32], cell: str
+) -> list[NDArray[np.float32]]:
     order = np.argsort(GATES[cell])
     bias = np.stack([_reorder(half, order) for half in np.split(biases, 2)])
-    return [
-        _reorder(inputs.T, order),
-        _reorder(states.T, order),
-        bias if cell == "gru" else bias.sum(axis=0),
-    ]
+    if cell != "gru":
+        bias = bias.sum(axis=0)
+    return [_reorder(inputs.T, order), _reorder(states.T, order), bias]
 
 
-def _reorder(values: np.ndarray, order: np.ndarray) -> np.ndarray:
+def _reorder(values: NDArray[np.float32], order: NDArray[np.int64]) -> NDArray[np.float32]:
     blocks = np.split(values, len(order), axis=-1)
     return np.concatenate([blocks[gate] for gate in order], axis=-1)
 
 
-def _embed() -> list[Any]:
-    """Give token embeddings [time, batch, dim], and a mask [time, batch, 1] of the steps that count."""
-    return [
-        node("Transpose", ["ids"], ["ids_by_time"]),
-        node("Gather", ["tokens", "ids_by_time"], ["whole"]),
-        node("Cast", ["whole"], ["whole_float"], to=TensorProto.FLOAT),
-        node("Gather", ["token_scales", "ids_by_time"], ["scales"]),
-        node("Mul", ["whole_float", "scales"], ["embedded"]),
-        node("Shape", ["ids"], ["time_long"], start=1, end=2),
-        node("Cast", ["time_long"], ["time_row"], to=TensorProto.INT32),
-        node("Squeeze", ["time_row"], ["time"]),
-        node("Range", ["zero", "time", "one"], ["steps_flat"]),
-        node("Unsqueeze", ["steps_flat", "second"], ["steps"]),
-        node("Less", ["steps", "lengths"], ["kept_flat"]),
-        node("Unsqueeze", ["kept_flat", "third"], ["kept"]),
-        node("Cast", ["kept"], ["mask"], to=TensorProto.FLOAT),
-        node("Cast", ["lengths"], ["lengths_flat"], to=TensorProto.FLOAT),
-        node("Unsqueeze", ["lengths_flat", "second"], ["divisor"]),
-    ]
-
-
-def _recur(config: EncoderConfig) -> list[Any]:
-    """Recur to `by_direction` [time, directions, batch, hidden] and `ends` [directions, batch, hidden]."""
-    attributes: dict[str, Any] = {
-        "hidden_size": config.hidden,
-        "direction": "bidirectional" if config.bidirectional else "forward",
-    }
-    if config.cell == "gru":
-        attributes["linear_before_reset"] = 1  # Keras' reset_after
-    nodes, below = [], "embedded"
+def _graph_text(config: EncoderConfig) -> str:
+    parts = [EMBED]
+    below = "embedded"
     for number in range(1, config.layers):
-        between = f"by_direction_{number}"
-        nodes += [
-            _layer(number, below, [between], config, attributes),
-            *_by_batch(between, f"output_{number}"),
-        ]
-        below = f"output_{number}"
-    return [*nodes, _layer(config.layers, below, ["by_direction", "ends"], config, attributes)]
-
-
-def _layer(
-    number: int, below: str, outputs: list[str], config: EncoderConfig, attributes: dict[str, Any]
-) -> Any:
-    inputs = [below, *(f"{kind}_{number}" for kind in KINDS), "lengths"]
-    return node(OPERATORS[config.cell], inputs, outputs, **attributes)
-
-
-def _by_batch(states: str, to: str) -> list[Any]:
-    """Bring [time, directions, batch, hidden] to [time, batch, width]."""
-    return [
-        node("Transpose", [states], [f"{to}_apart"], perm=[0, 2, 1, 3]),
-        node("Reshape", [f"{to}_apart", "flat_steps"], [to]),
-    ]
-
-
-def _flat(states: str, to: str) -> list[Any]:
-    """Bring [directions, batch, hidden] to [batch, width]."""
-    return [
-        node("Transpose", [states], [f"{to}_apart"], perm=[1, 0, 2]),
-        node("Reshape", [f"{to}_apart", "flat"], [to]),
-    ]
-
-
-def _pool(config: EncoderConfig) -> list[Any]:
-    """Pool to `pooled` [batch, width]; the operator returns zeros for the steps that do not count."""
-    match config.pooling:
-        case "last":
-            return _flat("ends", "pooled")
-        case "max":
-            return [
-                *_by_batch("by_direction", "states"),
-                node("Where", ["kept", "states", "very_small"], ["kept_states"]),
-                node("ReduceMax", ["kept_states"], ["pooled"], axes=[0], keepdims=0),
-            ]
-        case "attention":
-            return [
-                *_by_batch("by_direction", "states"),
-                node("MatMul", ["states", "attention_kernel"], ["keys_flat"]),
-                node("Add", ["keys_flat", "attention_bias"], ["keys_biased"]),
-                node("Tanh", ["keys_biased"], ["keys"]),
-                node("MatMul", ["keys", "attention_query"], ["all_scores"]),
-                node("Where", ["kept", "all_scores", "very_small"], ["scores"]),
-                node("Softmax", ["scores"], ["shares"], axis=0),
-                node("Mul", ["states", "shares"], ["weighted"]),
-                node("ReduceSum", ["weighted", "first"], ["pooled"], keepdims=0),
-            ]
-    return [
-        node("ReduceSum", ["by_direction", "first"], ["state_sum"], keepdims=0),
-        *_flat("state_sum", "state_total"),
-        node("Div", ["state_total", "divisor"], ["pooled"]),
-    ]
-
-
-def _project(config: EncoderConfig) -> list[Any]:
-    nodes = [node("Gemm", ["pooled", "project", "project_bias"], ["projected"])]
+        states = f"by_direction_{number}"
+        output = f"output_{number}"
+        parts.append(_recurrent_layer(config, number, below, states))
+        parts.append(BY_BATCH.format(states=states, output=output))
+        below = output
+    parts.append(_recurrent_layer(config, config.layers, below, "by_direction, ends"))
+    parts.append(POOL[config.pooling])
+    parts.append(PROJECT)
     if config.residual:
-        nodes += [
-            node("Mul", ["embedded", "mask"], ["kept_tokens"]),
-            node("ReduceSum", ["kept_tokens", "first"], ["token_sum"], keepdims=0),
-            node("Div", ["token_sum", "divisor"], ["mean_token"]),
-            node("Add", ["projected", "mean_token"], ["output"]),
-        ]
-    return [
-        *nodes,
-        node(
-            "ReduceL2",
-            ["output" if config.residual else "projected"],
-            ["length"],
-            axes=[1],
-            keepdims=1,
-        ),
-        node("Max", ["length", "tiny"], ["safe_length"]),
-        node("Div", ["output" if config.residual else "projected", "safe_length"], ["vectors"]),
-    ]
+        parts.append(RESIDUAL)
+    parts.append(UNIT.format(output="output" if config.residual else "projected"))
+    return "".join(parts)
+
+
+def _recurrent_layer(config: EncoderConfig, number: int, below: str, outputs: str) -> str:
+    """Return the operator with outputs [time, directions, batch, hidden], [directions, batch, hidden]."""
+    arrays = ", ".join(f"{name}_{number}" for name in RECURRENT_ARRAYS)
+    direction = "bidirectional" if config.bidirectional else "forward"
+    attributes = f'direction = "{direction}", hidden_size = {config.hidden}'
+    if config.cell == "gru":
+        attributes += ", linear_before_reset = 1"  # Keras' reset_after
+    return f"{outputs} = {OPERATORS[config.cell]} <{attributes}> ({below}, {arrays}, lengths)\n"
+
+
+def _nodes(text: str) -> Iterator[NodeProto]:
+    for line in text.split("\n"):
+        if line.strip():
+            node = parser.parse_node(line)
+            node.ClearField("domain")  # the parser writes the default one
+            yield node

@@ -1,4 +1,4 @@
-"""Pair files: what people know of texts that belong together, read with the place of every mistake."""
+"""Pair files: texts that people know to belong together, read with the place of every mistake."""
 
 import logging
 import math
@@ -13,8 +13,8 @@ from simrec.errors import ConfigError, GateError
 
 logger = logging.getLogger(__name__)
 
-SHOWN = 5
-JUDGED_EVERY = 10  # one graded pair in so many is held out
+SHOWN_PROBLEMS = 5
+HELD_OUT_EVERY = 10  # one graded pair in so many is held out
 COLUMNS = {
     "triplets": ("anchor", "positive", "negative"),
     "graded": ("a", "b", "score"),
@@ -22,16 +22,19 @@ COLUMNS = {
     "links": ("id_a", "id_b"),
     "groups": ("texts",),
 }
-FITTING = {
+KINDS_OF_OBJECTIVE = {
     "contrastive": ("pairs", "groups", "links", "triplets"),
     "triplet": ("pairs", "groups", "links", "triplets"),
     "cosine": ("graded",),
     "manhattan": ("graded",),
 }
 
+# Gives the text of an article by its id; "" if it is held out, None if it is unknown.
+TextOf = Callable[[str], str | None]
+
 
 class PairFile(NamedTuple):
-    """What a file holds: its kind, and for every row its texts, with a grade in 0..1 where there are grades."""
+    """A file's kind and the texts of each row; the grades, in 0..1, count only where it is graded."""
 
     kind: str
     rows: list[tuple[str, ...]]
@@ -39,65 +42,78 @@ class PairFile(NamedTuple):
 
     @property
     def held_out(self) -> slice:
-        """The rows of a graded file that are never trained on, but judge."""
-        return slice(0, None, JUDGED_EVERY) if self.kind == "graded" else slice(0, 0)
+        """The rows of a graded file that are never trained on, but validate."""
+        return slice(0, None, HELD_OUT_EVERY) if self.kind == "graded" else slice(0, 0)
 
 
-TextOf = Callable[
-    [str], str | None
-]  # the text of an article by its id; "" if it is held out, None if it is unknown
-
-
-def read_pairs(path: Path, objectives: Iterable[str], text_of: TextOf, most_bad: float) -> PairFile:
+def read_pairs(
+    path: Path, objectives: Iterable[str], text_of: TextOf, max_reject_share: float
+) -> PairFile:
     """Read a JSONL, CSV or Parquet file of pairs for some objectives.
 
-    Its columns say what it is: a, b; a, b, score (higher is more alike; the file's lowest and highest
-    become 0 and 1); anchor, positive, negative; texts (a list: a group of paraphrases); id_a, id_b
-    (articles that link to each other or are read together; those held out are passed over). A bad row is
-    named and left out.
-    Raises ConfigError for columns that do not fit an objective, GateError for more than `most_bad` bad rows.
+    Its columns say what it is: a, b; a, b, score (higher is more alike; the file's lowest and
+    highest become 0 and 1); anchor, positive, negative; texts (a list: a group of paraphrases);
+    id_a, id_b (articles that link to each other or are read together; a pair with a held-out
+    article is skipped). A bad row is named and left out. Raises ConfigError for columns that do not
+    fit an objective, GateError for a larger share of bad rows.
     """
-    kind, rows, bad = "", [], []
+    kind = ""
+    rows: list[tuple[str, ...]] = []
+    grades: list[float] = []
+    problems: list[str] = []
     for row in read_all(open_sources(SourceConfig(path=str(path)), Fields(id=""))):
         try:
             if row.problem:
                 raise ValueError(row.problem)
             kind = kind or _kind(path, row.record, objectives)
-            texts, grade = _texts(row.record, kind, text_of)
-            if all(texts):
-                rows.append((texts, grade))
+            texts = _texts(row.record, kind, text_of)
+            grade = _grade(row.record["score"]) if kind == "graded" else 0.0
         except ValueError as problem:
-            bad.append(f"{row.file}, line {row.line}: {problem}")
-    if bad:
-        named = "\n".join(bad[:SHOWN] + [f"... and {len(bad) - SHOWN:,} more"] * (len(bad) > SHOWN))
-        if len(bad) > most_bad * (len(bad) + len(rows)):
-            raise GateError(
-                f"{named}\nthat is more than ingest.max_reject_share of the rows of {path}; mend them"
-            )
-        logger.warning("%s: %s rows left out\n%s", path, f"{len(bad):,}", named)
+            problems.append(f"{row.file}, line {row.line}: {problem}")
+        else:
+            if all(texts):
+                rows.append(texts)
+                grades.append(grade)
+    if problems:
+        is_too_many = len(problems) > max_reject_share * (len(problems) + len(rows))
+        _report(path, problems, is_too_many)
     if not rows:
         raise ConfigError(f"{path}: there is no pair in it")
-    return PairFile(kind, [texts for texts, _ in rows], _scale([grade for _, grade in rows]))
+    return PairFile(kind, rows, _scale(grades))
+
+
+def _report(path: Path, problems: list[str], is_too_many: bool) -> None:
+    shown = problems[:SHOWN_PROBLEMS]
+    if len(problems) > SHOWN_PROBLEMS:
+        shown.append(f"... and {len(problems) - SHOWN_PROBLEMS:,} more")
+    listed = "\n".join(shown)
+    if is_too_many:
+        raise GateError(
+            f"{listed}\nthat is more than ingest.max_reject_share of the rows of {path}; mend them"
+        )
+    logger.warning("%s: %s rows left out\n%s", path, f"{len(problems):,}", listed)
 
 
 def _kind(path: Path, record: dict[str, Any], objectives: Iterable[str]) -> str:
-    kind = next((kind for kind, columns in COLUMNS.items() if set(columns) <= record.keys()), None)
-    if kind is None:
-        known = "; ".join(", ".join(columns) for columns in COLUMNS.values())
+    fitting = [kind for kind, columns in COLUMNS.items() if set(columns) <= record.keys()]
+    if not fitting:
+        possible = "; ".join(", ".join(columns) for columns in COLUMNS.values())
         raise ConfigError(
-            f"{path}: its columns are {', '.join(record)}; a pair file has one of: {known}"
+            f"{path}: its columns are {', '.join(record)}; a pair file has one of: {possible}"
         )
+    kind = fitting[0]
     for objective in objectives:
-        if kind not in FITTING[objective]:
-            fitting = " or ".join(f"({', '.join(COLUMNS[fits])})" for fits in FITTING[objective])
-            has = ", ".join(COLUMNS[kind])
+        allowed = KINDS_OF_OBJECTIVE[objective]
+        if kind not in allowed:
+            needed = " or ".join(f"({', '.join(COLUMNS[name])})" for name in allowed)
             raise ConfigError(
-                f"{path}: {has} do not fit the objective '{objective}', which needs {fitting}"
+                f"{path}: {', '.join(COLUMNS[kind])} do not fit the objective '{objective}', "
+                f"which needs {needed}"
             )
     return kind
 
 
-def _texts(record: dict[str, Any], kind: str, text_of: TextOf) -> tuple[tuple[str, ...], float]:
+def _texts(record: dict[str, Any], kind: str, text_of: TextOf) -> tuple[str, ...]:
     if kind == "groups":
         texts = record["texts"]
         if not isinstance(texts, list) or len(texts) < 2:
@@ -107,11 +123,11 @@ def _texts(record: dict[str, Any], kind: str, text_of: TextOf) -> tuple[tuple[st
     if not all(isinstance(text, str) and text.strip() for text in texts):
         raise ValueError("a text is missing, empty or no text")
     if kind == "links":
-        texts = [_linked(article_id, text_of) for article_id in texts]
-    return tuple(texts), _grade(record["score"]) if kind == "graded" else 0.0
+        return tuple(_article_text(article_id, text_of) for article_id in texts)
+    return tuple(texts)
 
 
-def _linked(article_id: str, text_of: TextOf) -> str:
+def _article_text(article_id: str, text_of: TextOf) -> str:
     text = text_of(article_id)
     if text is None:
         raise ValueError(f"there is no article '{article_id}'")
@@ -129,5 +145,8 @@ def _grade(score: Any) -> float:
 
 
 def _scale(grades: list[float]) -> list[float]:
-    low, high = min(grades), max(grades)
-    return [(grade - low) / (high - low) if high > low else 1.0 for grade in grades]
+    low = min(grades)
+    high = max(grades)
+    if high == low:
+        return [1.0] * len(grades)
+    return [(grade - low) / (high - low) for grade in grades]

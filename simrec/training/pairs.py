@@ -1,68 +1,71 @@
-"""Pairs without labels: what an article says in one place belongs to what it says in another."""
+"""Pairs without labels: two places of one article that belong together."""
 
 import random
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from simrec.config import TrainingConfig
 
-SHORTEST_BODY = 8  # tokens: half of less says nothing
-SHORTEST_SECTION = 4
+MIN_BODY_TOKENS = 8  # half of fewer says nothing
+MIN_SECTION_TOKENS = 4
+CUT_BETWEEN = (0.35, 0.65)  # where a span becomes two neighbouring passages
 
-Ids = np.ndarray  # int32 token ids of one text
-NO_IDS = np.empty(0, np.int32)
+TokenIds = NDArray[np.int32]  # of one text
+NO_TOKENS = np.empty(0, np.int32)
+Pair = tuple[TokenIds, TokenIds]
 
 
-class Tokens(NamedTuple):
-    """The token ids of one article, and where in its body sections begin, 0 first."""
+class TokenizedArticle(NamedTuple):
+    """The token ids of one article, and where the sections of its body begin, 0 first."""
 
-    title: Ids
-    body: Ids
+    title: TokenIds
+    body: TokenIds
     sections: tuple[int, ...] = (0,)
 
     @property
-    def pairable(self) -> bool:
-        return len(self.body) >= SHORTEST_BODY
+    def is_long_enough(self) -> bool:
+        return len(self.body) >= MIN_BODY_TOKENS
 
 
-Pair = tuple[Ids, Ids]
+def draw_pair(article: TokenizedArticle, config: TrainingConfig, rng: random.Random) -> Pair:
+    """Return two texts of an article, in either order, each of at most `passage_tokens`.
 
-
-def draw_pair(article: Tokens, config: TrainingConfig, chance: random.Random) -> Pair:
-    """Return two texts of an article that belong together, in either order, each of at most `passage_tokens`.
-
-    Of the shares in the configuration: (title, passage), passages of the two halves, passages of two
-    sections, else two neighbouring passages; neighbours too where there is no title or only one
-    section. Passages never overlap: equal words must not make the answer easy.
+    By the shares of the configuration they are the title and a passage, passages of both halves or
+    passages of two sections; else, or where there is no title or only one section, two neighbouring
+    passages. Passages never overlap: equal words must not make the answer easy.
     """
-    most = config.passage_tokens
-    kind = chance.random()
-    sections = _sections(article)
+    first, second = _draw(article, config, rng)
+    return (first, second) if rng.random() < 0.5 else (second, first)
+
+
+def _draw(article: TokenizedArticle, config: TrainingConfig, rng: random.Random) -> Pair:
+    body = article.body
+    length = config.passage_tokens
+    kind = rng.random()
     if kind < config.title_share and len(article.title):
-        pair = article.title[:most], _passage(article.body, 2 * most, chance)[:most]
-    elif config.title_share <= kind < config.title_share + config.halves_share:
-        middle = len(article.body) // 2
-        pair = (
-            _passage(article.body[:middle], most, chance),
-            _passage(article.body[middle:], most, chance),
-        )
-    elif 1 - config.sections_share <= kind and len(sections) > 1:
-        one, other = chance.sample(sections, 2)
-        pair = _passage(one, most, chance), _passage(other, most, chance)
-    else:
-        span = _passage(article.body, 2 * most, chance)
-        cut = round(len(span) * chance.uniform(0.35, 0.65))
-        pair = span[:cut][:most], span[cut:][:most]
-    return pair if chance.random() < 0.5 else (pair[1], pair[0])
+        return article.title[:length], _passage(body, 2 * length, rng)[:length]
+    if config.title_share <= kind < config.title_share + config.halves_share:
+        middle = len(body) // 2
+        return _passage(body[:middle], length, rng), _passage(body[middle:], length, rng)
+    sections = _sections(article)
+    if 1 - config.sections_share <= kind and len(sections) > 1:
+        first, second = rng.sample(sections, 2)
+        return _passage(first, length, rng), _passage(second, length, rng)
+    span = _passage(body, 2 * length, rng)
+    cut = round(len(span) * rng.uniform(*CUT_BETWEEN))
+    return span[:cut][:length], span[cut:][:length]
 
 
-def _passage(ids: Ids, length: int, chance: random.Random) -> Ids:
+def _passage(ids: TokenIds, length: int, rng: random.Random) -> TokenIds:
     """Return a passage of that length from a random place, or all where there is less."""
-    start = chance.randrange(max(1, len(ids) - length + 1))
+    start = rng.randrange(max(1, len(ids) - length + 1))
     return ids[start : start + length]
 
 
-def _sections(article: Tokens) -> list[Ids]:
-    sections = np.split(article.body, article.sections[1:]) if len(article.sections) > 1 else []
-    return [section for section in sections if len(section) >= SHORTEST_SECTION]
+def _sections(article: TokenizedArticle) -> list[TokenIds]:
+    if len(article.sections) < 2:
+        return []
+    sections = np.split(article.body, article.sections[1:])
+    return [section for section in sections if len(section) >= MIN_SECTION_TOKENS]

@@ -1,8 +1,8 @@
-"""Plots of training: what was learned epoch by epoch, and how far back in time gradients reach."""
+"""Plots of training: validation by epoch, and how far back in time gradients reach."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -13,18 +13,26 @@ from simrec.training.trainer import History
 SIZE = (10, 3.6)  # inches
 
 
+@dataclass(frozen=True)
+class CellResult:
+    """What one kind of recurrent cell reached, for `simrec train --compare`."""
+
+    cell: str
+    held_out: float
+    before: float
+    training_seconds: float
+    articles_a_second: float
+    gradient_reach: int
+
+
 def write_training(path: Path, history: History, norms: Sequence[float]) -> None:
-    """Plot one training as SVG: the judges by epoch, and the gradient by distance in time."""
+    """Plot one training as SVG: validation by epoch, and the gradient by distance in time."""
     figure = Figure(figsize=SIZE, layout="constrained")
     left, right = figure.subplots(1, 2)
+    epochs = [epoch["epoch"] for epoch in history]
     names = [name for name in history[0] if name.startswith("held_out")]
     for name in names:
-        left.plot(
-            [epoch["epoch"] for epoch in history],
-            [epoch[name] for epoch in history],
-            marker="o",
-            label=name,
-        )
+        left.plot(epochs, [epoch[name] for epoch in history], marker="o", label=name)
     left.set(xlabel="epoch (0 is the start)", title="what was held out")
     if names:
         left.legend()
@@ -33,14 +41,16 @@ def write_training(path: Path, history: History, norms: Sequence[float]) -> None
 
 
 def write_comparison(
-    path: Path, rows: Sequence[Mapping[str, Any]], norms: Mapping[str, Sequence[float]]
+    path: Path, results: Sequence[CellResult], norms: Mapping[str, Sequence[float]]
 ) -> None:
     """Plot cells side by side as SVG: held-out score, speed, and the gradient by distance in time."""
     figure = Figure(figsize=SIZE, layout="constrained")
     quality, speed, reach = figure.subplots(1, 3, width_ratios=[1, 1, 1.6])
-    cells = [str(row["cell"]) for row in rows]
-    _bars(quality, cells, [row["held_out"] for row in rows], "%.3f", "score on what was held out")
-    _bars(speed, cells, [row["articles_a_second"] for row in rows], "%.0f", "articles a second")
+    cells = [result.cell for result in results]
+    scores = [result.held_out for result in results]
+    speeds = [result.articles_a_second for result in results]
+    _bars(quality, cells, scores, "%.3f", "score on what was held out")
+    _bars(speed, cells, speeds, "%.0f", "articles a second")
     _gradients(reach, norms)
     _save(figure, path)
 

@@ -1,14 +1,14 @@
-"""Where training is to begin: with the pretrained encoder, another one, the articles alone, or a teacher."""
+"""Where training starts: the pretrained encoder, another one, the articles alone, or a teacher."""
 
 import logging
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 from simrec.config import Config
-from simrec.encoder import model_folder as encoder_folder
+from simrec.encoder import model_folder
 from simrec.encoder.default_encoder import ASKED, PRETRAINED, unreadable
 from simrec.errors import ConfigError, ReleaseError
-from simrec.training.corpus import TrainingCorpus
+from simrec.training.corpus import Articles
 
 logger = logging.getLogger(__name__)
 
@@ -21,7 +21,7 @@ class TeacherVocabulary(NamedTuple):
 
 
 class StartingPoint(NamedTuple):
-    """Where training begins; `encoder` is a folder, `vocabulary` is of a teacher that has one."""
+    """Where training starts: an encoder has a folder, a teacher may have a vocabulary."""
 
     kind: Literal["articles", "encoder", "teacher"]
     name: str
@@ -29,53 +29,61 @@ class StartingPoint(NamedTuple):
     vocabulary: TeacherVocabulary | None = None
 
 
-def choose(
-    config: Config, material: TrainingCorpus, vocabulary: TeacherVocabulary | None
-) -> StartingPoint:
-    """Return where `training.start` says to begin; ConfigError for an encoder of another shape, ReleaseError for none.
+FROM_ARTICLES = StartingPoint("articles", "articles")
 
-    "auto" is the pretrained encoder, unless [encoder] asks for another shape or the articles are in a
-    script it cannot read; then it is the articles alone.
+
+def choose(
+    config: Config, articles: Articles, vocabulary: TeacherVocabulary | None
+) -> StartingPoint:
+    """Return the starting point that `training.start` names.
+
+    "auto" is the pretrained encoder, unless [encoder] has another shape or the articles are in a
+    script it cannot read; then it is the articles alone. Raises ConfigError for an encoder of
+    another shape, ReleaseError for a damaged one.
     """
     match config.training.start:
         case "articles":
-            return StartingPoint("articles", "articles")
+            return FROM_ARTICLES
         case "teacher":
             return StartingPoint("teacher", "teacher", vocabulary=vocabulary)
         case "pretrained":
             return _encoder(PRETRAINED, config)
         case "auto":
-            why_not = _misfit(PRETRAINED, config) or unreadable(
-                PRETRAINED, material.articles[:ASKED]
-            )
-            if why_not:
-                logger.info("train: starts from the articles alone, since %s", why_not)
-                return StartingPoint("articles", "articles")
-            return _encoder(PRETRAINED, config)
+            return _pretrained_or_articles(config, articles)
         case path:
             return _encoder(Path(path), config)
+
+
+def _pretrained_or_articles(config: Config, articles: Articles) -> StartingPoint:
+    obstacle = _misfit(PRETRAINED, config) or unreadable(PRETRAINED, articles[:ASKED])
+    if obstacle:
+        logger.info("train: starts from the articles alone, since %s", obstacle)
+        return FROM_ARTICLES
+    return _encoder(PRETRAINED, config)
 
 
 def _encoder(folder: Path, config: Config) -> StartingPoint:
     misfit = _misfit(folder, config)
     if misfit:
         raise ConfigError(
-            f"{misfit}; set training.start = 'articles' to train one of another shape from the articles"
+            f"{misfit}; set training.start = 'articles' to train one of another shape from the "
+            "articles"
         )
-    return StartingPoint("encoder", encoder_folder.read_id(folder), encoder=folder)
+    return StartingPoint("encoder", model_folder.read_id(folder), encoder=folder)
 
 
 def _misfit(folder: Path, config: Config) -> str:
+    """Return why training cannot start from an encoder, or nothing."""
     try:
-        has = encoder_folder.check(folder).network
+        network = model_folder.check(folder).network
     except ReleaseError as error:
         return str(error)
-    differs = [key for key in encoder_folder.NETWORK if has[key] != getattr(config.encoder, key)]
-    wanted = ", ".join(
-        f"{key} = {getattr(config.encoder, key)} (it has {has[key]})" for key in differs
-    )
-    return (
-        f"the encoder {folder} is of another shape than [encoder] asks for: {wanted}"
-        if differs
-        else ""
-    )
+    differences = []
+    for key in model_folder.NETWORK:
+        configured = getattr(config.encoder, key)
+        if network[key] != configured:
+            differences.append(f"{key} = {configured} (it has {network[key]})")
+    if not differences:
+        return ""
+    wanted = ", ".join(differences)
+    return f"the encoder {folder} is of another shape than [encoder] asks for: {wanted}"

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from sentence_transformers import SentenceTransformer
 
 from simrec.errors import ConfigError
 
-LONGEST = 160  # tokens of a lesson
-BATCH = 64
+MAX_TOKENS = 160  # of a text
+BATCH_SIZE = 64
 
 
 def packaged() -> Path:
@@ -24,17 +25,17 @@ def packaged() -> Path:
 class SentenceTransformerTeacher:
     """A sentence-transformers folder, never a name on a hub."""
 
-    def __init__(self, folder: Path, longest: int = LONGEST) -> None:
+    def __init__(self, folder: Path, max_tokens: int = MAX_TOKENS) -> None:
         """Open a folder, to read so many tokens of a text; ConfigError if it is none."""
         if not (folder / "modules.json").is_file():
             raise ConfigError(f"{folder}: no sentence-transformers folder (it has no modules.json)")
         self._folder = folder
         self._model = SentenceTransformer(str(folder), device="cpu", local_files_only=True)
-        self._model.max_seq_length = longest
+        self._model.max_seq_length = max_tokens
 
     @property
     def id(self) -> str:
-        """What names the teacher's vectors: a hash of its weights."""
+        """Return what names the teacher's vectors: a hash of its weights."""
         weights = sorted([*self._folder.glob("*.safetensors"), *self._folder.glob("*.bin")])
         digest = hashlib.sha256()
         for path in weights:
@@ -42,18 +43,21 @@ class SentenceTransformerTeacher:
                 digest.update(hashlib.file_digest(file, "sha256").digest())
         return f"teacher-{digest.hexdigest()[:12]}"
 
-    def encode(self, texts: Sequence[str]) -> np.ndarray:
-        """Return float32 unit vectors [texts, dim].
+    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Return unit vectors [texts, dim].
 
         In bfloat16, which makes no difference that a student could learn and is twice as fast where
         the processor has it.
         """
         with torch.inference_mode(), torch.autocast("cpu", dtype=torch.bfloat16):
             vectors = self._model.encode(
-                list(texts), batch_size=BATCH, convert_to_tensor=True, normalize_embeddings=True,
+                list(texts),
+                batch_size=BATCH_SIZE,
+                convert_to_tensor=True,
+                normalize_embeddings=True,
                 show_progress_bar=False,
-            )  # fmt: skip
-        rows: np.ndarray = vectors.float().numpy()
+            )
+        rows: NDArray[np.float32] = vectors.float().numpy()
         return rows
 
     def tokenizer_json(self) -> str | None:

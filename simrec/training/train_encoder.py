@@ -1,7 +1,6 @@
-"""Training: articles, pairs and lessons in, an encoder folder out, exported and checked against Keras."""
+"""Train an encoder: a corpus in, an encoder folder out, exported and compared with Keras."""
 
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -9,15 +8,16 @@ import keras
 import msgspec
 import numpy as np
 from keras import layers
+from numpy.typing import NDArray
 
 from simrec import files
 from simrec.config import Config, TrainingConfig
-from simrec.encoder import model_folder as encoder_folder
+from simrec.encoder import model_folder
 from simrec.encoder.runtime import Encoder
 from simrec.errors import SimrecError
-from simrec.training.corpus import FEWEST_ARTICLES, TrainingCorpus
+from simrec.training.corpus import MIN_ARTICLES, TrainingCorpus
 from simrec.training.dataset import Dataset
-from simrec.training.gradient_flow import gradient_reach
+from simrec.training.gradient_flow import gradient_norms
 from simrec.training.initial_tower import (
     InitialTower,
     from_articles,
@@ -27,14 +27,16 @@ from simrec.training.initial_tower import (
 )
 from simrec.training.network import MaskedMean, set_weights, weights_of
 from simrec.training.onnx_export import export, round_tokens
-from simrec.training.pairs import Ids
+from simrec.training.pairs import TokenIds
 from simrec.training.plots import write_training
 from simrec.training.starting_point import StartingPoint
-from simrec.training.trainer import History, encoder_of, fit
+from simrec.training.trainer import Checkpoint, History, encoder_of, fit
 
 PARITY = 1e-4  # largest difference of a vector's component between Keras and ONNX
-CHECKPOINT, TOKENS_CHECKPOINT = "checkpoint.npz", "tokens.npz"
-CHECKED = 400  # texts whose vectors are compared
+PARITY_TEXTS = 400
+CUT_TEXTS = 40  # of these, also cut to 1, 2, 3, ... tokens
+CHECKPOINT = "checkpoint.npz"
+TOKENS_CHECKPOINT = "tokens.npz"
 
 
 def warm_up() -> None:
@@ -43,67 +45,97 @@ def warm_up() -> None:
 
 
 @dataclass(frozen=True)
+class TrainingRun:
+    """What the card says of a training besides its configuration: its plan, and when it began."""
+
+    plan: str = ""
+    created_at: str = ""
+
+
+@dataclass(frozen=True)
 class Trained:
-    """The id of the encoder, for every epoch the losses and what the judges said, and gradients by distance in time."""
+    """The id of the encoder, losses and validation of every epoch, and gradients by distance."""
 
     encoder_id: str
     history: History
     gradient_norms: list[float]
 
+    @property
+    def start(self) -> dict[str, float]:
+        """Return what was measured before the first epoch."""
+        return self.history[0]
+
+    @property
+    def best(self) -> dict[str, float]:
+        """Return the epoch, or the start, whose weights were kept."""
+        return max(self.history, key=lambda epoch: epoch["score"])
+
 
 def train(
-    begin: StartingPoint,
-    material: TrainingCorpus,
-    config: Config,
-    staged: Path,
-    facts: dict[str, Any],
+    start: StartingPoint, corpus: TrainingCorpus, config: Config, staged: Path, run: TrainingRun
 ) -> Trained:
-    """Train from where it is to begin, and fill a staged encoder folder.
+    """Train from a starting point, and fill a staged encoder folder.
 
-    The weights kept are those of the epoch, or of the start, that was best on what was held out. A
-    killed training goes on from the checkpoint in the folder. `facts` go into the card. Raises
-    GateError where there is too little to train on.
+    The weights kept are those of the epoch, or of the start, that validated best. A killed training
+    goes on from the checkpoint in the folder. Raises GateError where there is too little to train
+    on.
     """
     keras.utils.set_random_seed(config.training.seed)
-    start, axes = _start(begin, material, config)
-    tokenized = Dataset(material, start.tokenizer, axes, config)
-    training, tower = config.training, start.tower
-    if training.token_epochs and not (staged / CHECKPOINT).exists():
-        _fit_tokens(tower, tokenized, training, staged)
-    history = fit(
-        tower,
-        tokenized.tasks(training, tower),
-        tokenized.judges(tower),
-        training,
-        staged / CHECKPOINT,
-    )
-    texts = tokenized.some_texts(CHECKED)
-    norms = gradient_reach(tower, config.encoder, texts, training.seed)
-    write_training(staged / encoder_folder.PLOT, history, norms)
-    identity = _finish(
-        start, config, staged, {**facts, "history": history, "gradient_reach": norms}
-    )
+    initial, axes = _initial_tower(start, corpus, config)
+    tower = initial.tower
+    dataset = Dataset(corpus, initial.tokenizer, axes, config)
+    if config.training.token_epochs and not (staged / CHECKPOINT).exists():
+        _fit_tokens(tower, dataset, config.training, staged)
+    tasks = dataset.tasks(config.training, tower)
+    validators = dataset.validators(tower)
+    history = fit(tower, tasks, validators, config.training, Checkpoint(staged / CHECKPOINT))
+    texts = dataset.sample(PARITY_TEXTS)
+    norms = gradient_norms(tower, config.encoder, texts, config.training.seed)
+    write_training(staged / model_folder.PLOT, history, norms)
+    card = {
+        **_card(start, corpus, config, run),
+        "history": history,
+        "gradient_reach": norms,
+    }
+    encoder_id = _write_encoder(initial, config, staged, card)
     check_parity(tower, Encoder(staged), texts)
     for name in (CHECKPOINT, TOKENS_CHECKPOINT):
         files.remove(staged / name)
-    return Trained(identity, history, norms)
+    return Trained(encoder_id, history, norms)
 
 
-def _start(
-    begin: StartingPoint, material: TrainingCorpus, config: Config
-) -> tuple[InitialTower, np.ndarray | None]:
-    if begin.encoder:
-        return from_encoder(begin.encoder, config), None
-    if begin.kind == "articles":
-        if len(material.articles) < FEWEST_ARTICLES:
-            raise material.refuse(len(material.articles), len(material.held_out))
-        return from_articles(material.articles, config), None
-    axes = principal_axes(material.taught.vectors, config.encoder.dim)
-    return from_teacher(material.taught, begin.vocabulary, axes, config), axes
+def _card(
+    start: StartingPoint, corpus: TrainingCorpus, config: Config, run: TrainingRun
+) -> dict[str, Any]:
+    return {
+        "created_at": run.created_at,
+        "plan": run.plan,
+        "articles": len(corpus.articles),
+        "held_out": len(corpus.held_out),
+        "encoder": msgspec.to_builtins(config.encoder),
+        "training": msgspec.to_builtins(config.training),
+        "pretraining": msgspec.to_builtins(config.pretraining),
+        "objectives": msgspec.to_builtins(config.objectives),
+        "start": start.name,
+    }
+
+
+def _initial_tower(
+    start: StartingPoint, corpus: TrainingCorpus, config: Config
+) -> tuple[InitialTower, NDArray[np.float32] | None]:
+    """Return the initial tower, and the axes of a teacher's space that it is on."""
+    if start.encoder:
+        return from_encoder(start.encoder, config), None
+    if start.kind == "articles":
+        if len(corpus.articles) < MIN_ARTICLES:
+            raise corpus.too_few(len(corpus.articles), len(corpus.held_out))
+        return from_articles(corpus.articles, config), None
+    axes = principal_axes(corpus.distillation.vectors, config.encoder.dim)
+    return from_teacher(corpus.distillation, start.vocabulary, axes, config), axes
 
 
 def _fit_tokens(
-    tower: keras.Model, tokenized: Dataset, training: TrainingConfig, staged: Path
+    tower: keras.Model, dataset: Dataset, training: TrainingConfig, staged: Path
 ) -> None:
     """Train the token embeddings first, as an encoder that is their mean.
 
@@ -112,37 +144,38 @@ def _fit_tokens(
     """
     ids = keras.Input((None,), dtype="int32")
     mean = MaskedMean()(tower.get_layer("tokens")(ids))
-    tokens_only = keras.Model(ids, layers.UnitNormalization()(mean), name="tokens_only")
+    token_mean = keras.Model(ids, layers.UnitNormalization()(mean), name="tokens_only")
     training = msgspec.structs.replace(
         training,
         epochs=training.token_epochs,
         batch_size=training.token_batch_size,
         learning_rate=training.token_learning_rate,
     )
-    fit(
-        tokens_only,
-        tokenized.tasks(training, tokens_only),
-        [],
-        training,
-        staged / TOKENS_CHECKPOINT,
-    )
+    tasks = dataset.tasks(training, token_mean)
+    fit(token_mean, tasks, [], training, Checkpoint(staged / TOKENS_CHECKPOINT))
 
 
-def _finish(start: InitialTower, config: Config, staged: Path, card: dict[str, Any]) -> str:
-    weights = weights_of(start.tower, config.encoder)
+def _write_encoder(
+    initial: InitialTower, config: Config, staged: Path, card: dict[str, Any]
+) -> str:
+    """Write the trained tower with rounded token embeddings; return the encoder's id."""
+    weights = weights_of(initial.tower, config.encoder)
     weights = weights._replace(tokens=round_tokens(weights.tokens))
-    set_weights(start.tower, config.encoder, weights)
-    files.write(staged / encoder_folder.TOKENIZER, start.tokenizer.to_str(pretty=False).encode())
-    files.write(staged / encoder_folder.ONNX, export(weights, config.encoder))
-    with files.atomic_path(staged / encoder_folder.KERAS) as temporary:
-        start.tower.save(temporary.with_suffix(".keras"))
-        temporary.with_suffix(".keras").replace(temporary)
-    return encoder_folder.finish(staged, encoder_folder.Runtime.of(config.encoder), card)
+    set_weights(initial.tower, config.encoder, weights)
+    tokenizer = initial.tokenizer.to_str(pretty=False)
+    files.write(staged / model_folder.TOKENIZER, tokenizer.encode())
+    files.write(staged / model_folder.ONNX, export(weights, config.encoder))
+    with files.atomic_path(staged / model_folder.KERAS) as temporary:
+        with_suffix = temporary.with_suffix(".keras")  # Keras refuses another one
+        initial.tower.save(with_suffix)
+        with_suffix.replace(temporary)
+    return model_folder.finish(staged, model_folder.Runtime.of(config.encoder), card)
 
 
-def check_parity(tower: keras.Model, encoder: Encoder, rows: list[Ids]) -> None:
-    """Raise unless the exported network gives the vectors of the Keras one, for many lengths and for one token."""
-    rows = [*rows, *(row[:length] for length, row in enumerate(islice(rows, 40), start=1))]
+def check_parity(tower: keras.Model, encoder: Encoder, texts: list[TokenIds]) -> None:
+    """Raise unless the exported network gives the vectors of the Keras one, for many lengths."""
+    cut = [text[:length] for length, text in enumerate(texts[:CUT_TEXTS], start=1)]
+    rows = [*texts, *cut]
     difference = float(np.abs(encoder_of(tower)(rows) - encoder.run(rows)).max())
     if not difference < PARITY:
         raise SimrecError(

@@ -1,4 +1,4 @@
-"""Fitting: a tower follows its objectives, epoch by epoch, is judged after each, and can be killed at any step."""
+"""The trainer: fits a tower to its objectives, epoch by epoch, and goes on where it was killed."""
 
 import json
 import logging
@@ -10,13 +10,14 @@ from typing import NamedTuple
 
 import keras
 import numpy as np
+from numpy.typing import NDArray
 
-from simrec import files, log
+from simrec import arrays, log
 from simrec.config import Objective, TrainingConfig
 from simrec.errors import SimrecError
 from simrec.training.batches import BatchSource, Encode, TrainingBatch, pad
 from simrec.training.objectives import head, network
-from simrec.training.pairs import Ids
+from simrec.training.pairs import TokenIds
 from simrec.training.validation import Validator
 
 logger = logging.getLogger(__name__)
@@ -24,180 +25,204 @@ logger = logging.getLogger(__name__)
 WARM_UP = 0.05  # of the steps, then cosine decay to a fiftieth
 CHECKPOINT_STEPS = 500
 PREDICT_BATCH = 128
-MOST_TURNS = 100_000  # that a short source goes round in an epoch of a long one
+MAX_ROUNDS = 100_000  # of a short source in an epoch of a long one
 
-History = list[dict[str, float]]
+History = list[dict[str, float]]  # of every epoch, the start as epoch 0
 
 
 class TrainingTask(NamedTuple):
-    """An objective and where its batches come from."""
+    """An objective and the source of its batches."""
 
     objective: Objective
     source: BatchSource
 
 
+class Checkpoint(NamedTuple):
+    """Where all that is needed to go on is written, every so many steps and after every epoch."""
+
+    path: Path
+    every_steps: int = CHECKPOINT_STEPS
+
+
 def fit(
     tower: keras.Model,
     tasks: list[TrainingTask],
-    judges: list[Validator],
+    validators: list[Validator],
     config: TrainingConfig,
-    path: Path,
+    checkpoint: Checkpoint,
 ) -> History:
-    """Train the tower in place, and leave it with the weights of the epoch, or of the start, that was judged best.
+    """Train the tower in place, and leave it with the weights that validated best, or the last ones.
 
-    An epoch is once through the first task's batches; the others go round beside it. Without judges the
-    last weights stay. Every `CHECKPOINT_STEPS` steps all that is needed to go on is written to `path`.
-    Returns the losses of every epoch and what the judges said before the first and after each.
+    The best may be those of the start; without validators they are the last. An epoch is once
+    through the first task's batches; the others go round beside it. Returns the losses of every
+    epoch, and what the validators measured before the first and after each.
     """
     steps = tasks[0].source.steps()
-    heads = [
-        head(n, task.objective, task.source.sides, tower) for n, task in enumerate(tasks, start=1)
-    ]
-    whole = network(heads, _optimizer(config, config.epochs * steps))
-    whole.optimizer.build(whole.trainable_variables)
+    model = _model(tower, tasks, config, config.epochs * steps)
     encode = encoder_of(tower)
-    state = _Progress.load(path, whole) or _Progress.begin(tower, _judge(judges, encode))
+    state = _TrainingState.load(checkpoint.path, model)
+    if state is None:
+        state = _TrainingState.begin(tower, _validate(validators, encode))
     with log.progress("train", total=config.epochs * steps, unit="steps") as bar:
         bar.update((state.epoch - 1) * steps + state.step)
         while state.epoch <= config.epochs:
-            for batches in islice(_together(tasks, state.epoch, encode), state.step, steps):
-                inputs = [text for batch in batches for text in batch.texts]
-                losses = whole.train_on_batch(inputs, [batch.wanted for batch in batches])
-                state.add(losses)
+            epoch = _side_by_side(tasks, state.epoch, encode)
+            for batches in islice(epoch, state.step, steps):
+                state.add(_train_step(model, batches))
                 bar.update()
-                if state.step % CHECKPOINT_STEPS == 0:
-                    state.save(path, whole)
-            state.end_epoch(tower, tasks, _judge(judges, encode))
-            logger.info(
-                "train: %s",
-                ", ".join(f"{name} {value:.4g}" for name, value in state.history[-1].items()),
-            )
-            state.save(path, whole)
-    if judges:
+                if state.step % checkpoint.every_steps == 0:
+                    state.save(checkpoint.path, model)
+            state.end_epoch(tower, tasks, _validate(validators, encode))
+            measured = (f"{name} {value:.4g}" for name, value in state.history[-1].items())
+            logger.info("train: %s", ", ".join(measured))
+            state.save(checkpoint.path, model)
+    if validators:
         tower.set_weights(state.best)
     return state.history
 
 
 def encoder_of(tower: keras.Model) -> Encode:
-    """Return what encodes token ids with the tower as it is then, in order."""
+    """Return a function that encodes token ids with the tower as it is then, in order."""
 
-    def encode(rows: Sequence[Ids]) -> np.ndarray:
-        order = np.argsort([len(row) for row in rows], kind="stable")
-        vectors = np.empty((len(rows), tower.output_shape[-1]), np.float32)
-        for start in range(0, len(rows), PREDICT_BATCH):
+    def encode(texts: Sequence[TokenIds]) -> NDArray[np.float32]:
+        order = np.argsort([len(text) for text in texts], kind="stable")
+        vectors = np.empty((len(texts), tower.output_shape[-1]), np.float32)
+        for start in range(0, len(texts), PREDICT_BATCH):
             batch = order[start : start + PREDICT_BATCH]
-            vectors[batch] = tower.predict_on_batch(pad([rows[row] for row in batch]))
+            vectors[batch] = tower.predict_on_batch(pad([texts[row] for row in batch]))
         return vectors
 
     return encode
 
 
-def _together(
+def _model(
+    tower: keras.Model, tasks: list[TrainingTask], config: TrainingConfig, steps: int
+) -> keras.Model:
+    heads = [
+        head(number, task.objective, task.source.texts_per_row, tower)
+        for number, task in enumerate(tasks, start=1)
+    ]
+    peak = config.learning_rate
+    schedule = keras.optimizers.schedules.CosineDecay(
+        peak / 10,
+        max(1, steps),
+        alpha=0.02,
+        warmup_target=peak,
+        warmup_steps=int(WARM_UP * steps),
+    )
+    model = network(heads, keras.optimizers.Adam(schedule, global_clipnorm=config.clip_norm))
+    model.optimizer.build(model.trainable_variables)
+    return model
+
+
+def _train_step(model: keras.Model, batches: Sequence[TrainingBatch]) -> list[float]:
+    """Return the loss of all objectives together, then those of each."""
+    inputs = [texts for batch in batches for texts in batch.texts]
+    losses = model.train_on_batch(inputs, [batch.targets for batch in batches])
+    return [float(loss) for loss in np.atleast_1d(losses)]
+
+
+def _side_by_side(
     tasks: list[TrainingTask], epoch: int, encode: Encode
 ) -> Iterator[tuple[TrainingBatch, ...]]:
     first, *others = tasks
-    rounds = (_endless(task.source, epoch, encode) for task in others)
-    return zip(first.source.epoch(epoch, encode), *rounds, strict=False)
+    endless = [_endless(task.source, epoch, encode) for task in others]
+    return zip(first.source.epoch(epoch, encode), *endless, strict=False)
 
 
 def _endless(source: BatchSource, epoch: int, encode: Encode) -> Iterator[TrainingBatch]:
-    for turn in count(epoch * MOST_TURNS):
-        yield from source.epoch(turn, encode)
+    for number in count(epoch * MAX_ROUNDS):
+        yield from source.epoch(number, encode)
 
 
-def _optimizer(config: TrainingConfig, steps: int) -> keras.optimizers.Optimizer:
-    peak = config.learning_rate
-    schedule = keras.optimizers.schedules.CosineDecay(
-        peak / 10, max(1, steps), alpha=0.02, warmup_target=peak, warmup_steps=int(WARM_UP * steps)
-    )
-    return keras.optimizers.Adam(schedule, global_clipnorm=config.clip_norm)
-
-
-def _judge(judges: list[Validator], encode: Encode) -> dict[str, float]:
-    return dict(judge(encode) for judge in judges)
+def _validate(validators: list[Validator], encode: Encode) -> dict[str, float]:
+    return dict(validate(encode) for validate in validators)
 
 
 @dataclass
-class _Progress:
-    """Where fitting stands: the epoch and the steps done in it, losses so far, and the best weights."""
+class _TrainingState:
+    """The epoch and the steps done in it, the losses so far, and the best weights."""
 
     epoch: int
     step: int
     history: History
-    best: list[np.ndarray]
+    best: list[NDArray[np.float32]]
     best_score: float
     losses: list[list[float]] = field(default_factory=list)
 
     @classmethod
-    def begin(cls, tower: keras.Model, judged: dict[str, float]) -> "_Progress":
-        return cls(
-            1,
-            0,
-            [{"epoch": 0.0, **judged, "score": _score(judged)}],
-            tower.get_weights(),
-            _score(judged),
-        )
+    def begin(cls, tower: keras.Model, measured: dict[str, float]) -> "_TrainingState":
+        score = _score(measured)
+        start = {"epoch": 0.0, **measured, "score": score}
+        return cls(1, 0, [start], tower.get_weights(), score)
 
     def add(self, losses: list[float]) -> None:
-        self.losses.append([float(loss) for loss in np.atleast_1d(losses)])
+        self.losses.append(losses)
         self.step += 1
 
     def end_epoch(
-        self, tower: keras.Model, tasks: list[TrainingTask], judged: dict[str, float]
+        self, tower: keras.Model, tasks: list[TrainingTask], measured: dict[str, float]
     ) -> None:
-        whole, *parts = np.mean(self.losses, axis=0)
-        names = [f"{task.objective.kind}_{n}_loss" for n, task in enumerate(tasks, start=1)]
-        named = {name: float(part) for name, part in zip(names, parts, strict=False)}
-        score = _score(judged)
-        self.history.append(
-            {"epoch": float(self.epoch), "loss": float(whole), **named, **judged, "score": score}
-        )
+        total, *parts = np.mean(self.losses, axis=0).tolist()
+        epoch = {"epoch": float(self.epoch), "loss": total}
+        for number, (task, loss) in enumerate(zip(tasks, parts, strict=False), start=1):
+            epoch[f"{task.objective.kind}_{number}_loss"] = loss
+        score = _score(measured)
+        self.history.append({**epoch, **measured, "score": score})
         if score > self.best_score:
-            self.best, self.best_score = tower.get_weights(), score
-        self.epoch, self.step, self.losses = self.epoch + 1, 0, []
+            self.best = tower.get_weights()
+            self.best_score = score
+        self.epoch += 1
+        self.step = 0
+        self.losses = []
 
-    def save(self, path: Path, whole: keras.Model) -> None:
+    def save(self, path: Path, model: keras.Model) -> None:
         """Write everything, whole or not at all."""
-        now = {
+        numbers = {
             "epoch": self.epoch,
             "step": self.step,
             "history": self.history,
             "losses": self.losses,
+            "best_score": self.best_score,
         }
-        now["best_score"] = self.best_score
-        text = np.frombuffer(json.dumps(now).encode(), np.uint8)
-        arrays = {f"weight_{n}": value for n, value in enumerate(whole.get_weights())}
-        arrays |= {
-            f"optimizer_{n}": value.numpy() for n, value in enumerate(whole.optimizer.variables)
-        }
-        arrays |= {f"best_{n}": value for n, value in enumerate(self.best)}
-        with files.atomic_path(path) as temporary, temporary.open("wb") as file:
-            np.savez(file, text=text, **arrays)
+        text = np.frombuffer(json.dumps(numbers).encode(), np.uint8)
+        optimizer = [variable.numpy() for variable in model.optimizer.variables]
+        arrays.write_npz(
+            path,
+            text=text,
+            **_numbered("weight", model.get_weights()),
+            **_numbered("optimizer", optimizer),
+            **_numbered("best", self.best),
+        )
 
     @classmethod
-    def load(cls, path: Path, whole: keras.Model) -> "_Progress | None":
-        """Bring the network and its optimizer to where a killed run left them; None where there was none."""
+    def load(cls, path: Path, model: keras.Model) -> "_TrainingState | None":
+        """Bring the model to where a killed run left it; None where there is no checkpoint."""
         if not path.exists():
             return None
         try:
             with np.load(path, allow_pickle=False) as stored:
-                arrays = dict(stored)
-            now = json.loads(arrays["text"].tobytes())
-            whole.set_weights(_numbered(arrays, "weight"))
-            for variable, value in zip(
-                whole.optimizer.variables, _numbered(arrays, "optimizer"), strict=True
-            ):
+                saved = dict(stored)
+            numbers = json.loads(saved["text"].tobytes())
+            model.set_weights(_listed("weight", saved))
+            variables = model.optimizer.variables
+            for variable, value in zip(variables, _listed("optimizer", saved), strict=True):
                 variable.assign(value)
         except (OSError, ValueError, KeyError, EOFError) as error:
             raise SimrecError(
                 f"{path}: no checkpoint of this training ({error}); remove it"
             ) from error
-        return cls(**now, best=_numbered(arrays, "best"))
+        return cls(**numbers, best=_listed("best", saved))
 
 
-def _score(judged: dict[str, float]) -> float:
-    return sum(judged.values()) / len(judged) if judged else 0.0
+def _score(measured: dict[str, float]) -> float:
+    return sum(measured.values()) / len(measured) if measured else 0.0
 
 
-def _numbered(arrays: dict[str, np.ndarray], name: str) -> list[np.ndarray]:
-    return [arrays[f"{name}_{n}"] for n in range(sum(key.startswith(f"{name}_") for key in arrays))]
+def _numbered(name: str, values: Sequence[NDArray[np.generic]]) -> dict[str, NDArray[np.generic]]:
+    return {f"{name}_{number}": value for number, value in enumerate(values)}
+
+
+def _listed(name: str, saved: dict[str, NDArray[np.float32]]) -> list[NDArray[np.float32]]:
+    n_arrays = sum(key.startswith(f"{name}_") for key in saved)
+    return [saved[f"{name}_{number}"] for number in range(n_arrays)]

@@ -1,69 +1,70 @@
-"""Judges: how good a tower is at what it was not trained on; higher is better."""
+"""Validators: how good a tower is at what it was not trained on; higher is better."""
 
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from simrec.config import TrainingConfig
+from simrec.metrics import reciprocal_ranks
 from simrec.training.batches import Encode
-from simrec.training.pairs import Ids, Tokens, draw_pair
+from simrec.training.pairs import TokenIds, TokenizedArticle, draw_pair
 
-DISTRACTORS = 2_000
+MAX_DISTRACTORS = 2_000
 
-Validator = Callable[[Encode], tuple[str, float]]
+Validator = Callable[[Encode], tuple[str, float]]  # the measure's name and its value
 
 
 @dataclass(frozen=True)
 class PassageSearch:
-    """Mean reciprocal rank at which a held-out passage finds the one it belongs to, among all and the distractors."""
+    """MRR at which a held-out passage finds the one it belongs to among all and distractors."""
 
-    left: list[Ids]
-    right: list[Ids]
+    queries: list[TokenIds]
+    candidates: list[TokenIds]
 
     @classmethod
     def of(
-        cls, held_out: list[Tokens], train_on: list[Tokens], config: TrainingConfig
+        cls,
+        held_out: list[TokenizedArticle],
+        trained_on: list[TokenizedArticle],
+        config: TrainingConfig,
     ) -> "PassageSearch":
-        """Draw one pair of every article held out, and distractors that make finding hard from the others."""
-        chance = random.Random(config.seed)
-        left, right = zip(
-            *(draw_pair(article, config, chance) for article in held_out), strict=True
-        )
-        return cls(
-            [*left],
-            [
-                *right,
-                *(draw_pair(article, config, chance)[0] for article in train_on[:DISTRACTORS]),
-            ],
-        )
+        """Draw a pair of every held-out article, and distractors from articles trained on."""
+        rng = random.Random(config.seed)
+        pairs = [draw_pair(article, config, rng) for article in held_out]
+        distractors = [draw_pair(article, config, rng) for article in trained_on[:MAX_DISTRACTORS]]
+        queries = [query for query, _ in pairs]
+        positives = [positive for _, positive in pairs]
+        return cls(queries, positives + [text for text, _ in distractors])
 
     def __call__(self, encode: Encode) -> tuple[str, float]:
-        scores = encode(self.left) @ encode(self.right).T
-        ranks = (scores >= np.diag(scores)[:, None]).sum(axis=1)
-        return "held_out_mrr", float((1 / ranks).mean())
+        scores = encode(self.queries) @ encode(self.candidates).T
+        return "held_out_mrr", float(reciprocal_ranks(scores).mean())
 
 
 @dataclass(frozen=True)
 class TeacherAgreement:
-    """Mean cosine of the student's vectors of held-out lessons with the teacher's, [texts, dim]."""
+    """Mean cosine of the student's vectors of held-out texts with the teacher's, [texts, dim]."""
 
-    texts: list[Ids]
-    wanted: np.ndarray
+    texts: list[TokenIds]
+    targets: NDArray[np.float32]
 
     def __call__(self, encode: Encode) -> tuple[str, float]:
-        return "held_out_cosine", float((encode(self.texts) * self.wanted).sum(axis=1).mean())
+        cosines = (encode(self.texts) * self.targets).sum(axis=1)
+        return "held_out_cosine", float(cosines.mean())
 
 
 @dataclass(frozen=True)
-class Correlation:
+class GradeCorrelation:
     """Pearson's correlation of the cosines of held-out pairs with their grades."""
 
-    left: list[Ids]
-    right: list[Ids]
+    pairs: list[tuple[TokenIds, ...]]
     grades: list[float]
 
     def __call__(self, encode: Encode) -> tuple[str, float]:
-        cosines = (encode(self.left) * encode(self.right)).sum(axis=1)
+        left = encode([pair[0] for pair in self.pairs])
+        right = encode([pair[1] for pair in self.pairs])
+        cosines = (left * right).sum(axis=1)
         return "held_out_correlation", float(np.corrcoef(cosines, self.grades)[0, 1])

@@ -13,7 +13,7 @@ from simrec.encoder import model_folder as encoder_folder
 from simrec.encoder.runtime import Encoder
 from simrec.encoder.tokenizer import train_tokenizer
 from simrec.errors import SimrecError
-from simrec.training.gradient_flow import STEPS, gradient_reach, reach
+from simrec.training.gradient_flow import STEPS, gradient_norms, gradient_reach
 from simrec.training.network import (
     Attention,
     MaskedMax,
@@ -176,7 +176,7 @@ def test_gradient_reach_of_a_linear_recurrence_is_its_power() -> None:
     )
     tower.get_layer("rnn_1").set_weights(weights.recurrent[0][0])
     rows = [np.ones(STEPS + extra, np.int32) for extra in (0, 3, 10)] + [np.ones(5, np.int32)]
-    norms = gradient_reach(tower, config, rows, seed=0)
+    norms = gradient_norms(tower, config, rows, seed=0)
     assert norms == pytest.approx([0.9**distance for distance in range(STEPS)], rel=1e-3)
-    assert reach(norms) == 44, "0.9 ** 43 is the last above 0.01"
-    assert gradient_reach(tower, config, rows[-1:], seed=0) == []
+    assert gradient_reach(norms) == 44, "0.9 ** 43 is the last above 0.01"
+    assert gradient_norms(tower, config, rows[-1:], seed=0) == []

@@ -8,24 +8,26 @@ import pytest
 from simrec.config import TrainingConfig
 from simrec.training.batches import (
     DistillationBatches,
+    PairBatches,
     ProjectedTargets,
-    Ragged,
-    Rows,
+    RaggedTokens,
     article_rows,
     bucketed,
     group_rows,
     pad,
     with_hard_negatives,
 )
-from simrec.training.pairs import NO_IDS, Tokens, draw_pair
+from simrec.training.pairs import NO_TOKENS, TokenizedArticle, draw_pair
 
 
 def ids(*numbers: int) -> np.ndarray:
     return np.array(numbers, np.int32)
 
 
-def article(length: int, title: bool = True, sections: tuple[int, ...] = (0,)) -> Tokens:
-    return Tokens(np.arange(1000, 1005) if title else NO_IDS, np.arange(length), sections)
+def article(length: int, title: bool = True, sections: tuple[int, ...] = (0,)) -> TokenizedArticle:
+    return TokenizedArticle(
+        np.arange(1000, 1005) if title else NO_TOKENS, np.arange(length), sections
+    )
 
 
 @pytest.mark.parametrize("length", [8, 9, 40, 200])
@@ -37,10 +39,10 @@ def test_pairs_come_from_one_article_and_never_overlap(
     config = TrainingConfig(
         passage_tokens=16, title_share=title, halves_share=halves, sections_share=sections
     )
-    chance = random.Random(0)
+    rng = random.Random(0)
     source = article(length, sections=(0, length // 2))
     for _ in range(200):
-        left, right = draw_pair(source, config, chance)
+        left, right = draw_pair(source, config, rng)
         assert 0 < len(left) <= 16
         assert 0 < len(right) <= 16
         assert not set(left) & set(right)
@@ -48,13 +50,13 @@ def test_pairs_come_from_one_article_and_never_overlap(
 
 
 def test_every_kind_of_pair_is_what_it_says() -> None:
-    chance = random.Random(0)
+    rng = random.Random(0)
     source = article(100, sections=(0, 20, 60))
 
     def drawn(**shares: float) -> list[tuple[set[int], set[int]]]:
         none = {"title_share": 0, "halves_share": 0, "sections_share": 0}
         config = TrainingConfig(passage_tokens=10, **{**none, **shares})
-        return [tuple(map(set, draw_pair(source, config, chance))) for _ in range(100)]
+        return [tuple(map(set, draw_pair(source, config, rng))) for _ in range(100)]
 
     assert all(set(source.title) in pair for pair in drawn(title_share=1))
     assert all(
@@ -71,8 +73,11 @@ def test_every_kind_of_pair_is_what_it_says() -> None:
 
 
 def test_batches_are_full_repeatable_and_fresh_each_epoch() -> None:
-    articles = [Tokens(NO_IDS, np.arange(n * 100, n * 100 + 20 + n % 50)) for n in range(1, 200)]
-    source = Rows(article_rows(articles, TrainingConfig()), 32, seed=0)
+    articles = [
+        TokenizedArticle(NO_TOKENS, np.arange(n * 100, n * 100 + 20 + n % 50))
+        for n in range(1, 200)
+    ]
+    source = PairBatches(article_rows(articles, TrainingConfig()), 32, seed=0)
     first, again, other = (
         [batch.texts for batch in source.epoch(n, no_encoder)] for n in (1, 1, 2)
     )
@@ -97,27 +102,27 @@ def no_encoder(_: object) -> np.ndarray:
 
 def test_grades_stay_with_their_pairs() -> None:
     rows = [(ids(n), ids(n, n)) for n in range(1, 41)]
-    source = Rows(lambda _: rows, 8, seed=0, grades=[n / 40 for n in range(1, 41)])
+    source = PairBatches(lambda _: rows, 8, seed=0, grades=[n / 40 for n in range(1, 41)])
     met = [
         (left[0], grade)
         for batch in source.epoch(1, no_encoder)
-        for left, grade in zip(batch.texts[0], batch.wanted, strict=True)
+        for left, grade in zip(batch.texts[0], batch.targets, strict=True)
     ]
     assert sorted(met) == [(n, pytest.approx(n / 40)) for n in range(1, 41)]
 
 
-def test_lessons_stay_with_their_vectors_on_the_axes() -> None:
+def test_distillation_texts_stay_with_the_teachers_vectors_on_the_axes() -> None:
     rows = [[n] * (n % 7 + 1) for n in range(1, 31)]
     vectors = np.random.default_rng(0).normal(size=(30, 4)).astype(np.float16)
     axes = np.eye(4, 3, dtype=np.float32)
     kept = np.array([n for n in range(30) if n != 7])
     source = DistillationBatches(
-        ProjectedTargets(Ragged(iter(rows)), vectors, axes), kept, 4, seed=0
+        ProjectedTargets(RaggedTokens(rows), vectors, axes), kept, 4, seed=0
     )
     met = {}
     for batch in source.epoch(1, no_encoder):
         met.update(
-            {text[0]: wanted for text, wanted in zip(batch.texts[0], batch.wanted, strict=True)}
+            {text[0]: wanted for text, wanted in zip(batch.texts[0], batch.targets, strict=True)}
         )
     assert len(met) == 28 and 8 not in met, "seven full batches of the 29 rows that are kept"
     for n, wanted in met.items():

@@ -5,7 +5,7 @@ import struct
 import tokenize
 import zipfile
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,12 @@ DAMAGE = (
     OSError, ValueError, KeyError, EOFError, RuntimeError, MemoryError, OverflowError, SyntaxError,
     TypeError, struct.error, tokenize.TokenError, zlib.error, zipfile.BadZipFile,
 )  # fmt: skip
+
+
+def row_blocks(rows: int, block_rows: int) -> Iterator[slice]:
+    """Yield slices of block_rows rows, the last one with what is left."""
+    for start in range(0, rows, block_rows):
+        yield slice(start, min(start + block_rows, rows))
 
 
 def write_npy(

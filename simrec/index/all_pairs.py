@@ -4,11 +4,11 @@ from collections.abc import Iterator
 
 import faiss
 import numpy as np
-from numpy.typing import NDArray
 
+from simrec.arrays import row_blocks
 from simrec.index import packing
 from simrec.index.candidate_pool import ROUNDING, CandidatePool, Cosines, near_pairs
-from simrec.index.vectors import UnitVectors
+from simrec.index.vectors import Rows, UnitVectors
 
 BLOCK = 512
 TILE = 8 * BLOCK  # columns of one product: 8 MiB of cosines, read twice while they are in the cache
@@ -19,9 +19,7 @@ CLUSTER_POINTS = 40  # of a centroid at most are learned from
 SEED = 0
 
 
-def all_pairs(
-    vectors: UnitVectors, k: int
-) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+def all_pairs(vectors: UnitVectors, k: int) -> Iterator[tuple[Rows, Rows]]:
     """Yield the rows [b] of one block after the other, and the k nearest rows [b, k] of each of them.
 
     vectors are float32 unit rows [rows, dim]. The nearest are in order of (cosine down, row up),
@@ -33,9 +31,10 @@ def all_pairs(
         return
     search = _AllPairs(vectors, k)
     for number, block in enumerate(search.blocks):
-        for start in range(block.start, len(vectors), TILE):
-            search.compare(number, slice(start, min(start + TILE, len(vectors))))
-        yield search.order[block], search.pools[number].rows()
+        for tile in row_blocks(len(vectors) - block.start, TILE):
+            search.compare(number, slice(block.start + tile.start, block.start + tile.stop))
+        nearest = search.pools[number].rows()
+        yield search.order[block], nearest
 
 
 class _AllPairs:
@@ -45,12 +44,13 @@ class _AllPairs:
     """
 
     def __init__(self, vectors: UnitVectors, k: int) -> None:
-        rows = len(vectors)
         self.order = similarity_order(vectors)
         self.vectors: UnitVectors = np.ascontiguousarray(vectors[self.order])
-        self.blocks = [slice(start, min(start + BLOCK, rows)) for start in range(0, rows, BLOCK)]
+        self.blocks = list(row_blocks(len(vectors), BLOCK))
         self.thresholds = _initial_thresholds(self.vectors, self.blocks, k)
-        self.pools = [CandidatePool(k, self.thresholds[block]) for block in self.blocks]
+        self.pools: list[CandidatePool] = []
+        for block in self.blocks:
+            self.pools.append(CandidatePool(k, self.thresholds[block]))
 
     def compare(self, number: int, tile: slice) -> None:
         """Compare a block with the rows of a tile, none of which stands before the block."""
@@ -62,27 +62,27 @@ class _AllPairs:
         self._add_to_block(number, rows, columns, near)
         self._add_to_others(number, rows, columns, near)
 
-    def _add_to_block(
-        self, number: int, rows: NDArray[np.int64], columns: NDArray[np.int64], near: Cosines
-    ) -> None:
+    def _add_to_block(self, number: int, rows: Rows, columns: Rows, near: Cosines) -> None:
         """Add columns as candidates of the block's rows."""
         mask = (near >= self.thresholds[rows]) & (rows != columns)
         neighbours = packing.pack(near[mask], self.order[columns[mask]])
-        self.pools[number].add(packing.with_query(rows[mask] % BLOCK, neighbours))
+        packed = packing.with_query(rows[mask] % BLOCK, neighbours)
+        self.pools[number].add(packed)
 
-    def _add_to_others(
-        self, number: int, rows: NDArray[np.int64], columns: NDArray[np.int64], near: Cosines
-    ) -> None:
+    def _add_to_others(self, number: int, rows: Rows, columns: Rows, near: Cosines) -> None:
         """Add the block's rows as candidates of columns, each to the block that the column is in."""
-        mask = (near >= self.thresholds[columns]) & (columns >= self.blocks[number].stop)
+        is_outside = columns >= self.blocks[number].stop
+        mask = (near >= self.thresholds[columns]) & is_outside
         columns = columns[mask]
         neighbours = packing.pack(near[mask], self.order[rows[mask]])
         packed = packing.with_query(columns % BLOCK, neighbours)
         block_of_column = columns // BLOCK
         by_block = np.argsort(block_of_column, kind="stable")
-        others, starts = np.unique(block_of_column[by_block], return_index=True)
-        for other, of_other in zip(others, np.split(packed[by_block], starts[1:]), strict=False):
-            self.pools[other].add(of_other)
+        sizes = np.bincount(block_of_column, minlength=len(self.blocks))
+        ends = np.cumsum(sizes)
+        for other in np.flatnonzero(sizes):
+            of_other = by_block[ends[other] - sizes[other] : ends[other]]
+            self.pools[other].add(packed[of_other])
 
 
 def _initial_thresholds(vectors: UnitVectors, blocks: list[slice], k: int) -> Cosines:
@@ -93,18 +93,20 @@ def _initial_thresholds(vectors: UnitVectors, blocks: list[slice], k: int) -> Co
     thresholds = np.full(len(vectors), -np.inf, np.float32)
     means = np.stack([vectors[block].mean(axis=0) for block in blocks])
     count = 1 + int(INITIAL_SHARE * len(means))
-    similar_blocks = np.argsort(-(means @ means.T), axis=1)[:, :count]
+    similar_blocks = np.argsort(-(means @ means.T), axis=1)
     for number, block in enumerate(blocks):
-        compared = sorted({number, *similar_blocks[number].tolist()})
-        products = [vectors[block] @ vectors[blocks[other]].T for other in compared]
+        products = []
+        for other in sorted({number, *similar_blocks[number, :count].tolist()}):
+            products.append(vectors[block] @ vectors[blocks[other]].T)
         cosines = np.concatenate(products, axis=1)
         place = cosines.shape[1] - k - 1  # the row itself is among them
         if place >= 0:
-            thresholds[block] = np.partition(cosines, place, axis=1)[:, place] - ROUNDING
+            cosines.partition(place, axis=1)
+            thresholds[block] = cosines[:, place] - ROUNDING
     return thresholds
 
 
-def similarity_order(vectors: UnitVectors) -> NDArray[np.int64]:
+def similarity_order(vectors: UnitVectors) -> Rows:
     """Return all rows in an order in which similar ones stand together: cluster by cluster."""
     rows, dim = vectors.shape
     clusters = rows // CLUSTER_ROWS
@@ -120,10 +122,11 @@ def similarity_order(vectors: UnitVectors) -> NDArray[np.int64]:
         min_points_per_centroid=1,
     )
     means.train(vectors)
-    cluster = faiss.knn(vectors, means.centroids, 1, metric=faiss.METRIC_INNER_PRODUCT)[1][:, 0]
+    centroids = np.asarray(means.centroids)
+    _, nearest = faiss.knn(vectors, centroids, 1, metric=faiss.METRIC_INNER_PRODUCT)
     rank = np.empty(clusters, np.int64)
-    rank[_chain(np.asarray(means.centroids))] = np.arange(clusters)
-    return np.argsort(rank[cluster], kind="stable")
+    rank[_chain(centroids)] = np.arange(clusters)
+    return np.argsort(rank[nearest[:, 0]], kind="stable")
 
 
 def _chain(centroids: UnitVectors) -> list[int]:
@@ -133,5 +136,6 @@ def _chain(centroids: UnitVectors) -> list[int]:
     left = np.ones(len(centroids), bool)
     while len(chain) < len(centroids):
         left[chain[-1]] = False
-        chain.append(int(np.where(left, cosines[chain[-1]], -np.inf).argmax()))
+        of_left = np.where(left, cosines[chain[-1]], -np.inf)
+        chain.append(int(of_left.argmax()))
     return chain

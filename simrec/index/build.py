@@ -34,7 +34,9 @@ def build_index(
         built = faiss_kinds.from_array(trained.open("index"))
     else:
         shards = map_rows(stages, "add", add_shard, rows, vectors, trained, part_rows=shard_rows)
-        built = inverted_lists.merge(map(faiss_kinds.from_array, shards.blocks("index")))
+        built = inverted_lists.merge(
+            faiss_kinds.from_array(shard) for shard in shards.blocks("index")
+        )
     facts = IndexFacts(kind, rows, dim, lists=faiss_kinds.nlist(built), learned_rows=rows)
     fastest = VectorIndex(faiss_kinds.to_fastscan(built), stored, facts)
     tuned = tune(fastest, config.recall_target, k)

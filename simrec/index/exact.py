@@ -4,10 +4,11 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
+from simrec.arrays import row_blocks
 from simrec.index import packing
 from simrec.index.neighbours import Neighbours
 from simrec.index.packing import Packed
-from simrec.index.vectors import Vectors, unit, unit_rows
+from simrec.index.vectors import Rows, Vectors, unit, unit_rows
 
 BLOCK_ROWS = 65_536  # stored rows converted to float32 at a time
 
@@ -15,7 +16,7 @@ BLOCK_ROWS = 65_536  # stored rows converted to float32 at a time
 def nearest(
     queries: Vectors,
     vectors: Vectors,
-    rows: NDArray[np.int64],
+    rows: Rows,
     k: int,
     block_rows: int = BLOCK_ROWS,
 ) -> Neighbours:
@@ -25,41 +26,40 @@ def nearest(
     """
     queries = unit(queries)
     best: Packed = np.empty((len(queries), 0), np.uint64)
-    for start in range(0, len(rows), block_rows):
-        block = rows[start : start + block_rows]
+    for block_of_rows in row_blocks(len(rows), block_rows):
+        block = rows[block_of_rows]
         block_vectors = unit(vectors[block])
         # One product a query: a matrix product would differ in the seventh decimal and reorder ties.
         cosines = np.stack([block_vectors @ query for query in queries])
         packed = packing.pack(cosines, np.broadcast_to(block, cosines.shape))
-        best = np.sort(np.concatenate([best, packed], axis=1), axis=1)[:, :k]
+        best = packing.merge([best, packed], k)
     return Neighbours.unpacked(best)
 
 
-def nearest_candidates(
-    queries: Vectors, vectors: Vectors, k: int, first_row: int = 0
-) -> NDArray[np.int64]:
+def nearest_candidates(queries: Vectors, vectors: Vectors, k: int, first_row: int = 0) -> Rows:
     """Return the k rows nearest to each query [queries, k], from a matrix product over all rows.
 
     Its cosines are not exact in the last digits, so candidates are in no sure order. first_row is the
     number of the first vector.
     """
-    step = max(1, len(vectors)) if vectors.dtype == np.float32 else BLOCK_ROWS
-    scores = np.empty((len(queries), 0), np.float32)
-    rows = np.empty((len(queries), 0), np.int64)
-    for start in range(0, len(vectors), step):
-        block = unit_rows(vectors[start : start + step])
-        k_of_block = min(k, len(block))
-        block_scores, columns = faiss.knn(queries, block, k_of_block, faiss.METRIC_INNER_PRODUCT)
-        scores = np.concatenate([scores, block_scores], axis=1)
-        rows = np.concatenate([rows, columns + start + first_row], axis=1)
-        best = np.argsort(-scores, axis=1, kind="stable")[:, :k]
-        scores = np.take_along_axis(scores, best, 1)
-        rows = np.take_along_axis(rows, best, 1)
-    return rows
+    in_memory = vectors.dtype == np.float32
+    block_rows = max(1, len(vectors)) if in_memory else BLOCK_ROWS
+    all_scores = []
+    all_rows = []
+    for block in row_blocks(len(vectors), block_rows):
+        found = min(k, block.stop - block.start)
+        scores, columns = faiss.knn(
+            queries, unit_rows(vectors[block]), found, faiss.METRIC_INNER_PRODUCT
+        )
+        all_scores.append(scores)
+        all_rows.append(columns + block.start + first_row)
+    rows = np.concatenate(all_rows, axis=1)
+    best = np.argsort(-np.concatenate(all_scores, axis=1), axis=1, kind="stable")
+    return np.take_along_axis(rows, best[:, :k], axis=1)
 
 
 def rank_candidates(
-    queries: Vectors, candidates: NDArray[np.int64], vectors: Vectors, k: int, first_row: int = 0
+    queries: Vectors, candidates: Rows, vectors: Vectors, k: int, first_row: int = 0
 ) -> Packed:
     """Score candidates [queries, n], -1 for none, exactly, and return the k best packed [queries, k].
 
@@ -71,9 +71,7 @@ def rank_candidates(
     return packed[:, :k]
 
 
-def exact_cosines(
-    queries: Vectors, rows: NDArray[np.int64], vectors: Vectors
-) -> NDArray[np.float32]:
+def exact_cosines(queries: Vectors, rows: Rows, vectors: Vectors) -> NDArray[np.float32]:
     """Return the cosine of each query [queries, dim] and each of its rows [queries, n], 0 for -1.
 
     A pair has one cosine, to the bit, whichever of the two is the query and whatever else is
@@ -93,7 +91,7 @@ def exact_cosines(
 
 
 def _inner_products(
-    cosines: NDArray[np.float32], queries: Vectors, vectors: Vectors, rows: NDArray[np.int64]
+    cosines: NDArray[np.float32], queries: Vectors, vectors: Vectors, rows: Rows
 ) -> None:
     queries = np.ascontiguousarray(queries, np.float32)
     vectors = np.ascontiguousarray(vectors)

@@ -24,7 +24,7 @@ from simrec import files
 from simrec.config import IndexConfig
 from simrec.errors import ConfigError, ReleaseError
 from simrec.index.inverted_lists import CODED_DIMS, empty_lists
-from simrec.index.vectors import Vectors
+from simrec.index.vectors import Rows, Vectors
 
 POINTS_PER_LIST = 64
 CODES_RECALL = 0.99  # recall that 4-bit codes reach when candidates are scored exactly
@@ -72,7 +72,7 @@ def train_ivf(kind: str, rows: int, sampled: Vectors) -> Any:
     return index
 
 
-def training_rows(rows: int) -> NDArray[np.int64]:
+def training_rows(rows: int) -> Rows:
     """Return the rows that lists are learned from, ascending."""
     count = min(rows, POINTS_PER_LIST * _nlist_for(rows))
     return np.sort(np.random.default_rng(SEED).choice(rows, count, replace=False))
@@ -138,7 +138,7 @@ def rows_scanned(index: Any, queries: Vectors, k: int, effort: int) -> float:
     return float(statistics.ndis / len(queries))
 
 
-def id_filter(index: Any, rows: NDArray[np.int64], effort: int) -> Any:
+def id_filter(index: Any, rows: Rows, effort: int) -> Any:
     """Return search parameters for inverted lists that admit only the given rows, ascending."""
     allowed = np.zeros(int(index.ntotal) // 8 + 1, np.uint8)
     np.bitwise_or.at(allowed, rows >> 3, np.left_shift(1, rows & 7).astype(np.uint8))

@@ -1,27 +1,24 @@
 """Bring a kNN graph up to date after a change, range by range, at a cost that follows the change."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from simrec import files, log
-from simrec.arrays import npy_header, open_npy
+from simrec.arrays import npy_header, open_npy, row_blocks
 from simrec.index import packing
 from simrec.index.candidate_pool import ROUNDING, CandidatePool, Cosines, near_pairs
 from simrec.index.exact import exact_cosines, rank_candidates
 from simrec.index.knn_graph import SPARE, KnnGraph
 from simrec.index.packing import Packed
-from simrec.index.vectors import Vectors, unit_rows
+from simrec.index.vectors import Rows, Vectors, unit_rows
 from simrec.tasks.rows import Parts, map_rows
 from simrec.tasks.stages import Stages
 
 RANGE_ROWS = 1 << 18  # of one task
 BLOCK_ROWS = 2_048
-
-Rows = NDArray[np.int64]
 
 
 class RowChange(NamedTuple):
@@ -71,13 +68,13 @@ def diff_rows(
     previous and vectors are the stored matrices [rows, dim].
     """
     row_of = {article_id: row for row, article_id in enumerate(ids)}
-    current = (row_of.get(article_id, -1) for article_id in previous_ids)
-    current_row = np.fromiter(current, np.int64, len(previous_ids))
+    current = [row_of.get(article_id, -1) for article_id in previous_ids]
+    current_row = np.array(current, np.int64)
     stays = np.flatnonzero(current_row >= 0)
-    for start in range(0, len(stays), BLOCK_ROWS):
-        block = stays[start : start + BLOCK_ROWS]
-        differs = (previous[block] != vectors[current_row[block]]).any(axis=1)
-        current_row[block[differs]] = -1
+    for block in row_blocks(len(stays), BLOCK_ROWS):
+        rows = stays[block]
+        differs = (previous[rows] != vectors[current_row[rows]]).any(axis=1)
+        current_row[rows[differs]] = -1
     is_new = np.ones(len(ids), bool)
     is_new[current_row[current_row >= 0]] = False
     return RowChange(current_row, np.flatnonzero(is_new))
@@ -101,7 +98,8 @@ def update_knn_graph(
     graph = KnnGraph.open(previous_graph)
     rows = len(open_npy(vectors))
     k = min(graph.width - SPARE, rows - 1)
-    queries = np.concatenate([change.new_rows, _short_rows(graph, change.current_row, k)])
+    short_rows = _short_rows(graph, change.current_row, k)
+    queries = np.concatenate([change.new_rows, short_rows])
     settings = GraphUpdate(previous_graph, vectors, len(change.new_rows), tile)
     parts = map_rows(
         stages,
@@ -114,38 +112,37 @@ def update_knn_graph(
         part_rows=RANGE_ROWS,
     )
     with files.atomic_path(path) as temporary, temporary.open("wb") as file:
-        file.write(npy_header((rows, graph.width), packing.DTYPE))
-        lists_start = file.tell()
-        list_bytes = graph.width * packing.NONE.itemsize
-        for lists in parts.blocks("lists"):
-            file.write(lists.data)
-        for row, found in _merged(queries, parts, graph.width):
-            file.seek(lists_start + row * list_bytes)
-            file.write(found.data)
+        _write_graph(file, parts, queries, (rows, graph.width))
     return KnnGraph.open(path)
+
+
+def _write_graph(file: IO[bytes], parts: Parts, queries: Rows, shape: tuple[int, int]) -> None:
+    """Write the updated lists of all ranges, and over those of queries what these have found."""
+    file.write(npy_header(shape, packing.DTYPE))
+    start = file.tell()
+    line_bytes = shape[1] * packing.NONE.itemsize
+    for lists in parts.blocks("lists"):
+        file.write(lists.data)
+    found = list(parts.blocks("found"))
+    for block in row_blocks(len(queries), BLOCK_ROWS):
+        best = packing.merge([of_range[block] for of_range in found], shape[1])
+        for row, line in zip(queries[block].tolist(), best, strict=True):
+            file.seek(start + row * line_bytes)
+            file.write(line.data)
 
 
 def _short_rows(graph: KnnGraph, current_row: Rows, k: int) -> Rows:
     """Return the rows, none of them new, that lost so many neighbours that fewer than k are left."""
     short = [np.empty(0, np.int64)]
-    for start in range(0, len(graph), BLOCK_ROWS):
-        neighbours = packing.rows_of(np.asarray(graph.packed[start : start + BLOCK_ROWS]))
-        left = ((neighbours >= 0) & (current_row[neighbours] >= 0)).sum(axis=1)
-        held_all_others = (neighbours >= 0).sum(axis=1) == len(graph) - 1
-        rows = current_row[start : start + BLOCK_ROWS]
-        short.append(rows[(rows >= 0) & (left < k) & ~held_all_others])
+    for block in row_blocks(len(graph), BLOCK_ROWS):
+        neighbours = packing.rows_of(graph.packed[block])
+        is_there = neighbours >= 0
+        left = (is_there & (current_row[neighbours] >= 0)).sum(axis=1)
+        held_all_others = is_there.sum(axis=1) == len(graph) - 1
+        rows = current_row[block]
+        is_short = (rows >= 0) & (left < k) & ~held_all_others
+        short.append(rows[is_short])
     return np.concatenate(short)
-
-
-def _merged(queries: Rows, parts: Parts, width: int) -> Iterator[tuple[int, Packed]]:
-    """Yield each query row with the best [width] of what it found in all ranges."""
-    found = list(parts.blocks("found"))
-    for start in range(0, len(queries), BLOCK_ROWS):
-        block = slice(start, start + BLOCK_ROWS)
-        packed = np.concatenate([of_range[block] for of_range in found], axis=1)
-        packed.sort(axis=1)
-        best = np.ascontiguousarray(packed[:, :width])
-        yield from zip(queries[block].tolist(), best, strict=True)
 
 
 def update_range(
@@ -156,8 +153,7 @@ def update_range(
     count = rows.stop - rows.start
     lists = np.empty((count, update.width), np.uint64)
     with log.progress("neighbours", count) as bar:
-        for start in range(0, count, settings.tile.rows):
-            block = slice(start, min(start + settings.tile.rows, count))
+        for block in row_blocks(count, settings.tile.rows):
             lists[block] = update.lists(block)
             bar.update(block.stop - block.start)
     return {"lists": lists, "found": update.found()}
@@ -184,13 +180,17 @@ class _RangeUpdate:
         self.query_vectors = unit_rows(stored[queries])
         self.new_queries = settings.new_rows
         self.is_query = np.isin(np.arange(rows.start, rows.stop), queries)
-        self.thresholds = np.full(len(queries), -np.inf, np.float32)
-        self.tiles: list[slice] = []
-        self.pools: list[CandidatePool] = []
-        for start in range(0, len(queries), settings.tile.queries):
-            tile = slice(start, min(start + settings.tile.queries, len(queries)))
-            self.tiles.append(tile)
-            self.pools.append(CandidatePool(self.width + packing.SLACK, self.thresholds[tile]))
+        self.tiles = list(row_blocks(len(queries), settings.tile.queries))
+        self.pools = self._empty_pools()
+
+    def _empty_pools(self) -> list[CandidatePool]:
+        """Return a pool for each tile of queries; slack, since their cosines are not exact."""
+        k = self.width + packing.SLACK
+        pools = []
+        for tile in self.tiles:
+            thresholds = np.full(tile.stop - tile.start, -np.inf, np.float32)
+            pools.append(CandidatePool(k, thresholds))
+        return pools
 
     def lists(self, block: slice) -> Packed:
         """Compare a block of rows with all queries; return the lists of the rows [b, width].
@@ -207,10 +207,7 @@ class _RangeUpdate:
         best = packing.top_k_per_query(np.concatenate(taken), self.width)
         if not len(best):
             return kept
-        most = int(np.bincount(packing.query_of(best)).max())
-        merged = np.concatenate([kept, packing.as_table(best, len(kept), most)], axis=1)
-        merged.sort(axis=1)
-        return np.ascontiguousarray(merged[:, : self.width])
+        return packing.merge([kept, packing.as_table(best, len(kept), self.width)], self.width)
 
     def _kept(self, block: slice) -> tuple[Packed, Packed]:
         """Return what is left of the lists of a block [b, width], and the last place each list knows [b].
@@ -218,22 +215,28 @@ class _RangeUpdate:
         A list knows all rows that come before its last one, even if that one is gone. A list that held
         all other rows knows all there can be; its bound is NONE.
         """
-        previous_row = self.previous_row[block]
-        was_there = previous_row >= 0
-        lists = np.full((len(previous_row), self.width), packing.NONE)
-        lists[was_there] = self.previous[previous_row[was_there]]
+        lists = self._previous_lists(block)
         rows = packing.rows_of(lists)
         cosines = packing.cosines_of(lists)
         sizes = (rows >= 0).sum(axis=1)
         each = np.arange(len(lists))
         last = np.maximum(sizes - 1, 0)
         # Of the rows that tie with a last one that is gone, none is known to come before it.
-        last_row = np.maximum(self.current_row[rows[each, last]], 0)
-        bound = packing.pack(cosines[each, last], last_row)
+        last_row = self.current_row[rows[each, last]]
+        bound = packing.pack(cosines[each, last], np.maximum(last_row, 0))
         bound[sizes == len(self.previous) - 1] = packing.NONE
-        kept = packing.pack(cosines, np.where(rows >= 0, self.current_row[rows], -1))
+        current = np.where(rows >= 0, self.current_row[rows], -1)
+        kept = packing.pack(cosines, current)
         kept.sort(axis=1)
         return kept, bound
+
+    def _previous_lists(self, block: slice) -> Packed:
+        """Return the lists that the rows of a block had before [b, width], empty for new rows."""
+        previous_row = self.previous_row[block]
+        was_there = previous_row >= 0
+        lists = np.full((len(previous_row), self.width), packing.NONE)
+        lists[was_there] = self.previous[previous_row[was_there]]
+        return lists
 
     def _compare(
         self, block: slice, tile: slice, pool: CandidatePool, thresholds: Cosines, bound: Packed
@@ -260,8 +263,8 @@ class _RangeUpdate:
     ) -> Packed:
         """Return the queries that come before the bound of a row, packed with the row's place."""
         vectors = self.vectors[block][places]
-        exact = exact_cosines(vectors, queries[:, None], self.query_vectors[tile])[:, 0]
-        packed = packing.pack(exact, self.queries[tile][queries])
+        cosines = exact_cosines(vectors, queries[:, None], self.query_vectors[tile])
+        packed = packing.pack(cosines[:, 0], self.queries[tile][queries])
         inside = packed <= bound[places]
         return packing.with_query(places[inside], packed[inside])
 
@@ -269,9 +272,13 @@ class _RangeUpdate:
         """Return what the queries found here [queries, width], scored exactly, NONE where fewer."""
         found = np.empty((len(self.queries), self.width), np.uint64)
         for tile, pool in zip(self.tiles, self.pools, strict=True):
-            queries = self.query_vectors[tile]
-            ranked = rank_candidates(queries, pool.rows(), self.vectors, self.width, self.start)
-            found[tile] = ranked
+            found[tile] = rank_candidates(
+                self.query_vectors[tile],
+                pool.rows(),
+                self.vectors,
+                self.width,
+                self.start,
+            )
         return found
 
 

@@ -7,7 +7,7 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from simrec.index.vectors import Vectors, unit_rows
+from simrec.index.vectors import Rows, Vectors, unit_rows
 
 CODED_DIMS = 2  # dimensions of a vector in one code of 4 bits
 
@@ -20,7 +20,7 @@ def empty_lists(kind: str, dim: int, nlist: int) -> Any:
     return faiss.IndexIVFPQ(coarse, dim, nlist, dim // CODED_DIMS, 4, faiss.METRIC_INNER_PRODUCT)
 
 
-def list_order(index: Any) -> NDArray[np.int64]:
+def list_order(index: Any) -> Rows:
     """Return all rows in order of their list."""
     return np.concatenate([_ids(index, number) for number in range(index.nlist)])
 
@@ -44,9 +44,7 @@ def slice_rows(index: Any, start: int, stop: int) -> Any:
     return result
 
 
-def update_rows(
-    index: Any, current_row: NDArray[np.int64], vectors: Vectors, new_rows: NDArray[np.int64]
-) -> Any:
+def update_rows(index: Any, current_row: Rows, vectors: Vectors, new_rows: Rows) -> Any:
     """Return the same lists with each row renumbered, deleted where current_row is -1, and new rows added.
 
     current_row [rows before] is what a row is now; vectors are those of now.
@@ -73,7 +71,7 @@ def _without_rows(index: Any) -> Any:
     return result
 
 
-def _add(index: Any, number: int, ids: NDArray[np.int64], codes: NDArray[np.uint8]) -> None:
+def _add(index: Any, number: int, ids: Rows, codes: NDArray[np.uint8]) -> None:
     """Add rows that are coded already to one list."""
     if len(ids):
         ids = np.ascontiguousarray(ids)
@@ -82,10 +80,10 @@ def _add(index: Any, number: int, ids: NDArray[np.int64], codes: NDArray[np.uint
         index.ntotal += len(ids)
 
 
-def _ids(index: Any, number: int) -> NDArray[np.int64]:
+def _ids(index: Any, number: int) -> Rows:
     """Return the rows of one list."""
     size = index.invlists.list_size(number)
-    ids: NDArray[np.int64] = faiss.rev_swig_ptr(index.invlists.get_ids(number), size).copy()
+    ids: Rows = faiss.rev_swig_ptr(index.invlists.get_ids(number), size).copy()
     return ids
 
 

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from simrec import log
 from simrec.arrays import open_npy, write_npy
@@ -16,7 +15,7 @@ from simrec.index.knn_search import rows_per_slice, search_all
 from simrec.index.neighbours import Neighbours
 from simrec.index.packing import Packed
 from simrec.index.vector_index import VectorIndex
-from simrec.index.vectors import unit_rows
+from simrec.index.vectors import Rows, unit_rows
 from simrec.release_folder import ReleaseFolder
 from simrec.tasks.rows import run_whole
 from simrec.tasks.stages import Stages
@@ -52,15 +51,15 @@ class KnnGraph:
         """Return the first k neighbours of the rows from start to stop."""
         return Neighbours.unpacked(np.asarray(self.packed[start:stop, :k]))
 
-    def rows(self, k: int) -> NDArray[np.int64]:
+    def rows(self, k: int) -> Rows:
         """Return the first k neighbours of all rows, int64 [rows, k], -1 for none."""
         return packing.rows_of(np.asarray(self.packed[:, :k]))
 
-    def of(self, rows: NDArray[np.int64], k: int) -> Packed:
+    def of(self, rows: Rows, k: int) -> Packed:
         """Return the first packed neighbours of some rows, [rows, k]."""
         return np.asarray(self.packed[rows, :k])
 
-    def take(self, rows: NDArray[np.int64], k: int) -> Neighbours:
+    def take(self, rows: Rows, k: int) -> Neighbours:
         """Return the first k neighbours of some rows."""
         return Neighbours.unpacked(np.asarray(self.packed[rows, :k]))
 

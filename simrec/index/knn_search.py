@@ -5,16 +5,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from simrec import files
-from simrec.arrays import npy_header, open_npy
+from simrec.arrays import npy_header, open_npy, row_blocks
 from simrec.index import packing
 from simrec.index.index_facts import IndexFacts
 from simrec.index.packing import Packed
 from simrec.index.vector_index import VectorIndex
-from simrec.index.vectors import Vectors, unit_rows
+from simrec.index.vectors import Rows, Vectors, unit_rows
 from simrec.release_folder import ReleaseFolder
 from simrec.tasks.rows import PART_ROWS, Parts, map_rows, parts_of
 from simrec.tasks.stages import Stages
@@ -46,23 +45,27 @@ def search_all(
     the index answers all queries before the next one does: then a process holds one slice, and what
     was found is on disk once or twice.
     """
-    facts = index.facts
+    rows = index.facts.rows
     order = index.list_order()
-    if facts.kind == "hnsw":
-        slice_rows = facts.rows  # its links lead anywhere
-    starts = range(0, facts.rows, slice_rows)
-    names = [f"neighbours-{number}-of-{len(starts)}" for number in range(1, len(starts) + 1)]
-    begun = [number for number, name in enumerate(names) if stages.begun(name)]
-    for number in range(max(begun, default=0), len(names)):
-        previous = parts_of(stages, names[number - 1], facts.rows) if number else None
-        stop = min(starts[number] + slice_rows, facts.rows)
-        one = IndexSlice(folder.vectors, folder.index, facts, starts[number], stop)
-        map_rows(stages, names[number], search_slice, facts.rows, order, one, width, previous)
+    slices = list(row_blocks(rows, slice_rows))
+    if index.facts.kind == "hnsw":  # its links lead anywhere
+        slices = [slice(0, rows)]
+    names = [f"neighbours-{number + 1}-of-{len(slices)}" for number in range(len(slices))]
+    for number in range(_first_to_search(names, stages), len(slices)):
+        start, stop = slices[number].start, slices[number].stop
+        searched = IndexSlice(folder.vectors, folder.index, index.facts, start, stop)
+        previous = parts_of(stages, names[number - 1], rows) if number else None
+        map_rows(stages, names[number], search_slice, rows, order, searched, width, previous)
         if previous:
             stages.drop(names[number - 1])
     _open_slice.cache_clear()  # this process searches no more
-    found = parts_of(stages, names[-1], facts.rows)
-    _write_in_order(order, found, folder.graph, (facts.rows, width))
+    _write_in_order(order, parts_of(stages, names[-1], rows), folder.graph, width)
+
+
+def _first_to_search(names: list[str], stages: Stages) -> int:
+    """Return the number of the slice that a killed run had come to; what it found before is merged."""
+    begun = [number for number, name in enumerate(names) if stages.begun(name)]
+    return max(begun, default=0)
 
 
 def rows_per_slice(dim: int, memory_mib: float) -> int:
@@ -73,7 +76,7 @@ def rows_per_slice(dim: int, memory_mib: float) -> int:
 
 def search_slice(
     rows: slice,
-    order: NDArray[np.int64],
+    order: Rows,
     index_slice: IndexSlice,
     width: int,
     previous: Parts | None,
@@ -88,12 +91,12 @@ def search_slice(
     packed = np.empty((len(queries), width), np.uint64)
     with threadpool_limits(1):
         index = _open_slice(index_slice)
-        for block in np.array_split(np.arange(len(queries)), max(1, len(queries) // QUERY_BLOCK)):
+        blocks = max(1, len(queries) // QUERY_BLOCK)
+        for block in np.array_split(np.arange(len(queries)), blocks):
             vectors = unit_rows(stored[queries[block]])
             packed[block] = _neighbours(index, vectors, queries[block], width)
     if previous:
-        before = previous.open("packed", rows.start)
-        packed = np.sort(np.concatenate([packed, before], axis=1), axis=1)[:, :width]
+        packed = packing.merge([packed, previous.open("packed", rows.start)], width)
     return {"packed": packed}
 
 
@@ -104,28 +107,22 @@ def _open_slice(index_slice: IndexSlice) -> VectorIndex:
     return index.slice(index_slice.start, index_slice.stop)
 
 
-def _neighbours(
-    index: VectorIndex, vectors: Vectors, rows: NDArray[np.int64], width: int
-) -> Packed:
+def _neighbours(index: VectorIndex, vectors: Vectors, rows: Rows, width: int) -> Packed:
     """Return the packed neighbours [rows, width] of rows of the index, without the rows themselves."""
     found = index.search_packed(vectors, width + 1)
     found[packing.rows_of(found) == rows[:, None]] = packing.NONE
-    missing = max(0, width - found.shape[1])
-    packed = np.pad(found, ((0, 0), (0, missing)), constant_values=packing.NONE)
-    packed.sort(axis=1)
-    return packed[:, :width]
+    no_neighbours = np.full((len(rows), width), packing.NONE)
+    return packing.merge([found, no_neighbours], width)
 
 
-def _write_in_order(
-    order: NDArray[np.int64], found: Parts, path: Path, shape: tuple[int, int]
-) -> None:
+def _write_in_order(order: Rows, found: Parts, path: Path, width: int) -> None:
     """Write packed neighbours in the order of the rows.
 
     Through a mapping, for which the disk is sure to have room.
     """
     growing = path.with_suffix(".growing")
-    head = npy_header(shape, packing.DTYPE)
-    files.allocate(growing, head, shape[0] * shape[1] * packing.NONE.itemsize)
+    head = npy_header((len(order), width), packing.DTYPE)
+    files.allocate(growing, head, len(order) * width * packing.NONE.itemsize)
     for rows in found:
         graph = np.load(growing, mmap_mode="r+", allow_pickle=False)
         graph[order[rows]] = found.open("packed", rows.start)

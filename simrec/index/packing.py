@@ -4,10 +4,14 @@ From the highest bit: the query it belongs to (11 bits), how far its cosine is b
 (21 bits), and its row (32 bits).
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
 Packed = NDArray[np.uint64]
+Rows = NDArray[np.int64]
+Cosines = NDArray[np.float32]
 
 DTYPE = "<u8"  # of packed neighbours in a file
 DECIMALS = (
@@ -32,20 +36,30 @@ def pack(cosines: NDArray[np.floating], rows: NDArray[np.integer]) -> Packed:
     """
     if rows.max(initial=0) >= MAX_ROWS:
         raise ValueError(f"row {rows.max()} cannot be packed: rows end at {MAX_ROWS - 1}")
-    distance = np.rint((1 - np.clip(cosines, -1, 1)) * 10**DECIMALS).astype(np.uint64)
-    packed = (distance << _DISTANCE_SHIFT) | (rows.astype(np.uint64) & _ROW_MASK)
+    distances = (1 - np.clip(cosines, -1, 1)) * 10**DECIMALS
+    packed = np.rint(distances).astype(np.uint64) << _DISTANCE_SHIFT
+    packed |= rows.astype(np.uint64) & _ROW_MASK
     return np.where(rows < 0, NONE, packed)
 
 
-def rows_of(packed: Packed) -> NDArray[np.int64]:
+def rows_of(packed: Packed) -> Rows:
     """Return the rows of packed neighbours, -1 for NONE."""
-    return np.where(packed == NONE, -1, (packed & _ROW_MASK).astype(np.int64))
+    rows = packed & _ROW_MASK
+    return np.where(packed == NONE, -1, rows.astype(np.int64))
 
 
-def cosines_of(packed: Packed) -> NDArray[np.float32]:
+def cosines_of(packed: Packed) -> Cosines:
     """Return the cosines of packed neighbours, to six decimals, 0 for NONE."""
-    distance = ((packed >> _DISTANCE_SHIFT) & _DISTANCE_MASK).astype(np.float64)
-    return np.where(packed == NONE, 0, 1 - distance / 10**DECIMALS).astype(np.float32)
+    distances = (packed >> _DISTANCE_SHIFT) & _DISTANCE_MASK
+    cosines = 1 - distances.astype(np.float64) / 10**DECIMALS
+    return np.where(packed == NONE, 0, cosines).astype(np.float32)
+
+
+def merge(tables: Sequence[Packed], k: int) -> Packed:
+    """Return the k best neighbours in each line of tables [queries, any], side by side."""
+    merged = np.concatenate(tables, axis=1)
+    merged.sort(axis=1)
+    return np.ascontiguousarray(merged[:, :k])
 
 
 def with_query(queries: NDArray[np.integer], packed: Packed) -> Packed:
@@ -53,34 +67,36 @@ def with_query(queries: NDArray[np.integer], packed: Packed) -> Packed:
 
     ValueError if a query is not below MAX_QUERIES: it would be taken for another one.
     """
-    if queries.max(initial=0) >= MAX_QUERIES or queries.min(initial=0) < 0:
-        wrong = queries.max() if queries.min() >= 0 else queries.min()
-        raise ValueError(f"query {wrong} cannot be packed: queries end at {MAX_QUERIES - 1}")
-    if packed.max(initial=np.uint64(0)) > _NEIGHBOUR_MASK:
+    wrong = queries[(queries < 0) | (queries >= MAX_QUERIES)]
+    if len(wrong):
+        raise ValueError(f"query {wrong[0]} cannot be packed: queries end at {MAX_QUERIES - 1}")
+    if (packed > _NEIGHBOUR_MASK).any():
         raise ValueError("a neighbour that is NONE, or has a query already, cannot be given one")
-    with_queries: Packed = (queries.astype(np.uint64) << _QUERY_SHIFT) | packed
-    return with_queries
+    shifted: Packed = queries.astype(np.uint64) << _QUERY_SHIFT
+    return shifted | packed
 
 
-def query_of(packed: Packed) -> NDArray[np.int64]:
+def query_of(packed: Packed) -> Rows:
     """Return the query of each neighbour."""
-    queries: NDArray[np.int64] = (packed >> _QUERY_SHIFT).astype(np.int64)
-    return queries
+    queries: Packed = packed >> _QUERY_SHIFT
+    return queries.astype(np.int64)
 
 
 def top_k_per_query(packed: Packed, k: int) -> Packed:
     """Return the k best neighbours of each query, in order; one that is given twice counts once."""
     packed = np.sort(packed)  # np.unique hashes first, which is slower here
-    if len(packed):
-        packed = packed[np.append(True, packed[1:] != packed[:-1])]
+    is_first = np.ones(len(packed), bool)
+    is_first[1:] = packed[1:] != packed[:-1]
+    packed = packed[is_first]
     best: Packed = packed[rank_in_group(query_of(packed)) < k]
     return best
 
 
-def kth_scores(best: Packed, k: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+def kth_scores(best: Packed, k: int) -> tuple[Rows, Cosines]:
     """Return the queries that have k of these ordered neighbours, and the cosine of the k-th."""
     queries = query_of(best)
-    of_full_queries = np.flatnonzero(np.bincount(queries)[queries] == k)
+    sizes = np.bincount(queries)
+    of_full_queries = np.flatnonzero(sizes[queries] == k)
     last = of_full_queries[k - 1 :: k]
     return queries[last], cosines_of(best[last])
 
@@ -93,16 +109,16 @@ def as_table(best: Packed, queries: int, k: int) -> Packed:
     return table
 
 
-def rank_in_group(groups: NDArray[np.integer]) -> NDArray[np.int64]:
+def rank_in_group(groups: NDArray[np.integer]) -> Rows:
     """Return the rank, from 0, of each element in its group; a group's elements stand together."""
-    starts = np.empty(0, np.int64)
-    if len(groups):
-        starts = np.flatnonzero(np.append(True, groups[1:] != groups[:-1]))
-    sizes = np.diff(np.append(starts, len(groups)))
+    is_start = np.ones(len(groups), bool)
+    is_start[1:] = groups[1:] != groups[:-1]
+    starts = np.flatnonzero(is_start)
+    sizes = np.diff(starts, append=len(groups))
     return np.arange(len(groups)) - np.repeat(starts, sizes)
 
 
-def nonzero_sparse(mask: NDArray[np.bool_]) -> NDArray[np.int64]:
+def nonzero_sparse(mask: NDArray[np.bool_]) -> Rows:
     """Return where a mask [n] is true, in order; fast where few are, by skipping eight at a time."""
     whole = len(mask) // 8 * 8
     eights = mask[:whole]

@@ -9,7 +9,7 @@ from simrec.index import faiss_kinds, packing
 from simrec.index.exact import nearest_candidates, rank_candidates
 from simrec.index.index_facts import CurvePoint
 from simrec.index.vector_index import VectorIndex
-from simrec.index.vectors import unit_rows
+from simrec.index.vectors import Rows, unit_rows
 
 QUERIES = 400  # rows of the index: half of them choose the effort, half measure what it reaches
 RESAMPLES = 1_000
@@ -21,12 +21,12 @@ TIE = 2 * 10.0**-packing.DECIMALS  # cosines closer than this are equal
 class RecallSample:
     """Rows of an index as queries, and the cosine of the k-th true neighbour of each."""
 
-    rows: NDArray[np.int64]
+    rows: Rows
     kth_true_cosine: NDArray[np.float32]
     k: int
 
     @classmethod
-    def measure(cls, index: VectorIndex, rows: NDArray[np.int64], k: int) -> "RecallSample":
+    def measure(cls, index: VectorIndex, rows: Rows, k: int) -> "RecallSample":
         """Find the true neighbours of the rows, none of which is its own neighbour."""
         k = min(k, index.facts.rows - 1)
         queries = unit_rows(index.vectors[rows])
@@ -77,7 +77,7 @@ def with_measured_recall(index: VectorIndex, k: int) -> VectorIndex:
     return _with_recall_curve(measured, sample)
 
 
-def _query_rows(index: VectorIndex) -> NDArray[np.int64]:
+def _query_rows(index: VectorIndex) -> Rows:
     return np.linspace(0, index.facts.rows - 1, QUERIES, dtype=np.int64)
 
 

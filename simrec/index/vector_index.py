@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from simrec.errors import ReleaseError
 from simrec.index import faiss_kinds, inverted_lists, packing
@@ -13,7 +12,7 @@ from simrec.index.exact import nearest, nearest_candidates, rank_candidates
 from simrec.index.index_facts import CurvePoint, IndexFacts
 from simrec.index.neighbours import Neighbours
 from simrec.index.packing import Packed
-from simrec.index.vectors import Vectors, unit, unit_rows
+from simrec.index.vectors import Rows, Vectors, unit, unit_rows
 
 CODES_SLACK = 160  # rows beyond k that are scored exactly where the index holds only codes
 SCAN_ROWS = (
@@ -85,9 +84,7 @@ class VectorIndex:
             faiss_index = inverted_lists.slice_rows(faiss_index, start, stop)
         return VectorIndex(faiss_kinds.to_fastscan(faiss_index), vectors, facts, start)
 
-    def updated(
-        self, current_row: NDArray[np.int64], vectors: Vectors, new_rows: NDArray[np.int64]
-    ) -> "VectorIndex":
+    def updated(self, current_row: Rows, vectors: Vectors, new_rows: Rows) -> "VectorIndex":
         """Return the index after a change; its lists stay as they were learned.
 
         current_row [rows before] is what each row is now, -1 if it is gone. vectors are those of now,
@@ -122,7 +119,7 @@ class VectorIndex:
         return rank_candidates(queries, candidates, self.vectors, k, self.first_row)
 
     def search_filtered(
-        self, query: Vectors, rows: NDArray[np.int64], k: int, scan_rows: int = SCAN_ROWS
+        self, query: Vectors, rows: Rows, k: int, scan_rows: int = SCAN_ROWS
     ) -> Neighbours:
         """Return the nearest of the given rows, ascending, of one query [dim]: [1, min(k, rows)].
 
@@ -143,7 +140,7 @@ class VectorIndex:
         codes_only = faiss_kinds.has_codes_only(self.faiss_index)
         return k + packing.SLACK + (CODES_SLACK if codes_only else 0)
 
-    def list_order(self) -> NDArray[np.int64]:
+    def list_order(self) -> Rows:
         """Return all rows, those of one inverted list together: similar queries probe the same lists."""
         if self.facts.lists:
             return inverted_lists.list_order(self.faiss_index)

@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from simrec.arrays import open_npy
+from simrec.arrays import open_npy, row_blocks
 from simrec.errors import GateError
 
 CHECKED_ROWS = 65_536
 BLOCK_VALUES = 1 << 24
 
+Rows = NDArray[np.int64]
 Vectors = NDArray[np.floating[Any]]  # [rows, dim], float32 unit rows or half precision as stored
 UnitVectors = NDArray[np.float32]
 
@@ -39,12 +40,11 @@ def unit_rows(vectors: Vectors) -> UnitVectors:
 def check(path: Path, ids: Sequence[str]) -> None:
     """Raise GateError that names the first article whose stored vector is zero or not a number."""
     vectors = open_npy(path)
-    lengths = [np.empty(0, np.float32)]
-    for start in range(0, len(ids), CHECKED_ROWS):
-        block = vectors[start : start + CHECKED_ROWS].astype(np.float32)
-        lengths.append(np.linalg.norm(block, axis=1))
-    length = np.concatenate(lengths)
-    bad = np.flatnonzero(~(np.isfinite(length) & (length > 0.5)))
+    lengths = np.empty(len(vectors))
+    for block in row_blocks(len(vectors), CHECKED_ROWS):
+        lengths[block] = np.linalg.norm(vectors[block].astype(np.float32), axis=1)
+    is_good = np.isfinite(lengths) & (lengths > 0.5)
+    bad = np.flatnonzero(~is_good)
     if len(bad):
         raise GateError(
             f"{len(bad):,} articles have a vector that is zero or not a number, the first is "

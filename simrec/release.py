@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,19 +23,23 @@ class Release:
     manifest: Manifest
 
     @classmethod
+    def read(cls, folder: ReleaseFolder) -> "Release":
+        """Read the manifest of a release of any format, and look at no file that it names."""
+        return cls(folder, Manifest.read(folder))
+
+    @classmethod
     def open(cls, folder: ReleaseFolder) -> "Release":
         """Open a release, without reading its files.
 
         ReleaseError if it is of another format, or a file is not of the size its manifest says.
         """
-        manifest = Manifest.read(folder)
-        if manifest.format != FORMAT:
-            raise ReleaseError(_other_format(folder, manifest.format))
-        for name, facts in manifest.files.items():
-            path = folder.path / name
+        release = cls.read(folder)
+        if release.manifest.format != FORMAT:
+            raise ReleaseError(_other_format(folder, release.manifest.format))
+        for path, facts in release._files():
             if not path.is_file() or path.stat().st_size != facts.bytes:
                 raise ReleaseError(f"{path}: missing or cut short; {HINT}")
-        return cls(folder, manifest)
+        return release
 
     @classmethod
     def current(cls, workspace: Workspace) -> "Release":
@@ -64,13 +68,16 @@ class Release:
 
     def verify(self, only: Collection[Path] | None = None) -> None:
         """Read every file, or only some; ReleaseError names the first that is not as published."""
-        names = None if only is None else {path.name for path in only}
-        for name, facts in self.manifest.files.items():
-            if names is not None and name not in names:
+        names = {path.name for path in only} if only is not None else self.manifest.files.keys()
+        for path, facts in self._files():
+            if path.name not in names:
                 continue
-            path = self.folder.path / name
-            if files.sha256(path) != facts.sha256:
+            if not path.exists() or files.sha256(path) != facts.sha256:
                 raise ReleaseError(f"{path}: damaged (checksum); {HINT}")
+
+    def _files(self) -> Iterator[tuple[Path, FileFacts]]:
+        for name, facts in self.manifest.files.items():
+            yield self.folder.path / name, facts
 
 
 def _other_format(folder: ReleaseFolder, number: int) -> str:
@@ -178,7 +185,7 @@ def published(workspace: Workspace) -> list[Release]:
     for path in workspace.releases.iterdir():
         folder = ReleaseFolder(path)
         try:
-            releases.append(Release(folder, Manifest.read(folder)))
+            releases.append(Release.read(folder))
         except ReleaseError:
             continue  # nobody can use a damaged one; opening it by its id says what is wrong
     return sorted(releases, key=_age, reverse=True)

@@ -1,5 +1,6 @@
 """The step that ranks: neighbours become the tables of a release."""
 
+import logging
 from collections.abc import Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ from simrec import files, log, release
 from simrec.articles.article import encoded_text
 from simrec.articles.store import ArticleMeta, Store
 from simrec.config import Config
+from simrec.errors import ReleaseError
 from simrec.release_folder import ReleaseFolder
 from simrec.steps.outcome import StepResult, encoder_id_of, lexical_of
 from simrec.steps.staging import gather, need, nothing_to_do, read_json, stage, stages
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from simrec.recommend.hybrid import Scoring
     from simrec.recommend.shared_words import SharedWords
     from simrec.recommend.tables.release_tables import RankedRelease
+
+logger = logging.getLogger(__name__)
 
 
 def recommend(workspace: Workspace, config: Config) -> StepResult:
@@ -127,8 +131,17 @@ def _reasons(
 
 
 def _before(workspace: Workspace) -> ReleaseFolder | None:
+    """Return the current release, of any format, for tables of changes; None if it is damaged."""
     current = release.current_id(workspace)
-    return workspace.release(current) if current else None
+    if current is None:
+        return None
+    folder = workspace.release(current)
+    try:
+        release.Release.read(folder).verify(only=[folder.similar_articles, folder.similar_accounts])
+    except ReleaseError as error:
+        logger.warning("recommend: without tables of changes: %s", error)
+        return None
+    return folder
 
 
 def _write(

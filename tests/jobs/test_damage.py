@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.conftest import House
+from tests.conftest import House, speeches
 from tests.jobs import disturbed
 from tests.jobs.disturbed import LONG, flip
 
@@ -140,3 +140,15 @@ def test_a_damaged_database_is_a_sentence_wherever_it_is_met(house: House, where
     ran = house.simrec("show", "1861-Lincoln-1/13") if where == "items.db" else house.job()
     assert (ran.code, "Traceback" in ran.err) == (5, False), ran.err
     assert "malformed" in ran.err
+
+
+@pytest.mark.parametrize("name", ["similar_articles.parquet", "similar_accounts.parquet"])
+def test_a_damaged_table_costs_a_night_its_table_of_changes_alone(house: House, name: str) -> None:
+    path = house.workspace / "releases" / house.current / name
+    flip(path, path.stat().st_size - 6)  # of the footer's length: no reader of Parquet opens it
+    house.write_articles([*house.articles, {**speeches()[0], "id": "new"}])
+    ran = house.job()
+    assert (ran.code, f"{name}: damaged" in ran.err, "Traceback" in ran.err) == (0, True, False)
+    names = {path.name for path in (house.workspace / "releases" / house.current).iterdir()}
+    assert not {name for name in names if name.startswith("changes")}
+    assert house.simrec("similar", "new").code == 0

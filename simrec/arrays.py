@@ -15,6 +15,10 @@ from numpy.typing import NDArray
 from simrec import files
 from simrec.errors import ReleaseError
 
+Rows = NDArray[np.int64]  # numbers of rows or of groups, -1 for none
+Scores = NDArray[np.float32]
+Mask = NDArray[np.bool_]
+
 # What zipfile and NumPy raise for damage depends on the byte: a header may claim encryption or 2^60 rows.
 DAMAGE = (
     OSError, ValueError, KeyError, EOFError, RuntimeError, MemoryError, OverflowError, SyntaxError,

@@ -6,9 +6,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from simrec.arrays import Mask, Rows, Scores
+
 NO_GROUP = -1  # the duplicate group, account or category of an article that has none
 
-Index = NDArray[np.int64] | tuple[NDArray[np.int64], NDArray[np.int64]]
+Index = Rows | tuple[Rows, Rows]
 
 
 @dataclass(frozen=True)
@@ -19,9 +21,9 @@ class RowAttributes:
     for none; days are dates of publication, datetime64[D], NaT for none.
     """
 
-    duplicate_groups: NDArray[np.int64]
-    accounts: NDArray[np.int64]
-    categories: NDArray[np.int64]
+    duplicate_groups: Rows
+    accounts: Rows
+    categories: Rows
     days: NDArray[np.datetime64]
 
     def at(self, index: Index) -> "RowAttributes":
@@ -33,6 +35,17 @@ class RowAttributes:
             self.days[index],
         )
 
+    def as_matrix(self) -> Rows:
+        """Return one line for each attribute, to be written as one array."""
+        days = self.days.view(np.int64)
+        return np.stack([self.duplicate_groups, self.accounts, self.categories, days])
+
+    @classmethod
+    def from_matrix(cls, matrix: Rows) -> "RowAttributes":
+        """Return what `as_matrix` was made from."""
+        duplicate_groups, accounts, categories, days = matrix
+        return cls(duplicate_groups, accounts, categories, days.view("datetime64[D]"))
+
 
 @dataclass(frozen=True)
 class Candidates:
@@ -42,16 +55,14 @@ class Candidates:
     score_ranks are the ranks by score alone, from 1.
     """
 
-    rows: NDArray[np.int64]
-    scores: NDArray[np.float32]
+    rows: Rows
+    scores: Scores
     weights: NDArray[np.floating]
-    score_ranks: NDArray[np.int64]
+    score_ranks: Rows
     attributes: RowAttributes
 
     @classmethod
-    def of(
-        cls, rows: NDArray[np.int64], scores: NDArray[np.float32], attributes: RowAttributes
-    ) -> "Candidates":
+    def of(cls, rows: Rows, scores: Scores, attributes: RowAttributes) -> "Candidates":
         """Return candidates in order of score; attributes are those of the candidates, of their shape."""
         weights = np.ones(rows.shape, np.float32)
         score_ranks = np.broadcast_to(np.arange(1, rows.shape[1] + 1), rows.shape)
@@ -63,11 +74,11 @@ class Candidates:
         return np.where(self.scores > 0, self.scores * self.weights, self.scores)
 
     @property
-    def is_there(self) -> NDArray[np.bool_]:
+    def is_there(self) -> Mask:
         """Tell where there is a candidate."""
         return self.rows >= 0
 
-    def only(self, allowed: NDArray[np.bool_]) -> "Candidates":
+    def only(self, allowed: Mask) -> "Candidates":
         """Return the candidates without those that are not allowed; every column keeps its place."""
         return replace(self, rows=np.where(allowed, self.rows, -1))
 
@@ -77,7 +88,7 @@ class Candidates:
         keys = np.where(self.is_there, -weighted.values, np.inf)
         return weighted.take(np.argsort(keys, axis=1, kind="stable"))
 
-    def take(self, columns: NDArray[np.int64]) -> "Candidates":
+    def take(self, columns: Rows) -> "Candidates":
         """Return columns of each query [queries, n], -1 for none."""
         query = np.arange(len(columns))[:, None]
         column = np.maximum(columns, 0)
@@ -94,7 +105,7 @@ class Candidates:
         return self.take(first_columns(self.is_there, n))
 
 
-def first_columns(allowed: NDArray[np.bool_], n: int) -> NDArray[np.int64]:
+def first_columns(allowed: Mask, n: int) -> Rows:
     """Return the columns of the first n that are allowed in each row, -1 where there are no more."""
     columns = np.full((len(allowed), n), -1)
     row, column = np.nonzero(allowed)
@@ -104,7 +115,7 @@ def first_columns(allowed: NDArray[np.bool_], n: int) -> NDArray[np.int64]:
     return columns
 
 
-def group_numbers(names: Sequence[str | None]) -> NDArray[np.int64]:
+def group_numbers(names: Sequence[str | None]) -> Rows:
     """Return a number for every name, the same for the same, and NO_GROUP for None."""
     numbers: dict[str, int] = {}
     return np.array(

@@ -1,50 +1,64 @@
 """Exposure: no article stands in too many lists, and every article in one at least."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from simrec.arrays import Rows, Scores
 from simrec.index import packing
-from simrec.index.knn_graph import KnnGraph
+from simrec.index.neighbours import Neighbours
 from simrec.recommend.candidates import Candidates, RowAttributes, first_columns
-from simrec.recommend.hybrid import RankedCandidates
 from simrec.recommend.rules import Rule
 
 ROUNDS = 50
 ORPHAN_CANDIDATES = 30  # an orphan may be placed into the list of so many of its own candidates
-BLOCK = 2_048  # orphans that the rules look at together
+BLOCK_ORPHANS = 2_048
+
+# Returns the first k candidates of some rows.
+Nearest = Callable[[Rows, int], Neighbours]
 
 
-@dataclass
-class RankedLists:
-    """The list of every row, best first, all [rows, places].
+class RankedLists(NamedTuple):
+    """The list of every row, best first, in arrays [rows, places].
 
-    rows are int32, -1 where there is none; scores and values float32, values being scores as the
-    rules have weighted them; score_ranks, uint16, are the ranks by score alone, from 1, and 0 of an
-    orphan that was given its place.
+    rows are -1 where there is none; values are scores as the rules have weighted them; score_ranks
+    are the ranks by score alone, from 1, and 0 of an orphan that was given its place.
     """
 
     rows: NDArray[np.int32]
-    scores: NDArray[np.float32]
-    values: NDArray[np.float32]
+    scores: Scores
+    values: Scores
     score_ranks: NDArray[np.uint16]
 
-    def take(self, columns: NDArray[np.int64]) -> "RankedLists":
-        """Return columns of each list [rows, n], rows being -1 where a column is -1."""
-        column = np.maximum(columns, 0)
-        return RankedLists(
-            rows=np.where(columns >= 0, np.take_along_axis(self.rows, column, axis=1), -1),
-            scores=np.take_along_axis(self.scores, column, axis=1),
-            values=np.take_along_axis(self.values, column, axis=1),
-            score_ranks=np.take_along_axis(self.score_ranks, column, axis=1),
+    @classmethod
+    def empty(cls, rows: int, places: int) -> "RankedLists":
+        """Return lists to be filled by `replace`."""
+        shape = (rows, places)
+        return cls(
+            np.empty(shape, np.int32),
+            np.empty(shape, np.float32),
+            np.empty(shape, np.float32),
+            np.empty(shape, np.uint16),
         )
 
+    def replace(self, index: slice | Rows, listed: Candidates) -> None:
+        """Put other lists in the place of those at an index."""
+        self.rows[index] = listed.rows
+        self.scores[index] = listed.scores
+        self.values[index] = listed.values
+        self.score_ranks[index] = listed.score_ranks
 
-def cap_exposure(
-    rows: NDArray[np.int32], values: NDArray[np.float32], most: int, max_exposure: float
-) -> NDArray[np.int64]:
+    def take(self, columns: Rows) -> "RankedLists":
+        """Return columns of each list [rows, n], rows being -1 where a column is -1."""
+        column = np.maximum(columns, 0)
+        lists = RankedLists._make(np.take_along_axis(array, column, axis=1) for array in self)
+        lists.rows[columns < 0] = -1
+        return lists
+
+
+def cap_exposure(rows: NDArray[np.int32], values: Scores, most: int, max_exposure: float) -> Rows:
     """Return the columns of `most` candidates of each row, in order, int [rows, most], -1 for no more.
 
     No row stands in more than max_exposure * most lists: those that value it most keep it, the others
@@ -74,7 +88,7 @@ def cap_exposure(
 
 def place_orphans(
     lists: RankedLists,
-    candidates: KnnGraph | RankedCandidates,
+    nearest: Nearest,
     attributes: RowAttributes,
     rules: Sequence[Rule],
 ) -> int:
@@ -91,9 +105,9 @@ def place_orphans(
     orphans = np.flatnonzero(is_orphan)
     placed: set[int] = set()
     changed_lists: set[int] = set()
-    for start in range(0, len(orphans), BLOCK):
-        block = orphans[start : start + BLOCK]
-        for orphan, seed, score in _allowed_pairs(block, candidates, lists, attributes, rules):
+    for start in range(0, len(orphans), BLOCK_ORPHANS):
+        block = orphans[start : start + BLOCK_ORPHANS]
+        for orphan, seed, score in _allowed_pairs(block, nearest, lists, attributes, rules):
             if orphan in placed or seed in changed_lists:
                 continue
             place = _free_place(lists.rows[seed], counts)
@@ -111,8 +125,8 @@ def place_orphans(
 
 
 def _allowed_pairs(
-    orphans: NDArray[np.int64],
-    candidates: KnnGraph | RankedCandidates,
+    orphans: Rows,
+    nearest: Nearest,
     lists: RankedLists,
     attributes: RowAttributes,
     rules: Sequence[Rule],
@@ -121,10 +135,10 @@ def _allowed_pairs(
 
     Pairs come in order of orphans, those of one in order of score.
     """
-    packed = candidates.of(orphans, ORPHAN_CANDIDATES)
-    orphan, column = np.nonzero(packed != packing.NONE)
-    seeds = packing.rows_of(packed)[orphan, column]
-    scores = packing.cosines_of(packed)[orphan, column]
+    seeds, scores = nearest(orphans, ORPHAN_CANDIDATES)
+    orphan, column = np.nonzero(seeds >= 0)
+    seeds = seeds[orphan, column]
+    scores = scores[orphan, column]
     rows = np.column_stack([lists.rows[seeds], orphans[orphan]]).astype(np.int64)
     ended = Candidates.of(rows, np.zeros(rows.shape, np.float32), attributes.at(rows))
     seed_attributes = attributes.at(seeds[:, None])
@@ -134,7 +148,7 @@ def _allowed_pairs(
         yield int(orphans[orphan[pair]]), int(seeds[pair]), float(scores[pair])
 
 
-def _free_place(rows: NDArray[np.int32], counts: NDArray[np.int64]) -> int | None:
+def _free_place(rows: NDArray[np.int32], counts: Rows) -> int | None:
     """Return the first free place of a list, or the last, if its row stands in other lists too."""
     free = np.flatnonzero(rows < 0)
     if len(free):

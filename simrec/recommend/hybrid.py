@@ -1,153 +1,91 @@
-"""The joint score: the encoder's cosine and that of the words, as one cosine of two vectors side by side."""
+"""The hybrid score: the cosines of the encoder and of TF-IDF as one cosine of two vectors side by side."""
 
-from collections.abc import Sequence
-from pathlib import Path
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from simrec import arrays
-from simrec.arrays import open_npy, write_npy
-from simrec.index import packing
-from simrec.index.knn_graph import KnnGraph
-from simrec.index.knn_search import PART
+from simrec.arrays import Mask, Rows, Scores, open_npy
 from simrec.lexical.term_vectors import TermVectors, norms_and_counts
 from simrec.release_folder import ReleaseFolder
+from simrec.tasks.rows import Parts, run_whole
 from simrec.tasks.stages import Stages
 
-SAME_MEANING, SAME_WORDS = 0.95, 0.9  # cosines from which two articles are one story told twice
-SAME_MEANING_ALONE = 0.99  # where words have no share
-BLOCK = 2_048  # rows that are scored at once: after them the pages of mapped terms are let go
-MEND = "remove the folder it is in"
+# Cosines from which two articles are near-duplicates: of the encoder and of TF-IDF, ...
+DUPLICATE_COSINE = 0.95
+DUPLICATE_LEXICAL_COSINE = 0.9
+# ... and of the encoder where TF-IDF has no weight.
+DUPLICATE_COSINE_ALONE = 0.99
 
 
 class HybridScorer:
-    """Scores pairs of articles: by meaning, and by words with a share of `weight`.
+    """Scores pairs of texts: lexical cosines have a share of `weight`, the encoder's the rest.
 
-    terms are those of all rows, uint32 [rows, TERMS], None where words have no share; known are their sizes.
+    terms are the packed term vectors of all rows, uint32 [rows, terms], None where that share is 0;
+    sizes, float32 [rows, 2] from `norms_and_counts`, save a pass over them.
     """
 
     def __init__(
-        self, terms: np.ndarray | None, weight: float, known: np.ndarray | None = None
+        self,
+        terms: NDArray[np.uint32] | None,
+        weight: float,
+        sizes: Scores | None = None,
     ) -> None:
-        self.weight = weight if terms is not None else 0.0
-        self.stored = terms
-        self.terms = None if terms is None else TermVectors(terms, known)
+        self.weight = 0.0 if terms is None else weight
+        self._terms = terms
+        self._term_vectors = None if terms is None else TermVectors(terms, sizes)
 
-    def scores(self, owns: np.ndarray, rows: np.ndarray, cosines: np.ndarray) -> np.ndarray:
-        """Return the scores, float32 [seeds, n], of seeds [seeds] and rows with the encoder's cosines [seeds, n]."""
-        if self.terms is None or self.stored is None:
+    def scores(self, cosines: Scores, seeds: Rows, rows: Rows) -> Scores:
+        """Return the scores of rows to seeds [seeds], where the encoder's cosines are known.
+
+        cosines, rows and the scores are [seeds, n].
+        """
+        if self._terms is None or self._term_vectors is None:
             return cosines
-        return self.terms.hybrid_scores(cosines, self.stored[owns], rows, self.weight)
+        seed_terms = self._terms[seeds]
+        return self._term_vectors.hybrid_scores(cosines, seed_terms, rows, self.weight)
 
-    def ranked(self, owns: np.ndarray, rows: np.ndarray, cosines: np.ndarray) -> np.ndarray:
-        """Return packed candidates of seeds [seeds, n] in order of the joint score."""
-        packed = packing.pack(self.scores(owns, rows, cosines), rows)
-        packed.sort(axis=1)
-        return packed
-
-    def duplicates(self, cosines: np.ndarray, scores: np.ndarray) -> np.ndarray:
-        """Tell which pairs are one story told twice, from the encoder's cosines and the joint scores."""
+    def are_duplicates(self, cosines: Scores, scores: Scores) -> Mask:
+        """Tell which pairs are near-duplicates, from the encoder's cosines and the scores."""
         if not self.weight:
-            return cosines >= SAME_MEANING_ALONE
-        words = (scores - (1 - self.weight) * cosines) / self.weight
-        found: np.ndarray = (cosines >= SAME_MEANING) & (words >= SAME_WORDS)
-        return found
+            return cosines >= DUPLICATE_COSINE_ALONE
+        lexical_cosines = (scores - (1 - self.weight) * cosines) / self.weight
+        are_close: Mask = cosines >= DUPLICATE_COSINE
+        return are_close & (lexical_cosines >= DUPLICATE_LEXICAL_COSINE)
+
+    def shared_terms(self, seeds: Rows, rows: Rows, k: int) -> NDArray[np.uint32]:
+        """Return the ids of the k terms that add most to each score, heaviest first, [seeds, n, k].
+
+        An id is 0 where no more terms are shared; rows are [seeds, n].
+        """
+        if self._terms is None or self._term_vectors is None:
+            return np.zeros((*rows.shape, k), np.uint32)
+        return self._term_vectors.top_shared_terms(self._terms[seeds], rows, k)
 
 
-class Scoring(NamedTuple):
-    """What scores pairs of a release: its folder, the sizes of its terms, and the share of words in a score."""
+@dataclass(frozen=True)
+class ScorerFiles:
+    """What any process opens the scorer of a release from; sizes are None where weight is 0."""
 
-    folder: ReleaseFolder
-    sizes: Path
+    release: ReleaseFolder
     weight: float
+    sizes: Parts | None
 
     @classmethod
-    def of(cls, folder: ReleaseFolder, weight: float, stages: Stages) -> "Scoring":
-        """Measure the terms of a folder, where words have a share."""
-        made = cls(folder, stages.folder / "sizes.npy", weight)
-        if weight and not made.sizes.exists():
-            stored = open_npy(folder.terms)
-            write_npy(made.sizes, norms_and_counts(stored), (len(stored), 2), "<f4")
-        return made
+    def prepare(cls, release: ReleaseFolder, weight: float, stages: Stages) -> "ScorerFiles":
+        """Measure the term vectors of a release, which is done once for all tasks."""
+        if not weight:
+            return cls(release, 0.0, None)
+        rows = len(open_npy(release.terms))
+        return cls(release, weight, run_whole(stages, "term-sizes", measure_terms, rows, release))
 
     def open(self) -> HybridScorer:
-        """Open what is stored, mapped."""
-        return (
-            HybridScorer(open_npy(self.folder.terms), self.weight, open_npy(self.sizes))
-            if self.weight
-            else HybridScorer(None, 0)
-        )
+        """Open the scorer; its arrays are mapped."""
+        if self.sizes is None:
+            return HybridScorer(None, 0.0)
+        return HybridScorer(open_npy(self.release.terms), self.weight, self.sizes.open("sizes"))
 
 
-class Rescoring(NamedTuple):
-    """The rows from start to stop, whose first candidates are to be scored jointly."""
-
-    path: Path
-    scoring: Scoring
-    candidates: int
-    start: int
-    stop: int
-
-    def __str__(self) -> str:
-        return str(self.path)
-
-
-class RankedCandidates:
-    """The candidates of all rows in order of the joint score, part by part."""
-
-    def __init__(self, parts: Sequence[Path]) -> None:
-        self.parts = parts
-
-    def pairs(self) -> np.ndarray:
-        """Return the rows that are near-duplicates of each other, int64 [pairs, 2]."""
-        return np.concatenate([arrays.read_npz(part, MEND, "pairs")[0] for part in self.parts])
-
-    def of(self, rows: np.ndarray, most: int) -> np.ndarray:
-        """Return the first packed candidates of some rows, ascending, [rows, most]."""
-        edges = np.searchsorted(rows, np.arange(1, len(self.parts)) * PART)
-        found = [
-            packed_of(part)[some % PART, :most]
-            for part, some in zip(self.parts, np.split(rows, edges), strict=True)
-            if len(some)
-        ]
-        return np.concatenate(
-            [np.empty((0, found[0].shape[1] if found else most), np.uint64), *found]
-        )
-
-
-def rerank(scoring: Scoring, candidates: int, stages: Stages) -> RankedCandidates:
-    """Score the candidates of all rows of a graph."""
-    rows = len(KnnGraph.open(scoring.folder.graph).packed)
-    tasks = [
-        Rescoring(
-            stages.part("rescore", n, ".npz"), scoring, candidates, start, min(start + PART, rows)
-        )
-        for n, start in enumerate(range(0, rows, PART))
-    ]
-    stages.run("rescore", rescore, tasks, rows)
-    return RankedCandidates([task.path for task in tasks])
-
-
-def rescore(task: Rescoring) -> int:
-    """Write the candidates of some rows in order of the joint score, and which pairs are near-duplicates."""
-    if not task.path.exists():
-        graph = KnnGraph.open(task.scoring.folder.graph)
-        best, pairs = [], [np.empty((0, 2), np.int64)]
-        for start in range(task.start, task.stop, BLOCK):
-            joint, own = task.scoring.open(), np.arange(start, min(start + BLOCK, task.stop))
-            packed = np.asarray(graph.packed[own[0] : own[-1] + 1, : task.candidates])
-            rows, cosines = packing.rows_of(packed), packing.cosines_of(packed)
-            scores = joint.scores(own, rows, cosines)
-            seed, place = np.nonzero(joint.duplicates(cosines, scores) & (rows >= 0))
-            pairs.append(np.column_stack([own[seed], rows[seed, place]]))
-            packed = packing.pack(scores, rows)
-            packed.sort(axis=1)
-            best.append(packed)
-        arrays.write_npz(task.path, packed=np.concatenate(best), pairs=np.concatenate(pairs))
-    return task.stop - task.start
-
-
-def packed_of(part: Path) -> np.ndarray:
-    """Return the packed candidates [b, candidates] of one part."""
-    return arrays.read_npz(part, MEND, "packed")[0]
+def measure_terms(rows: slice, release: ReleaseFolder) -> dict[str, Scores]:
+    """Return the norm and the number of terms of rows."""
+    return {"sizes": np.concatenate([*norms_and_counts(open_npy(release.terms)[rows])])}

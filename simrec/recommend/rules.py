@@ -11,13 +11,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from simrec.arrays import Mask, Rows
 from simrec.config import RulesConfig
 from simrec.index import packing
 from simrec.recommend.candidates import NO_GROUP, Candidates, RowAttributes, days_of
 
 SMALLEST_WEIGHT = 1e-6  # of an article of any age
 
-VectorsOf = Callable[[NDArray[np.int64]], NDArray[np.float32]]
+VectorsOf = Callable[[Rows], NDArray[np.float32]]
 
 
 class Rule:
@@ -27,7 +28,7 @@ class Rule:
         """Return the candidates in another order."""
         return candidates
 
-    def allowed(self, candidates: Candidates, seeds: RowAttributes) -> NDArray[np.bool_]:
+    def allowed(self, candidates: Candidates, seeds: RowAttributes) -> Mask:
         """Tell which candidates [queries, n] may be listed; seeds are [queries, seeds]."""
         return candidates.is_there
 
@@ -38,11 +39,11 @@ class Rule:
         """
         return shortlist
 
-    def removes_many(self, candidates: Candidates) -> NDArray[np.bool_]:
+    def removes_many(self, candidates: Candidates) -> Mask:
         """Tell for which queries more candidates are worth a search, should their list be short."""
         return np.zeros(len(candidates.rows), bool)
 
-    def needs_place(self, attributes: RowAttributes) -> NDArray[np.bool_]:
+    def needs_place(self, attributes: RowAttributes) -> Mask:
         """Tell which of all rows are orphans if no list holds them."""
         return np.ones(len(attributes.accounts), bool)
 
@@ -51,24 +52,24 @@ class Rule:
 class CollapseDuplicates(Rule):
     """Of near-duplicates, lists hold the best one; they hold none of the seed's own."""
 
-    def allowed(self, candidates: Candidates, seeds: RowAttributes) -> NDArray[np.bool_]:
+    def allowed(self, candidates: Candidates, seeds: RowAttributes) -> Mask:
         """Allow the first of each duplicate group that is not a seed's."""
         groups = candidates.attributes.duplicate_groups
         allowed = candidates.is_there & ~_is_among(groups, seeds.duplicate_groups)
         return allowed & _is_within_cap(groups, 1, allowed)
 
-    def removes_many(self, candidates: Candidates) -> NDArray[np.bool_]:
+    def removes_many(self, candidates: Candidates) -> Mask:
         """Tell which queries have near-duplicates among their candidates."""
         groups = candidates.attributes.duplicate_groups
         is_duplicate = (groups != NO_GROUP) & candidates.is_there
-        has_duplicates: NDArray[np.bool_] = is_duplicate.any(axis=1)
+        has_duplicates: Mask = is_duplicate.any(axis=1)
         return has_duplicates
 
-    def needs_place(self, attributes: RowAttributes) -> NDArray[np.bool_]:
+    def needs_place(self, attributes: RowAttributes) -> Mask:
         """Leave out all of a duplicate group but its original."""
         groups = attributes.duplicate_groups
         is_original = groups == np.arange(len(groups))
-        needs_place: NDArray[np.bool_] = is_original | (groups == NO_GROUP)
+        needs_place: Mask = is_original | (groups == NO_GROUP)
         return needs_place
 
 
@@ -118,7 +119,7 @@ class Freshness(Rule):
 class ExcludeOwnAccount(Rule):
     """Lists hold no article of the seed's own account; several seeds have no account of their own."""
 
-    def allowed(self, candidates: Candidates, seeds: RowAttributes) -> NDArray[np.bool_]:
+    def allowed(self, candidates: Candidates, seeds: RowAttributes) -> Mask:
         """Allow what other accounts have published, and what has no account."""
         if seeds.accounts.shape[1] > 1:
             return candidates.is_there
@@ -131,7 +132,7 @@ class AccountCap(Rule):
 
     cap: int
 
-    def allowed(self, candidates: Candidates, seeds: RowAttributes) -> NDArray[np.bool_]:
+    def allowed(self, candidates: Candidates, seeds: RowAttributes) -> Mask:
         """Allow the first articles of each account."""
         is_there = candidates.is_there
         return is_there & _is_within_cap(candidates.attributes.accounts, self.cap, is_there)
@@ -205,7 +206,7 @@ def mmr(candidates: Candidates, vectors: NDArray[np.float32], diversity: float) 
     return candidates.take(order)
 
 
-def _is_among(groups: NDArray[np.int64], seed_groups: NDArray[np.int64]) -> NDArray[np.bool_]:
+def _is_among(groups: Rows, seed_groups: Rows) -> Mask:
     """Tell which groups [queries, n] are one of the groups of their query's seeds [queries, seeds]."""
     is_among = np.zeros(groups.shape, bool)
     for seed_group in seed_groups.T:
@@ -214,9 +215,7 @@ def _is_among(groups: NDArray[np.int64], seed_groups: NDArray[np.int64]) -> NDAr
     return is_among
 
 
-def _is_within_cap(
-    groups: NDArray[np.int64], cap: int, is_there: NDArray[np.bool_]
-) -> NDArray[np.bool_]:
+def _is_within_cap(groups: Rows, cap: int, is_there: Mask) -> Mask:
     """Tell where a candidate is one of the first `cap` of its group in its list; NO_GROUP has no cap."""
     within = np.ones(groups.shape, bool)
     query, column = np.nonzero(is_there & (groups != NO_GROUP))

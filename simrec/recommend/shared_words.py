@@ -1,124 +1,96 @@
-"""Reasons: the words that two articles share and few others have."""
+"""Shared words: of each pair in the lists, the words that both articles have and few others."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from simrec.arrays import open_npy, write_npy
-from simrec.index.knn_search import PART
 from simrec.lexical.vocabulary import TermVocabulary
-from simrec.recommend.hybrid import Scoring
+from simrec.recommend.hybrid import ScorerFiles
+from simrec.tasks.rows import Parts, map_rows, row_blocks
 from simrec.tasks.stages import Stages
 
 WORDS = 3  # of a pair are shown
-BLOCK = 512
+BLOCK_ROWS = 512
 
-
-class Sharing(NamedTuple):
-    """The lists of the rows from start to stop, in a file of all lists, whose shared words are looked for."""
-
-    path: Path
-    listed: Path
-    scoring: Scoring
-    start: int
-    stop: int
-
-    def __str__(self) -> str:
-        return str(self.path)
+TextsOf = Callable[[list[int]], Iterator[str]]
 
 
 @dataclass(frozen=True)
 class SharedWords:
-    """The words of every place of the lists of `places` each, heaviest first.
+    """The shared words of every place of the lists, heaviest first.
 
-    known are the numbers of all words that are shared, ascending, named the place of each in `words`, from 1,
-    0 of one that nobody knows; parts are files of numbers [PART, places * WORDS], none where words have no share.
+    term_ids are those of all shared words, ascending; word_numbers the number of each in `words`,
+    from 1, 0 for one whose word is unknown. parts hold term ids [rows, places, WORDS]; there are none
+    where the lexical share in the score is 0.
     """
 
     words: list[str]
-    known: np.ndarray
-    named: np.ndarray
+    term_ids: NDArray[np.uint32]
+    word_numbers: NDArray[np.int32]
     places: int
-    parts: list[Path]
+    parts: Parts | None
 
-    def of(self, start: int, stop: int) -> np.ndarray:
-        """Return places of `words`, int32 [stop - start, places, WORDS] from 1, for some rows; 0 where no more are."""
-        found = np.zeros((stop - start, self.places, WORDS), np.int32)
-        if self.parts:
-            numbers = _numbers(self.parts, start, stop).reshape(found.shape)
-            found[numbers > 0] = self.named[np.searchsorted(self.known, numbers[numbers > 0])]
-        return found
+    def of(self, start: int, stop: int) -> NDArray[np.int32]:
+        """Return numbers of `words` from 1, [stop - start, places, WORDS], 0 where there are no more."""
+        numbers = np.zeros((stop - start, self.places, WORDS), np.int32)
+        if self.parts is not None:
+            term_ids = self.parts.between("term_ids", start, stop)
+            is_term = term_ids > 0
+            numbers[is_term] = self.word_numbers[np.searchsorted(self.term_ids, term_ids[is_term])]
+        return numbers
 
 
 def find_shared_words(
-    scoring: Scoring, listed: np.ndarray, vocabulary: TermVocabulary, texts: Callable[[list[int]], Iterator[str]],
-    stages: Stages,
-) -> SharedWords:  # fmt: skip
-    """Return the shared words of all pairs (row, one of its list), listed being int32 [rows, most], -1 for nobody.
-
-    A word that the vocabulary does not know yet is learned from the texts of rows that share it.
-    """
-    if not scoring.weight:
-        return SharedWords([], np.empty(0, np.uint32), np.empty(0, np.int32), listed.shape[1], [])
-    noted = stages.folder / "listed.npy"
-    write_npy(noted, [listed], listed.shape, "<i4")
-    tasks = [
-        Sharing(stages.part("reasons", n), noted, scoring, start, min(start + PART, len(listed)))
-        for n, start in enumerate(range(0, len(listed), PART))
-    ]
-    stages.run("reasons", share, tasks, len(listed))
-    parts = [task.path for task in tasks]
-    known = np.unique(np.concatenate([np.unique(open_npy(part)) for part in parts]))
-    known = known[known > 0]
-    _learn(vocabulary, parts, {one for one in known.tolist() if one not in vocabulary}, texts)
-    names = [vocabulary.get(one) for one in known.tolist()]
-    is_named = np.array([name != "" for name in names], bool)
-    named = np.where(is_named, is_named.cumsum(), 0).astype(np.int32)
-    return SharedWords([name for name in names if name], known, named, listed.shape[1], parts)
-
-
-def share(task: Sharing) -> int:
-    """Write the numbers of the words that are shared, uint32 [rows, places * WORDS], heaviest first, 0 for none."""
-    if not task.path.exists():
-        listed = open_npy(task.listed)[task.start : task.stop]
-        numbers = np.zeros((*listed.shape, WORDS), np.uint32)
-        for start in range(0, len(listed), BLOCK):
-            joint, rows = task.scoring.open(), listed[start : start + BLOCK]
-            if joint.terms is not None and joint.stored is not None:
-                own = joint.stored[task.start + start : task.start + start + len(rows)]
-                numbers[start : start + BLOCK] = joint.terms.top_shared_terms(
-                    own, np.maximum(rows, 0), WORDS
-                )
-        numbers[listed < 0] = 0
-        flat = numbers.reshape(len(listed), -1)
-        write_npy(task.path, [flat], flat.shape, "<u4")
-    return task.stop - task.start
-
-
-def _numbers(parts: list[Path], start: int, stop: int) -> np.ndarray:
-    """Return the numbers of some rows, which may lie in several parts."""
-    found = []
-    for part in range(start // PART, (stop - 1) // PART + 1):
-        first = part * PART
-        found.append(open_npy(parts[part])[max(0, start - first) : stop - first])
-    return np.concatenate(found)
-
-
-def _learn(
+    files: ScorerFiles,
+    lists: NDArray[np.int32],
     vocabulary: TermVocabulary,
-    parts: list[Path],
-    unknown: set[int],
-    texts: Callable[[list[int]], Iterator[str]],
-) -> None:
-    """Read texts that have unknown words until all are known."""
-    for number, part in enumerate(parts):
-        if not unknown:
+    texts_of: TextsOf,
+    stages: Stages,
+) -> SharedWords:
+    """Return the shared words of all pairs of a row and one of its list.
+
+    lists are rows [rows, places], -1 for none. The vocabulary learns words that it does not know yet
+    from the texts of rows that share them; texts_of yields the texts of rows.
+    """
+    places = lists.shape[1]
+    if not files.weight:
+        return SharedWords([], np.empty(0, np.uint32), np.empty(0, np.int32), places, None)
+    parts = map_rows(stages, "shared-words", find_shared_terms, len(lists), lists, files)
+    distinct = [np.unique(term_ids) for term_ids in parts.blocks("term_ids")]
+    all_term_ids = np.unique(np.concatenate(distinct))
+    all_term_ids = all_term_ids[all_term_ids > 0]
+    missing = {term for term in all_term_ids.tolist() if term not in vocabulary}
+    _learn(vocabulary, missing, parts, texts_of)
+    words = [vocabulary.get(term) for term in all_term_ids.tolist()]
+    is_known = np.array([word != "" for word in words], bool)
+    word_numbers = np.where(is_known, is_known.cumsum(), 0).astype(np.int32)
+    return SharedWords(list(filter(None, words)), all_term_ids, word_numbers, places, parts)
+
+
+def find_shared_terms(
+    rows: slice, lists: NDArray[np.int32], files: ScorerFiles
+) -> dict[str, NDArray[np.uint32]]:
+    """Return the ids of the terms that rows share with their lists, [rows, places, WORDS], 0 for none."""
+    term_ids = []
+    for block in row_blocks(rows, BLOCK_ROWS):
+        listed = lists[block]
+        seeds = np.arange(block.start, block.stop)
+        shared = files.open().shared_terms(seeds, np.maximum(listed, 0), WORDS)
+        shared[listed < 0] = 0
+        term_ids.append(shared)
+    return {"term_ids": np.concatenate(term_ids)}
+
+
+def _learn(vocabulary: TermVocabulary, missing: set[int], parts: Parts, texts_of: TextsOf) -> None:
+    """Read texts of rows that share missing terms until the words of all are known."""
+    for rows in parts:
+        if not missing:
             return
-        wanted = np.isin(open_npy(part), np.array(sorted(unknown), np.uint32)).any(axis=1)
-        for text in texts((np.flatnonzero(wanted) + number * PART).tolist()):
-            vocabulary.learn(text, unknown)
-            if not unknown:
+        is_missing = np.isin(parts.open("term_ids", rows.start), sorted(missing))
+        shares_missing = is_missing.any(axis=(1, 2))
+        for text in texts_of((rows.start + np.flatnonzero(shares_missing)).tolist()):
+            vocabulary.learn(text, missing)
+            if not missing:
                 return

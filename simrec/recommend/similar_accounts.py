@@ -1,173 +1,167 @@
-"""Accounts: where their articles lie, seen from the middle of all accounts, and which words tell them apart."""
+"""Similar accounts: by the mean of their articles' vectors and by the words typical of each account."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import Path
-from typing import NamedTuple
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import sparse
 
-from simrec.arrays import open_npy, write_npy
+from simrec.arrays import Rows, open_npy, write_npy
 from simrec.config import IndexConfig
-from simrec.index import packing
 from simrec.index.build import build_index
-from simrec.index.knn_graph import KnnGraph, build_knn_graph
-from simrec.index.knn_search import PACKED
+from simrec.index.knn_graph import build_knn_graph
+from simrec.index.neighbours import Neighbours
 from simrec.index.vectors import unit_rows
 from simrec.lexical.term_vectors import TermVectors, pack, unpack
 from simrec.lexical.words import TERM_IDS
-from simrec.recommend.hybrid import Scoring
+from simrec.recommend.hybrid import ScorerFiles
 from simrec.release_folder import ReleaseFolder
+from simrec.tasks.rows import row_blocks, run_whole
 from simrec.tasks.stages import Stages, in_turn
 
-WORDS_SHARE = 0.8  # in the score of two accounts: of .2 to .8 the best on US news and on blogs, see docs/design.md
+# The lexical share in the score of two accounts: of .2 to .8 the best on US news and on blogs,
+# see docs/design.md.
+WORDS_SHARE = 0.8
 ACCOUNT_TERMS = 512
-GATHERED = 65_536
+BLOCK_ROWS = 65_536
 
 
-class Relating(NamedTuple):
-    """The accounts of a release, of each of which the `most` similar are wanted.
+@dataclass(frozen=True)
+class AccountSearch:
+    """How accounts are compared: k are wanted of each; the index of accounts is built in `scratch`."""
 
-    owners is the file of each article's account. What is only needed on the way goes to `scratch`.
-    """
-
-    path: Path
-    scoring: Scoring
-    owners: Path
-    accounts: int
+    files: ScorerFiles
     config: IndexConfig
-    most: int
-    scratch: Path
+    k: int
+    scratch: ReleaseFolder
 
-    def __str__(self) -> str:
-        return str(self.path)
+    @property
+    def candidates(self) -> int:
+        """Return how many accounts nearest by vectors are looked at."""
+        return max(self.k, self.config.candidates) if self.files.weight else self.k
 
 
 def similar_accounts(
-    scoring: Scoring,
-    owners: np.ndarray,
+    account_rows: Rows,
     accounts: int,
+    files: ScorerFiles,
     config: IndexConfig,
-    most: int,
+    k: int,
     stages: Stages,
-) -> KnnGraph:
-    """Return the nearest accounts of every account; rows are accounts in order of id.
+) -> Neighbours:
+    """Return the k most similar accounts of every account; rows are accounts in order of id.
 
-    owners are the row of each article's account, -1 for none. The accounts nearest by meaning are then
-    ranked by the words that tell accounts apart as well, where words have a share in scores.
+    account_rows are the row of each article's account, -1 for none. The accounts nearest by vectors
+    are reranked with their words, unless the lexical share in the score of articles is 0.
     """
-    noted = stages.folder / "owners.npy"
-    write_npy(noted, [owners[None]], (1, len(owners)), "<i8")
-    scratch = stages.folder / "of accounts"
-    task = Relating(stages.part("accounts", 0), scoring, noted, accounts, config, most, scratch)
-    stages.run("accounts", relate, [task], len(owners))
-    return KnnGraph.open(task.path)
+    scratch = ReleaseFolder(stages.folder / "of accounts")
+    search = AccountSearch(files, config, k, scratch)
+    articles = len(account_rows)
+    parts = run_whole(stages, "accounts", rank_accounts, articles, account_rows, accounts, search)
+    return Neighbours(parts.read("rows"), parts.read("scores"))
 
 
-def relate(task: Relating) -> int:
-    """Write the nearest accounts of every account, packed [accounts, most]."""
-    owners = open_npy(task.owners)[0]
-    if not task.path.exists():
-        task.scratch.mkdir(exist_ok=True)
-        candidates = max(task.most, task.config.candidates) if task.scoring.weight else task.most
-        graph = _nearest(task, owners, candidates)
-        packed = np.array(graph.packed[:, : task.most])
-        if task.scoring.weight and task.accounts:
-            packed = _with_words(task, owners, graph, candidates)
-        write_npy(task.path, [packed], packed.shape, PACKED)
-    return len(owners)
+def rank_accounts(
+    rows: slice, account_rows: Rows, accounts: int, search: AccountSearch
+) -> dict[str, NDArray[Any]]:
+    """Return the similar accounts of all accounts, as arrays of Neighbours; rows are all articles."""
+    nearest = _nearest_by_vectors(account_rows, accounts, search)
+    if search.files.weight and accounts:
+        terms = open_npy(search.files.release.terms)
+        queries = account_terms(account_words(terms, account_rows, accounts))
+        term_vectors = TermVectors(queries)
+        scores = term_vectors.hybrid_scores(nearest.scores, queries, nearest.rows, WORDS_SHARE)
+        nearest = Neighbours.ranked(nearest.rows, scores)
+    return nearest.first(search.k)._asdict()
 
 
-def _nearest(task: Relating, owners: np.ndarray, candidates: int) -> KnnGraph:
-    """Return the accounts nearest by meaning."""
-    scratch = ReleaseFolder(task.scratch)
-    matrix = centred_means(open_npy(task.scoring.folder.vectors), owners, task.accounts)
-    write_npy(scratch.vectors, [matrix], matrix.shape, "<f4")
-    stages = Stages(in_turn, task.scratch / "parts", "accounts")
-    index = build_index(scratch.vectors, task.config, candidates, stages)
+def _nearest_by_vectors(account_rows: Rows, accounts: int, search: AccountSearch) -> Neighbours:
+    scratch = search.scratch
+    scratch.path.mkdir(exist_ok=True)
+    vectors = open_npy(search.files.release.vectors)
+    means = centred_means(vectors, account_rows, accounts)
+    write_npy(scratch.vectors, [means], means.shape, "<f4")
+    stages = Stages(in_turn, scratch.path / "parts", "accounts")
+    k = search.candidates
+    index = build_index(scratch.vectors, search.config, k, stages)
     index.save(scratch.index)
-    return build_knn_graph(index, scratch, candidates, stages, task.config.memory_mib)
+    graph = build_knn_graph(index, scratch, k, stages, search.config.memory_mib)
+    return graph.between(0, accounts, k)
 
 
-def _with_words(task: Relating, owners: np.ndarray, graph: KnnGraph, candidates: int) -> np.ndarray:
-    """Return the accounts of a graph in order of meaning and words."""
-    words = account_words(open_npy(task.scoring.folder.terms), owners, task.accounts)
-    own, packed, start = account_terms(words), [], 0
-    compare = TermVectors(own)
-    for others, near in graph.blocks(candidates):
-        scores = compare.hybrid_scores(near, own[start : start + len(others)], others, WORDS_SHARE)
-        packed.append(np.sort(packing.pack(scores, others), axis=1)[:, : task.most])
-        start += len(others)
-    return np.concatenate(packed)
+def account_words(
+    terms: NDArray[np.uint32], account_rows: Rows, accounts: int
+) -> sparse.csr_matrix:
+    """Return the sums of the unit term vectors of accounts' articles, sparse [accounts, TERM_IDS].
 
-
-def account_words(terms: np.ndarray, owners: np.ndarray, accounts: int) -> sparse.csr_matrix:
-    """Return the sums of the unit words of accounts' articles, sparse [accounts, TERM_IDS].
-
-    owners are the row of each article's account, -1 for none.
+    terms are packed, of all articles; account_rows are the row of each one's account, -1 for none.
     """
     sums = sparse.csr_matrix((accounts, TERM_IDS), dtype=np.float32)
-    for start in range(0, len(owners), GATHERED):
-        owned = owners[start : start + GATHERED]
-        numbers, weights = unpack(np.asarray(terms[start : start + GATHERED])[owned >= 0])
+    for block in row_blocks(slice(0, len(account_rows)), BLOCK_ROWS):
+        rows = account_rows[block]
+        ids, weights = unpack(np.asarray(terms[block])[rows >= 0])
         weights /= np.maximum(np.linalg.norm(weights, axis=1, keepdims=True), 1)
-        of_account = np.repeat(owned[owned >= 0], numbers.shape[1])
-        part = sparse.coo_matrix((weights.ravel(), (of_account, numbers.ravel())), sums.shape)
-        sums = sums + part.tocsr()
+        row_of_term = np.repeat(rows[rows >= 0], ids.shape[1])
+        entries = (weights.ravel(), (row_of_term, ids.ravel()))
+        sums = sums + sparse.coo_matrix(entries, sums.shape).tocsr()
     sums.eliminate_zeros()
     return sums
 
 
-def account_terms(sums: sparse.csr_matrix) -> np.ndarray:
-    """Return the words that tell accounts apart, uint32 [accounts, ACCOUNT_TERMS], from the sums of their words.
+def account_terms(sums: sparse.csr_matrix) -> NDArray[np.uint32]:
+    """Return the packed term vectors of accounts [accounts, ACCOUNT_TERMS] from the sums of `account_words`.
 
-    A word weighs the root of its weights over the account's articles, so that a word of many articles
-    counts more than a word of one and less than all of them, times ln(accounts / accounts that use it).
+    A term weighs the root of its sum over the account's articles, so that a term of many articles
+    counts more than a term of one and less than all of them, times ln(accounts / accounts that use it).
     """
-    _, word, used_by = np.unique(sums.indices, return_inverse=True, return_counts=True)
-    weights = np.sqrt(sums.data) * np.log(sums.shape[0] / used_by)[word]
-    found = np.zeros((sums.shape[0], ACCOUNT_TERMS), np.uint32)
+    _, term, accounts_of_term = np.unique(sums.indices, return_inverse=True, return_counts=True)
+    idf = np.log(sums.shape[0] / accounts_of_term)
+    weights = np.sqrt(sums.data) * idf[term]
+    packed = np.zeros((sums.shape[0], ACCOUNT_TERMS), np.uint32)
     for row, (begin, end) in enumerate(pairwise(sums.indptr)):
-        best = begin + np.lexsort((sums.indices[begin:end], -weights[begin:end]))[:ACCOUNT_TERMS]
-        best = best[weights[best] > 0]
-        found[row, : len(best)] = pack(sums.indices[best], weights[best])
-    return found
+        heaviest = np.lexsort((sums.indices[begin:end], -weights[begin:end]))[:ACCOUNT_TERMS]
+        entries = begin + heaviest
+        entries = entries[weights[entries] > 0]
+        packed[row, : len(entries)] = pack(sums.indices[entries], weights[entries])
+    return packed
 
 
 def account_vectors(
-    vectors: np.ndarray, accounts: Sequence[str | None]
-) -> tuple[list[str], np.ndarray]:
-    """Return the accounts in order of id, and float32 unit vectors [accounts, dim] of them."""
+    vectors: NDArray[np.floating], accounts: Sequence[str | None]
+) -> tuple[list[str], NDArray[np.float32]]:
+    """Return the accounts in order of id, and their unit vectors [accounts, dim]."""
     ids = sorted({account for account in accounts if account is not None})
-    return ids, centred_means(vectors, account_rows(ids, accounts), len(ids))
+    return ids, centred_means(vectors, account_rows_of(ids, accounts), len(ids))
 
 
-def centred_means(vectors: np.ndarray, owners: np.ndarray, accounts: int) -> np.ndarray:
-    """Return accounts as float32 unit vectors [accounts, dim]; owners are the row of each article's account, or -1.
+def centred_means(
+    vectors: NDArray[np.floating], account_rows: Rows, accounts: int
+) -> NDArray[np.float32]:
+    """Return unit vectors of accounts [accounts, dim]; account_rows are of each article, or -1.
 
-    An account is the mean of its articles less the mean over accounts: what all write about tells
-    nobody apart. Where that leaves nothing (a single account), it is the plain mean.
+    An account is the mean of its articles less the mean over accounts, since what all accounts write
+    about does not tell them apart. Where that leaves nothing (a single account), it is the plain mean.
     """
     sums = np.zeros((accounts, vectors.shape[1]), dtype=np.float64)
-    for start in range(0, len(owners), GATHERED):
-        owned = owners[start : start + GATHERED]
-        own = np.flatnonzero(owned >= 0)
-        ones = sparse.csr_matrix(
-            (np.ones(len(own)), (owned[own], np.arange(len(own)))), (accounts, len(own))
-        )
-        sums += ones @ unit_rows(vectors[start : start + GATHERED][own]).astype(np.float64)
-    means = sums / np.maximum(np.bincount(owners[owners >= 0], minlength=accounts), 1)[:, None]
+    for block in row_blocks(slice(0, len(account_rows)), BLOCK_ROWS):
+        rows = account_rows[block]
+        articles = np.flatnonzero(rows >= 0)
+        entries = (np.ones(len(articles)), (rows[articles], np.arange(len(articles))))
+        membership = sparse.csr_matrix(entries, (accounts, len(articles)))
+        sums += membership @ unit_rows(vectors[block][articles]).astype(np.float64)
+    counts = np.bincount(account_rows[account_rows >= 0], minlength=accounts)
+    means = sums / np.maximum(counts, 1)[:, None]
     centred = means - means.mean(axis=0) if accounts > 1 else means
-    lengths = np.linalg.norm(centred, axis=1, keepdims=True)
-    directions = np.where(lengths > 1e-6, centred, means)
-    unit: np.ndarray = (directions / np.linalg.norm(directions, axis=1, keepdims=True)).astype(
-        np.float32
-    )
-    return unit
+    norms = np.linalg.norm(centred, axis=1, keepdims=True)
+    directions = np.where(norms > 1e-6, centred, means)
+    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+    return directions.astype(np.float32)
 
 
-def account_rows(ids: Sequence[str], accounts: Sequence[str | None]) -> np.ndarray:
+def account_rows_of(ids: Sequence[str], accounts: Sequence[str | None]) -> Rows:
     """Return the row of each article's account, -1 for none."""
-    row_of: dict[str | None, int] = {account: row for row, account in enumerate(ids)}
-    return np.array([row_of.get(account, -1) for account in accounts], dtype=np.int64)
+    row_of_account: dict[str | None, int] = {account: row for row, account in enumerate(ids)}
+    return np.array([row_of_account.get(account, -1) for account in accounts], dtype=np.int64)

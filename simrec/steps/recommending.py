@@ -20,7 +20,7 @@ from simrec.workspace import Workspace
 
 if TYPE_CHECKING:
     from simrec.recommend.exposure import RankedLists
-    from simrec.recommend.hybrid import Scoring
+    from simrec.recommend.hybrid import ScorerFiles
     from simrec.recommend.shared_words import SharedWords
     from simrec.recommend.tables.release_tables import RankedRelease
 
@@ -50,17 +50,18 @@ def _made(
     from simrec.index.index_facts import IndexFacts
     from simrec.recommend.candidates import RowAttributes, days_of, group_numbers
     from simrec.recommend.dedup import duplicate_groups
-    from simrec.recommend.evidence import evidence
-    from simrec.recommend.hybrid import Scoring, rerank
-    from simrec.recommend.lists import Ruling, rank_lists
+    from simrec.recommend.evidence import find_evidence
+    from simrec.recommend.hybrid import ScorerFiles
+    from simrec.recommend.lists import ListSettings, rank_lists
+    from simrec.recommend.rerank import rerank
     from simrec.recommend.rules import RecencyDecay, rules_of
-    from simrec.recommend.similar_accounts import account_rows, similar_accounts
+    from simrec.recommend.similar_accounts import account_rows_of, similar_accounts
     from simrec.recommend.tables.release_tables import RankedRelease
 
     with Store.open(workspace.articles_db) as store:
         articles, accounts = list(store.metadata()), store.accounts()
     published = [article.published_at for article in articles]
-    owners = account_rows(
+    account_rows = account_rows_of(
         [account.id for account in accounts], [article.account for article in articles]
     )
     decay = RecencyDecay()
@@ -68,25 +69,30 @@ def _made(
         decay = RecencyDecay.of(published, today)
     files.write_json(staged.rules, {**msgspec.to_builtins(config.rules), **asdict(decay)})
 
-    scoring = Scoring.of(staged, _words(workspace, config, staged), parts)
-    candidates = rerank(scoring, config.index.candidates, parts)
-    originals = duplicate_groups(candidates.pairs(), published)
+    scorer_files = ScorerFiles.prepare(staged, _words(workspace, config, staged), parts)
+    candidates = rerank(scorer_files, config.index.candidates, parts)
+    originals = duplicate_groups(candidates.duplicates(), published)
     categories = group_numbers([article.category for article in articles])
-    attributes = RowAttributes(originals, owners, categories, days_of(published))
-    facts = IndexFacts.from_dict(read_json(staged.index_facts))
-    ruling = Ruling(scoring, facts, rules_of(config.rules, decay), config.rules.max_exposure)
-    listed = rank_lists(candidates, attributes, ruling, config.recommend.similar_articles, parts)
+    attributes = RowAttributes(originals, account_rows, categories, days_of(published))
+    settings = ListSettings(
+        scorer_files,
+        IndexFacts.from_dict(read_json(staged.index_facts)),
+        rules_of(config.rules, decay),
+        config.recommend.similar_articles,
+        config.rules.max_exposure,
+    )
+    listed = rank_lists(candidates, attributes, settings, parts)
     most = config.recommend.similar_accounts
-    related = similar_accounts(scoring, owners, len(accounts), config.index, most, parts)
-    found = evidence(related.rows(most), candidates, owners, scoring, parts)
+    related = similar_accounts(account_rows, len(accounts), scorer_files, config.index, most, parts)
+    evidence = find_evidence(related.rows, candidates, account_rows, scorer_files, parts)
     return RankedRelease(
         articles=articles,
         originals=originals,
         lists=listed,
-        shared_words=_reasons(workspace, scoring, listed, articles, parts),
+        shared_words=_reasons(workspace, scorer_files, listed, articles, parts),
         accounts=accounts,
         similar_accounts=related,
-        evidence=found,
+        evidence=evidence,
     )
 
 
@@ -104,7 +110,7 @@ def _words(workspace: Workspace, config: Config, staged: ReleaseFolder) -> float
 
 def _reasons(
     workspace: Workspace,
-    scoring: "Scoring",
+    scorer_files: "ScorerFiles",
     listed: "RankedLists",
     articles: list[ArticleMeta],
     parts: Stages,
@@ -124,7 +130,7 @@ def _reasons(
                 if found:
                     yield encoded_text(*found[1:])
 
-        found = find_shared_words(scoring, listed.rows, vocabulary, texts, parts)
+        found = find_shared_words(scorer_files, listed.rows, vocabulary, texts, parts)
     if len(vocabulary) > known:
         vocabulary.save(path)
     return found

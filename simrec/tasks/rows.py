@@ -74,6 +74,12 @@ class Parts:
         return np.concatenate(blocks)
 
 
+def row_blocks(rows: slice, block_rows: int) -> Iterator[slice]:
+    """Cut rows into blocks, for work that looks at no more rows at once."""
+    for start in range(rows.start, rows.stop, block_rows):
+        yield slice(start, min(start + block_rows, rows.stop))
+
+
 class RowsTask(NamedTuple):
     """One range of rows: the work on it, and the folder of the part to be written."""
 

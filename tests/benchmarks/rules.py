@@ -1,10 +1,11 @@
 """Benchmark of the ranking rules: `python -m tests.benchmarks.rules DATA [SET ...]`.
 
-DATA is a folder with bbc_articles, openblogs_articles, techblog_articles and news_articles as JSON lines under
-xz. For each set the lists of all articles are made with no rules, with each rule alone, and by default. Printed are
-same-category and same-account precision of the first ten, the share of lists that tell a story twice (or their
-article's own), the skewness of how many lists an article stands in, and the share of stories that stand in none. Of
-the BBC set, which says what its near-duplicates are, precision and recall are printed too.
+DATA is a folder with bbc_articles, openblogs_articles, techblog_articles and news_articles as JSON lines
+under xz. For each set the lists of all articles are made with no rules, with each rule alone, and by
+default. The table says: same-category and same-account precision of the first ten; the share of lists
+with near-duplicates among the list and its article; the skewness of how many lists hold an article; and
+the share of articles, near-duplicates counted once, that no list holds. Of the BBC set, which says what
+its near-duplicates are, precision and recall are printed too.
 """
 
 import sys
@@ -14,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
 
 from simrec.arrays import write_npy
 from simrec.articles.article import encoded_text
@@ -22,22 +25,25 @@ from simrec.config import IndexConfig, RulesConfig
 from simrec.encoder.default_encoder import PRETRAINED
 from simrec.encoder.runtime import Encoder
 from simrec.index.build import build_index
+from simrec.index.index_facts import IndexFacts
 from simrec.index.knn_graph import build_knn_graph
 from simrec.lexical.tfidf import TfIdf
 from simrec.log import now
 from simrec.recommend.candidates import NO_GROUP, RowAttributes, days_of, group_numbers
 from simrec.recommend.dedup import duplicate_groups
-from simrec.recommend.hybrid import Scoring, rerank
-from simrec.recommend.lists import Ruling, rank_lists
+from simrec.recommend.hybrid import ScorerFiles
+from simrec.recommend.lists import ListSettings, rank_lists
+from simrec.recommend.rerank import rerank
 from simrec.recommend.rules import RecencyDecay, rules_of
-from simrec.recommend.similar_accounts import account_rows
 from simrec.release_folder import ReleaseFolder
 from simrec.tasks.stages import Stages, in_turn
 from tests.benchmarks.encoder import cores, rows
 from tests.benchmarks.machine import print_machine
 
 SETS = ("bbc_articles", "openblogs_articles", "techblog_articles", "news_articles")
-MOST, CANDIDATES, WEIGHT = 20, 100, 0.7
+PLACES = 20
+CANDIDATES = 100
+WEIGHT = 0.7
 OFF = RulesConfig(collapse_duplicates=False, max_exposure=0)
 RULES = {
     "none": OFF,
@@ -69,38 +75,40 @@ def measure(name: str, articles: list[dict[str, Any]], folder: Path) -> None:
     texts = [
         encoded_text(article.get("title") or "", article.get("text") or "") for article in articles
     ]
-    vectors = Encoder(PRETRAINED, threads=cores()).encode(texts).astype(np.float16)
-    stages, config = Stages(in_turn, folder / "parts", name), IndexConfig(candidates=CANDIDATES)
+    stages = Stages(in_turn, folder / "parts", name)
     staged = ReleaseFolder(folder)
-    write_npy(staged.vectors, [vectors], vectors.shape)
-    terms = TfIdf.fit(texts).encode(texts)
-    write_npy(staged.terms, [terms], terms.shape, "<u4")
-    index = build_index(staged.vectors, config, CANDIDATES, stages)
-    index.save(staged.index)
-    build_knn_graph(index, staged, CANDIDATES, stages, config.memory_mib)
-    scoring = Scoring.of(staged, WEIGHT, stages)
-    candidates = rerank(scoring, CANDIDATES, stages)
+    facts = index(texts, staged, stages)
+    files = ScorerFiles.prepare(staged, WEIGHT, stages)
+    candidates = rerank(files, CANDIDATES, stages)
     published = [dated(article.get("published_at")) for article in articles]
-    originals, ages = (
-        duplicate_groups(candidates.pairs(), published),
-        RecencyDecay.of(published, now()),
-    )
-    owners = [article.get("account") for article in articles]
-    accounts = account_rows(sorted({owner for owner in owners if owner}), owners)
+    decay = RecencyDecay.of(published, now())
+    groups = duplicate_groups(candidates.duplicates(), published)
+    accounts = group_numbers([article.get("account") or None for article in articles])
     categories = group_numbers([article.get("category") for article in articles])
-    attributes = RowAttributes(originals, accounts, categories, days_of(published))
-    print(f"\n**{name}**, {len(articles):,} articles; {duplicates(articles, originals)}\n")
-    print(
-        "| rules | category P@10 | account P@10 | lists that tell one twice | skewness | in no list |"
-    )
+    attributes = RowAttributes(groups, accounts, categories, days_of(published))
+    print(f"\n**{name}**, {len(articles):,} articles; {duplicates(articles, groups)}\n")
+    print("| rules | category P@10 | account P@10 | with duplicates | skewness | in no list |")
     print("|---|---|---|---|---|---|")
     for label, rules in RULES.items():
         if rules.exclude_own_account and accounts.max(initial=0) < 1:
             continue
-        ruling = Ruling(scoring, index.facts, rules_of(rules, ages), rules.max_exposure)
-        again = Stages(in_turn, folder / label, label)
-        listed = rank_lists(candidates, attributes, ruling, MOST, again).rows
-        print(f"| {label} | {' | '.join(figures(articles, listed, originals))} |", flush=True)
+        settings = ListSettings(files, facts, rules_of(rules, decay), PLACES, rules.max_exposure)
+        list_stages = Stages(in_turn, folder / label, label)
+        lists = rank_lists(candidates, attributes, settings, list_stages)
+        print(f"| {label} | {' | '.join(figures(lists.rows, attributes))} |", flush=True)
+
+
+def index(texts: list[str], staged: ReleaseFolder, stages: Stages) -> IndexFacts:
+    """Write vectors, terms, index and kNN graph of texts."""
+    config = IndexConfig(candidates=CANDIDATES)
+    vectors = Encoder(PRETRAINED, threads=cores()).encode(texts).astype(np.float16)
+    write_npy(staged.vectors, [vectors], vectors.shape)
+    terms = TfIdf.fit(texts).encode(texts)
+    write_npy(staged.terms, [terms], terms.shape, "<u4")
+    built = build_index(staged.vectors, config, CANDIDATES, stages)
+    built.save(staged.index)
+    build_knn_graph(built, staged, CANDIDATES, stages, config.memory_mib)
+    return built.facts
 
 
 def dated(value: Any) -> str | None:
@@ -111,44 +119,47 @@ def dated(value: Any) -> str | None:
         return None
 
 
-def figures(articles: list[dict[str, Any]], listed: np.ndarray, originals: np.ndarray) -> list[str]:
-    """Return the columns of one row."""
-    counts = np.bincount(listed[listed >= 0], minlength=len(listed))
-    skewness = float((((counts - counts.mean()) / counts.std()) ** 3).mean())
-    told = np.where(listed >= 0, originals[listed], NO_GROUP)
-    own = originals[:, None]
-    twice = [
-        len(some := row[row != NO_GROUP]) > len(set(some.tolist()))
-        for row in np.hstack([own, told])
+def figures(lists: NDArray[np.int32], attributes: RowAttributes) -> list[str]:
+    """Return the columns of one line of the table; lists are rows [rows, places]."""
+    groups = attributes.duplicate_groups
+    exposure = np.bincount(lists[lists >= 0], minlength=len(lists))
+    listed_groups = np.where(lists >= 0, groups[lists], NO_GROUP)
+    has_duplicates = []
+    for row in np.column_stack([groups, listed_groups]):
+        named = row[row != NO_GROUP]
+        has_duplicates.append(len(named) > len(np.unique(named)))
+    originals = np.where(groups == NO_GROUP, np.arange(len(groups)), groups)
+    exposure_of_originals = np.bincount(originals, exposure)[np.unique(originals)]
+    return [
+        same_label(lists[:, :10], attributes.categories),
+        same_label(lists[:, :10], attributes.accounts),
+        f"{np.mean(has_duplicates):.4f}",
+        f"{stats.skew(exposure):.2f}",
+        f"{(exposure_of_originals == 0).mean():.4f}",
     ]
-    told_by = np.where(originals == NO_GROUP, np.arange(len(counts)), originals)
-    nowhere = np.bincount(told_by, counts)[np.unique(told_by)] == 0
-    labels = [same_label(articles, listed[:, :10], field) for field in ("category", "account")]
-    return [*labels, f"{np.mean(twice):.4f}", f"{skewness:.2f}", f"{nowhere.mean():.4f}"]
 
 
-def same_label(articles: list[dict[str, Any]], listed: np.ndarray, field: str) -> str:
-    """Return the share of the listed that have the label of their seed, of seeds whose label others have."""
-    names = sorted({str(article.get(field)) for article in articles if article.get(field)})
-    codes = account_rows(
-        names, [article.get(field) and str(article[field]) for article in articles]
-    )
-    several = (codes >= 0) & (np.bincount(codes[codes >= 0], minlength=len(names))[codes] > 1)
-    if len(names) < 2 or not several.any():
+def same_label(lists: NDArray[np.int32], labels: NDArray[np.int64]) -> str:
+    """Return the share of the listed with the label of their seed, of seeds whose label others have."""
+    counts = np.bincount(labels[labels >= 0], minlength=1)
+    has_peers = (labels >= 0) & (counts[labels] > 1)
+    if len(counts) < 2 or not has_peers.any():
         return ""
-    same = (codes[listed] == codes[:, None]) & (listed >= 0)
-    return f"{same[several].sum() / (listed[several] >= 0).sum():.4f}"
+    is_same = (labels[lists] == labels[:, None]) & (lists >= 0)
+    return f"{is_same[has_peers].sum() / (lists[has_peers] >= 0).sum():.4f}"
 
 
-def duplicates(articles: list[dict[str, Any]], originals: np.ndarray) -> str:
+def duplicates(articles: list[dict[str, Any]], groups: NDArray[np.int64]) -> str:
     """Say how many near-duplicates there are, and how right that is where the set knows them."""
-    found = (originals != NO_GROUP) & (originals != np.arange(len(originals)))
+    found = (groups != NO_GROUP) & (groups != np.arange(len(groups)))
     if not any("duplicate" in article for article in articles):
         return f"{found.sum()} near-duplicates"
     flagged = np.array([bool(article.get("duplicate")) for article in articles])
     right = (found & flagged).sum()
-    precision, recall = right / max(1, found.sum()), right / flagged.sum()
-    return f"{found.sum()} near-duplicates, precision {precision:.3f} and recall {recall:.3f} of those flagged"
+    precision = right / max(1, found.sum())
+    recall = right / flagged.sum()
+    figures = f"precision {precision:.3f} and recall {recall:.3f} of those flagged"
+    return f"{found.sum()} near-duplicates, {figures}"
 
 
 if __name__ == "__main__":

@@ -20,11 +20,6 @@ TASKS = {
     "articles.clean_tasks": ["write_part"],
     "encoder.embed": ["embed_shard", "terms_shard"],
     "tasks.rows": ["run_part"],
-    "recommend.hybrid": ["rescore"],
-    "recommend.lists": ["list_part"],
-    "recommend.similar_accounts": ["relate"],
-    "recommend.evidence": ["look_through"],
-    "recommend.shared_words": ["share"],
 }
 NOTED = """
 import importlib, os, time

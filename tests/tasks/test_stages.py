@@ -30,7 +30,7 @@ CHANGED = {
 }
 PARTS = 4
 GROUPS = [f"neighbours-{group}-of-{PARTS}" for group in range(1, PARTS + 1)]
-STAGES = ["fill", *GROUPS, "rescore", "lists", "evidence", "reasons"]
+STAGES = ["fill", *GROUPS, "rerank", "lists", "evidence", "shared-words"]
 
 
 @pytest.fixture(scope="module")

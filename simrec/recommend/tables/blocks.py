@@ -8,14 +8,16 @@ from numpy.typing import NDArray
 
 from simrec.articles.article import Account
 from simrec.index import packing
-from simrec.index.knn_graph import KnnGraph
+from simrec.index.neighbours import Neighbours
 from simrec.recommend.candidates import NO_GROUP
 from simrec.recommend.exposure import RankedLists
 from simrec.recommend.shared_words import WORDS, SharedWords
 from simrec.recommend.tables.reasons import PairReasons
 from simrec.recommend.tables.schema import WORD_BITS, Block
+from simrec.tasks.rows import row_blocks
 
 BLOCK_ROWS = 65_536  # articles whose lists are in one block
+ACCOUNT_BLOCK_ROWS = 32_768
 
 
 def similar_articles(
@@ -49,24 +51,23 @@ def pack_words(words: NDArray[np.int32]) -> NDArray[np.int64]:
 
 
 def similar_accounts(
-    graph: KnnGraph, places: int, accounts: Sequence[Account], min_articles: int
+    neighbours: Neighbours, accounts: Sequence[Account], min_articles: int
 ) -> Iterator[Block]:
-    """Yield the first `places` neighbours of all accounts, in order of account and rank."""
+    """Yield the neighbours of all accounts, in order of account and rank."""
     articles = np.array([account.articles for account in accounts], np.int32)
-    start = 0
-    for rows, scores in graph.blocks(places):
-        account, position = np.nonzero(rows >= 0)
-        similar = rows[account, position]
-        fewer = np.minimum(articles[account + start], articles[similar])
+    for part in row_blocks(slice(0, len(accounts)), ACCOUNT_BLOCK_ROWS):
+        account, position = np.nonzero(neighbours.rows[part] >= 0)
+        account += part.start
+        similar = neighbours.rows[account, position]
+        fewer = np.minimum(articles[account], articles[similar])
         yield {
-            "account": account + start,
+            "account": account,
             "rank": position + 1,
             "similar": similar,
-            "score": scores[account, position],
+            "score": neighbours.scores[account, position],
             "articles": articles[similar],
             "few_articles": fewer < min_articles,
         }
-        start += len(rows)
 
 
 def account_evidence(evidence: NDArray[Any]) -> Iterator[Block]:

@@ -12,7 +12,7 @@ from simrec import files
 from simrec.articles.article import Account
 from simrec.articles.store import ArticleMeta
 from simrec.config import RecommendConfig
-from simrec.index.knn_graph import KnnGraph
+from simrec.index.neighbours import Neighbours
 from simrec.recommend.candidates import NO_GROUP
 from simrec.recommend.exposure import RankedLists
 from simrec.recommend.shared_words import SharedWords
@@ -38,7 +38,7 @@ class RankedRelease:
     lists: RankedLists
     shared_words: SharedWords
     accounts: Sequence[Account]
-    similar_accounts: KnnGraph
+    similar_accounts: Neighbours
     evidence: NDArray[Any]
 
 
@@ -103,7 +103,7 @@ def _blocks(
     lists = blocks.similar_articles(release.lists, release.shared_words, reasons)
     yield schema.SIMILAR_ARTICLES, lists
     accounts = blocks.similar_accounts(
-        release.similar_accounts, config.similar_accounts, release.accounts, config.min_articles
+        release.similar_accounts, release.accounts, config.min_articles
     )
     yield schema.SIMILAR_ACCOUNTS, accounts
     yield schema.EVIDENCE, blocks.account_evidence(release.evidence)

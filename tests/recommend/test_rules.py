@@ -10,10 +10,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from simrec.config import RulesConfig
-from simrec.index import packing
-from simrec.index.knn_graph import KnnGraph
 from simrec.recommend.candidates import NO_GROUP, Candidates, RowAttributes, days_of
-from simrec.recommend.exposure import RankedLists, cap_exposure, place_orphans
+from simrec.recommend.exposure import Nearest, RankedLists, cap_exposure, place_orphans
 from simrec.recommend.rules import (
     CollapseDuplicates,
     Diversity,
@@ -233,17 +231,21 @@ def lists_of(rows: list[list[int]]) -> RankedLists:
     )
 
 
-def graph_of(neighbours: list[list[int]]) -> KnnGraph:
-    """A graph whose cosines are all .25."""
-    rows = np.array(neighbours)
-    return KnnGraph(packing.pack(np.full(rows.shape, 0.25, np.float32), rows))
+def nearest_of(neighbours: list[list[int]]) -> Nearest:
+    """Candidates whose scores are all .25."""
+
+    def nearest(rows: NDArray[np.int64], k: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        candidates = np.array(neighbours)[rows, :k]
+        return candidates, np.full(candidates.shape, 0.25, np.float32)
+
+    return nearest
 
 
 def test_an_orphan_gets_a_last_place_and_makes_no_orphan() -> None:
     rows = [[1, 2], [0, 2], [0, 1], [0, 1], [3, 0]]
-    graph = graph_of([[1, 2, 3], [0, 2, 3], [0, 1, 3], [0, 1, 4], [3, 0, 1]])
+    nearest = nearest_of([[1, 2, 3], [0, 2, 3], [0, 1, 3], [0, 1, 4], [3, 0, 1]])
     lists = lists_of(rows)
-    assert place_orphans(lists, graph, attributes_of(5), ()) == 1
+    assert place_orphans(lists, nearest, attributes_of(5), ()) == 1
     # The first of 4's own candidates is 3, whose list ends with 1, which other lists hold too.
     assert lists.rows[3].tolist() == [0, 4]
     assert (float(lists.scores[3, 1]), int(lists.score_ranks[3, 1])) == (0.25, 0)
@@ -253,8 +255,8 @@ def test_an_orphan_gets_a_last_place_and_makes_no_orphan() -> None:
 def test_the_only_place_of_a_row_is_not_given_away() -> None:
     # Row 3 stands in the first list only, row 4 in none.
     lists = lists_of([[1, 3], [0, 2], [1, 0], [2, 0], [1, 0]])
-    graph = graph_of([[1, 3], [0, 2], [1, 0], [2, 0], [0, 1]])
-    assert place_orphans(lists, graph, attributes_of(5), ()) == 1
+    nearest = nearest_of([[1, 3], [0, 2], [1, 0], [2, 0], [0, 1]])
+    assert place_orphans(lists, nearest, attributes_of(5), ()) == 1
     assert lists.rows[:2].tolist() == [[1, 3], [0, 4]]
 
 
@@ -271,20 +273,20 @@ def test_an_orphan_stands_only_in_lists_whose_rules_allow_it(
     options: dict[str, Any], attributes: RowAttributes, changed: int
 ) -> None:
     lists = lists_of([[1, 2], [0, 2], [1, 3], [0, 1], [3, 0]])
-    graph = graph_of([[1, 2, 3], [0, 2, 3], [0, 1, 3], [0, 1, 4], [3, 0, 2]])
+    nearest = nearest_of([[1, 2, 3], [0, 2, 3], [0, 1, 3], [0, 1, 4], [3, 0, 2]])
     rules = rules_of(RulesConfig(**{**OFF, **options}), RecencyDecay())
     before = lists.rows.copy()
-    assert place_orphans(lists, graph, attributes, rules) == 1
+    assert place_orphans(lists, nearest, attributes, rules) == 1
     assert np.flatnonzero((lists.rows != before).any(axis=1)).tolist() == [changed]
     assert lists.rows[changed, 1] == 4
 
 
 def test_only_the_original_of_near_duplicates_may_be_an_orphan() -> None:
     lists = lists_of([[1, 2], [0, 2], [1, 0], [0, 1], [3, 0]])
-    graph = graph_of([[1, 2, 3], [0, 2, 3], [0, 1, 3], [0, 1, 4], [3, 0, 1]])
+    nearest = nearest_of([[1, 2, 3], [0, 2, 3], [0, 1, 3], [0, 1, 4], [3, 0, 1]])
     groups = attributes_of(5, duplicate_groups=[0, -1, -1, -1, 0])
-    assert place_orphans(lists, graph, groups, (CollapseDuplicates(),)) == 0
-    assert place_orphans(lists, graph, groups, ()) == 1
+    assert place_orphans(lists, nearest, groups, (CollapseDuplicates(),)) == 0
+    assert place_orphans(lists, nearest, groups, ()) == 1
 
 
 def test_age_halves_and_neither_the_undated_nor_the_future_are_punished_or_praised() -> None:

@@ -1,7 +1,7 @@
 """The step that ranks: neighbours become the tables of a release."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,7 @@ from simrec.workspace import Workspace
 if TYPE_CHECKING:
     from simrec.recommend.exposure import RankedLists
     from simrec.recommend.hybrid import ScorerFiles
+    from simrec.recommend.rules import RecencyDecay
     from simrec.recommend.shared_words import SharedWords
     from simrec.recommend.tables.release_tables import RankedRelease
 
@@ -54,7 +55,7 @@ def _made(
     from simrec.recommend.hybrid import ScorerFiles
     from simrec.recommend.lists import ListSettings, rank_lists
     from simrec.recommend.rerank import rerank
-    from simrec.recommend.rules import RecencyDecay, rules_of
+    from simrec.recommend.rules import rules_of
     from simrec.recommend.similar_accounts import account_rows_of, similar_accounts
     from simrec.recommend.tables.release_tables import RankedRelease
 
@@ -64,11 +65,7 @@ def _made(
     account_rows = account_rows_of(
         [account.id for account in accounts], [article.account for article in articles]
     )
-    decay = RecencyDecay()
-    if config.rules.freshness_half_life:
-        decay = RecencyDecay.of(published, today)
-    files.write_json(staged.rules, {**msgspec.to_builtins(config.rules), **asdict(decay)})
-
+    decay = _write_rules(staged, config, published, today)
     scorer_files = ScorerFiles.prepare(staged, _words(workspace, config, staged), parts)
     candidates = rerank(scorer_files, config.index.candidates, parts)
     originals = duplicate_groups(candidates.duplicates(), published)
@@ -82,8 +79,8 @@ def _made(
         config.rules.max_exposure,
     )
     listed = rank_lists(candidates, attributes, settings, parts)
-    most = config.recommend.similar_accounts
-    related = similar_accounts(account_rows, len(accounts), scorer_files, config.index, most, parts)
+    k = config.recommend.similar_accounts
+    related = similar_accounts(account_rows, len(accounts), scorer_files, config.index, k, parts)
     evidence = find_evidence(related.rows, candidates, account_rows, scorer_files, parts)
     return RankedRelease(
         articles=articles,
@@ -94,6 +91,19 @@ def _made(
         similar_accounts=related,
         evidence=evidence,
     )
+
+
+def _write_rules(
+    staged: ReleaseFolder, config: Config, published: Sequence[str | None], today: str
+) -> "RecencyDecay":
+    """Write the rules, which questions follow too; return what ages are counted from."""
+    from simrec.recommend.rules import RecencyDecay
+
+    decay = RecencyDecay()
+    if config.rules.freshness_half_life:
+        decay = RecencyDecay.of(published, today)
+    files.write_json(staged.rules, {**msgspec.to_builtins(config.rules), **asdict(decay)})
+    return decay
 
 
 def _words(workspace: Workspace, config: Config, staged: ReleaseFolder) -> float:

@@ -207,7 +207,7 @@ class EngineConfig(Section, frozen=True):
     """Where tasks run, and how large they are.
 
     0 workers are one for each core of this machine; with max_part_rows 0 each stage chooses how many
-    rows a task has.
+    rows a task has. wait_seconds is how long a cluster may have no worker.
     """
 
     kind: EngineKind = "local"
@@ -216,6 +216,7 @@ class EngineConfig(Section, frozen=True):
     shard_texts: Count = 4096
     batch_bytes: Count = 64 << 20
     max_part_rows: NotNegativeCount = 0
+    wait_seconds: Positive = 30.0
 
 
 class ReleaseConfig(Section, frozen=True):

@@ -88,7 +88,7 @@ def _pending(workspace: Workspace, runs: list[RunRecord]) -> str:
         refusal = staged.refusal
         why = refusal.read_text(encoding="utf-8").strip() if refusal.exists() else _how_far(staged)
         pending.append(f"{staged.release_id} is staged: {why}")
-    read = stages.done(workspace.staging, workspace.parts.name)
+    read = stages.count_parts(workspace.staging, workspace.parts.name)
     if read:
         pending.append(f"parts of files that were read and are to come in: {read}")
     return "; ".join(pending)
@@ -96,13 +96,11 @@ def _pending(workspace: Workspace, runs: list[RunRecord]) -> str:
 
 def _how_far(staged: ReleaseFolder) -> str:
     """Say how many parts of which stage are done, of a step that is under way or was killed."""
-    folder = staged.path / stages.PARTS
-    plan = stages.read_plan(folder) or {"stages": {}}
-    told = (
-        f"{stage} {stages.done(folder, stage)} of {total}"
-        for stage, total in plan["stages"].items()
-    )
-    return f"not finished ({', '.join(told)})" if plan["stages"] else "not finished"
+    progress = stages.read_progress(staged.path / stages.PARTS)
+    if not progress:
+        return "not finished"
+    counts = [f"{stage} {done} of {due}" for stage, (done, due) in progress.items()]
+    return f"not finished ({', '.join(counts)})"
 
 
 def _last_run(runs: list[RunRecord]) -> dict[str, Any]:

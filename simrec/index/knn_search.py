@@ -64,7 +64,7 @@ def search_all(
 
 def _first_to_search(names: list[str], stages: Stages) -> int:
     """Return the number of the slice that a killed run had come to; what it found before is merged."""
-    begun = [number for number, name in enumerate(names) if stages.begun(name)]
+    begun = [number for number, name in enumerate(names) if stages.has_begun(name)]
     return max(begun, default=0)
 
 

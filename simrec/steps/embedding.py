@@ -72,13 +72,13 @@ def _fill(
     missing = EmbeddingCache(folder).missing(keys)
     shards = cut_shards(missing, config.engine.shard_texts)
     threads = (
-        worker_count(config.engine.workers) if len(shards) == 1 and not engine.elsewhere else 1
+        worker_count(config.engine.workers) if len(shards) == 1 and not engine.is_remote else 1
     )
-    if missing and engine.elsewhere:
+    if missing and engine.is_remote:
         with Store.open(workspace.articles_db) as store:
             store.checkpoint()
     db, by, folder = (path.absolute() for path in (workspace.articles_db, making.by, folder))
-    tasks = [EmbedTask(db, engine.elsewhere, by, folder, shard, threads) for shard in shards]
+    tasks = [EmbedTask(db, engine.is_remote, by, folder, shard, threads) for shard in shards]
     run_missing(
         engine.run, making.work, tasks, making.work.__name__.removesuffix("_shard"), len(missing)
     )

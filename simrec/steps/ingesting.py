@@ -45,20 +45,20 @@ def _clean_ahead(
 
     folder = workspace.parts.absolute()
     with open_engine(config.engine) as engine:
-        several = engine.elsewhere or worker_count(config.engine.workers) > 1
+        several = engine.is_remote or worker_count(config.engine.workers) > 1
         if len(batches) < 2 or not several:
             files.remove_folder(folder)
             return None
         folder.mkdir(exist_ok=True)
         articles_db = workspace.articles_db.absolute()
         tasks = [
-            CleanTask(batch, articles_db, engine.elsewhere, folder / batch.name)
+            CleanTask(batch, articles_db, engine.is_remote, folder / batch.name)
             for batch in batches
         ]
         # Parts of other files, or by another mapping, were left by a run that was killed.
         for leftover in set(folder.iterdir()) - {task.path for task in tasks}:
             files.remove(leftover)
-        if engine.elsewhere:
+        if engine.is_remote:
             store.checkpoint()
         run_missing(engine.run, write_part, tasks, "read", len(tasks), "parts")
     return folder

@@ -1,8 +1,8 @@
-"""The engine of many machines: Dask distributed schedules the tasks, whose files are on a disk that all of them see."""
+"""The engine of many machines: Dask distributed schedules tasks, whose files all machines see."""
 
 import logging
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache, partial
 from importlib import metadata
@@ -16,134 +16,159 @@ from simrec import __version__
 from simrec.errors import ConfigError, SimrecError
 
 DECIDE_BYTES = ("markdown-it-py", "numpy", "onnxruntime", "resiliparse", "tokenizers")
-AHEAD = 256  # tasks that the scheduler knows of at a time; one carries 4,096 keys, about 80 KB
-RETRIES = 3  # of a task that raises; one whose worker died is the scheduler's `allowed-failures`
-NAMED = 5  # failed tasks that an error names
+MAX_SUBMITTED = 256  # tasks that the scheduler holds at a time; one of 4,096 keys takes about 80 KB
+RETRIES = 3  # of a task that raises; one whose worker died is Dask's `allowed-failures`
+MAX_NAMED = 5  # failed tasks that an error names
 CONNECT_SECONDS = 10
-WORKERS_SECONDS = 30  # for which there may be no worker
+
+Work = Callable[[Any], Any]
+Versions = Mapping[str, str]
 
 
-class Dask:
-    """A Dask cluster, of which only the scheduler and the workers are used."""
+class DaskEngine:
+    """A Dask cluster, of which only the scheduler and the workers are used.
 
-    elsewhere = True
+    wait_seconds is how long there may be no worker. At most max_submitted tasks are with the scheduler.
+    """
 
-    def __init__(self, scheduler: str) -> None:
+    is_remote = True
+
+    def __init__(
+        self, scheduler: str, wait_seconds: float, max_submitted: int = MAX_SUBMITTED
+    ) -> None:
         self.scheduler = scheduler
+        self.wait_seconds = wait_seconds
+        self.max_submitted = max_submitted
 
-    def __enter__(self) -> "Dask":
+    def __enter__(self) -> "DaskEngine":
         return self
 
     def __exit__(self, *_: object) -> None:
         pass  # every run connects anew: between two there may be hours
 
-    def run(self, task: Callable[[Any], Any], arguments: Sequence[Any]) -> Iterator[Any]:
-        """Yield `task(argument)` for every argument, once each, as they finish.
+    def run(self, work: Work, arguments: Sequence[Any]) -> Iterator[Any]:
+        """Yield `work(argument)` for every argument, once each, as they finish.
 
-        After a failure nothing more is submitted, what runs is waited for, and an error names what failed.
+        After a failure nothing more is submitted, running tasks are waited for, and an error names the
+        failed ones.
         """
         if not arguments:
             return
         failed: list[tuple[Any, BaseException]] = []
         with self._connected() as client:
-            waiting, running = iter(arguments), dict[Future[Any], Any]()
+            waiting = iter(arguments)
+            running: dict[Future[Any], Any] = {}
             while True:
-                for argument in islice(waiting, 0 if failed else AHEAD - len(running)):
-                    future = client.submit(
-                        run_here, _versions(), task, argument, pure=False, retries=RETRIES
-                    )
-                    running[future] = argument
+                free = 0 if failed else self.max_submitted - len(running)
+                for argument in islice(waiting, free):
+                    running[_submit(client, work, argument)] = argument
                 if not running:
                     break
-                first = partial(wait, list(running), return_when="FIRST_COMPLETED")
-                for future in self._patiently(client, first).done:
-                    argument, error = running.pop(future), future.exception()
+                for future in self._first_done(client, list(running)):
+                    argument = running.pop(future)
+                    error = future.exception()
                     if error:
                         failed.append((argument, error))
-                    else:
-                        yield self._patiently(
-                            client, future.result
-                        )  # made again if its worker died since
+                    else:  # the result is made again if its worker died since
+                        yield self._wait_patiently(client, future.result)
         if failed:
             raise _as_one_error(failed, len(arguments))
 
     @contextmanager
     def _connected(self) -> Iterator[Client]:
-        """Yield a client of a cluster with workers that are as they should be, while there is a scheduler."""
-        for name in (
-            "distributed",
-            "distributed.client",
-        ):  # tracebacks of what is one sentence here
+        """Yield a client while there is a scheduler; its workers have the versions of this process."""
+        for name in ("distributed", "distributed.client"):  # their tracebacks are one sentence here
             logging.getLogger(name).setLevel(logging.CRITICAL)
-        try:
-            client = Client(self.scheduler, timeout=CONNECT_SECONDS, name="simrec")
-        except (OSError, ValueError) as error:
-            raise ConfigError(
-                f"no Dask scheduler answers at {self.scheduler} (engine.scheduler): {error}"
-            ) from error
-        except TypeError as error:  # so says Dask that it needs certificates
-            why = "Dask's configuration names no certificates to show to it (distributed.comm.tls)"
-            raise ConfigError(f"{self.scheduler} is not asked, since {why}: {error}") from error
-        with client:
+        with self._connect() as client:
             try:
                 self._need_workers(client)
                 _check_versions(_versions_of(client), _versions())
                 yield client
             except (CancelledError, OSError) as error:  # errors of tasks do not come here
-                why = f"the Dask scheduler {self.scheduler} went away; start it and run again, what is done stays done"
-                raise ConfigError(why) from error
+                raise ConfigError(
+                    f"the Dask scheduler {self.scheduler} went away; start it and run again, "
+                    "what is done stays done"
+                ) from error
+
+    def _connect(self) -> Client:
+        seconds = min(CONNECT_SECONDS, self.wait_seconds)
+        try:
+            return Client(self.scheduler, timeout=seconds, name="simrec")
+        except (OSError, ValueError) as error:
+            raise ConfigError(
+                f"no Dask scheduler answers at {self.scheduler} (engine.scheduler): {error}"
+            ) from error
+        except TypeError as error:  # Dask's way to say that it needs certificates
+            raise ConfigError(
+                f"{self.scheduler} cannot be reached, since Dask's configuration names no "
+                f"certificates to show to it (distributed.comm.tls): {error}"
+            ) from error
 
     def _need_workers(self, client: Client) -> None:
         try:
-            client.wait_for_workers(1, timeout=WORKERS_SECONDS)
+            client.wait_for_workers(1, timeout=self.wait_seconds)
         except TimeoutError as error:
-            why = f"no worker at the scheduler {self.scheduler} for {WORKERS_SECONDS} seconds; start some and run again"
-            raise ConfigError(f"{why}, what is done stays done") from error
+            raise ConfigError(
+                f"no worker at the scheduler {self.scheduler} for {self.wait_seconds:g} seconds; "
+                "start some and run again, what is done stays done"
+            ) from error
 
-    def _patiently(self, client: Client, wait_for: Callable[[float], Any]) -> Any:
-        """Return what is waited for, however long it takes, as long as there is a worker."""
+    def _first_done(self, client: Client, futures: list[Future[Any]]) -> set[Future[Any]]:
+        """Wait until some futures are done, and return these."""
+        first_done = partial(wait, futures, return_when="FIRST_COMPLETED")
+        done: set[Future[Any]] = self._wait_patiently(client, first_done).done
+        return done
+
+    def _wait_patiently(self, client: Client, wait_for: Callable[[float], Any]) -> Any:
+        """Wait however long it takes, as long as there is a worker, and return the result."""
         while True:
             try:
-                return wait_for(WORKERS_SECONDS)
+                return wait_for(self.wait_seconds)
             except TimeoutError:
                 self._need_workers(client)
 
 
-def run_here(versions: dict[str, str], task: Callable[[Any], Any], argument: Any) -> Any:
-    """Run a task on a worker, which may have joined since all were asked for their versions."""
+def _submit(client: Client, work: Work, argument: Any) -> Future[Any]:
+    return client.submit(run_here, _versions(), work, argument, pure=False, retries=RETRIES)
+
+
+def run_here(versions: Versions, work: Work, argument: Any) -> Any:
+    """Run a task on a worker, which may have joined after the versions of all were checked."""
     _check_versions({f"worker {get_worker().address}": _versions()}, versions)
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
     with threadpool_limits(1):  # a worker has one core
-        return task(argument)
+        return work(argument)
 
 
 @cache
-def _versions() -> dict[str, str]:
-    return {"simrec": __version__} | {name: metadata.version(name) for name in DECIDE_BYTES}
+def _versions() -> Versions:
+    versions = {"simrec": __version__}
+    for name in DECIDE_BYTES:
+        versions[name] = metadata.version(name)
+    return versions
 
 
-def _versions_of(client: Client) -> dict[str, Any]:
-    """Return the versions of the scheduler, which unpacks tasks, and of all workers, or what they raise instead."""
+def _versions_of(client: Client) -> dict[str, Versions | BaseException]:
+    """Return the versions of the scheduler, which unpacks tasks, and of all workers, or their errors."""
+    versions: dict[str, Versions | BaseException] = {}
     try:
-        scheduler: Any = client.run_on_scheduler(_versions)
+        versions["scheduler"] = client.run_on_scheduler(_versions)
     except (ImportError, AttributeError) as error:
-        scheduler = error
-    workers = client.run(_versions, on_error="return")
-    return {"scheduler": scheduler} | {
-        f"worker {address}": found for address, found in workers.items()
-    }
+        versions["scheduler"] = error
+    for address, of_worker in client.run(_versions, on_error="return").items():
+        versions[f"worker {address}"] = of_worker
+    return versions
 
 
-def _check_versions(cluster: dict[str, Any], wanted: dict[str, str]) -> None:
-    """Raise ConfigError that names who has other versions: the files that are written could be others too."""
-    for who, found in cluster.items():
-        if not isinstance(found, dict):  # what it raised, having no such function
-            found = {"simrec": f"that knows no cluster ({found})"}
-        others = [
-            f"{name} {found[name]} and not {wanted[name]}"
-            for name in found
-            if found[name] != wanted[name]
-        ]
+def _check_versions(cluster: Mapping[str, Versions | BaseException], expected: Versions) -> None:
+    """Raise ConfigError that names who has other versions: its files could have other bytes."""
+    for who, versions in cluster.items():
+        if isinstance(versions, BaseException):  # it has no such function
+            versions = {"simrec": f"that knows no cluster ({versions})"}
+        others = []
+        for name, version in versions.items():
+            if version != expected[name]:
+                others.append(f"{name} {version} and not {expected[name]}")
         if others:
             raise ConfigError(
                 f"the {who} runs {', '.join(others)}: install the same there, and start it anew"
@@ -151,10 +176,11 @@ def _check_versions(cluster: dict[str, Any], wanted: dict[str, str]) -> None:
 
 
 def _as_one_error(failed: list[tuple[Any, BaseException]], total: int) -> BaseException:
-    """Return the first error with the names of all tasks that failed; a bug stays the exception that it is."""
-    names = ", ".join(str(argument) for argument, _ in failed[:NAMED])
-    more = f" and {len(failed) - NAMED} more" if len(failed) > NAMED else ""
-    which = f"{len(failed)} of {total} tasks failed, what the others wrote stays: {names}{more}"
+    """Return the first error with the names of all failed tasks; a bug stays the exception that it is."""
+    names = ", ".join(str(argument) for argument, _ in failed[:MAX_NAMED])
+    if len(failed) > MAX_NAMED:
+        names += f" and {len(failed) - MAX_NAMED} more"
+    which = f"{len(failed)} of {total} tasks failed, what the others wrote stays: {names}"
     error = failed[0][1]
     if isinstance(error, KilledWorker):
         return ConfigError(

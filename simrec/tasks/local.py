@@ -16,45 +16,49 @@ ONE_THREAD = {
 
 
 def worker_count(configured: int) -> int:
-    """Return the configured number of workers, or one for each core this process may use."""
+    """Return the configured number of workers; 0 is one for each core that this process may use."""
     return configured or len(os.sched_getaffinity(0))
 
 
-class Local:
-    """A pool of processes of one thread each, which live as long as the engine is open."""
+class LocalEngine:
+    """A pool of processes with one thread each, which live as long as the engine is open."""
 
-    elsewhere = False
+    is_remote = False
 
     def __init__(self, workers: int) -> None:
         self.workers = worker_count(workers)
         self._pool: ProcessPoolExecutor | None = None
 
-    def __enter__(self) -> "Local":
+    def __enter__(self) -> "LocalEngine":
         return self
 
     def __exit__(self, *_: object) -> None:
         if self._pool:
             self._pool.shutdown(cancel_futures=True)
 
-    def run(self, task: Callable[[Any], Any], arguments: Sequence[Any]) -> Iterator[Any]:
-        """Yield `task(argument)` for every argument, as they finish; the first failure cancels the rest.
+    def run(self, work: Callable[[Any], Any], arguments: Sequence[Any]) -> Iterator[Any]:
+        """Yield `work(argument)` for every argument, as they finish; the first failure cancels the rest.
 
-        A single one runs in this process, with all its threads. Processes are spawned, since a forked
-        child of a process that used OpenMP hangs.
+        A single task, or a single worker, runs in this process with all its threads.
         """
         if min(self.workers, len(arguments)) <= 1:
-            yield from map(task, arguments)
+            yield from map(work, arguments)
             return
-        self._pool = self._pool or ProcessPoolExecutor(
-            self.workers, get_context("spawn"), _start_worker
-        )
-        futures = [self._pool.submit(task, argument) for argument in arguments]
+        pool = self._open_pool()
+        futures = [pool.submit(work, argument) for argument in arguments]
         try:
             for future in as_completed(futures):
                 yield future.result()
         finally:
             for future in futures:
                 future.cancel()
+
+    def _open_pool(self) -> ProcessPoolExecutor:
+        """Return the pool. It spawns, since a forked child of a process that used OpenMP hangs."""
+        if self._pool is None:
+            context = get_context("spawn")
+            self._pool = ProcessPoolExecutor(self.workers, context, _start_worker)
+        return self._pool
 
 
 def _start_worker() -> None:

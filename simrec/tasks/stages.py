@@ -1,4 +1,4 @@
-"""The stages of a step: tasks that each write one part, and a folder that shows which of them are done."""
+"""The stages of a step: tasks that each write one part, in a folder that shows which are done."""
 
 import json
 import logging
@@ -13,7 +13,7 @@ logger = logging.getLogger(__name__)
 
 PARTS = "parts"  # the folder of them, in that of a release that is being made
 PLAN = "plan.json"
-MISSED = 3  # parts that an error names
+MAX_NAMED = 3  # missing parts that an error names
 
 
 class Task(Protocol):
@@ -21,35 +21,40 @@ class Task(Protocol):
 
     @property
     def path(self) -> Path:
-        """Return the part, which is there when the task is done."""
+        """Return the part, which exists when the task is done."""
 
 
-Run = Callable[[Callable[[Any], Any], Sequence[Any]], Iterable[Any]]
+TaskWork = Callable[[Any], Any]
+Run = Callable[[TaskWork, Sequence[Any]], Iterable[Any]]
 
 
 def run_missing(
     run: Run,
-    work: Callable[[Any], int],
+    work: TaskWork,
     tasks: Sequence[Task],
     name: str,
-    rows: int,
+    total: int,
     unit: str = "articles",
 ) -> None:
-    """Run the tasks whose part is not there, which return how many of all rows (or what the unit is) they were about.
+    """Run the tasks whose part does not exist; each returns how many units of the total it did.
 
     ReleaseError if a part is missing afterwards.
     """
-    missing = [task for task in tasks if not task.path.exists()]
-    with log.progress(name, rows, unit) as bar:
+    missing = _without_part(tasks)
+    with log.progress(name, total, unit) as bar:
         for done in run(work, missing):
             bar.update(done)
-    absent = [task.path for task in missing if not task.path.exists()]
+    absent = _without_part(missing)
     if absent:
-        named = ", ".join(map(str, absent[:MISSED]))
+        named = ", ".join(str(task.path) for task in absent[:MAX_NAMED])
         raise ReleaseError(
-            f"{len(absent)} of {len(tasks)} parts of '{name}' were written and are not here, such as {named}; do all "
-            "workers see the disk that this machine sees?"
+            f"{len(absent)} of {len(tasks)} parts of '{name}' were written and are not here, "
+            f"such as {named}; do all workers see the disk that this machine sees?"
         )
+
+
+def _without_part(tasks: Sequence[Task]) -> list[Task]:
+    return [task for task in tasks if not task.path.exists()]
 
 
 class Stages:
@@ -63,11 +68,12 @@ class Stages:
     def __init__(self, run: Run, folder: Path, step: str, max_part_rows: int = 0) -> None:
         self.folder = folder
         self.max_part_rows = max_part_rows
-        plan = f"{step}, at most {max_part_rows} rows a part" if max_part_rows else step
         self._run = run
-        self._plan = plan
-        self._totals: dict[str, int] = {}
-        if folder.exists() and (read_plan(folder) or {}).get("plan") != plan:
+        self._plan = step
+        if max_part_rows:
+            self._plan = f"{step}, at most {max_part_rows} rows a part"
+        self._task_counts: dict[str, int] = {}
+        if folder.exists() and _plan_name(folder) != self._plan:
             logger.info("%s: holds parts of another plan, which are made anew", folder)
             files.remove_folder(folder)
         folder.mkdir(exist_ok=True)
@@ -76,19 +82,20 @@ class Stages:
         """Name a part."""
         return self.folder / stage / f"{number:05d}{suffix}"
 
-    def begun(self, stage: str) -> bool:
+    def has_begun(self, stage: str) -> bool:
         """Tell whether a run has come as far as this stage, and not dropped it."""
         return (self.folder / stage).exists()
 
     def drop(self, stage: str) -> None:
-        """Remove the parts of a stage that is not needed any more."""
+        """Remove the parts of a stage that are needed no more."""
         files.remove_folder(self.folder / stage)
-        self._totals.pop(stage, None)
+        self._task_counts.pop(stage, None)
 
-    def run(self, stage: str, work: Callable[[Any], int], tasks: Sequence[Task], rows: int) -> None:
-        """Run a stage about so many rows; when it returns all its parts are there."""
-        self._totals[stage] = len(tasks)
-        files.write_json(self.folder / PLAN, {"plan": self._plan, "stages": self._totals})
+    def run(self, stage: str, work: TaskWork, tasks: Sequence[Task], rows: int) -> None:
+        """Run a stage over so many rows; when it returns, all its parts exist."""
+        self._task_counts[stage] = len(tasks)
+        plan = {"plan": self._plan, "stages": self._task_counts}
+        files.write_json(self.folder / PLAN, plan)
         (self.folder / stage).mkdir(exist_ok=True)
         run_missing(self._run, work, tasks, stage, rows)
 
@@ -97,20 +104,37 @@ class Stages:
         files.remove_folder(self.folder)
 
 
-def in_turn(work: Callable[[Any], Any], tasks: Sequence[Any]) -> Iterable[Any]:
-    """Run tasks here, one after the other."""
+def in_turn(work: TaskWork, tasks: Sequence[Any]) -> Iterable[Any]:
+    """Run tasks in this process, one after the other."""
     return map(work, tasks)
 
 
-def read_plan(folder: Path) -> dict[str, Any] | None:
-    """Return the plan of stages that are under way or were killed, with how many tasks each has; None without one."""
+def read_progress(folder: Path) -> dict[str, tuple[int, int]]:
+    """Return how many parts of each stage exist and how many are due, in the folder of a step.
+
+    It is empty where no stage has begun.
+    """
+    progress = {}
+    for stage, due in _read_plan(folder).get("stages", {}).items():
+        progress[stage] = count_parts(folder, stage), due
+    return progress
+
+
+def count_parts(folder: Path, stage: str) -> int:
+    """Return how many parts of a stage exist."""
+    parts = [path for path in (folder / stage).glob("*") if not path.name.startswith(".")]
+    return len(parts)
+
+
+def _plan_name(folder: Path) -> str | None:
+    name: str | None = _read_plan(folder).get("plan")
+    return name
+
+
+def _read_plan(folder: Path) -> dict[str, Any]:
+    """Return the plan of a run that is under way or was killed; empty without a readable one."""
     try:
         plan: dict[str, Any] = json.loads((folder / PLAN).read_bytes())
     except (OSError, ValueError):
-        return None
+        return {}
     return plan
-
-
-def done(folder: Path, stage: str) -> int:
-    """Return how many parts of a stage are there."""
-    return sum(not path.name.startswith(".") for path in (folder / stage).glob("*"))

@@ -26,13 +26,13 @@ from simrec.index.index_facts import IndexFacts
 from simrec.index.refresh import refresh
 from simrec.index.vector_index import VectorIndex
 from simrec.release_folder import ReleaseFolder
-from simrec.tasks.dask import Dask
+from simrec.tasks.dask import DaskEngine
 from simrec.tasks.stages import Run, Stages, in_turn
 from tests.benchmarks.index import K, recall
 from tests.benchmarks.index import rows as drawn
 from tests.benchmarks.machine import print_machine
 
-ROWS, WORKERS, MEMORY = 1_000_000, 2, "3GB"
+ROWS, WORKERS, MEMORY, WAIT_SECONDS = 1_000_000, 2, "3GB", 30
 CONFIG = IndexConfig(kind="ivf_pq", recall_target=0.95)
 
 
@@ -59,7 +59,7 @@ def main() -> None:
 def whole(vectors: np.ndarray, folder: Path, address: str, client: Client) -> None:
     """All rows in two groups, on the cluster."""
     groups = CONFIG.memory_mib * len(vectors) // ROWS // 3
-    seconds = index(vectors, folder / "whole", Dask(address).run, groups)
+    seconds = index(vectors, folder / "whole", DaskEngine(address, WAIT_SECONDS).run, groups)
     facts = json.loads((folder / "whole/index.json").read_bytes())
     found = np.load(folder / "whole/graph.npy", mmap_mode="r")[:, :K] & np.uint64(2**32 - 1)
     spent, peaks = client.run(cpu), client.run(peak)
@@ -97,7 +97,7 @@ def twice(vectors: np.ndarray, folder: Path, address: str, client: Client) -> No
     began = cpu()
     index(vectors, folder / "here", in_turn, CONFIG.memory_mib)
     here, before = cpu() - began, sum(client.run(cpu).values()) + cpu()
-    index(vectors, folder / "there", Dask(address).run, CONFIG.memory_mib)
+    index(vectors, folder / "there", DaskEngine(address, WAIT_SECONDS).run, CONFIG.memory_mib)
     there = sum(client.run(cpu).values()) + cpu() - before
     same = {path.name: digest(path) for path in (folder / "here").iterdir()} == {
         path.name: digest(path) for path in (folder / "there").iterdir()

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from simrec.config import EncoderConfig, EngineConfig, IndexConfig
 from simrec.index.knn_search import rows_per_slice
-from simrec.tasks.dask import AHEAD
+from simrec.tasks.dask import MAX_SUBMITTED
 from simrec.tasks.rows import PART_ROWS
 from tests.benchmarks.machine import ROOT
 
@@ -150,7 +150,7 @@ def simulate(tasks: int, seconds: float, workers: int) -> float:
     chance = random.Random(0)
     clock, handed_out, waiting, running = 0.0, 0.0, tasks, list[float]()
     while waiting or running:
-        while waiting and len(running) < min(workers, AHEAD):
+        while waiting and len(running) < min(workers, MAX_SUBMITTED):
             handed_out = max(handed_out, clock) + TASK.value
             heapq.heappush(
                 running, handed_out + seconds * chance.uniform(1 - SPREAD.value, 1 + SPREAD.value)

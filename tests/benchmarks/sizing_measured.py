@@ -19,7 +19,7 @@ from simrec.encoder.embed import EmbedTask, cut_shards, embed_shard, terms_shard
 from simrec.encoder.model_folder import newest
 from simrec.lexical.tfidf import TfIdf
 from simrec.release import current_id
-from simrec.tasks.dask import Dask
+from simrec.tasks.dask import DaskEngine
 from simrec.training import starting_point
 from simrec.workspace import Workspace
 from tests.benchmarks import sizing
@@ -147,7 +147,7 @@ def check() -> None:
     with (
         tempfile.TemporaryDirectory() as name,
         LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as started,
-        Dask(started.scheduler_address) as engine,
+        DaskEngine(started.scheduler_address, 30) as engine,
     ):
         folder = Path(name)
         tasks = shards(folder, articles(folder / "articles.db"))

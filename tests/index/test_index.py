@@ -20,7 +20,7 @@ from simrec.index.neighbours import Neighbours
 from simrec.index.tuning import with_measured_recall
 from simrec.index.vector_index import VectorIndex
 from simrec.release_folder import ReleaseFolder
-from simrec.tasks.stages import Stages, done
+from simrec.tasks.stages import Stages, count_parts
 from tests.index.made import graph_of, index_of, killed, stages
 
 
@@ -267,7 +267,9 @@ def test_slices_find_what_one_index_finds(tmp_path: Path, kind: str) -> None:
             tmp_path / "one" / "index.faiss"
         ).read_bytes()
     there = tmp_path / "several" / "parts"
-    counts = [done(there, name) for name in ("add", "neighbours-6-of-6", "neighbours-1-of-1")]
+    counts = [
+        count_parts(there, name) for name in ("add", "neighbours-6-of-6", "neighbours-1-of-1")
+    ]
     assert counts == {"exact": [0, 6, 0], "hnsw": [0, 0, 6]}.get(kind, [6, 6, 0])
     truth = oracle(matrix, 10)[0]
     recalls = []

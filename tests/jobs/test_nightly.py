@@ -540,7 +540,7 @@ def test_interrupted_from_the_keyboard(house: House) -> None:
 def test_workers_end_with_their_parent(house: House) -> None:
     code = (
         "import os, time\nfrom simrec.tasks import local\nfrom tests.tasks.test_local import linger\n"
-        f"list(local.Local(2).run(linger, [{str(house.folder)!r}] * 2))"
+        f"list(local.LocalEngine(2).run(linger, [{str(house.folder)!r}] * 2))"
     )
     with subprocess.Popen([sys.executable, "-c", code], env=environment()) as parent:
         deadline = time.monotonic() + 60

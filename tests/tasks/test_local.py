@@ -22,13 +22,13 @@ def linger(folder: str) -> None:
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_every_task_runs_once(workers: int) -> None:
-    assert sorted(local.Local(workers).run(square, range(20))) == [n * n for n in range(20)]
+    assert sorted(local.LocalEngine(workers).run(square, range(20))) == [n * n for n in range(20)]
 
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_failure_is_raised_as_it_was(workers: int) -> None:
     with pytest.raises(ValueError, match="negative: -3"):
-        list(local.Local(workers).run(square, [1, 2, -3, 4]))
+        list(local.LocalEngine(workers).run(square, [1, 2, -3, 4]))
 
 
 def test_no_configured_workers_are_one_a_core() -> None:

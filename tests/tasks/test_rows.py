@@ -9,9 +9,9 @@ import pytest
 from numpy.typing import NDArray
 
 from simrec.errors import ReleaseError
-from simrec.tasks.local import Local
+from simrec.tasks.local import LocalEngine
 from simrec.tasks.rows import Parts, RowsTask, map_rows, run_part, run_whole
-from simrec.tasks.stages import Stages, done, in_turn, read_plan
+from simrec.tasks.stages import Stages, in_turn, read_progress
 
 VALUES = np.random.default_rng(0).normal(size=(100, 3)).astype(np.float32)
 PART_ROWS = [1, 7, 50, 99, 100, 1_000]
@@ -75,7 +75,7 @@ def test_a_limit_on_parts_cuts_them_smaller_and_leaves_whole_stages_whole(tmp_pa
 def test_spawned_workers_see_the_size_of_parts_and_the_arrays_of_the_context(
     tmp_path: Path,
 ) -> None:
-    with Local(2) as engine:
+    with LocalEngine(2) as engine:
         there = Stages(engine.run, tmp_path / "parts", "a test", max_part_rows=40)
         parts = map_rows(there, "scale", scaled, 100, VALUES, 2.0)
     assert np.array_equal(parts.read("scaled"), VALUES * 2)
@@ -87,12 +87,11 @@ def test_a_killed_stage_goes_on_where_it_was(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         map_rows(stages(tmp_path), "count", killed, 100, ran, part_rows=10)
     assert names(ran) == ["0", "10", "20"]
-    assert done(tmp_path / "parts", "count") == 3
+    assert read_progress(tmp_path / "parts") == {"count": (3, 10)}
     parts = map_rows(stages(tmp_path), "count", counted, 100, ran, part_rows=10)
     assert len(names(ran)) == 10, "each part was written once"
     assert np.array_equal(parts.read("rows"), np.arange(100))
-    assert read_plan(tmp_path / "parts") == {"plan": "a test", "stages": {"count": 10}}
-    assert done(tmp_path / "parts", "count") == 10
+    assert read_progress(tmp_path / "parts") == {"count": (10, 10)}
 
 
 def test_parts_of_another_size_are_made_anew(tmp_path: Path) -> None:

@@ -1,9 +1,9 @@
-"""Workspaces of yesterday, by the format of their release: today's simrec answers from them, or the night mends them.
+"""A workspace of every release format: today's simrec answers from it, or a night makes it anew.
 
-When this fails, today's change cannot read what users have on their disks. Either mend that, or raise the format that
-changed (workspace.FORMAT, release.FORMAT, the store's or the encoder's), refuse the old one with a sentence that says
-which command makes it anew, and pack a workspace of the new format beside the others, without encoder.keras:
-`tar -cJf tests/golden/release-3.tar.xz articles.jsonl config.toml workspace`.
+When this fails, today's change cannot read what users have on their disks. Either mend that, or raise
+the format that changed (workspace.FORMAT, manifest.FORMAT, the store's or the encoder's), refuse the old
+one with a sentence that says which command makes it anew, and pack a workspace of the new format beside
+the others: `python -m tests.golden.pack`.
 """
 
 import json
@@ -15,13 +15,17 @@ from pathlib import Path
 import pytest
 
 from simrec import files
+from simrec.manifest import FORMAT
 from tests.conftest import House, speeches
 
 SEED = "1790-Washington-1/1"
-SIMILAR = [  # as the simrec that packed it said
-    ("1934-Roosevelt-1/1", 0.323494), ("1790-Washington-2/4", 0.31781), ("1829-Jackson-1/1", 0.294792),
-    ("1869-Grant-1/2", 0.250322), ("1869-Grant-1/42", 0.218002),
-]  # fmt: skip
+SIMILAR = [  # the answers of the simrec that packed formats 2 and 3
+    ("1934-Roosevelt-1/1", 0.323494),
+    ("1790-Washington-2/4", 0.31781),
+    ("1829-Jackson-1/1", 0.294792),
+    ("1869-Grant-1/2", 0.250322),
+    ("1869-Grant-1/42", 0.218002),
+]
 ACCOUNTS = [
     ("George Washington", 0.042769),
     ("James Monroe", 0.023044),
@@ -30,20 +34,15 @@ ACCOUNTS = [
 HERE = Path(__file__).parent
 
 
-def unpacked(name: str, folder: Path) -> House:
-    with tarfile.open(HERE / f"{name}.tar.xz") as packed:
+def unpack(release_format: int, folder: Path) -> House:
+    with tarfile.open(HERE / f"release-{release_format}.tar.xz") as packed:
         packed.extractall(folder, filter="data")
     return House(folder)
 
 
 @pytest.fixture
 def golden(tmp_path: Path) -> House:
-    return unpacked("release-2", tmp_path)
-
-
-@pytest.fixture
-def older(tmp_path: Path) -> House:
-    return unpacked("release-1", tmp_path)
+    return unpack(FORMAT, tmp_path)
 
 
 def similar(house: House) -> list[tuple[str, float]]:
@@ -87,25 +86,29 @@ def test_the_night_goes_on_with_it(golden: House) -> None:
     assert similar(golden) == SIMILAR
 
 
+@pytest.mark.parametrize("older_format", range(1, FORMAT))
 def test_a_release_of_an_older_format_is_refused_until_the_night_has_made_it_anew(
-    older: House,
+    tmp_path: Path, older_format: int
 ) -> None:
-    """Its articles and vectors are still good; its words, of an older format, are weighed anew."""
+    """Its articles and vectors are still good; words of format 1 are weighted anew."""
+    older = unpack(older_format, tmp_path)
     before = older.current
     ran = older.simrec("similar", SEED)
     assert (ran.code, "the nightly job makes it anew" in ran.err) == (5, True)
     ran = older.job()
-    assert (
-        ran.code,
-        older.last_steps()["ingest"]["rows_out"],
-        older.last_steps()["embed"]["rows_out"],
-    ) == (0, 0, 0)
-    assert {one for one, _ in similar(older)} == {
-        one for one, _ in SIMILAR
-    }  # by other weights of words
+    steps = older.last_steps()
+    assert (ran.code, steps["ingest"]["rows_out"], steps["embed"]["rows_out"]) == (0, 0, 0)
+    answers = similar(older)
+    if older_format == 1:
+        assert {article_id for article_id, _ in answers} == {
+            article_id for article_id, _ in SIMILAR
+        }
+    else:
+        assert answers == SIMILAR
     assert older.simrec("verify").code == 0
     ran = older.simrec("rollback")
-    assert (ran.code, "a release of format 1, this simrec reads 3" in ran.err) == (5, True)
+    refused = f"a release of format {older_format}, this simrec reads {FORMAT}"
+    assert (ran.code, refused in ran.err) == (5, True)
     assert len(older.simrec("releases", "--json").rows) == 2
     older.configure("[release]\nkeep = 1\n")
     assert older.job("housekeeping").code == 0
@@ -118,7 +121,9 @@ def test_what_a_newer_simrec_made_is_refused(golden: House, what: str) -> None:
         (golden.workspace / "FORMAT").write_text("simrec workspace 2\n")
     elif what == "release":
         path = golden.workspace / "releases" / golden.current / "manifest.json"
-        path.write_text(json.dumps(files.seal({**files.unseal(path.read_bytes()), "format": 4})))
+        path.write_text(
+            json.dumps(files.seal({**files.unseal(path.read_bytes()), "format": FORMAT + 1}))
+        )
     else:
         with closing(sqlite3.connect(golden.workspace / "articles.db")) as db:
             db.execute("PRAGMA user_version = 2")

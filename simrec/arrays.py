@@ -1,4 +1,4 @@
-"""Arrays on disk: one in a .npy file, which is mapped, or several in a .npz file, which is read whole."""
+"""Arrays: in blocks and groups of rows, and on disk: .npy files are mapped, .npz files read whole."""
 
 import io
 import struct
@@ -26,10 +26,19 @@ DAMAGE = (
 )  # fmt: skip
 
 
-def row_blocks(rows: int, block_rows: int) -> Iterator[slice]:
-    """Yield slices of block_rows rows, the last one with what is left."""
-    for start in range(0, rows, block_rows):
-        yield slice(start, min(start + block_rows, rows))
+def row_blocks(stop: int, block_rows: int, start: int = 0) -> Iterator[slice]:
+    """Yield the rows from start to stop as slices of block_rows, the last one with what is left."""
+    for begin in range(start, stop, block_rows):
+        yield slice(begin, min(begin + block_rows, stop))
+
+
+def rank_in_group(groups: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
+    """Return the rank, from 0, of each element in its group; a group's elements stand together."""
+    is_start = np.ones(len(groups), bool)
+    is_start[1:] = groups[1:] != groups[:-1]
+    starts = np.flatnonzero(is_start)
+    sizes = np.diff(starts, append=len(groups))
+    return np.arange(len(groups)) - np.repeat(starts, sizes)
 
 
 def write_npy(

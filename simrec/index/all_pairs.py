@@ -31,8 +31,8 @@ def all_pairs(vectors: UnitVectors, k: int) -> Iterator[tuple[Rows, Rows]]:
         return
     search = _AllPairs(vectors, k)
     for number, block in enumerate(search.blocks):
-        for tile in row_blocks(len(vectors) - block.start, TILE):
-            search.compare(number, slice(block.start + tile.start, block.start + tile.stop))
+        for tile in row_blocks(len(vectors), TILE, block.start):
+            search.compare(number, tile)
         nearest = search.pools[number].rows()
         yield search.order[block], nearest
 

@@ -51,14 +51,6 @@ class KnnGraph:
         """Return the first k neighbours of the rows from start to stop."""
         return Neighbours.unpacked(np.asarray(self.packed[start:stop, :k]))
 
-    def rows(self, k: int) -> Rows:
-        """Return the first k neighbours of all rows, int64 [rows, k], -1 for none."""
-        return packing.rows_of(np.asarray(self.packed[:, :k]))
-
-    def of(self, rows: Rows, k: int) -> Packed:
-        """Return the first packed neighbours of some rows, [rows, k]."""
-        return np.asarray(self.packed[rows, :k])
-
     def take(self, rows: Rows, k: int) -> Neighbours:
         """Return the first k neighbours of some rows."""
         return Neighbours.unpacked(np.asarray(self.packed[rows, :k]))

@@ -15,15 +15,12 @@ from simrec.index.packing import Packed
 from simrec.index.vector_index import VectorIndex
 from simrec.index.vectors import Rows, Vectors, unit_rows
 from simrec.release_folder import ReleaseFolder
-from simrec.tasks.rows import PART_ROWS, Parts, map_rows, parts_of
+from simrec.tasks.rows import Parts, map_rows, parts_of
 from simrec.tasks.stages import Stages
 
 QUERY_BLOCK = 512
 SLICE_SHARE = 0.4  # of the memory of a process is for the vectors and codes of its slice
 MIN_SLICE_ROWS = 100
-
-PART = PART_ROWS
-PACKED = packing.DTYPE
 
 
 class IndexSlice(NamedTuple):

@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 
 from simrec.index import packing
 
+DECIMALS = packing.DECIMALS  # of a score
+
 
 class Neighbours(NamedTuple):
     """The rows nearest to each query, int64 [queries, k], and their scores, float32 [queries, k].

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from simrec.arrays import rank_in_group
+
 Packed = NDArray[np.uint64]
 Rows = NDArray[np.int64]
 Cosines = NDArray[np.float32]
@@ -107,15 +109,6 @@ def as_table(best: Packed, queries: int, k: int) -> Packed:
     query = query_of(best)
     table[query, rank_in_group(query)] = best & _NEIGHBOUR_MASK
     return table
-
-
-def rank_in_group(groups: NDArray[np.integer]) -> Rows:
-    """Return the rank, from 0, of each element in its group; a group's elements stand together."""
-    is_start = np.ones(len(groups), bool)
-    is_start[1:] = groups[1:] != groups[:-1]
-    starts = np.flatnonzero(is_start)
-    sizes = np.diff(starts, append=len(groups))
-    return np.arange(len(groups)) - np.repeat(starts, sizes)
 
 
 def nonzero_sparse(mask: NDArray[np.bool_]) -> Rows:

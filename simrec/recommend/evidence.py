@@ -6,8 +6,8 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from simrec.arrays import Rows, open_npy
-from simrec.index import packing
+from simrec.arrays import Rows, open_npy, rank_in_group
+from simrec.index.neighbours import DECIMALS
 from simrec.index.vectors import unit_rows
 from simrec.recommend.hybrid import ScorerFiles
 from simrec.recommend.rerank import RankedCandidates
@@ -85,7 +85,7 @@ def _best_pairs(pairs: ArticlePairs) -> ArticlePairs:
     """Return the PAIRS of highest score of each pair of accounts, ties by row."""
     pair_ids = _pair_ids(pairs["account"], pairs["similar"])
     order = np.lexsort((pairs["other"], pairs["article"], -pairs["score"], pair_ids))
-    is_best = packing.rank_in_group(pair_ids[order]) < PAIRS
+    is_best = rank_in_group(pair_ids[order]) < PAIRS
     return pairs[order[is_best]]
 
 
@@ -107,7 +107,7 @@ def _compare_accounts(
         articles = articles_of[account]
         others = articles_of[similar]
         cosines = unit_rows(vectors[articles]) @ unit_rows(vectors[others]).T
-        cosines = cosines.round(packing.DECIMALS)
+        cosines = cosines.round(DECIMALS)
         scores = scorer.scores(cosines, articles, np.broadcast_to(others, cosines.shape))
         best = np.argsort(-scores, axis=None, kind="stable")[:PAIRS]
         left, right = np.unravel_index(best, scores.shape)
@@ -116,5 +116,5 @@ def _compare_accounts(
         pairs["similar"] = similar
         pairs["article"] = articles[left]
         pairs["other"] = others[right]
-        pairs["score"] = scores[left, right].round(packing.DECIMALS)
+        pairs["score"] = scores[left, right].round(DECIMALS)
         yield pairs

@@ -6,8 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from simrec.arrays import Rows, Scores
-from simrec.index import packing
+from simrec.arrays import Rows, Scores, rank_in_group
 from simrec.index.neighbours import Neighbours
 from simrec.recommend.candidates import Candidates, RowAttributes, first_columns
 from simrec.recommend.rules import Rule
@@ -76,7 +75,7 @@ def cap_exposure(rows: NDArray[np.int32], values: Scores, most: int, max_exposur
             break
         overexposed = rows[seed, column]
         order = np.lexsort((seed, -values[seed, column], overexposed))
-        is_over = packing.rank_in_group(overexposed[order]) >= capacity
+        is_over = rank_in_group(overexposed[order]) >= capacity
         over = order[is_over]
         allowed[seed[over], column[over]] = False
     # A full list matters more than the cap: a list that is short takes back what it gave up.

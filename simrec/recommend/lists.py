@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from simrec.arrays import Mask, Rows, open_npy
+from simrec.arrays import Mask, Rows, open_npy, row_blocks
 from simrec.index.index_facts import IndexFacts
 from simrec.index.neighbours import Neighbours
 from simrec.index.vector_index import VectorIndex
@@ -17,7 +17,7 @@ from simrec.recommend.exposure import RankedLists, cap_exposure, place_orphans
 from simrec.recommend.hybrid import ScorerFiles
 from simrec.recommend.rerank import RankedCandidates
 from simrec.recommend.rules import Rule, apply_rules
-from simrec.tasks.rows import map_rows, row_blocks
+from simrec.tasks.rows import map_rows
 from simrec.tasks.stages import Stages
 
 BLOCK_ROWS = 2_048
@@ -68,7 +68,7 @@ def list_rows(
     """
     lister = _Lister(RowAttributes.from_matrix(columns), candidates, settings)
     lists = RankedLists.empty(rows.stop - rows.start, settings.ranked_places)
-    for block in row_blocks(rows, BLOCK_ROWS):
+    for block in row_blocks(rows.stop, BLOCK_ROWS, rows.start):
         lister.fill(lists, block, rows.start)
     return lists._asdict()
 

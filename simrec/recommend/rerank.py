@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from simrec.arrays import Rows
+from simrec.arrays import Rows, row_blocks
 from simrec.index.knn_graph import KnnGraph
 from simrec.index.neighbours import Neighbours
 from simrec.recommend.hybrid import ScorerFiles
-from simrec.tasks.rows import Parts, map_rows, row_blocks
+from simrec.tasks.rows import Parts, map_rows
 from simrec.tasks.stages import Stages
 
 BLOCK_ROWS = 2_048  # scored at once; after them the pages of mapped term vectors are let go
@@ -48,7 +48,7 @@ def rerank_rows(rows: slice, files: ScorerFiles, k: int) -> dict[str, NDArray[An
     graph = KnnGraph.open(files.release.graph)
     candidates = []
     duplicates = [np.empty((0, 2), np.int64)]
-    for block in row_blocks(rows, BLOCK_ROWS):
+    for block in row_blocks(rows.stop, BLOCK_ROWS, rows.start):
         scorer = files.open()
         seeds = np.arange(block.start, block.stop)
         nearest, cosines = graph.between(block.start, block.stop, k)

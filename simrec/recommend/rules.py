@@ -11,9 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from simrec.arrays import Mask, Rows
+from simrec.arrays import Mask, Rows, rank_in_group
 from simrec.config import RulesConfig
-from simrec.index import packing
 from simrec.recommend.candidates import NO_GROUP, Candidates, RowAttributes, days_of
 
 SMALLEST_WEIGHT = 1e-6  # of an article of any age
@@ -224,6 +223,6 @@ def _is_within_cap(groups: Rows, cap: int, is_there: Mask) -> Mask:
     query = query[order]
     column = column[order]
     list_and_group = query * (groups.max(initial=0) + 1) + group[order]
-    is_over = packing.rank_in_group(list_and_group) >= cap
+    is_over = rank_in_group(list_and_group) >= cap
     within[query[is_over], column[is_over]] = False
     return within

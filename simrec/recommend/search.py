@@ -9,8 +9,8 @@ import numpy as np
 
 from simrec.arrays import open_npy
 from simrec.config import RulesConfig
-from simrec.index import packing
 from simrec.index.exact import nearest
+from simrec.index.neighbours import DECIMALS
 from simrec.index.vector_index import VectorIndex
 from simrec.index.vectors import unit
 from simrec.lexical.term_vectors import TermVectors
@@ -139,7 +139,7 @@ class Search:
         if not len(rows):
             return []
         scores, weights, seeds = asked.combined(self._scores(asked, rows))
-        scores = scores.round(packing.DECIMALS)
+        scores = scores.round(DECIMALS)
         order = np.lexsort((rows, -scores * weights))
         seed_rows = np.array(sorted(without), np.int64)
         attributes = self._attributes(np.concatenate([rows[order], seed_rows]))
@@ -165,7 +165,7 @@ class Search:
     def _scores(self, asked: SeedQuery, rows: np.ndarray) -> np.ndarray:
         """Return the joint scores of rows to every seed [seeds, rows]."""
         vectors = unit(self._vectors[rows])
-        cosines = np.stack([vectors @ vector for vector in asked.vectors]).round(packing.DECIMALS)
+        cosines = np.stack([vectors @ vector for vector in asked.vectors]).round(DECIMALS)
         if asked.terms is None or self._terms is None or self._lexical is None:
             clipped: np.ndarray = np.clip(cosines, -1, 1)
             return clipped

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from simrec.arrays import row_blocks
 from simrec.lexical.vocabulary import TermVocabulary
 from simrec.recommend.hybrid import ScorerFiles
-from simrec.tasks.rows import Parts, map_rows, row_blocks
+from simrec.tasks.rows import Parts, map_rows
 from simrec.tasks.stages import Stages
 
 WORDS = 3  # of a pair are shown
@@ -74,7 +75,7 @@ def find_shared_terms(
 ) -> dict[str, NDArray[np.uint32]]:
     """Return the ids of the terms that rows share with their lists, [rows, places, WORDS], 0 for none."""
     term_ids = []
-    for block in row_blocks(rows, BLOCK_ROWS):
+    for block in row_blocks(rows.stop, BLOCK_ROWS, rows.start):
         listed = lists[block]
         seeds = np.arange(block.start, block.stop)
         shared = files.open().shared_terms(seeds, np.maximum(listed, 0), WORDS)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from simrec.arrays import Rows, open_npy, write_npy
+from simrec.arrays import Rows, open_npy, row_blocks, write_npy
 from simrec.config import IndexConfig
 from simrec.index.build import build_index
 from simrec.index.knn_graph import build_knn_graph
@@ -19,7 +19,7 @@ from simrec.lexical.term_vectors import TermVectors, pack, unpack
 from simrec.lexical.words import TERM_IDS
 from simrec.recommend.hybrid import ScorerFiles
 from simrec.release_folder import ReleaseFolder
-from simrec.tasks.rows import row_blocks, run_whole
+from simrec.tasks.rows import run_whole
 from simrec.tasks.stages import Stages, in_turn
 
 # The lexical share in the score of two accounts: of .2 to .8 the best on US news and on blogs,
@@ -100,7 +100,7 @@ def account_words(
     terms are packed, of all articles; account_rows are the row of each one's account, -1 for none.
     """
     sums = sparse.csr_matrix((accounts, TERM_IDS), dtype=np.float32)
-    for block in row_blocks(slice(0, len(account_rows)), BLOCK_ROWS):
+    for block in row_blocks(len(account_rows), BLOCK_ROWS):
         rows = account_rows[block]
         ids, weights = unpack(np.asarray(terms[block])[rows >= 0])
         weights /= np.maximum(np.linalg.norm(weights, axis=1, keepdims=True), 1)
@@ -146,7 +146,7 @@ def centred_means(
     about does not tell them apart. Where that leaves nothing (a single account), it is the plain mean.
     """
     sums = np.zeros((accounts, vectors.shape[1]), dtype=np.float64)
-    for block in row_blocks(slice(0, len(account_rows)), BLOCK_ROWS):
+    for block in row_blocks(len(account_rows), BLOCK_ROWS):
         rows = account_rows[block]
         articles = np.flatnonzero(rows >= 0)
         entries = (np.ones(len(articles)), (rows[articles], np.arange(len(articles))))

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simrec import files
-from simrec.arrays import open_npy, write_npy
+from simrec.arrays import open_npy, row_blocks, write_npy
 from simrec.tasks.stages import Stages
 
 PART_ROWS = 1 << 15
@@ -35,8 +35,9 @@ class Parts:
 
     def __iter__(self) -> Iterator[slice]:
         """Yield the rows of each part, in order; a stage without rows has one empty part."""
-        for start in range(0, max(1, self.rows), self.part_rows):
-            yield slice(start, min(start + self.part_rows, self.rows))
+        if not self.rows:
+            yield slice(0, 0)
+        yield from row_blocks(self.rows, self.part_rows)
 
     def path(self, start: int) -> Path:
         """Return the folder of the part that holds a row."""
@@ -72,12 +73,6 @@ class Parts:
             if begin < end:
                 blocks.append(self.open(name, part.start)[rows[begin:end] - part.start])
         return np.concatenate(blocks)
-
-
-def row_blocks(rows: slice, block_rows: int) -> Iterator[slice]:
-    """Cut rows into blocks, for work that looks at no more rows at once."""
-    for start in range(rows.start, rows.stop, block_rows):
-        yield slice(start, min(start + block_rows, rows.stop))
 
 
 class RowsTask(NamedTuple):

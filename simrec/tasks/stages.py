@@ -78,10 +78,6 @@ class Stages:
             files.remove_folder(folder)
         folder.mkdir(exist_ok=True)
 
-    def part(self, stage: str, number: int, suffix: str = ".npy") -> Path:
-        """Name a part."""
-        return self.folder / stage / f"{number:05d}{suffix}"
-
     def has_begun(self, stage: str) -> bool:
         """Tell whether a run has come as far as this stage, and not dropped it."""
         return (self.folder / stage).exists()

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from simrec.index import packing
+from simrec.index.knn_graph import KnnGraph
 from simrec.lexical.term_vectors import TermVectors, unpack
 from simrec.lexical.tfidf import TfIdf
 from tests.conftest import CONFIG, House, new_house, speeches
@@ -87,11 +87,12 @@ def test_a_text_is_ranked_as_the_article_it_is(house: House) -> None:
 
 
 def test_words_change_the_order_and_only_that(house: House) -> None:
-    graph = np.load(release(house) / "graph.npy")[IDS.index(SEED), :CANDIDATES]
-    candidates = {IDS[row] for row in packing.rows_of(graph)}
+    graph = KnnGraph.open(release(house) / "graph.npy")
+    nearest = graph.take(np.array([IDS.index(SEED)]), CANDIDATES).rows[0]
+    candidates = {IDS[row] for row in nearest}
     listed = [hit["id"] for hit in house.simrec("similar", SEED, "--json").rows]
     assert set(listed) <= candidates
-    assert listed != [IDS[row] for row in packing.rows_of(graph)[:TABLE]]
+    assert listed != [IDS[row] for row in nearest[:TABLE]]
 
 
 def test_a_night_of_changes_gives_the_tables_of_one_from_scratch(

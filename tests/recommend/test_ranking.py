@@ -13,7 +13,7 @@ import pyarrow.parquet as parquet
 import pytest
 
 from simrec import config_file
-from simrec.index import packing
+from simrec.index.knn_graph import KnnGraph
 from simrec.lexical.words import words
 from simrec.steps.staging import release_id_of
 from simrec.workspace import Workspace
@@ -310,12 +310,9 @@ def test_accounts_that_write_about_a_text_are_those_of_its_nearest_articles(hous
 
 def test_the_evidence_of_accounts_are_the_pairs_of_highest_score(house: House) -> None:
     ids, scores = joint_scores(house)
-    candidates = np.load(folder(house) / "graph.npy")[:, :20]
-    near = {
-        (row, other)
-        for row, others in enumerate(packing.rows_of(candidates))
-        for other in others.tolist()
-    }
+    graph = KnnGraph.open(folder(house) / "graph.npy")
+    candidates = graph.between(0, len(graph), 20).rows
+    near = {(row, other) for row, others in enumerate(candidates) for other in others.tolist()}
     rows_of: dict[str, list[int]] = {}
     for row, one in enumerate(ids):
         rows_of.setdefault(ARTICLES[one]["account"], []).append(row)

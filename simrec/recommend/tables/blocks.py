@@ -6,15 +6,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from simrec.arrays import rank_in_group, row_blocks
 from simrec.articles.article import Account
-from simrec.index import packing
 from simrec.index.neighbours import Neighbours
 from simrec.recommend.candidates import NO_GROUP
 from simrec.recommend.exposure import RankedLists
 from simrec.recommend.shared_words import WORDS, SharedWords
 from simrec.recommend.tables.reasons import PairReasons
 from simrec.recommend.tables.schema import WORD_BITS, Block
-from simrec.tasks.rows import row_blocks
 
 BLOCK_ROWS = 65_536  # articles whose lists are in one block
 ACCOUNT_BLOCK_ROWS = 32_768
@@ -55,7 +54,7 @@ def similar_accounts(
 ) -> Iterator[Block]:
     """Yield the neighbours of all accounts, in order of account and rank."""
     articles = np.array([account.articles for account in accounts], np.int32)
-    for part in row_blocks(slice(0, len(accounts)), ACCOUNT_BLOCK_ROWS):
+    for part in row_blocks(len(accounts), ACCOUNT_BLOCK_ROWS):
         account, position = np.nonzero(neighbours.rows[part] >= 0)
         account += part.start
         similar = neighbours.rows[account, position]
@@ -76,7 +75,7 @@ def account_evidence(evidence: NDArray[Any]) -> Iterator[Block]:
     yield {
         "account": evidence["account"],
         "similar": evidence["similar"],
-        "rank": packing.rank_in_group(pairs) + 1,
+        "rank": rank_in_group(pairs) + 1,
         "article": evidence["article"],
         "similar_article": evidence["other"],
         "score": evidence["score"],

@@ -1,34 +1,51 @@
-"""Reports of releases: where the page is, the page with what the journal knows, and what changed between two."""
+"""Reports of releases for a person: the page, the figures of its suites, and two compared."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from simrec import files, journal, release
 from simrec.errors import ReleaseError, UsageError
+from simrec.evaluate.report_format import Maps, Report, read_part
 from simrec.release_folder import ReleaseFolder
 from simrec.workspace import Workspace
 
 COMPARISON = ["fact", "before", "after", "change"]
 SHOWN_RUNS = 3
+# What is compared before and after the suites, and where report.json holds it.
+CORPUS_FACTS = {
+    "articles": "articles.count",
+    "accounts": "articles.accounts",
+    "encoder": "encoder.id",
+    "share of words": "words.share",
+    "index recall": "index.recall",
+}
+LIST_FACTS = {
+    "coverage": "lists.coverage",
+    "hubness": "lists.hubness",
+    "novelty bits": "lists.novelty_bits",
+    "never recommended": "lists.never_recommended",
+    "recommended of the same account": "lists.accounts.of_the_same_account",
+    "newest tenth of the recommended": "lists.freshness.newest_tenth",
+}
 
 
 def page(workspace: Workspace) -> Path:
-    """Return the page of the current release; ReleaseError if it was made before there were pages."""
+    """Return the page of the current release; ReleaseError if there is none."""
     return _page(release.Release.current(workspace).folder)
 
 
 def _page(folder: ReleaseFolder) -> Path:
     if not folder.report_page.exists():
         raise ReleaseError(
-            f"{folder.report_page}: this release was made by an older simrec; the next one has a page"
+            f"{folder.report_page}: an older simrec made this release; the next one has a page"
         )
     return folder.report_page
 
 
 def write_page(workspace: Workspace, target: Path) -> Path:
-    """Write the page of the current release, with how long its steps took as the journal has it; return its path."""
+    """Write the page of the current release, with what its steps took, and return its path."""
     from simrec.evaluate.html import render
 
     folder = release.Release.current(workspace).folder
@@ -36,23 +53,29 @@ def write_page(workspace: Workspace, target: Path) -> Path:
     if not target.parent.is_dir():
         raise UsageError(f"{target}: there is no folder {target.parent}")
     runs = [run for run in journal.read_runs(workspace.journal) if run.published(folder.release_id)]
-    content = render(_read(folder.report), _read(folder.maps), runs[-SHOWN_RUNS:])
-    files.write(target, content.encode())
+    report = read_part(folder.report, Report)
+    maps = read_part(folder.maps, Maps)
+    files.write(target, render(report, maps, runs[-SHOWN_RUNS:]).encode())
     return target
 
 
 def compare(workspace: Workspace, before: str, after: str) -> list[dict[str, Any]]:
-    """Return every figure of two releases side by side, and by how much it changed; ReleaseError for an unknown one."""
-    known = {kept.manifest.release_id: kept.folder for kept in release.published(workspace)}
-    unknown = [release_id for release_id in (before, after) if release_id not in known]
-    if unknown:
-        raise ReleaseError(f"no release '{unknown[0]}'; simrec releases lists them")
-    old, new = (dict(_figures(_read(known[release_id].report))) for release_id in (before, after))
-    facts = ((fact, old.get(fact), new.get(fact)) for fact in {**old, **new})
-    return [
-        {"fact": fact, "before": was, "after": now, "change": _change(was, now)}
-        for fact, was, now in facts
-    ]
+    """Return every figure of two releases, and by how much it changed.
+
+    The releases may be of any format. ReleaseError for an unknown one.
+    """
+    folders = {kept.manifest.release_id: kept.folder for kept in release.published(workspace)}
+    for release_id in (before, after):
+        if release_id not in folders:
+            raise ReleaseError(f"no release '{release_id}'; simrec releases lists them")
+    old = _figures(folders[before])
+    new = _figures(folders[after])
+    rows = []
+    for fact in old | new:
+        change = _change(old.get(fact), new.get(fact))
+        row = (fact, old.get(fact), new.get(fact), change)
+        rows.append(dict(zip(COMPARISON, row, strict=True)))
+    return rows
 
 
 def _change(before: Any, after: Any) -> float | str:
@@ -61,27 +84,28 @@ def _change(before: Any, after: Any) -> float | str:
     return "" if before == after else "changed"
 
 
-def _figures(report: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Yield the facts that can be compared; a report of an older simrec has fewer of them."""
-    yield "articles", report.get("articles", {}).get("count", report["index"]["rows"])
-    yield "accounts", report.get("articles", {}).get("accounts")
-    yield "encoder", report.get("encoder", {}).get("id")
-    yield "share of words", report.get("words", {}).get("share")
-    yield "index recall", report["index"]["recall"]
-    for suite in report["suites"]:
-        for who, value in suite["values"].items():
-            yield f"{suite['suite']} {suite['measure']}, {who}", value
-    lists = report.get("lists", {})
-    for fact in ("coverage", "hubness", "novelty_bits", "never_recommended"):
-        yield fact.replace("_", " "), lists.get(fact)
-    accounts, freshness = lists.get("accounts") or {}, lists.get("freshness") or {}
-    yield "recommended of the same account", accounts.get("of_the_same_account")
-    yield "newest tenth of the recommended", freshness.get("newest_tenth")
-    yield "rejected rows", sum(reason["rows"] for reason in report.get("rejects", []))
-
-
-def _read(path: Path) -> Any:
+def _figures(folder: ReleaseFolder) -> dict[str, Any]:
+    """Return the facts that can be compared; a report of an older format has fewer of them."""
     try:
-        return json.loads(path.read_bytes())
+        report = json.loads(folder.report.read_bytes())
     except (OSError, ValueError) as error:
-        raise ReleaseError(f"{path}: not readable ({error})") from error
+        raise ReleaseError(f"{folder.report}: not readable ({error})") from error
+    figures = {fact: _look_up(report, path) for fact, path in CORPUS_FACTS.items()}
+    if figures["articles"] is None:
+        figures["articles"] = _look_up(report, "index.rows")
+    for suite in report["suites"]:
+        for scorer, value in suite["values"].items():
+            figures[f"{suite['suite']} {suite['measure']}, {scorer}"] = value
+    figures |= {fact: _look_up(report, path) for fact, path in LIST_FACTS.items()}
+    figures["rejected rows"] = sum(reason["rows"] for reason in report.get("rejects", []))
+    return figures
+
+
+def _look_up(report: Mapping[str, Any], path: str) -> Any:
+    """Return what is at a path of keys, None if a part of it is missing."""
+    value: Any = report
+    for key in path.split("."):
+        if not value or key not in value:
+            return None
+        value = value[key]
+    return value

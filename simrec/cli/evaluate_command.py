@@ -1,6 +1,6 @@
 """The command that measures a release, and how its figures look."""
 
-import json
+from collections.abc import Sequence
 from typing import Any
 
 import click
@@ -10,12 +10,13 @@ from simrec.cli import terminal
 from simrec.cli.config_options import Invocation, step_options
 from simrec.cli.options import json_option, print_rows
 from simrec.config import BASELINES
+from simrec.evaluate.report_format import Report, SuiteSummary, read_part, to_json
 from simrec.workspace import Workspace
 
 COLUMNS = [
     "suite",
     "measure",
-    "questions",
+    "queries",
     "scorer",
     "value",
     "interval",
@@ -41,7 +42,7 @@ COLUMNS = [
     "--judgements",
     multiple=True,
     metavar="FILE",
-    help="Graded pairs, links or TREC qrels to ask as well.",
+    help="Also measure graded pairs, links or TREC qrels.",
 )
 @json_option
 @step_options
@@ -54,7 +55,7 @@ def evaluate(
 ) -> None:
     """Measure the new release, and print the newest report.
 
-    With any of the options the current release is measured anew, and nothing is kept.
+    With any of the options the current release is measured anew, and nothing is stored.
     """
     opened = Workspace.open(invocation.root)
     config = invocation.read_config()
@@ -64,7 +65,7 @@ def evaluate(
         runner.run("evaluate", [steps.evaluate], opened, config)
         suites = _newest_suites(opened)
     if as_json:
-        terminal.print_json(suites)
+        terminal.print_json([to_json(suite) for suite in suites])
     else:
         print_rows(COLUMNS, _rows(suites), as_json=False)
 
@@ -81,15 +82,14 @@ def _baselines(listed: str) -> list[str]:
     return names
 
 
-def _newest_suites(workspace: Workspace) -> list[dict[str, Any]]:
+def _newest_suites(workspace: Workspace) -> list[SuiteSummary]:
     """Return the suites of the newest report: of the staged release, or else of the current one."""
     reports = [folder.report for folder in workspace.staged_releases() if folder.report.exists()]
     path = reports[-1] if reports else release.Release.current(workspace).folder.report
-    suites: list[dict[str, Any]] = json.loads(path.read_bytes())["suites"]
-    return suites
+    return read_part(path, Report).suites
 
 
-def _rows(suites: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _rows(suites: Sequence[SuiteSummary]) -> list[dict[str, Any]]:
     """Return a row for each scorer of each suite, to be printed.
 
     The suite is named in its first row only; what could not be measured is a remark below its last.
@@ -97,25 +97,25 @@ def _rows(suites: list[dict[str, Any]]) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     for suite in suites:
         start = len(rows)
-        for scorer in suite["values"]:
+        for scorer in suite.values:
             rows.append(_row(suite, scorer))
-        if not suite["values"]:
+        if not suite.values:
             rows.append(dict.fromkeys(COLUMNS, ""))
-        for column in ("suite", "measure", "questions"):
-            rows[start][column] = suite[column]
-        rows[-1]["remark"] = suite.get("skipped", "")
+        rows[start]["suite"] = suite.suite
+        rows[start]["measure"] = suite.measure
+        rows[start]["queries"] = suite.queries
+        rows[-1]["remark"] = suite.skipped
     return rows
 
 
-def _row(suite: dict[str, Any], scorer: str) -> dict[str, Any]:
-    row = dict.fromkeys(COLUMNS, "")
+def _row(suite: SuiteSummary, scorer: str) -> dict[str, Any]:
+    row: dict[str, Any] = dict.fromkeys(COLUMNS, "")
+    low, high = suite.intervals[scorer]
     row["scorer"] = scorer
-    row["value"] = suite["values"][scorer]
-    interval = suite.get("intervals", {}).get(scorer)
-    if interval:
-        row["interval"] = f"{interval[0]:.3f} to {interval[1]:.3f}"
-    lead = suite.get("ahead_of", {}).get(scorer)
+    row["value"] = suite.values[scorer]
+    row["interval"] = f"{low:.3f} to {high:.3f}"
+    lead = suite.ahead_of.get(scorer)
     if lead:
-        row["simrec is ahead by"] = "{value:+.3f} ({low:+.3f} to {high:+.3f})".format(**lead)
-        row["p"] = f"{lead['p']:.3f}"
+        row["simrec is ahead by"] = f"{lead.value:+.3f} ({lead.low:+.3f} to {lead.high:+.3f})"
+        row["p"] = f"{lead.p:.3f}"
     return row

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 from simrec.evaluate.scorers import Scorer, Text
-from simrec.evaluate.suites import SuiteResult
+from simrec.evaluate.suite_result import SuiteResult
 from simrec.recommend.choose_weight import MIN_QUERIES
 
 BLOCK = 500  # pairs that are scored at a time

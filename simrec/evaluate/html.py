@@ -1,22 +1,24 @@
-"""The report as a page: one file that needs no network, drawn from the facts of report.json and map.json."""
+"""The report as a page: one HTML file that needs no network, made of report.json and map.json."""
 
 import base64
 import hashlib
 import math
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any
+from typing import NamedTuple
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from simrec.evaluate.report_format import ENCODER, AccountPoint, Maps, Report, SuiteSummary
 from simrec.journal import RunRecord
 
-FORMAT = 2  # of report.json
-LABELLED = 12  # accounts on the map that are named, at most
-LABEL_WIDTH, LABEL_HEIGHT = 0.3, 0.05  # of the map, that a name takes
-ASIDE = ("encoder alone", "mean of embeddings")  # parts of simrec, not rivals
-EXPLAINED = {
+MAX_NAMES = 12  # of accounts on the map
+NAME_WIDTH = 0.3  # of the map
+NAME_HEIGHT = 0.05
+NOT_RIVALS = (ENCODER, "mean of embeddings")  # parts of simrec
+TOO_FEW = "Too few articles to measure against anything"
+EXPLANATIONS = {
     "split-half": "The first half of a text looks for its second half.",
     "known-item": "A title looks for its own text.",
     "same category": "Of the ten articles nearest to one, how many are of its category.",
@@ -26,8 +28,28 @@ EXPLAINED = {
 }
 
 
-def render(report: dict[str, Any], maps: dict[str, Any], runs: Sequence[RunRecord] = ()) -> str:
-    """Return the page as HTML; runs are lines of the journal, where it is known how long things took."""
+class Verdict(NamedTuple):
+    """In how many measures simrec is ahead of the first rival, or behind it."""
+
+    rival: str
+    measures: int
+    ahead: int
+    behind: int
+
+    @property
+    def headline(self) -> str:
+        if not self.rival:
+            return TOO_FEW
+        if self.ahead:
+            headline = f"Ahead of {self.rival} in {self.ahead} of {self.measures} measures"
+            return headline + (f", behind in {self.behind}" if self.behind else "")
+        if self.behind:
+            return f"Behind {self.rival} in {self.behind} of {self.measures} measures"
+        return f"Level with {self.rival} in all {self.measures} measures"
+
+
+def render(report: Report, maps: Maps, runs: Sequence[RunRecord] = ()) -> str:
+    """Return the page as HTML; runs of the journal say how long the steps took."""
     template = _environment().get_template("report.html.jinja")
     script = _environment().get_template("report.js").render()
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
@@ -35,89 +57,84 @@ def render(report: dict[str, Any], maps: dict[str, Any], runs: Sequence[RunRecor
         report=report,
         maps=maps,
         runs=runs,
-        verdict=verdict(report["suites"]),
-        explained=EXPLAINED,
-        named=apart(maps["accounts"]["points"]),
-        script=Markup(script),  # ours; the policy of the page lets no other run
+        verdict=judge(report.suites),
+        explanations=EXPLANATIONS,
+        named=without_overlap(maps.accounts.points),
+        script=Markup(script),  # the page's policy lets no other script run
         script_hash=digest,
     )
 
 
-def verdict(suites: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Return in how many measures simrec is ahead of, level with and behind the first rival, and a headline.
+def judge(suites: Sequence[SuiteSummary]) -> Verdict:
+    """Compare simrec with the first rival.
 
-    Ahead is where the interval of the difference lies above nothing, behind where it lies below.
+    It is ahead where the interval of the difference is above zero, behind where it is below.
     """
-    rivals = [who for suite in suites for who in suite["ahead_of"] if who not in ASIDE]
+    rivals = [name for suite in suites for name in suite.ahead_of if name not in NOT_RIVALS]
     if not rivals:
-        return {"rival": None, "headline": "Too few articles to measure against anything"}
+        return Verdict("", 0, 0, 0)
     rival = rivals[0]
-    leads = [suite["ahead_of"][rival] for suite in suites if rival in suite["ahead_of"]]
-    ahead, behind = sum(lead["low"] > 0 for lead in leads), sum(lead["high"] < 0 for lead in leads)
-    if ahead:
-        headline = f"Ahead of {rival} in {ahead} of {len(leads)} measures" + (
-            f", behind in {behind}" if behind else ""
-        )
-    elif behind:
-        headline = f"Behind {rival} in {behind} of {len(leads)} measures"
-    else:
-        headline = f"Level with {rival} in all {len(leads)} measures"
-    return {
-        "rival": rival,
-        "headline": headline,
-        "ahead": ahead,
-        "behind": behind,
-        "measures": len(leads),
-    }
+    leads = [suite.ahead_of[rival] for suite in suites if rival in suite.ahead_of]
+    ahead = sum(lead.low > 0 for lead in leads)
+    behind = sum(lead.high < 0 for lead in leads)
+    return Verdict(rival, len(leads), ahead, behind)
 
 
-def apart(points: Sequence[Sequence[Any]]) -> list[Sequence[Any]]:
-    """Return the first points (x, y, ...) whose names do not run into each other."""
-    kept: list[Sequence[Any]] = []
+def without_overlap(points: Sequence[AccountPoint]) -> list[AccountPoint]:
+    """Return the first points whose names do not overlap on the map."""
+    shown: list[AccountPoint] = []
     for point in points:
-        beside = (
-            abs(point[0] - x) < LABEL_WIDTH and abs(point[1] - y) < LABEL_HEIGHT
-            for x, y, *_ in kept
-        )
-        if len(kept) < LABELLED and not any(beside):
-            kept.append(point)
-    return kept
+        if len(shown) == MAX_NAMES:
+            break
+        if not any(_overlap(point, other) for other in shown):
+            shown.append(point)
+    return shown
+
+
+def _overlap(point: AccountPoint, other: AccountPoint) -> bool:
+    return abs(point.x - other.x) < NAME_WIDTH and abs(point.y - other.y) < NAME_HEIGHT
 
 
 def polyline(values: Sequence[float], low: float, high: float) -> str:
-    """Return the points of a line across a box of 100 by 100 whose bottom is `low` and top `high`."""
-    across, up = max(1, len(values) - 1), (high - low) or 1
-    return " ".join(
-        f"{100 * n / across:.2f},{100 - 100 * (value - low) / up:.2f}"
-        for n, value in enumerate(values)
-    )
+    """Return the points of a line in a box of 100 by 100 with bottom `low` and top `high`."""
+    width = max(1, len(values) - 1)
+    height = (high - low) or 1
+    points = []
+    for column, value in enumerate(values):
+        x = 100 * column / width
+        y = 100 - 100 * (value - low) / height
+        points.append(f"{x:.2f},{y:.2f}")
+    return " ".join(points)
 
 
 def places(curve: Sequence[dict[str, float]]) -> list[tuple[float, float]]:
-    """Return where the points of an index curve stand, in per cent from the upper left.
+    """Return the points of an index curve, in per cent from the upper left.
 
-    Across is the logarithm of the work from the least to the most, up the recall from the least to 1.
+    x is the logarithm of the work from the least to the most, y the recall from the least to 1.
     """
     work = [math.log(max(point["compared"], 1e-9)) for point in curve]
-    across, up = (work[-1] - work[0]) or 1, (1 - min(point["recall"] for point in curve)) or 1
-    return [
-        (100 * (done - work[0]) / across, 100 * (1 - point["recall"]) / up)
-        for done, point in zip(work, curve, strict=True)
-    ]
+    width = (work[-1] - work[0]) or 1
+    height = (1 - min(point["recall"] for point in curve)) or 1
+    points = []
+    for logarithm, point in zip(work, curve, strict=True):
+        x = 100 * (logarithm - work[0]) / width
+        y = 100 * (1 - point["recall"]) / height
+        points.append((x, y))
+    return points
 
 
 def logarithms(values: Sequence[float], least: float = 1e-4) -> list[float]:
-    """Return decimal logarithms, those of less than `least` as its own."""
+    """Return decimal logarithms; a value below `least` counts as `least`."""
     return [math.log10(max(value, least)) for value in values]
 
 
 def logarithm2(value: float) -> float:
-    """Return the logarithm to the base 2, of a number below 1 nothing."""
+    """Return the logarithm to the base 2, or 0 for a number below 1."""
     return math.log2(max(1.0, value))
 
 
 def number(value: float | int | None, places: int = 0) -> str:
-    """Return a number as people write it, with a true minus sign; a dash for none."""
+    """Return a number as people write it, with a true minus sign; a dash for None."""
     return "–" if value is None else f"{value:,.{places}f}".replace("-", "\u2212")
 
 
@@ -127,12 +144,12 @@ def signed(value: float) -> str:
 
 
 def percent(share: float) -> str:
-    """Return a share in per cent, with a place behind the point where it is small or nearly all."""
+    """Return a share in per cent, with a decimal where it is near 0 or 1."""
     return f"{share:.1%}" if share < 0.1 or 0.99 < share < 1 else f"{share:.0%}"
 
 
 def web_address(url: str | None) -> str | None:
-    """Return an address that may be linked to, or None: what articles carry is not to be trusted."""
+    """Return an address if a page may link to it, else None: articles are not to be trusted."""
     return url if url and url.lower().startswith(("http://", "https://")) else None
 
 

@@ -1,123 +1,131 @@
-"""Maps: articles and accounts in two dimensions, near ones near each other, and where they were the night before."""
+"""Projection: articles and accounts as points of a map that changes little from night to night."""
 
 import hashlib
 import heapq
 import zlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-MOST_POINTS = 1_000  # articles on the map; t-SNE of more costs more than the night may
-MOST_ACCOUNTS = 300
-GROUPS = 8  # with a colour of their own
-FEWEST_POINTS = 5
-BESIDE = 5  # neighbours that a new point is put between
-MOST_ADDED = 0.2  # of the points: with more new ones since it was laid out, a map is laid out anew
+from simrec.evaluate.layout import layout
+from simrec.evaluate.report_format import AccountMap, AccountPoint, ArticleMap, ArticlePoint
+
+MAX_ARTICLES = 1_000  # t-SNE of more costs more than the night may
+MAX_ACCOUNTS = 300
+MAX_GROUPS = 8  # with a colour of their own
+MIN_POINTS = 5
+NEIGHBOURS = 5  # that a new point is put between
+MAX_ADDED = 0.2  # share of points that are new since the layout; with more there is a new one
+
+Vectors = NDArray[np.float32]
 
 
-class PlacedPoints(NamedTuple):
-    """A map of the night before: places by the marks of its points, and how many were added since it was laid out."""
+@dataclass(frozen=True)
+class PlacedPoints:
+    """A map of the release before: places by mark, and how many were added since its layout."""
 
     places: Mapping[str, Sequence[float]]
     added: int
 
-    @classmethod
-    def of(cls, stored: dict[str, Any], marks: Sequence[str]) -> "PlacedPoints":
-        """Take it from a part of map.json; that of an older simrec has no marks, and nothing is known of it."""
-        return cls(
-            dict(zip(marks, (point[:2] for point in stored["points"]), strict=False)),
-            stored.get("added", 0),
-        )
+
+NO_MAP = PlacedPoints({}, 0)
 
 
-NOTHING = PlacedPoints({}, 0)
-
-
-def drawn(ids: Sequence[str]) -> list[int]:
-    """Return the rows of the articles that are on the map, those whose ids have the lowest checksums, in that order.
+def sample_rows(ids: Sequence[str]) -> list[int]:
+    """Return the rows of the articles on the map, those whose ids have the lowest CRC-32.
 
     So they are the same every night.
     """
-    return heapq.nsmallest(
-        MOST_POINTS, range(len(ids)), key=lambda row: zlib.crc32(ids[row].encode())
+    rows = range(len(ids))
+    return heapq.nsmallest(MAX_ARTICLES, rows, key=lambda row: zlib.crc32(ids[row].encode()))
+
+
+def mark(article_id: str, vector: NDArray[Any]) -> str:
+    """Return a hash of an article's id and stored vector: an equal one is the same point."""
+    content = article_id.encode() + b"\0" + vector.tobytes()
+    return hashlib.blake2b(content, digest_size=6).hexdigest()
+
+
+def needs_layout(marks: Sequence[str], previous: PlacedPoints) -> bool:
+    """Tell whether too many points are new since the layout of the previous map."""
+    new = sum(mark not in previous.places for mark in marks)
+    return previous.added + new > MAX_ADDED * len(marks)
+
+
+def place_points(
+    marks: Sequence[str], vectors: Vectors, previous: PlacedPoints
+) -> tuple[NDArray[np.float64], int]:
+    """Return places in [0, 1], [rows, 2], and how many points were added since the layout.
+
+    A point of the previous map stays where it was, so that readers find it again; a new point is
+    put in the middle of the old ones nearest to it. vectors are unit rows.
+    """
+    if needs_layout(marks, previous):
+        return layout(vectors).round(4), 0
+    is_old = np.array([mark in previous.places for mark in marks])
+    places = np.array([previous.places.get(mark, (0, 0)) for mark in marks], np.float64)
+    cosines = vectors[~is_old] @ vectors[is_old].T
+    nearest = np.argsort(-cosines, axis=1, kind="stable")[:, :NEIGHBOURS]
+    places[~is_old] = places[is_old][nearest].mean(axis=1).round(4)
+    return places, previous.added + int((~is_old).sum())
+
+
+def project_articles(
+    marks: Sequence[str],
+    vectors: Vectors,
+    labels: Sequence[str | None],
+    titles: Sequence[str],
+    previous: PlacedPoints,
+    kind: str,
+) -> ArticleMap:
+    """Return the map of articles, in groups by label; vectors [articles, dim] are unit rows.
+
+    Labels that are too few to have a colour are in one last group without a name. kind says what
+    the labels are.
+    """
+    if len(vectors) < MIN_POINTS:
+        return ArticleMap(coloured_by=None, groups=[], points=[], marks=[], added=0)
+    groups = _largest_groups(labels)
+    group_of = {label: number for number, label in enumerate(groups)}
+    places, added = place_points(marks, vectors, previous)
+    points = []
+    for (x, y), label, title in zip(places.tolist(), labels, titles, strict=True):
+        group = group_of.get(label or "", len(groups))
+        points.append(ArticlePoint(x, y, group, title))
+    return ArticleMap(
+        coloured_by=kind if groups else None,
+        groups=groups,
+        points=points,
+        marks=list(marks),
+        added=added,
     )
 
 
-def mark(article_id: str, vector: np.ndarray) -> str:
-    """Return what tells whether an article was on a map before with the very vector that is stored of it now."""
-    return hashlib.blake2b(
-        article_id.encode() + b"\0" + vector.tobytes(), digest_size=6
-    ).hexdigest()
+def _largest_groups(labels: Sequence[str | None]) -> list[str]:
+    """Return the most frequent labels, the largest first and ties by name."""
+    counts = Counter(label for label in labels if label)
+    ordered = sorted(counts, key=lambda label: (-counts[label], label))
+    return ordered[:MAX_GROUPS]
 
 
-def outgrown(marks: Sequence[str], known: PlacedPoints) -> bool:
-    """Tell whether so many points are new since a map was laid out that it has to be laid out anew."""
-    return known.added + sum(one not in known.places for one in marks) > MOST_ADDED * len(marks)
+def project_accounts(
+    accounts: Sequence[str], vectors: Vectors, sizes: Sequence[int], previous: PlacedPoints
+) -> AccountMap:
+    """Return the map of the largest accounts; vectors [accounts, dim] are unit rows.
 
-
-def places(
-    marks: Sequence[str], vectors: np.ndarray, known: PlacedPoints
-) -> tuple[np.ndarray, int]:
-    """Return places in [0, 1], [rows, 2], and how many points were added since the map was laid out.
-
-    What was on the map of the night before stays where it was, so that readers find it again and a night costs
-    little; what was not is put in the middle of those that stay and are nearest to it. vectors are unit rows.
+    An account of the previous map stays there, although it moves a little with each article.
     """
-    if outgrown(marks, known):
-        from simrec.evaluate.layout import layout
-
-        return layout(vectors).round(4), 0
-    stays = np.array([one in known.places for one in marks])
-    found = np.array([known.places.get(one, (0, 0)) for one in marks], np.float64)
-    nearest = np.argsort(-(vectors[~stays] @ vectors[stays].T), axis=1, kind="stable")[:, :BESIDE]
-    found[~stays] = found[stays][nearest].mean(axis=1).round(4)
-    return found, known.added + int((~stays).sum())
-
-
-def articles_map(
-    marks: Sequence[str],
-    vectors: np.ndarray,
-    labels: Sequence[str | None],
-    titles: Sequence[str],
-    known: PlacedPoints,
-) -> Any:
-    """Return points (x, y, number of the group, title) and the names of the groups, the largest first.
-
-    vectors [articles, dim] are unit rows, marks, labels and titles theirs. The last group has no name: all labels
-    that are too few to have a colour.
-    """
-    if len(vectors) < FEWEST_POINTS:
-        return {"groups": [], "points": [], "marks": [], "added": 0}
-    named = [
-        name
-        for name, _ in sorted(
-            Counter(filter(None, labels)).items(), key=lambda pair: (-pair[1], pair[0])
-        )
-    ]
-    groups = named[:GROUPS]
-    number = {name: place for place, name in enumerate(groups)}
-    found, added = places(marks, vectors, known)
-    points = [
-        [x, y, number.get(label or "", len(groups)), title]
-        for (x, y), label, title in zip(found.tolist(), labels, titles, strict=True)
-    ]
-    return {"groups": groups, "points": points, "marks": list(marks), "added": added}
-
-
-def accounts_map(
-    ids: Sequence[str], matrix: np.ndarray, articles: Sequence[int], known: PlacedPoints
-) -> Any:
-    """Return points (x, y, articles, account) of the largest accounts; matrix [accounts, dim] are their unit rows.
-
-    An account that is known stays where it is, although it moves a little whenever it publishes.
-    """
-    largest = sorted(range(len(ids)), key=lambda row: (-articles[row], ids[row]))[:MOST_ACCOUNTS]
-    if len(largest) < FEWEST_POINTS:
-        return {"points": [], "added": 0}
-    found, added = places([ids[row] for row in largest], matrix[largest], known)
-    points = [
-        [x, y, articles[row], ids[row]] for (x, y), row in zip(found.tolist(), largest, strict=True)
-    ]
-    return {"points": points, "added": added}
+    ordered = sorted(range(len(accounts)), key=lambda row: (-sizes[row], accounts[row]))
+    largest = ordered[:MAX_ACCOUNTS]
+    if len(largest) < MIN_POINTS:
+        return AccountMap(points=[], added=0)
+    names = [accounts[row] for row in largest]
+    places, added = place_points(names, vectors[largest], previous)
+    points = []
+    for (x, y), row in zip(places.tolist(), largest, strict=True):
+        points.append(AccountPoint(x, y, sizes[row], accounts[row]))
+    return AccountMap(points=points, added=added)

@@ -9,7 +9,8 @@ import numpy as np
 from simrec.errors import ConfigError, missing_extra
 from simrec.evaluate.graded_pairs import measure_graded_pairs
 from simrec.evaluate.scorers import Scorer, Text
-from simrec.evaluate.suites import SampledArticle, SuiteResult
+from simrec.evaluate.suite_result import SuiteResult
+from simrec.evaluate.suites import SampledArticle
 from simrec.recommend.choose_weight import MIN_QUERIES
 from simrec.training.pair_files import read_pairs
 

@@ -1,9 +1,10 @@
-"""Scorers: what is asked, and what answers with a score for every candidate."""
+"""Scorers: functions that give every candidate a score for every query."""
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from simrec.lexical.term_vectors import TermVectors
 from simrec.lexical.tfidf import TfIdf
@@ -12,55 +13,63 @@ RECENT = "recent in category"  # the scorer that is told the category
 
 
 class Text(NamedTuple):
-    """A text that asks or is to be found, and what else is known of its article; most scorers only read the text."""
+    """A query or a candidate; most scorers read only the text of it."""
 
     text: str
     category: str | None = None
     published_at: str | None = None
 
 
-Scorer = Callable[
-    [Sequence[Text], Sequence[Text]], np.ndarray
-]  # scores [left, right], higher is more alike
-Encode = Callable[[Sequence[str]], np.ndarray]
+Scores = NDArray[Any]  # [queries, candidates], higher is more alike
+Scorer = Callable[[Sequence[Text], Sequence[Text]], Scores]
+Encode = Callable[[Sequence[str]], NDArray[Any]]
 
 
 def encoder_scorer(encode: Encode) -> Scorer:
     """Return a scorer by cosine of encoded texts, which encodes each text once for all suites."""
-    vectors = _remembered(encode)
-    return lambda left, right: vectors(left) @ vectors(right).T
+    rows = _cached_rows(encode)
 
-
-def joint_scorer(scorer: Scorer, lexical: TfIdf, weight: float) -> Scorer:
-    """Return a scorer whose score is the cosine of two vectors side by side, the lexical one with that share."""
-    terms = _remembered(lexical.encode)
-
-    def scores(left: Sequence[Text], right: Sequence[Text]) -> np.ndarray:
-        cosines = scorer(left, right)
-        all_right = np.broadcast_to(np.arange(len(right)), cosines.shape)
-        return TermVectors(terms(right)).hybrid_scores(cosines, terms(left), all_right, weight)
+    def scores(queries: Sequence[Text], candidates: Sequence[Text]) -> Scores:
+        cosines: Scores = rows(queries) @ rows(candidates).T
+        return cosines
 
     return scores
 
 
-def once(scorer: Scorer) -> Scorer:
-    """Return a scorer that keeps its last answer: suites that differ in their labels ask about the same texts."""
-    last: list[tuple[Sequence[Text], Sequence[Text], np.ndarray]] = []
+def hybrid_scorer(scorer: Scorer, tfidf: TfIdf, weight: float) -> Scorer:
+    """Return a scorer by hybrid score, in which words have the share `weight`."""
+    rows = _cached_rows(tfidf.encode)
 
-    def scores(left: Sequence[Text], right: Sequence[Text]) -> np.ndarray:
-        if not last or last[0][:2] != (left, right):
-            last[:] = [(left, right, scorer(left, right))]
+    def scores(queries: Sequence[Text], candidates: Sequence[Text]) -> Scores:
+        cosines = scorer(queries, candidates)
+        every_candidate = np.broadcast_to(np.arange(len(candidates)), cosines.shape)
+        term_vectors = TermVectors(rows(candidates))
+        return term_vectors.hybrid_scores(cosines, rows(queries), every_candidate, weight)
+
+    return scores
+
+
+def with_last_scores(scorer: Scorer) -> Scorer:
+    """Return a scorer that keeps its last scores, since suites of labels share their texts."""
+    last: list[tuple[Sequence[Text], Sequence[Text], Scores]] = []
+
+    def scores(queries: Sequence[Text], candidates: Sequence[Text]) -> Scores:
+        if not last or last[0][:2] != (queries, candidates):
+            last[:] = [(queries, candidates, scorer(queries, candidates))]
         return last[0][2]
 
     return scores
 
 
-def _remembered(encode: Encode) -> Callable[[Sequence[Text]], np.ndarray]:
-    known: dict[str, np.ndarray] = {}
+def _cached_rows(encode: Encode) -> Callable[[Sequence[Text]], NDArray[Any]]:
+    """Return a function from texts to their rows, which encodes no text twice."""
+    row_of: dict[str, NDArray[Any]] = {}
 
-    def rows(texts: Sequence[Text]) -> np.ndarray:
-        new = [text for text in dict.fromkeys(one.text for one in texts) if text not in known]
-        known.update(zip(new, encode(new) if new else (), strict=True))
-        return np.stack([known[one.text] for one in texts])
+    def rows(texts: Sequence[Text]) -> NDArray[Any]:
+        distinct = dict.fromkeys(text.text for text in texts)
+        new = [text for text in distinct if text not in row_of]
+        if new:
+            row_of.update(zip(new, encode(new), strict=True))
+        return np.stack([row_of[text.text] for text in texts])
 
     return rows

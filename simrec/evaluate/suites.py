@@ -1,27 +1,26 @@
-"""Suites: questions with known answers that a corpus holds itself, without anybody labelling it."""
+"""Suites: queries whose right answers the corpus itself knows, without labelling."""
 
 import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from simrec import metrics
 from simrec.articles.article import encoded_text
-from simrec.evaluate import bootstrap
-from simrec.evaluate.scorers import RECENT, Scorer, Text, once
+from simrec.evaluate.scorers import RECENT, Scorer, Text, with_last_scores
+from simrec.evaluate.suite_result import SuiteResult
 from simrec.recommend.choose_weight import MIN_CHARS, MIN_QUERIES, halves
 
-FEWEST_OF_LABEL = 2
+MIN_ARTICLES_OF_LABEL = 2
 K = 10
 PRECISION = f"P@{K}"
-OURS = "simrec"  # the scorer that the others stand beside
 
 
 class SampledArticle(NamedTuple):
-    """A sampled article: whether the encoder never saw it, its text, and what labels there are."""
+    """An article of the sample; it is a query if it was held out from training."""
 
     held_out: bool
     title: str
@@ -35,202 +34,169 @@ class SampledArticle(NamedTuple):
     def encoded(self) -> str:
         return encoded_text(self.title, self.text)
 
-    def asks(self, text: str) -> Text:
+    def with_text(self, text: str) -> Text:
+        """Return a part of the article for a scorer, with what else some baselines read."""
         return Text(text, self.category, self.published_at)
 
 
-@dataclass(frozen=True)
-class SuiteResult:
-    """What one suite measured for each scorer, question by question, or why it could not be measured."""
-
-    suite: str
-    measure: str
-    questions: int
-    scored: dict[str, np.ndarray] = field(default_factory=dict)  # [questions, ...] of each scorer
-    skipped: str = ""
-    candidates: int = 0
-    statistic: bootstrap.Statistic = metrics.mean
-
-    @property
-    def values(self) -> dict[str, float]:
-        return {who: float(self.statistic(scored[None])[0]) for who, scored in self.scored.items()}
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return what the report keeps, rounded to four places: values, intervals, and how far OURS is ahead."""
-        others = self.scored.keys() - {OURS} if OURS in self.scored else set()
-        compared = {
-            who: bootstrap.difference(self.scored[OURS], scored, self.statistic)
-            for who, scored in self.scored.items()
-            if who in others
-        }
-        within = {
-            who: bootstrap.interval(scored, self.statistic) for who, scored in self.scored.items()
-        }
-        return {
-            "suite": self.suite,
-            "measure": self.measure,
-            "questions": self.questions,
-            "candidates": self.candidates,
-            **({"skipped": self.skipped} if self.skipped else {}),
-            "values": {who: round(value, 4) for who, value in self.values.items()},
-            "intervals": {who: [round(end, 4) for end in ends] for who, ends in within.items()},
-            "ahead_of": {
-                who: {key: round(value, 4) for key, value in found._asdict().items()}
-                for who, found in compared.items()
-            },
-        }
+Sample = Sequence[SampledArticle]
+Scorers = dict[str, Scorer]
 
 
 def sample(rows: Iterable[tuple[Any, ...]], boundary: bytes) -> list[SampledArticle]:
-    """Return sampled articles from the store's rows; those whose key is below the boundary ask."""
-    return [
-        SampledArticle(key < boundary, title, text, account, category, day, tuple(json.loads(tags)))
-        for key, title, text, account, category, day, tags in rows
-    ]
+    """Return sampled articles from the store's rows; a key below the boundary is held out."""
+    articles = []
+    for key, title, text, account, category, published_at, encoded_tags in rows:
+        tags = tuple(json.loads(encoded_tags))
+        labels = (account, category, published_at, tags)
+        articles.append(SampledArticle(key < boundary, title, text, *labels))
+    return articles
 
 
-def run(sample: Sequence[SampledArticle], scorers: dict[str, Scorer]) -> list[SuiteResult]:
-    """Ask every suite of every scorer on the same texts.
+def run(sample: Sample, scorers: Scorers) -> list[SuiteResult]:
+    """Run every suite with every scorer on the same texts.
 
-    Only articles held out from training ask; the others stand among the candidates.
+    Only articles held out from training are queries; the others are among the candidates.
     """
     sample = sorted(sample, key=lambda article: not article.held_out)
-    scorers = {who: once(scores) for who, scores in scorers.items()}
+    scorers = {name: with_last_scores(scorer) for name, scorer in scorers.items()}
     return [
-        _halves(sample, scorers),
+        _split_half(sample, scorers),
         _known_item(sample, scorers),
-        _same_label(sample, scorers, "category"),
-        _same_label(sample, scorers, "account"),
+        _same_category(sample, scorers),
+        _same_account(sample, scorers),
         _shared_tag(sample, scorers),
     ]
 
 
-def _halves(sample: Sequence[SampledArticle], scorers: dict[str, Scorer]) -> SuiteResult:
+def _split_half(sample: Sample, scorers: Scorers) -> SuiteResult:
     """Let the first half of each text find its second half among all second halves."""
-    long = [article for article in sample if len(article.text) >= MIN_CHARS]
-    pairs = [tuple(map(article.asks, halves(article.text))) for article in long]
-    return _paired(
-        "split-half", _asking(long), pairs, scorers, f"texts of at least {MIN_CHARS} characters"
-    )
+    articles = [article for article in sample if len(article.text) >= MIN_CHARS]
+    queries = []
+    candidates = []
+    for article in articles:
+        first, second = halves(article.text)
+        if article.held_out:
+            queries.append(article.with_text(first))
+        candidates.append(article.with_text(second))
+    kind = f"texts of at least {MIN_CHARS} characters"
+    return _measure_known_item("split-half", queries, candidates, scorers, kind)
 
 
-def _known_item(sample: Sequence[SampledArticle], scorers: dict[str, Scorer]) -> SuiteResult:
+def _known_item(sample: Sample, scorers: Scorers) -> SuiteResult:
     """Let each title find its text among all texts, which are compared without their titles."""
-    titled = [article for article in sample if article.title and article.text]
-    pairs = [(article.asks(article.title), article.asks(article.text)) for article in titled]
-    return _paired(
-        "known-item", _asking(titled), pairs, scorers, "articles with a title and a text"
-    )
+    articles = [article for article in sample if article.title and article.text]
+    queries = [article.with_text(article.title) for article in articles if article.held_out]
+    candidates = [article.with_text(article.text) for article in articles]
+    kind = "articles with a title and a text"
+    return _measure_known_item("known-item", queries, candidates, scorers, kind)
 
 
-def _asking(sample: Sequence[SampledArticle]) -> int:
-    return sum(article.held_out for article in sample)
-
-
-def _paired(
-    name: str,
-    asking: int,
-    pairs: Sequence[tuple[Text, ...]],
-    scorers: dict[str, Scorer],
-    of_what: str,
+def _measure_known_item(
+    suite: str, queries: Sequence[Text], candidates: Sequence[Text], scorers: Scorers, kind: str
 ) -> SuiteResult:
-    """Let the first `asking` left texts find their right ones among all right ones."""
-    if asking < MIN_QUERIES:
-        return SuiteResult(
-            name,
-            "MRR",
-            asking,
-            skipped=f"only {asking} held-out {of_what}, of {MIN_QUERIES} needed",
-        )
-    left, right = zip(*pairs, strict=True)
-    scored = {
-        who: metrics.reciprocal_ranks(scores(left[:asking], right))
-        for who, scores in scorers.items()
+    """Measure the rank of candidate i for query i; `kind` names the texts that are needed."""
+    n_queries = len(queries)
+    if n_queries < MIN_QUERIES:
+        skipped = f"only {n_queries} held-out {kind}, of {MIN_QUERIES} needed"
+        return SuiteResult(suite, "MRR", n_queries, skipped=skipped)
+    ranks = {
+        name: metrics.reciprocal_ranks(scorer(queries, candidates))
+        for name, scorer in scorers.items()
     }
-    return SuiteResult(name, "MRR", asking, scored, candidates=len(right))
+    return SuiteResult(suite, "MRR", n_queries, ranks, n_candidates=len(candidates))
+
+
+def _same_category(sample: Sample, scorers: Scorers) -> SuiteResult:
+    """Let each text find others of its category; a scorer that is told it takes no part."""
+    blind = {name: scorer for name, scorer in scorers.items() if name != RECENT}
+    return _same_label("category", [article.category for article in sample], sample, blind)
+
+
+def _same_account(sample: Sample, scorers: Scorers) -> SuiteResult:
+    """Let each text find others of its account."""
+    return _same_label("account", [article.account for article in sample], sample, scorers)
 
 
 def _same_label(
-    sample: Sequence[SampledArticle], scorers: dict[str, Scorer], field: str
+    kind: str, labels: Sequence[str | None], sample: Sample, scorers: Scorers
 ) -> SuiteResult:
-    """Let each text find others of its label among all labelled texts."""
-    counts = Counter(getattr(article, field) for article in sample)
-    del counts[None]
-    rows = [
-        row
-        for row, article in enumerate(sample)
-        if counts[getattr(article, field)] >= FEWEST_OF_LABEL
-    ]
-    labels = [getattr(sample[row], field) for row in rows]
-    asking, different = sum(sample[row].held_out for row in rows), len(set(labels))
-    told = {RECENT} if field == "category" else set()  # who is told the answer is not asked
-    scorers = {who: scores for who, scores in scorers.items() if who not in told}
-    if asking < MIN_QUERIES:
-        why = f"only {asking} held-out articles whose {field} others have as well, of {MIN_QUERIES} needed"
-        return SuiteResult(f"same {field}", PRECISION, asking, skipped=why)
-    if different == 1:
-        return SuiteResult(
-            f"same {field}",
-            PRECISION,
-            asking,
-            skipped=f"all articles that have one are of one {field}",
-        )
-    return _relevant(f"same {field}", sample, rows, metrics.same(labels, asking), scorers)
+    """Let each text find others of its label among all texts whose label others have as well."""
+    suite = f"same {kind}"
+    counts = Counter(labels)
+    rows = []
+    row_labels = []
+    for row, label in enumerate(labels):
+        if label is not None and counts[label] >= MIN_ARTICLES_OF_LABEL:
+            rows.append(row)
+            row_labels.append(label)
+    n_queries = _count_queries(sample, rows)
+    if n_queries < MIN_QUERIES:
+        return _too_few(suite, n_queries, f"{kind} others have")
+    if len(set(row_labels)) == 1:
+        skipped = f"all articles that have one are of one {kind}"
+        return SuiteResult(suite, PRECISION, n_queries, skipped=skipped)
+    relevant = metrics.same(row_labels, n_queries)
+    return _measure_relevant(suite, sample, rows, relevant, scorers)
 
 
-def _shared_tag(sample: Sequence[SampledArticle], scorers: dict[str, Scorer]) -> SuiteResult:
+def _shared_tag(sample: Sample, scorers: Scorers) -> SuiteResult:
     """Let each text find others that share a tag with it among all tagged texts."""
+    suite = "shared tag"
     counts = Counter(tag for article in sample for tag in set(article.tags))
-    rows = [
-        row
-        for row, article in enumerate(sample)
-        if any(counts[tag] >= FEWEST_OF_LABEL for tag in article.tags)
-    ]
-    column = {tag: number for number, tag in enumerate(counts)}
-    marks = np.zeros((len(rows), len(column)), np.float32)
-    for place, row in enumerate(rows):
-        marks[place, [column[tag] for tag in sample[row].tags]] = 1
-    asking = sum(sample[row].held_out for row in rows)
-    relevant = marks[:asking] @ marks.T > 0
-    if asking < MIN_QUERIES:
-        why = f"only {asking} held-out articles whose tags others have as well, of {MIN_QUERIES} needed"
-        return SuiteResult("shared tag", PRECISION, asking, skipped=why)
+    rows = []
+    for row, article in enumerate(sample):
+        if any(counts[tag] >= MIN_ARTICLES_OF_LABEL for tag in article.tags):
+            rows.append(row)
+    n_queries = _count_queries(sample, rows)
+    if n_queries < MIN_QUERIES:
+        return _too_few(suite, n_queries, "tags others have")
+    tags = _tag_matrix([sample[row].tags for row in rows], list(counts))
+    relevant = tags[:n_queries] @ tags.T > 0
     if relevant.all():
-        return SuiteResult(
-            "shared tag", PRECISION, asking, skipped="all articles that have tags share one"
-        )
-    return _relevant("shared tag", sample, rows, relevant, scorers)
+        skipped = "all articles that have tags share one"
+        return SuiteResult(suite, PRECISION, n_queries, skipped=skipped)
+    return _measure_relevant(suite, sample, rows, relevant, scorers)
 
 
-def _relevant(
-    name: str,
-    sample: Sequence[SampledArticle],
+def _tag_matrix(tags_of_rows: Sequence[Sequence[str]], tags: list[str]) -> NDArray[np.float32]:
+    """Return which row has which tag, 0 or 1, float32 [rows, tags]."""
+    column_of = {tag: column for column, tag in enumerate(tags)}
+    matrix = np.zeros((len(tags_of_rows), len(tags)), np.float32)
+    for row, row_tags in enumerate(tags_of_rows):
+        matrix[row, [column_of[tag] for tag in row_tags]] = 1
+    return matrix
+
+
+def _count_queries(sample: Sample, rows: Sequence[int]) -> int:
+    return sum(sample[row].held_out for row in rows)
+
+
+def _too_few(suite: str, n_queries: int, what_others_have: str) -> SuiteResult:
+    skipped = (
+        f"only {n_queries} held-out articles whose {what_others_have} as well, "
+        f"of {MIN_QUERIES} needed"
+    )
+    return SuiteResult(suite, PRECISION, n_queries, skipped=skipped)
+
+
+def _measure_relevant(
+    suite: str,
+    sample: Sample,
     rows: Sequence[int],
-    relevant: np.ndarray,
-    scorers: dict[str, Scorer],
+    relevant: NDArray[np.bool_],
+    scorers: Scorers,
 ) -> SuiteResult:
-    """Let the first of some rows find those relevant to them, bool [questions, rows].
+    """Measure the precision of the first of some rows, where relevant is [queries, rows].
 
-    Scorers are asked about the whole sample, so that they need not be asked again for other rows.
+    Scorers score the whole sample, so that their last scores serve every suite of labels.
     """
-    texts, asking = (
-        [article.asks(article.text or article.title) for article in sample],
-        _asking(sample),
-    )
-    some = np.ix_(rows[: len(relevant)], rows)
-    scored = {
-        who: metrics.precisions(scores(texts[:asking], texts)[some], relevant, K)
-        for who, scores in scorers.items()
-    }
-    return SuiteResult(name, PRECISION, len(relevant), scored, candidates=len(rows))
-
-
-def as_sentence(results: Sequence[SuiteResult]) -> str:
-    """Return what was measured in one line, for the log."""
-    measured = (
-        f"{result.suite} {result.measure} "
-        + " ".join(f"{who} {value:.3f}" for who, value in result.values.items())
-        for result in results
-        if result.scored
-    )
-    return "; ".join(measured) or "the corpus is too small to measure anything"
+    texts = [article.with_text(article.text or article.title) for article in sample]
+    queries = [text for text, article in zip(texts, sample, strict=True) if article.held_out]
+    n_queries = len(relevant)
+    measured = np.ix_(rows[:n_queries], rows)
+    precisions = {}
+    for name, scorer in scorers.items():
+        scores = scorer(queries, texts)
+        precisions[name] = metrics.precisions(scores[measured], relevant, K)
+    return SuiteResult(suite, PRECISION, n_queries, precisions, n_candidates=len(rows))

@@ -1,11 +1,11 @@
-"""The step that measures: every suite, beside the baselines, on articles held out from training."""
+"""The step that measures a release and its baselines on articles held out from training."""
 
 import json
 import logging
 from collections.abc import Sequence
 from functools import cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from simrec import files, release
 from simrec.articles.article import encoded_text
@@ -20,50 +20,53 @@ from simrec.steps.outcome import (
     encoder_id_of,
     lexical_of,
 )
-from simrec.steps.staging import need, nothing_to_do, read_json, stage
+from simrec.steps.staging import need, nothing_to_do, stage
 from simrec.workspace import Workspace
 
 if TYPE_CHECKING:
     from simrec.encoder.query_cache import Encode
     from simrec.evaluate.baselines import BaselineInputs
-    from simrec.evaluate.report import EvaluatedRelease
+    from simrec.evaluate.evaluated_release import EvaluatedRelease
+    from simrec.evaluate.report_format import SuiteSummary
     from simrec.evaluate.scorers import Scorer
-    from simrec.evaluate.suites import SampledArticle, SuiteResult
+    from simrec.evaluate.suite_result import SuiteResult
 
 logger = logging.getLogger(__name__)
 
 
 def evaluate(workspace: Workspace, config: Config) -> StepResult:
-    """Measure the staged release on articles held out from training, beside the baselines, and write its report."""
+    """Measure the staged release beside the baselines, and write its report."""
     staged = stage(workspace, config)
     if staged is None or staged.report.exists():
         return nothing_to_do(workspace, staged)
     need(staged.tables, "recommend")
 
-    from simrec.evaluate import html, report, suites
-    from simrec.evaluate.report import EvaluatedRelease
+    from simrec.evaluate import html
+    from simrec.evaluate.evaluated_release import EvaluatedRelease
+    from simrec.evaluate.maps import build_maps
+    from simrec.evaluate.measure import release_scorers
+    from simrec.evaluate.report import build_report
+    from simrec.evaluate.report_format import to_json
     from simrec.evaluate.scorers import encoder_scorer
+    from simrec.evaluate.suite_result import as_sentence
 
-    made = EvaluatedRelease(
-        staged, workspace.encoder(encoder_id_of(workspace)), lexical_of(workspace, config)
-    )
-    neural = encoder_scorer(encode_asked(workspace, config, encoder_id_of(workspace)))
-    results = _measure(workspace, config, made, _scorers(made, neural), may_store=True)
-    described, maps = report.gather(made, _before(workspace))
+    encoder_id = encoder_id_of(workspace)
+    tfidf = lexical_of(workspace, config)
+    evaluated = EvaluatedRelease(staged, workspace.encoder(encoder_id), tfidf)
+    scorer = encoder_scorer(encode_asked(workspace, config, encoder_id))
+    scorers = release_scorers(evaluated, scorer)
+    results = _measure(workspace, config, evaluated, scorers, may_store=True)
+    previous = _previous_release(workspace)
+    suites = [result.summary() for result in results]
     with Store.open(workspace.articles_db) as store:
-        rejected = report.rejects(store.rejects())
-    facts = {
-        "format": html.FORMAT, "release": staged.release_id, "encoder": _encoder(made),
-        "words": {"share": made.lexical.weight if made.lexical else 0.0},
-        "index": read_json(staged.index_facts), "suites": [result.as_dict() for result in results],
-        **described, "rejects": rejected,
-    }  # fmt: skip
-    files.write(staged.maps, json.dumps(maps, ensure_ascii=False, separators=(",", ":")).encode())
-    files.write(staged.report_page, html.render(facts, maps).encode())
-    files.write_json(staged.report, facts)  # last: its being there says that the step is done
-    return StepResult(
-        suites.as_sentence(results), len(results), sum(bool(result.scored) for result in results)
-    )
+        report = build_report(evaluated, previous, suites, store.rejects())
+    maps = build_maps(staged, previous)
+    compact = json.dumps(to_json(maps), ensure_ascii=False, separators=(",", ":"))
+    files.write(staged.maps, compact.encode())
+    files.write(staged.report_page, html.render(report, maps).encode())
+    files.write_json(staged.report, to_json(report))  # last, since it says that the step is done
+    measured = sum(bool(result.per_query) for result in results)
+    return StepResult(as_sentence(results), len(results), measured)
 
 
 def compare_scorers(
@@ -72,26 +75,35 @@ def compare_scorers(
     baselines: Sequence[str],
     judgements: Sequence[str],
     against: str,
-) -> list[dict[str, Any]]:
-    """Return what the current release measures beside more baselines, judgements or an older release; keep nothing."""
-    more = {"baselines": tuple(baselines) or config.evaluate.baselines}
-    config = override(
-        config, evaluate={**more, "judgements": (*config.evaluate.judgements, *judgements)}
-    )
-    current = _made(workspace, release.Release.current(workspace))
-    neural = cache(partial(_neural, workspace, config))  # two releases may be of one encoder
-    scorers = _scorers(current, neural(current.encoder.name))
+) -> "list[SuiteSummary]":
+    """Measure the current release beside more baselines, judgements or an older release.
+
+    Nothing is stored.
+    """
+    from simrec.evaluate.measure import release_scorers
+    from simrec.evaluate.report_format import OURS
+
+    more_judgements = (*config.evaluate.judgements, *judgements)
+    keys = {
+        "baselines": tuple(baselines) or config.evaluate.baselines,
+        "judgements": more_judgements,
+    }
+    config = override(config, evaluate=keys)
+    current = _open_published(workspace, release.Release.current(workspace))
+    scorer_of = cache(partial(_encoder_scorer, workspace, config))  # two releases may share it
+    scorers = release_scorers(current, scorer_of(current.encoder.name))
     if against:
-        known = {kept.manifest.release_id: kept for kept in release.published(workspace)}
-        if against not in known:
+        published = {kept.manifest.release_id: kept for kept in release.published(workspace)}
+        if against not in published:
             raise ReleaseError(f"no release '{against}'; simrec releases lists them")
-        other = _made(workspace, known[against])
-        scorers[against] = _scorers(other, neural(other.encoder.name))["simrec"]
-    return [result.as_dict() for result in _measure(workspace, config, current, scorers)]
+        other = _open_published(workspace, published[against])
+        scorers[against] = release_scorers(other, scorer_of(other.encoder.name))[OURS]
+    results = _measure(workspace, config, current, scorers)
+    return [result.summary() for result in results]
 
 
-def _before(workspace: Workspace) -> ReleaseFolder | None:
-    """Return the folder of the current release for the new one to be compared with, if its tables are whole."""
+def _previous_release(workspace: Workspace) -> ReleaseFolder | None:
+    """Return the current release to compare the new one with, if its tables are whole."""
     if release.current_id(workspace) is None:
         return None
     try:
@@ -99,82 +111,63 @@ def _before(workspace: Workspace) -> ReleaseFolder | None:
         folder = current.folder
         current.verify(only=[folder.tables, folder.similar_articles, folder.maps])
     except ReleaseError as error:
-        logger.info(
-            "evaluate: with a new map and without stability, since the current release cannot be read: %s",
-            error,
-        )
+        logger.info("evaluate: a new map and no stability, without the current release: %s", error)
         return None
     return folder
 
 
-def _encoder(made: "EvaluatedRelease") -> dict[str, Any]:
-    """Return what the encoder's card says of how it was made."""
-    from simrec.encoder.model_folder import read_card, read_id
-
-    card = read_card(made.encoder)
-    told = ("encoder", "start", "articles", "held_out", "history", "gradient_reach", "scores")
-    return {
-        "id": read_id(made.encoder),
-        "trained_here": "plan" in card,
-        **{k: card[k] for k in told if k in card},
-    }
-
-
-def _made(workspace: Workspace, published: release.Release) -> "EvaluatedRelease":
-    from simrec.evaluate.report import EvaluatedRelease
+def _open_published(workspace: Workspace, published: release.Release) -> "EvaluatedRelease":
+    from simrec.evaluate.evaluated_release import EvaluatedRelease
     from simrec.lexical.tfidf import TfIdf
 
-    words, lexical = None, published.manifest.lexical
+    tfidf = None
+    lexical = published.manifest.lexical
     if lexical:
-        words = TfIdf.open(published.folder.tfidf).with_weight(lexical.weight)
-    return EvaluatedRelease(
-        published.folder, workspace.encoder(published.manifest.encoder_id), words
-    )
+        tfidf = TfIdf.open(published.folder.tfidf).with_weight(lexical.weight)
+    encoder = workspace.encoder(published.manifest.encoder_id)
+    return EvaluatedRelease(published.folder, encoder, tfidf)
 
 
 def _measure(
     workspace: Workspace,
     config: Config,
-    made: "EvaluatedRelease",
-    ours: "dict[str, Scorer]",
+    evaluated: "EvaluatedRelease",
+    scorers: "dict[str, Scorer]",
     may_store: bool = False,
 ) -> "list[SuiteResult]":
-    """Ask every suite of the release and of whatever stands beside it, on the same rows."""
+    """Run every suite with the scorers and the configured baselines, on the same queries."""
     from simrec.evaluate import suites
     from simrec.evaluate.baselines import open_baselines
+    from simrec.evaluate.measure import measure_release
+    from simrec.evaluate.qrels import measure_judgements
 
     boundary = boundary_of(workspace, config)
     with Store.open(workspace.articles_db) as store:
-        inputs = _baseline_inputs(workspace, config, store, made, may_store)
-        scorers = {**ours, **open_baselines(config.evaluate.baselines, inputs)}
+        inputs = _baseline_inputs(workspace, config, store, evaluated, may_store)
+        scorers = {**scorers, **open_baselines(config.evaluate.baselines, inputs)}
         sample = suites.sample(store.sample(config.evaluate.sample), boundary)
-        results = [*suites.run(sample, scorers), _accounts(made)]
-        for path in config.evaluate.judgements:
-            results += _ask(Path(path), store, sample, boundary, config, scorers)
+        results = measure_release(evaluated, sample, scorers)
+        for name in config.evaluate.judgements:
+            path = Path(name)
+            text_of = partial(_text_outside_training, store, boundary, str(path), config)
+            max_reject_share = config.ingest.max_reject_share
+            results += measure_judgements(path, sample, text_of, max_reject_share, scorers)
     return results
 
 
-def _neural(workspace: Workspace, config: Config, encoder_id: str) -> "Scorer":
-    """Return the scorer of an encoder of the workspace; it remembers what nights have encoded, and keeps nothing."""
+def _encoder_scorer(workspace: Workspace, config: Config, encoder_id: str) -> "Scorer":
+    """Return the scorer of an encoder of the workspace, which stores no new vectors."""
     from simrec.evaluate.scorers import encoder_scorer
 
     return encoder_scorer(encode_asked(workspace, config, encoder_id, keep=False))
 
 
-def _scorers(made: "EvaluatedRelease", neural: "Scorer") -> "dict[str, Scorer]":
-    """Return the scorer of a release, and that of its encoder alone where words have a share."""
-    from simrec.evaluate.scorers import joint_scorer
-
-    if made.lexical is None:
-        return {"simrec": neural}
-    return {
-        "simrec": joint_scorer(neural, made.lexical, made.lexical.weight),
-        "encoder alone": neural,
-    }
-
-
 def _baseline_inputs(
-    workspace: Workspace, config: Config, store: Store, made: "EvaluatedRelease", may_store: bool
+    workspace: Workspace,
+    config: Config,
+    store: Store,
+    evaluated: "EvaluatedRelease",
+    may_store: bool,
 ) -> "BaselineInputs":
     from simrec.evaluate.baselines import BaselineInputs
     from simrec.tasks.local import worker_count
@@ -188,7 +181,7 @@ def _baseline_inputs(
         store=store,
         boundary=boundary_of(workspace, config),
         stored_tfidf=workspace.tfidf_baseline(encoder_id_of(workspace)),
-        encoder=made.encoder,
+        encoder=evaluated.encoder,
         encode_with=encode_with,
         threads=worker_count(config.engine.workers),
         seed=config.training.seed,
@@ -196,36 +189,16 @@ def _baseline_inputs(
     )
 
 
-def _accounts(made: "EvaluatedRelease") -> "SuiteResult":
-    """Let halves of accounts find each other, by the vectors and words of the release."""
-    from simrec.arrays import open_npy
-    from simrec.evaluate import account_halves
-    from simrec.recommend.tables.sqlite import read_articles
+def _text_outside_training(
+    store: Store, boundary: bytes, name: str, config: Config, article_id: str
+) -> str | None:
+    """Return the text of an article for the judgements of a file, None if there is no article.
 
-    matrix = open_npy(made.folder.vectors)
-    terms = open_npy(made.folder.terms) if made.lexical else None
-    listed = read_articles(made.folder, "id, account")
-    return account_halves.run([row[0] for row in listed], [row[1] for row in listed], matrix, terms)
-
-
-def _ask(
-    path: Path,
-    store: Store,
-    sample: "Sequence[SampledArticle]",
-    boundary: bytes,
-    config: Config,
-    scorers: "dict[str, Scorer]",
-) -> "list[SuiteResult]":
-    """Ask what a file of judgements knows; links that an encoder may have been trained with are passed over."""
-    from simrec.evaluate import qrels
-
+    It is "" where the encoder was trained with this file and may have been with this article.
+    """
+    article = store.text_of(article_id)
+    if article is None:
+        return None
+    key, title, text = article
     trained_with = {objective.pairs for objective in config.objectives}
-
-    def text_of(article_id: str) -> str | None:
-        found = store.text_of(article_id)
-        if found is None:
-            return None
-        key, *article = found
-        return "" if key >= boundary and str(path) in trained_with else encoded_text(*article)
-
-    return qrels.measure_judgements(path, sample, text_of, config.ingest.max_reject_share, scorers)
+    return "" if key >= boundary and name in trained_with else encoded_text(title, text)

@@ -150,7 +150,7 @@ def _last(workspace: Workspace) -> "Candidate | None":
         return None
     try:
         last = release.Release.current(workspace)
-        return Candidate(read_json(last.folder.report), last.manifest.articles)
+        return Candidate.published(last.folder, last.manifest.articles)
     except (ReleaseError, ValueError) as error:
         logger.warning("publish: not compared with the current release: %s", error)
         return None

@@ -186,7 +186,7 @@ def _duel(
                 store.sample(config.evaluate.sample), held_out_below(config.training.held_out)
             )
         both = {who: scorers.encoder_scorer(encode) for who, encode in opened.items()}
-        measured += [result.values for result in suites.run(sample, both) if result.scored]
+        measured += [result.values for result in suites.run(sample, both) if result.per_query]
     return (
         {who: sum(values[who] for values in measured) / len(measured) for who in encoders}
         if measured

@@ -25,7 +25,8 @@ from simrec.encoder.runtime import Encoder
 from simrec.encoder.tokenizer import token_ids
 from simrec.evaluate import baselines, suites
 from simrec.evaluate.bm25 import bm25
-from simrec.evaluate.scorers import Scorer, Text, encoder_scorer, joint_scorer
+from simrec.evaluate.report_format import SuiteSummary
+from simrec.evaluate.scorers import Scorer, Text, encoder_scorer, hybrid_scorer
 from simrec.evaluate.tfidf_baseline import TfIdfBaseline
 from simrec.lexical.tfidf import TfIdf
 from simrec.recommend.choose_weight import choose_weight
@@ -78,7 +79,7 @@ def quality(name: str, articles: list[suites.SampledArticle]) -> None:
     share = choose_weight(texts[ASKING:], texts[:ASKING], encoder.encode, lexical)
     tfidf = TfIdfBaseline.fit(others)
     scorers: dict[str, Scorer] = {
-        "simrec": joint_scorer(neural, lexical, share),
+        "simrec": hybrid_scorer(neural, lexical, share),
         "encoder alone": neural,
         "mean of its token embeddings": encoder_scorer(token_mean(encoder)),
         "TF-IDF": tfidf.scores,
@@ -88,7 +89,7 @@ def quality(name: str, articles: list[suites.SampledArticle]) -> None:
     transformer = sentence_transformer()
     if transformer:
         scorers["all-MiniLM-L6-v2"] = encoder_scorer(transformer)
-    measured = {result.suite: result.as_dict() for result in suites.run(sample, scorers)}
+    measured = {result.suite: result.summary() for result in suites.run(sample, scorers)}
     print(
         f"\n{name}: {ASKING} of {len(sample):,} articles ask, LSA learns from {len(others):,}, words weigh {share}\n"
     )
@@ -113,13 +114,14 @@ def token_mean(encoder: Encoder) -> Callable[[list[str]], np.ndarray]:
     return read
 
 
-def cell(result: dict[str, Any], who: str) -> str:
-    """Return a value with its interval, or why there is none."""
-    if who not in result["values"]:
+def cell(suite: SuiteSummary, scorer: str) -> str:
+    """Return a value with its interval; * where simrec differs from it with p < .05."""
+    if scorer not in suite.values:
         return "none"
-    low, high = result["intervals"][who]
-    differs = "*" if result["ahead_of"].get(who, {}).get("p", 1) < 0.05 else ""
-    return f"{result['values'][who]:.3f}{differs} ({low:.3f}–{high:.3f})"
+    low, high = suite.intervals[scorer]
+    lead = suite.ahead_of.get(scorer)
+    differs = "*" if lead and lead.p < 0.05 else ""
+    return f"{suite.values[scorer]:.3f}{differs} ({low:.3f}–{high:.3f})"
 
 
 def speed(texts: list[str]) -> None:

@@ -18,7 +18,8 @@ from simrec.config import BASELINES
 from simrec.encoder.default_encoder import PRETRAINED
 from simrec.encoder.runtime import Encoder
 from simrec.errors import ConfigError, GateError
-from simrec.evaluate import account_halves, baselines, qrels, scorers, suites
+from simrec.evaluate import baselines, qrels, scorers, suites
+from simrec.evaluate.account_halves import deal, measure_account_halves
 from simrec.evaluate.bm25 import bm25
 from simrec.evaluate.scorers import Text
 from simrec.evaluate.tfidf_baseline import TfIdfBaseline
@@ -223,7 +224,7 @@ def test_graded_pairs_and_links_through_the_command_line(published: House, tmp_p
     ran = published.step("evaluate", *files, "--beside", "TF-IDF,BM25,random", "--json")
     assert ran.code == 0, ran.err
     rows = {(row["suite"], row["measure"]): row for row in ran.rows}
-    assert rows["graded", "Spearman"]["questions"] == 40
+    assert rows["graded", "Spearman"]["queries"] == 40
     assert set(rows["graded", "Spearman"]["values"]) == {"simrec", "TF-IDF", "BM25", "random"}
     neighbours, chance = (rows["clicks", "nDCG@10"]["values"][who] for who in ("BM25", "random"))
     assert neighbours > chance
@@ -356,9 +357,9 @@ def account_data(count: int) -> tuple[list[str], list[str], np.ndarray]:
 
 def test_halves_of_accounts_find_each_other_as_a_recount_says() -> None:
     ids, accounts, vectors = account_data(30)
-    result = account_halves.run(ids, accounts, vectors, None)
-    assert (result.questions, set(result.scored)) == (30, {"simrec", "mean of embeddings"})
-    rows, owners = account_halves.deal(ids, accounts)
+    result = measure_account_halves(ids, accounts, vectors, None)
+    assert (result.n_queries, set(result.per_query)) == (30, {"simrec", "mean of embeddings"})
+    rows, owners = deal(ids, accounts)
     assert sorted(rows) == list(range(360)), "every article is dealt once"
     assert set(Counter(owners).values()) == {6}, "halves are equal"
     names = sorted(set(owners))
@@ -376,7 +377,7 @@ def test_words_count_for_accounts_where_they_have_a_share() -> None:
     ids, accounts, _ = account_data(30)
     terms = TfIdf.fit(TEXTS).encode([TEXTS[int(account[-2:])] for account in accounts])
     blind = np.tile(np.eye(1, 16, dtype=np.float32), (len(ids), 1))
-    result = account_halves.run(ids, accounts, blind, terms)
+    result = measure_account_halves(ids, accounts, blind, terms)
     assert result.values["TF-IDF"] == 1
     assert result.values["simrec"] == 1
     assert result.values["mean of embeddings"] == pytest.approx(1 / 30)
@@ -384,6 +385,6 @@ def test_words_count_for_accounts_where_they_have_a_share() -> None:
 
 def test_too_few_accounts_are_said() -> None:
     ids, accounts, vectors = account_data(10)
-    result = account_halves.run(ids, accounts, vectors, None)
+    result = measure_account_halves(ids, accounts, vectors, None)
     assert result.skipped == "only 10 accounts with at least 10 articles, of 20 needed"
-    assert account_halves.run(ids, [None] * len(ids), vectors, None).questions == 0
+    assert measure_account_halves(ids, [None] * len(ids), vectors, None).n_queries == 0

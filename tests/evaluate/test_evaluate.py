@@ -20,7 +20,8 @@ from simrec.encoder.query_cache import with_query_cache
 from simrec.encoder.runtime import Encoder
 from simrec.errors import GateError
 from simrec.evaluate import gates, suites
-from simrec.evaluate.scorers import Text, encoder_scorer, joint_scorer
+from simrec.evaluate.report_format import SuiteSummary
+from simrec.evaluate.scorers import Text, encoder_scorer, hybrid_scorer
 from simrec.evaluate.tfidf_baseline import TfIdfBaseline
 from simrec.lexical.tfidf import TfIdf
 from simrec.metrics import precisions, reciprocal_ranks, same
@@ -67,7 +68,7 @@ def test_articles_without_a_label_are_not_asked_about() -> None:
     results = suites.run(
         mixed, {"TF-IDF": TfIdfBaseline.fit([article.text for article in mixed]).scores}
     )
-    assert {result.suite: result.questions for result in results}["same category"] == 100
+    assert {result.suite: result.n_queries for result in results}["same category"] == 100
 
 
 def test_labels_are_asked_about_as_if_there_were_no_other_articles() -> None:
@@ -86,11 +87,11 @@ def test_labels_are_asked_about_as_if_there_were_no_other_articles() -> None:
         expected = precisions(
             scores(texts[:asking], texts), same([getattr(one, field) for one in some], asking), 10
         )
-        assert (results[f"same {field}"].questions, results[f"same {field}"].candidates) == (
+        assert (results[f"same {field}"].n_queries, results[f"same {field}"].n_candidates) == (
             asking,
             len(some),
         )
-        assert np.array_equal(results[f"same {field}"].scored["TF-IDF"], expected)
+        assert np.array_equal(results[f"same {field}"].per_query["TF-IDF"], expected)
 
 
 def test_tfidf_finds_chinese_halves() -> None:
@@ -105,11 +106,22 @@ def test_tfidf_survives_texts_without_words() -> None:
     ).tolist() == [[0, 0]]
 
 
+def summary(values: dict[str, float]) -> SuiteSummary:
+    return SuiteSummary(
+        suite="s",
+        measure="MRR",
+        queries=20,
+        candidates=20,
+        values=values,
+        intervals={},
+        ahead_of={},
+    )
+
+
 def candidate(
     value: float, recall: float = 1.0, articles: int = 100, **tables: float
 ) -> gates.Candidate:
-    suites = [{"suite": "s", "measure": "MRR", "candidates": 20, "values": {"simrec": value}}]
-    return gates.Candidate({"index": {"recall": recall}, "suites": suites}, articles, **tables)
+    return gates.Candidate(recall, [summary({"simrec": value})], articles, **tables)
 
 
 NAN = float("nan")
@@ -151,7 +163,7 @@ def test_gates_let_pass() -> None:
         Config(),
     )
     gates.check(candidate(0.5, articles=1, coverage=0.0), None, Config())  # alone in the world
-    unmeasured = gates.Candidate({"suites": [{"suite": "s", "measure": "MRR", "values": {}}]}, 100)
+    unmeasured = gates.Candidate(1.0, [summary({})], 100)
     gates.check(candidate(0.4), unmeasured, Config())
 
 
@@ -171,7 +183,7 @@ def test_only_held_out_articles_ask_and_all_are_candidates() -> None:
     asking = [article for article in mixed if article.held_out]
     results = suites.run(mixed, {"eye": scorer})
     assert set(shapes) == {(30, 90)}
-    assert {result.questions for result in results if result.scored} == {30}
+    assert {result.n_queries for result in results if result.per_query} == {30}
     assert results[0].values == {"eye": 1.0}
 
 
@@ -182,18 +194,18 @@ def tagged(count: int) -> list[suites.SampledArticle]:
     ]
 
 
-def test_a_shared_tag_is_one_of_several() -> None:
+def test_articles_that_share_one_of_their_tags_are_relevant() -> None:
     articles = tagged(60)
-    place = {article.text: number for number, article in enumerate(articles)}
+    tags_of = {article.text: set(article.tags) for article in articles}
 
-    def by_tag(left: list[Text], right: list[Text]) -> np.ndarray:
-        tags = [[set(articles[place[one.text]].tags) for one in side] for side in (left, right)]
-        return np.array([[len(own & other) for other in tags[1]] for own in tags[0]])
+    def by_tag(queries: Sequence[Text], candidates: Sequence[Text]) -> np.ndarray:
+        query_tags = [tags_of.get(query.text, set()) for query in queries]
+        candidate_tags = [tags_of.get(candidate.text, set()) for candidate in candidates]
+        return np.array([[len(own & other) for other in candidate_tags] for own in query_tags])
 
-    result = suites._shared_tag(
-        articles, {"by tag": by_tag, "blind": lambda a, b: np.zeros((len(a), len(b)))}
-    )
-    assert (result.measure, result.questions) == ("P@10", 60)
+    scorers = {"by tag": by_tag, "blind": lambda a, b: np.zeros((len(a), len(b)))}
+    (result,) = (r for r in suites.run(articles, scorers) if r.suite == "shared tag")
+    assert (result.measure, result.n_queries) == ("P@10", 60)
     assert result.values["by tag"] == 1
     shared = np.array(
         [[bool(set(a.tags) & set(b.tags)) for b in articles if b is not a] for a in articles]
@@ -205,7 +217,7 @@ def test_who_is_told_the_category_is_not_asked_for_it() -> None:
     results = suites.run(
         sample(100), {"recent in category": lambda a, b: np.zeros((len(a), len(b)))}
     )
-    scored = {result.suite: set(result.scored) for result in results}
+    scored = {result.suite: set(result.per_query) for result in results}
     assert scored["same category"] == set()
     assert scored["same account"] == {"recent in category"}
 
@@ -214,7 +226,7 @@ def test_who_is_told_the_category_is_not_asked_for_it() -> None:
 def test_a_handful_of_articles_is_no_error(count: int) -> None:
     results = suites.run(sample(count), {"simrec": lambda a, b: np.zeros((len(a), len(b)))})
     assert len(results) == 5
-    assert all(result.skipped and result.as_dict()["values"] == {} for result in results)
+    assert all(result.skipped and result.summary().values == {} for result in results)
 
 
 # Broken encoders: each has to be refused, whatever the words beside it find.
@@ -228,12 +240,9 @@ def measured(encode: Any) -> gates.Candidate:
     ]
     neural = encoder_scorer(encode)
     lexical = TfIdf.fit([article.text for article in articles])
-    scorers = {"simrec": joint_scorer(neural, lexical, 0.5), "encoder alone": neural}
+    scorers = {"simrec": hybrid_scorer(neural, lexical, 0.5), "encoder alone": neural}
     results = suites.run(articles, scorers)
-    return gates.Candidate(
-        {"index": {"recall": 1.0}, "suites": [result.as_dict() for result in results]},
-        len(articles),
-    )
+    return gates.Candidate(1.0, [result.summary() for result in results], len(articles))
 
 
 @pytest.fixture(scope="module")

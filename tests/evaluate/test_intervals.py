@@ -14,7 +14,10 @@ SIMULATIONS = 300
 def covered(draw, statistic, truth: float, questions: int) -> float:
     """The share of simulated samples whose interval holds the truth."""
     random = np.random.default_rng(7)
-    found = [bootstrap.interval(draw(random, questions), statistic) for _ in range(SIMULATIONS)]
+    found = [
+        bootstrap.confidence_interval(draw(random, questions), statistic)
+        for _ in range(SIMULATIONS)
+    ]
     return np.mean([within.low <= truth <= within.high for within in found])
 
 
@@ -45,7 +48,9 @@ def test_the_interval_is_scipys() -> None:
     theirs = stats.bootstrap(
         (values,), np.mean, method="percentile", n_resamples=4000, rng=1
     ).confidence_interval
-    assert bootstrap.interval(values, mean) == pytest.approx((theirs.low, theirs.high), abs=0.006)
+    assert bootstrap.confidence_interval(values, mean) == pytest.approx(
+        (theirs.low, theirs.high), abs=0.006
+    )
 
 
 @pytest.mark.parametrize("lead", [0.0, 0.03, 0.06])
@@ -60,7 +65,7 @@ def test_p_is_that_of_the_randomisation_test(lead: float) -> None:
         n_resamples=4000,
         rng=1,
     )
-    found = bootstrap.difference(ours, theirs, mean)
+    found = bootstrap.paired_difference(ours, theirs, mean)
     assert found.value == pytest.approx((ours - theirs).mean())
     assert found.low < found.value < found.high
     assert found.p == pytest.approx(exact.pvalue, abs=0.04)
@@ -68,13 +73,15 @@ def test_p_is_that_of_the_randomisation_test(lead: float) -> None:
 
 def test_scorers_that_answer_alike_do_not_differ() -> None:
     values = reciprocal_ranks(np.random.default_rng(3), 100)
-    assert bootstrap.difference(values, values, mean) == (0, 0, 0, 1)
+    assert bootstrap.paired_difference(values, values, mean) == (0, 0, 0, 1)
 
 
 def test_p_under_no_difference_is_uniform() -> None:
     random = np.random.default_rng(11)
     found = [
-        bootstrap.difference(reciprocal_ranks(random, 100), reciprocal_ranks(random, 100), mean).p
+        bootstrap.paired_difference(
+            reciprocal_ranks(random, 100), reciprocal_ranks(random, 100), mean
+        ).p
         for _ in range(300)
     ]
     assert 0.02 <= np.mean(np.array(found) < 0.05) <= 0.09

@@ -10,8 +10,19 @@ from pyarrow import parquet
 from scipy.stats import skew
 
 from simrec.articles.store_writer import Reject
-from simrec.evaluate import list_statistics, projection, report
+from simrec.evaluate import projection
 from simrec.evaluate.layout import layout
+from simrec.evaluate.list_statistics import (
+    K,
+    Recommendations,
+    describe_lists,
+    effective_number,
+    find_hubs,
+    find_lowest_scored,
+    overlap,
+)
+from simrec.evaluate.report import summarize_rejects
+from simrec.evaluate.report_format import AccountMap, ArticleMap, RejectReason
 
 IDS = [f"a{n}" for n in range(60)]
 ACCOUNTS = [f"account {n % 7}" if n % 10 else None for n in range(60)]
@@ -43,44 +54,44 @@ def _popular(count: int) -> np.ndarray:
 
 
 @pytest.fixture
-def table(tmp_path: Path) -> tuple[list_statistics.ListTable, list[tuple[str, int, str, float]]]:
-    rows = [row for row in written(tmp_path / "similar.parquet", 0) if row[1] <= list_statistics.K]
-    return list_statistics.read(tmp_path / "similar.parquet", IDS), rows
+def table(tmp_path: Path) -> tuple[Recommendations, list[tuple[str, int, str, float]]]:
+    rows = [row for row in written(tmp_path / "similar.parquet", 0) if row[1] <= K]
+    return Recommendations.read(tmp_path / "similar.parquet", IDS), rows
 
 
 def test_facts_are_those_of_a_count_by_hand(table) -> None:
     read, rows = table
-    found = list_statistics.facts(read, ACCOUNTS, DAYS)
+    found = describe_lists(read, ACCOUNTS, DAYS)
     occurrences = Counter(row[2] for row in rows)
     counts = np.array([occurrences[one] for one in IDS])
-    assert found["coverage"] == pytest.approx(len(occurrences) / 60, abs=1e-4)
-    assert found["never_recommended"] == 60 - len(occurrences)
-    assert found["most_recommended"] == max(occurrences.values())
-    assert found["hubness"] == pytest.approx(skew(counts), abs=1e-3)
-    assert found["novelty_bits"] == pytest.approx(
+    assert found.coverage == pytest.approx(len(occurrences) / 60, abs=1e-4)
+    assert found.never_recommended == 60 - len(occurrences)
+    assert found.most_recommended == max(occurrences.values())
+    assert found.hubness == pytest.approx(skew(counts), abs=1e-3)
+    assert found.novelty_bits == pytest.approx(
         np.mean([np.log2(60 / occurrences[row[2]]) for row in rows]), abs=1e-3
     )
-    assert sum(found["occurrences"]["articles"]) == 60
+    assert sum(found.occurrences.articles) == 60
     owner = dict(zip(IDS, ACCOUNTS, strict=True))
     of_owned = [row for row in rows if owner[row[0]]]
     same = sum(owner[row[0]] == owner[row[2]] for row in of_owned) / len(of_owned)
-    assert found["accounts"]["of_the_same_account"] == pytest.approx(same, abs=1e-4)
+    assert found.accounts.of_the_same_account == pytest.approx(same, abs=1e-4)
     of_accounts = Counter(owner[row[2]] for row in rows if owner[row[2]])
     places = max(of_accounts.values())
-    assert of_accounts[found["accounts"]["most_recommended"]] == places
-    assert found["accounts"]["its_share"] == pytest.approx(
+    assert of_accounts[found.accounts.most_recommended] == places
+    assert found.accounts.its_share == pytest.approx(
         places / sum(owner[row[2]] is not None for row in rows), abs=1e-4
     )
-    assert found["freshness"]["first"] == "2024-01-03"
+    assert found.freshness.first == "2024-01-03"
 
 
 def test_facts_that_cannot_be_are_none(table) -> None:
-    found = list_statistics.facts(table[0], [None] * 60, [None] * 60)
-    assert found["accounts"] is None
-    assert found["freshness"] is None
-    none = list_statistics.ListTable(*(np.zeros(0, np.int64) for _ in range(4)))
-    empty = list_statistics.facts(none, ["one"], ["not a date"])
-    assert (empty["coverage"], empty["hubness"], empty["accounts"], empty["freshness"]) == (
+    found = describe_lists(table[0], [None] * 60, [None] * 60)
+    assert found.accounts is None
+    assert found.freshness is None
+    none = Recommendations(*(np.zeros(0, np.int64) for _ in range(4)))
+    empty = describe_lists(none, ["one"], ["not a date"])
+    assert (empty.coverage, empty.hubness, empty.accounts, empty.freshness) == (
         0,
         0,
         None,
@@ -89,19 +100,19 @@ def test_facts_that_cannot_be_are_none(table) -> None:
 
 
 def test_equal_accounts_are_as_many_as_they_are(table) -> None:
-    assert list_statistics._effective(np.array([5, 5, 5, 5, 0])) == pytest.approx(4)
-    assert list_statistics._effective(np.array([97, 1, 1, 1])) < 1.3
+    assert effective_number(np.array([5, 5, 5, 5, 0])) == pytest.approx(4)
+    assert effective_number(np.array([97, 1, 1, 1])) < 1.3
 
 
 def test_worst_have_the_lowest_best_score_and_hubs_the_most_lists(table) -> None:
     read, rows = table
     first = {row[0]: row[3] for row in rows if row[1] == 1}
     worst = sorted(IDS, key=lambda one: first[one])
-    assert [IDS[row] for row in list_statistics.worst(read, 5)] == worst[:5]
+    assert [IDS[row] for row in find_lowest_scored(read, 5)] == worst[:5]
     told = [IDS.index(one) for one in worst[1:3]]
-    assert [IDS[row] for row in list_statistics.worst(read, 5, told)] == [worst[0], *worst[3:7]]
+    assert [IDS[row] for row in find_lowest_scored(read, 5, told)] == [worst[0], *worst[3:7]]
     occurrences = Counter(row[2] for row in rows)
-    assert [count for _, count in list_statistics.hubs(read, 60, 5)] == [
+    assert [count for _, count in find_hubs(read, 60, 5)] == [
         count for _, count in occurrences.most_common(5)
     ]
 
@@ -109,18 +120,12 @@ def test_worst_have_the_lowest_best_score_and_hubs_the_most_lists(table) -> None
 def test_what_is_kept_of_the_lists_before_is_counted_by_id(tmp_path: Path) -> None:
     ids_before = [one for one in IDS if one not in ("a3", "a4")]
     ids_now = [one for one in IDS if one not in ("a7", "a8", "a9")]
-    before = [
-        row for row in written(tmp_path / "before", 1, ids_before) if row[1] <= list_statistics.K
-    ]
-    now = {
-        (row[0], row[2])
-        for row in written(tmp_path / "now", 1, ids_now)
-        if row[1] <= list_statistics.K
-    }
-    shares = list_statistics.kept(
-        list_statistics.read(tmp_path / "now", ids_now),
+    before = [row for row in written(tmp_path / "before", 1, ids_before) if row[1] <= K]
+    now = {(row[0], row[2]) for row in written(tmp_path / "now", 1, ids_now) if row[1] <= K}
+    shares = overlap(
+        Recommendations.read(tmp_path / "now", ids_now),
         ids_now,
-        list_statistics.read(tmp_path / "before", ids_before),
+        Recommendations.read(tmp_path / "before", ids_before),
         ids_before,
     )
     both = [one for one in ids_before if one in ids_now]
@@ -132,13 +137,9 @@ def test_what_is_kept_of_the_lists_before_is_counted_by_id(tmp_path: Path) -> No
 def test_reasons_that_differ_in_names_and_numbers_are_one() -> None:
     rows = [Reject("/x/a.jsonl", n, f"no 'id{n}' of {n} bytes (write {n})") for n in range(1, 4)]
     rows += [Reject("/x/b.jsonl", 9, "not JSON")]
-    assert report.rejects(rows) == [
-        {
-            "reason": "no … of … bytes",
-            "rows": 3,
-            "first": "a.jsonl, line 1: no 'id1' of 1 bytes (write 1)",
-        },
-        {"reason": "not JSON", "rows": 1, "first": "b.jsonl, line 9: not JSON"},
+    assert summarize_rejects(rows) == [
+        RejectReason("no … of … bytes", 3, "a.jsonl, line 1: no 'id1' of 1 bytes (write 1)"),
+        RejectReason("not JSON", 1, "b.jsonl, line 9: not JSON"),
     ]
 
 
@@ -164,26 +165,29 @@ def test_maps_bring_together_what_is_alike_and_are_the_same_each_time() -> None:
 def test_a_map_has_a_colour_for_the_largest_groups_and_none_of_too_few_points() -> None:
     vectors, of = clusters()
     labels = [f"group {n}" if n else None for n in of]
-    found = projection.articles_map(IDS80, vectors, labels, ["t"] * 80, projection.NOTHING)
-    assert found["groups"] == ["group 1", "group 2", "group 3"]
-    assert Counter(point[2] for point in found["points"]) == {0: 20, 1: 20, 2: 20, 3: 20}
-    few = projection.articles_map(IDS80[:4], vectors[:4], labels[:4], ["t"] * 4, projection.NOTHING)
-    assert few == {"groups": [], "points": [], "marks": [], "added": 0}
-    accounts = projection.accounts_map(IDS80, vectors, list(range(80)), projection.NOTHING)
-    assert [point[3] for point in accounts["points"][:2]] == ["a79", "a78"]
-    assert projection.accounts_map(["a"], vectors[:1], [1], projection.NOTHING) == {
-        "points": [],
-        "added": 0,
-    }
+    found = projection.project_articles(
+        IDS80, vectors, labels, ["t"] * 80, projection.NO_MAP, "category"
+    )
+    assert found.groups == ["group 1", "group 2", "group 3"]
+    assert Counter(point[2] for point in found.points) == {0: 20, 1: 20, 2: 20, 3: 20}
+    few = projection.project_articles(
+        IDS80[:4], vectors[:4], labels[:4], ["t"] * 4, projection.NO_MAP, "category"
+    )
+    assert few == ArticleMap(coloured_by=None, groups=[], points=[], marks=[], added=0)
+    accounts = projection.project_accounts(IDS80, vectors, list(range(80)), projection.NO_MAP)
+    assert [point[3] for point in accounts.points[:2]] == ["a79", "a78"]
+    assert projection.project_accounts(["a"], vectors[:1], [1], projection.NO_MAP) == AccountMap(
+        points=[], added=0
+    )
 
 
 def test_a_map_stays_where_it_was_and_new_points_stand_between_those_like_them() -> None:
     vectors, of = clusters()
-    before, added = projection.places(IDS80, vectors, projection.NOTHING)
+    before, added = projection.place_points(IDS80, vectors, projection.NO_MAP)
     assert added == 0
     known = projection.PlacedPoints(dict(zip(IDS80, before.tolist(), strict=True)), added)
     marks = [*IDS80[:70], *(f"new {n}" for n in range(10))]
-    now, added = projection.places(marks, vectors, known)
+    now, added = projection.place_points(marks, vectors, known)
     assert added == 10
     assert np.array_equal(now[:70], before[:70])
     for row in range(70, 80):
@@ -194,20 +198,20 @@ def test_a_map_stays_where_it_was_and_new_points_stand_between_those_like_them()
 
 def test_a_map_is_laid_out_anew_when_a_fifth_was_added_since() -> None:
     vectors, _ = clusters()
-    whole, _ = projection.places(IDS80, vectors, projection.NOTHING)
+    whole, _ = projection.place_points(IDS80, vectors, projection.NO_MAP)
     anywhere = dict.fromkeys(IDS80, (0.5, 0.5))
-    assert projection.places(IDS80, vectors, projection.PlacedPoints(anywhere, 16))[1] == 16
-    places, added = projection.places(IDS80, vectors, projection.PlacedPoints(anywhere, 17))
+    assert projection.place_points(IDS80, vectors, projection.PlacedPoints(anywhere, 16))[1] == 16
+    places, added = projection.place_points(IDS80, vectors, projection.PlacedPoints(anywhere, 17))
     assert added == 0
     assert np.array_equal(places, whole)
 
 
 def test_the_articles_of_a_map_are_the_same_every_night() -> None:
     ids = [f"article {n}" for n in range(3_000)]
-    before = [ids[row] for row in projection.drawn(ids)]
-    assert len(set(before)) == projection.MOST_POINTS
+    before = [ids[row] for row in projection.sample_rows(ids)]
+    assert len(set(before)) == projection.MAX_ARTICLES
     more = sorted([*ids, *(f"new {n}" for n in range(30))])
-    now = [more[row] for row in projection.drawn(more)]
+    now = [more[row] for row in projection.sample_rows(more)]
     assert [one for one in now if not one.startswith("new")] == before[
         : len(now) - sum("new" in one for one in now)
     ]

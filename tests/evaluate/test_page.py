@@ -8,10 +8,13 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 
 from simrec.evaluate import html
+from simrec.evaluate.report_format import Difference, Maps, Report, SuiteSummary
+from simrec.journal import read_runs
 from tests.conftest import CONFIG, House, speeches
 
 BROWSER = next(
@@ -132,7 +135,8 @@ def test_hostile_text_is_only_text(house: House) -> None:
     seeds["duplicates"] = {"rows": 1, "columns": [EVIL], "first": [{EVIL: EVIL}]}
     seeds["rejects"] = [{"reason": EVIL, "rows": 1, "first": EVIL}]
     maps = json.loads((release(house) / "map.json").read_bytes())
-    content = html.render(seeds, maps, [{**house.journal()[-1], "job": EVIL}])
+    run = msgspec.structs.replace(read_runs(house.workspace / "journal.jsonl")[-1], job=EVIL)
+    content = html.render(msgspec.convert(seeds, Report), msgspec.convert(maps, Maps), [run])
     (house.folder / "evil.html").write_text(content)
     shown = Page(house.folder / "evil.html")
     assert [tag for tag, _ in shown.tags].count("script") == 1
@@ -255,20 +259,33 @@ def test_the_map_of_a_night_that_changed_little_is_that_of_the_night_before(hous
     assert any(last[name] != now[name] for name in accounts), "and so are the accounts"
 
 
+def summary(ahead_of: dict[str, Difference]) -> SuiteSummary:
+    return SuiteSummary(
+        suite="s",
+        measure="MRR",
+        queries=20,
+        candidates=20,
+        values={},
+        intervals={},
+        ahead_of=ahead_of,
+    )
+
+
 def test_the_verdict_counts_what_is_clear() -> None:
-    def suite(low: float, high: float) -> dict[str, Any]:
-        return {
-            "ahead_of": {"encoder alone": {"low": 1, "high": 1}, "BM25": {"low": low, "high": high}}
-        }
+    def suite(low: float, high: float) -> SuiteSummary:
+        alone = Difference(value=1, low=1, high=1, p=0)
+        return summary(
+            {"encoder alone": alone, "BM25": Difference(value=0, low=low, high=high, p=0)}
+        )
 
     ahead, level, behind = suite(0.1, 0.2), suite(-0.1, 0.2), suite(-0.3, -0.1)
     assert (
-        html.verdict([ahead, level, behind])["headline"]
+        html.judge([ahead, level, behind]).headline
         == "Ahead of BM25 in 1 of 3 measures, behind in 1"
     )
-    assert html.verdict([level, level])["headline"] == "Level with BM25 in all 2 measures"
-    assert html.verdict([level, behind])["headline"] == "Behind BM25 in 1 of 2 measures"
-    assert "Too few" in html.verdict([{"ahead_of": {}}])["headline"]
+    assert html.judge([level, level]).headline == "Level with BM25 in all 2 measures"
+    assert html.judge([level, behind]).headline == "Behind BM25 in 1 of 2 measures"
+    assert "Too few" in html.judge([summary({})]).headline
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,67 @@
+"""The release that is evaluated: its files, its encoder, and its articles' labels."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simrec.arrays import open_npy
+from simrec.index.vectors import unit
+from simrec.lexical.term_vectors import TermVectors
+from simrec.lexical.tfidf import TfIdf
+from simrec.recommend.tables.sqlite import read_articles
+from simrec.release_folder import ReleaseFolder
+
+RANDOM_PAIRS = 2_000
+
+
+@dataclass(frozen=True)
+class EvaluatedRelease:
+    """What decides the scores of a release: its files, its encoder's folder, and its TF-IDF.
+
+    tfidf is None where words have no share in a score.
+    """
+
+    folder: ReleaseFolder
+    encoder: Path
+    tfidf: TfIdf | None
+
+
+class ArticleLabels(NamedTuple):
+    """What the report counts of an article."""
+
+    id: str
+    account: str | None
+    category: str | None
+    lang: str | None
+    published_at: str | None
+
+
+def read_labels(folder: ReleaseFolder) -> list[ArticleLabels]:
+    """Return the labels of all articles of a release, by row."""
+    columns = ", ".join(ArticleLabels._fields)
+    return [ArticleLabels(*row) for row in read_articles(folder, columns)]
+
+
+def score_random_pairs(release: EvaluatedRelease) -> NDArray[np.float32]:
+    """Return the scores of pairs of articles that are drawn at random."""
+    vectors = open_npy(release.folder.vectors)
+    if len(vectors) < 2:
+        return np.zeros(0, np.float32)
+    rng = np.random.default_rng(0)
+    pairs = rng.integers(0, len(vectors), (RANDOM_PAIRS, 2))
+    pairs = pairs[pairs[:, 0] != pairs[:, 1]]
+    left = unit(np.asarray(vectors[pairs[:, 0]]))
+    right = unit(np.asarray(vectors[pairs[:, 1]]))
+    cosines: NDArray[np.float32] = (left * right).sum(axis=1)
+    if release.tfidf is None:
+        return cosines
+    terms = open_npy(release.folder.terms)
+    candidates = TermVectors(terms[pairs[:, 1]])
+    own_candidate = np.arange(len(pairs))[:, None]
+    scores = candidates.hybrid_scores(
+        cosines[:, None], terms[pairs[:, 0]], own_candidate, release.tfidf.weight
+    )
+    return scores[:, 0]

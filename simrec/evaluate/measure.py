@@ -1,0 +1,36 @@
+"""Measure a release: its scorers, on all suites that the corpus itself has the answers of."""
+
+from collections.abc import Sequence
+
+from simrec.arrays import open_npy
+from simrec.evaluate import suites
+from simrec.evaluate.account_halves import measure_account_halves
+from simrec.evaluate.evaluated_release import EvaluatedRelease, read_labels
+from simrec.evaluate.report_format import ENCODER, OURS
+from simrec.evaluate.scorers import Scorer, hybrid_scorer
+from simrec.evaluate.suite_result import SuiteResult
+from simrec.evaluate.suites import SampledArticle
+
+
+def release_scorers(release: EvaluatedRelease, encoder_scorer: Scorer) -> dict[str, Scorer]:
+    """Return the scorer of a release, and that of its encoder alone where words have a share."""
+    if release.tfidf is None:
+        return {OURS: encoder_scorer}
+    hybrid = hybrid_scorer(encoder_scorer, release.tfidf, release.tfidf.weight)
+    return {OURS: hybrid, ENCODER: encoder_scorer}
+
+
+def measure_release(
+    release: EvaluatedRelease, sample: Sequence[SampledArticle], scorers: dict[str, Scorer]
+) -> list[SuiteResult]:
+    """Run the suites of articles with all scorers, and that of accounts with the release."""
+    return [*suites.run(sample, scorers), _measure_accounts(release)]
+
+
+def _measure_accounts(release: EvaluatedRelease) -> SuiteResult:
+    labels = read_labels(release.folder)
+    ids = [article.id for article in labels]
+    accounts = [article.account for article in labels]
+    vectors = open_npy(release.folder.vectors)
+    terms = open_npy(release.folder.terms) if release.tfidf else None
+    return measure_account_halves(ids, accounts, vectors, terms)

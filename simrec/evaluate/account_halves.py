@@ -17,7 +17,7 @@ from simrec.metrics import reciprocal_ranks
 from simrec.recommend.choose_weight import MIN_QUERIES
 from simrec.recommend.similar_accounts import (
     WORDS_SHARE,
-    account_rows,
+    account_rows_of,
     account_terms,
     account_words,
     centred_means,
@@ -47,7 +47,7 @@ def measure_account_halves(
     if count < MIN_QUERIES:
         needed = f"accounts with at least {MIN_ARTICLES} articles, of {MIN_QUERIES} needed"
         return SuiteResult(SUITE, "MRR", count, skipped=f"only {count} {needed}")
-    owners = account_rows(half_names, half_of_row)
+    owners = account_rows_of(half_names, half_of_row)
     embeddings = unit(np.asarray(vectors[rows]))
     centred = centred_means(embeddings, owners, len(half_names))
     means = _means(embeddings, owners, len(half_names))

@@ -1,4 +1,4 @@
-"""Embedding as tasks: each reads the texts of some keys, and writes one shard."""
+"""Embedding as tasks: each reads the texts of some keys, and writes one shard of a cache."""
 
 from functools import lru_cache
 from pathlib import Path
@@ -16,7 +16,8 @@ from simrec.lexical.words import MAX_CHARS
 class EmbedTask(NamedTuple):
     """Where to read and write, and the keys of the texts of one shard.
 
-    made_by is an encoder's folder or the file of the word weights. A settled store is read from other hosts.
+    made_by is an encoder's folder or a file of word weights. A settled store is one file, which
+    other hosts can read.
     """
 
     articles_db: Path
@@ -31,55 +32,52 @@ class EmbedTask(NamedTuple):
 
     @property
     def path(self) -> Path:
-        """Return the file that is there when the task is done."""
+        """Return the file that exists when the task is done."""
         return embedding_cache.shard_path(self.shards, self.keys)
 
-    def articles(self, most_chars: int) -> list[tuple[str, str]]:
+    def articles(self, max_chars: int) -> list[tuple[str, str]]:
         """Return (title, text) for each key, in order, of a text at most so many characters."""
         with Store.open(self.articles_db, immutable=self.settled) as store:
-            return store.texts(self.keys, most_chars)
+            return store.texts(self.keys, max_chars)
 
 
 def cut_shards(keys: list[bytes], size: int) -> list[list[bytes]]:
-    """Cut the keys into those of one shard each; the cut does not depend on the number of workers."""
+    """Cut the keys into those of one shard each, whatever the number of workers."""
     return [keys[start : start + size] for start in range(0, len(keys), size)]
 
 
 def embed_shard(task: EmbedTask) -> int:
-    """Encode the texts of one shard and write it; return how many. A shard that exists is left as it is."""
+    """Encode the texts of one shard, unless it exists; return how many it has."""
     if not task.path.exists():
-        encoder = _encoder(task.made_by, task.threads)
+        encoder = _open_encoder(task.made_by, task.threads)
         articles = task.articles(encoder.most_chars)
-        texts, titles = (
-            [encoded_text(*article) for article in articles],
-            [title for title, _ in articles],
-        )
+        texts = [encoded_text(title, text) for title, text in articles]
+        titles = [title for title, _ in articles]
         embedding_cache.write_shard(task.shards, task.keys, encoder.encode(texts, titles))
     return len(task.keys)
 
 
 def terms_shard(task: EmbedTask) -> int:
-    """Write the terms of one shard; return of how many texts. A shard that exists is left as it is."""
+    """Write the term vectors of one shard, unless it exists; return how many it has."""
     if not task.path.exists():
-        texts = [encoded_text(*article) for article in task.articles(MAX_CHARS)]
-        embedding_cache.write_shard(
-            task.shards, task.keys, _lexical(task.made_by, task.shards.name).encode(texts)
-        )
+        tfidf = _open_tfidf(task.made_by, task.shards.name)
+        texts = [encoded_text(title, text) for title, text in task.articles(MAX_CHARS)]
+        embedding_cache.write_shard(task.shards, task.keys, tfidf.encode(texts))
     return len(task.keys)
 
 
 @lru_cache(maxsize=1)  # a worker runs many tasks of one encoder
-def _encoder(folder: Path, threads: int) -> Encoder:
+def _open_encoder(folder: Path, threads: int) -> Encoder:
     return Encoder(folder, threads)
 
 
 @lru_cache(
     maxsize=1
-)  # by the id as well: the file is replaced when the corpus has outgrown it, and workers live on
-def _lexical(path: Path, identity: str) -> TfIdf:
-    lexical = TfIdf.open(path)
-    if lexical.id != identity:
+)  # by the id too: workers outlive the file, which is replaced as a corpus grows
+def _open_tfidf(path: Path, tfidf_id: str) -> TfIdf:
+    tfidf = TfIdf.open(path)
+    if tfidf.id != tfidf_id:
         raise ReleaseError(
-            f"{path}: holds {lexical.id}, where {identity} was expected; is it the same workspace?"
+            f"{path}: holds {tfidf.id}, where {tfidf_id} was expected; is it the same workspace?"
         )
-    return lexical
+    return tfidf

@@ -12,6 +12,10 @@ BLOCK_ROWS = 65_536
 WEIGHT_BITS = 8
 MAX_WEIGHT = (1 << WEIGHT_BITS) - 1
 
+PackedTerms = NDArray[np.uint32]
+Floats = NDArray[np.float32]
+Rows = NDArray[np.int64]
+
 
 class TermVectors:
     """The term vectors of many texts, to compare other texts with.
@@ -20,14 +24,12 @@ class TermVectors:
     `norms_and_counts`, saves a pass over packed.
     """
 
-    def __init__(
-        self, packed: NDArray[np.uint32], sizes: NDArray[np.float32] | None = None
-    ) -> None:
+    def __init__(self, packed: PackedTerms, sizes: Floats | None = None) -> None:
         self._packed = packed
         self._sizes = np.concatenate([*norms_and_counts(packed)]) if sizes is None else sizes
         self._query_weights = np.zeros(TERM_IDS, np.float32)
 
-    def cosines(self, queries: NDArray[np.uint32], rows: NDArray[np.int64]) -> NDArray[np.float32]:
+    def cosines(self, queries: PackedTerms, rows: Rows) -> Floats:
         """Return the cosines of queries to rows of the texts, [queries, n] in 0..1.
 
         queries are packed term vectors [queries, terms], rows [queries, n].
@@ -35,28 +37,28 @@ class TermVectors:
         sums = np.zeros(rows.shape, np.float32)
         sizes = self._sizes[rows]
         norms = sizes[..., 0]
-        widths = sizes[..., 1].astype(np.int64).max(axis=1, initial=1)
-        for query, (_, products) in enumerate(self._products(queries, rows, widths)):
-            products.sum(axis=1, out=sums[query])
+        counts = sizes[..., 1].astype(np.int64)
+        products = self._products(queries, rows, counts.max(axis=1, initial=1))
+        for query, (_, row_products) in enumerate(products):
+            row_products.sum(axis=1, out=sums[query])
         sums /= norms
         return sums
 
     def hybrid_scores(
         self,
-        cosines: NDArray[np.float32],
-        queries: NDArray[np.uint32],
-        rows: NDArray[np.int64],
+        cosines: Floats,
+        queries: PackedTerms,
+        rows: Rows,
         weight: float,
-    ) -> NDArray[np.float32]:
-        """Return the hybrid scores [queries, n] where the encoder's cosines are known; see `blend`."""
+    ) -> Floats:
+        """Return the hybrid scores [queries, n], from the encoder's cosines; see `blend`."""
         return blend(cosines, self.cosines(queries, rows), queries, weight)
 
-    def top_shared_terms(
-        self, queries: NDArray[np.uint32], rows: NDArray[np.int64], k: int
-    ) -> NDArray[np.uint32]:
-        """Return the ids of the k terms that add most to each cosine, heaviest first, [queries, n, k].
+    def top_shared_terms(self, queries: PackedTerms, rows: Rows, k: int) -> PackedTerms:
+        """Return the ids of the k terms that add most to each cosine, [queries, n, k].
 
-        An id is 0 where no more terms are shared. Only the KEY_TERMS heaviest terms of a row count.
+        The heaviest is first; an id is 0 where no more terms are shared. Only the KEY_TERMS
+        heaviest terms of a row count.
         """
         width = min(KEY_TERMS, self._packed.shape[1])
         ids = np.zeros((*rows.shape, width), np.uint32)
@@ -75,8 +77,8 @@ class TermVectors:
         return top_ids
 
     def _products(
-        self, queries: NDArray[np.uint32], rows: NDArray[np.int64], widths: NDArray[np.int64]
-    ) -> Iterator[tuple[NDArray[np.uint32], NDArray[np.float32]]]:
+        self, queries: PackedTerms, rows: Rows, widths: Rows
+    ) -> Iterator[tuple[PackedTerms, Floats]]:
         """Yield, of each query, its rows' term ids and what each term adds to the dot product.
 
         Both are [n, width of the query]; the query's vector has length one, those of rows have not.
@@ -93,23 +95,23 @@ class TermVectors:
 
 
 def blend(
-    cosines: NDArray[np.float32],
-    lexical_cosines: NDArray[np.float32],
-    queries: NDArray[np.uint32],
+    cosines: Floats,
+    lexical_cosines: Floats,
+    queries: PackedTerms,
     weight: float,
-) -> NDArray[np.float32]:
+) -> Floats:
     """Return the hybrid scores of queries, [queries, n], from both cosines [queries, n].
 
     A text is the vector (sqrt(1 - weight) encoder, sqrt(weight) terms); its cosine to another is
     the weighted mean of both cosines. A query without terms is scored by the encoder alone.
     """
-    scores: NDArray[np.float32] = (1 - weight) * cosines + weight * lexical_cosines
+    scores: Floats = (1 - weight) * cosines + weight * lexical_cosines
     without_terms = queries[:, 0] == 0
     scores[without_terms] = cosines[without_terms]
     return scores
 
 
-def norms_and_counts(packed: NDArray[np.uint32]) -> Iterator[NDArray[np.float32]]:
+def norms_and_counts(packed: PackedTerms) -> Iterator[Floats]:
     """Yield each text's norm, at least 1, and its number of terms, [block, 2], block by block."""
     yield np.empty((0, 2), np.float32)
     for start in range(0, len(packed), BLOCK_ROWS):
@@ -119,24 +121,26 @@ def norms_and_counts(packed: NDArray[np.uint32]) -> Iterator[NDArray[np.float32]
         yield np.stack([norms, counts], axis=1).astype(np.float32)
 
 
-def pack(ids: NDArray[np.integer], weights: NDArray[np.floating]) -> NDArray[np.uint32]:
+def pack(ids: NDArray[np.integer], weights: NDArray[np.floating]) -> PackedTerms:
     """Return each term as one number: its id in the upper bits, its weight in the lowest 8.
 
     Weights are parts of the largest, 1 to MAX_WEIGHT.
     """
     scale = MAX_WEIGHT / weights.max(initial=1e-9)
-    parts = np.maximum(1, np.rint(weights * scale)).astype(np.uint32)
-    packed: NDArray[np.uint32] = (ids.astype(np.uint32) << np.uint32(WEIGHT_BITS)) | parts
+    parts = np.rint(weights * scale).astype(np.uint32)
+    parts = np.maximum(parts, np.uint32(1))
+    packed: PackedTerms = ids.astype(np.uint32) << np.uint32(WEIGHT_BITS)
+    packed |= parts
     return packed
 
 
-def unpack(packed: NDArray[np.uint32]) -> tuple[NDArray[np.uint32], NDArray[np.float32]]:
+def unpack(packed: PackedTerms) -> tuple[PackedTerms, Floats]:
     """Return the ids and the weights of packed terms; the vectors are not of length one."""
     ids = packed >> np.uint32(WEIGHT_BITS)
     weights = (packed & np.uint32(MAX_WEIGHT)).astype(np.float32)
     return ids, weights
 
 
-def _norms(weights: NDArray[np.float32]) -> NDArray[np.float32]:
-    norms: NDArray[np.float32] = np.sqrt(np.einsum("...t,...t->...", weights, weights))
-    return norms
+def _norms(weights: Floats) -> Floats:
+    squares: Floats = np.einsum("...t,...t->...", weights, weights)
+    return np.sqrt(squares)

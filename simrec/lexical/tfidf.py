@@ -39,7 +39,7 @@ class TfIdf:
         weight: float = 0.0,
         on_document: Callable[[set[str]], None] | None = None,
     ) -> "TfIdf":
-        """Count the texts that have each term; `on_document` is called with the words of each text."""
+        """Count the texts that have each term; call `on_document` with the words of each text."""
         text_counts = np.zeros(IDF_BUCKETS, np.int64)
         n_texts = 0
         for text in texts:
@@ -50,7 +50,8 @@ class TfIdf:
             if on_document:
                 on_document(distinct_words)
         rarity = max(n_texts, 2) / np.maximum(text_counts, 1)
-        return cls(np.sqrt(np.log(rarity)).astype(np.float32), n_texts, weight)
+        idf = np.sqrt(np.log(rarity))
+        return cls(idf.astype(np.float32), n_texts, weight)
 
     @classmethod
     def open(cls, path: Path) -> "TfIdf":
@@ -66,11 +67,15 @@ class TfIdf:
     @staticmethod
     def is_current(path: Path) -> bool:
         """Return whether a file of this format exists; an older one has to be fitted anew."""
-        return path.exists() and int(arrays.read_npz(path, HINT, "facts")[0][0]) == FORMAT
+        if not path.exists():
+            return False
+        (facts,) = arrays.read_npz(path, HINT, "facts")
+        return int(facts[0]) == FORMAT
 
     def save(self, path: Path) -> None:
         """Write one file, whole or not at all."""
-        arrays.write_npz(path, idf=self._idf, facts=np.array([FORMAT, self.n_texts, self.weight]))
+        facts = np.array([FORMAT, self.n_texts, self.weight])
+        arrays.write_npz(path, idf=self._idf, facts=facts)
 
     def with_weight(self, weight: float) -> "TfIdf":
         """Return the same TF-IDF with another share in a score."""
@@ -80,7 +85,8 @@ class TfIdf:
     def id(self) -> str:
         """Return an id derived from all that decides the term vector of a text."""
         settings = f"{FORMAT} {TERMS_PER_TEXT}".encode()
-        return f"tfidf-{hashlib.sha256(settings + self._idf.tobytes()).hexdigest()[:12]}"
+        digest = hashlib.sha256(settings + self._idf.tobytes())
+        return f"tfidf-{digest.hexdigest()[:12]}"
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.uint32]:
         """Return packed term vectors [texts, TERMS_PER_TEXT], heaviest first, padded with 0."""

@@ -26,8 +26,9 @@ class TermCounter:
         self._counts.update(distinct_words)
         if len(self._counts) > MAX_WORDS:
             self._times_pruned += 1
-            frequent = {w: n for w, n in self._counts.items() if n > self._times_pruned}
-            self._counts = Counter(frequent)
+            for word, count in list(self._counts.items()):
+                if count <= self._times_pruned:
+                    del self._counts[word]
 
     def vocabulary(self) -> "TermVocabulary":
         """Return the words that more than one text has; no pair of texts shares the others."""
@@ -54,7 +55,8 @@ class TermVocabulary:
 
     def save(self, path: Path) -> None:
         """Write the words in alphabetical order."""
-        files.write_json(path, files.seal({"words": sorted(self._words.values())}))
+        words_in_order = sorted(self._words.values())
+        files.write_json(path, files.seal({"words": words_in_order}))
 
     def __len__(self) -> int:
         return len(self._words)

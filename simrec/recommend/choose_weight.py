@@ -1,6 +1,6 @@
 """Choose the words' share of a hybrid score: the one with which texts find each other best.
 
-Nothing has to be labelled: the two halves of a text belong together, and so do a title and its text.
+Nothing has to be labelled: two halves of a text belong together, and so do a title and its text.
 """
 
 import re

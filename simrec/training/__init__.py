@@ -1,1 +1,1 @@
-"""What learns: networks, losses, data, the trainer, teachers, ONNX export. TensorFlow lives here alone."""
+"""What learns: networks, losses, data, trainer, teachers, ONNX export. TensorFlow is here alone."""

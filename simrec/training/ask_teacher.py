@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Sequence
-from itertools import chain
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -72,13 +71,13 @@ def plan_shards(store: Store, config: Config, shard_texts: int = SHARD_TEXTS) ->
     keys = store.text_keys(config.training.max_articles, start=first_key)
     distinct: dict[str, None] = {}
     for start in range(0, len(keys), READ_ARTICLES):
-        articles = store.texts(keys[start : start + READ_ARTICLES], MAX_CHARS)
-        texts = chain.from_iterable(distillation_texts(title, text) for title, text in articles)
-        distinct.update(dict.fromkeys(texts))
+        for title, text in store.texts(keys[start : start + READ_ARTICLES], MAX_CHARS):
+            distinct.update(dict.fromkeys(distillation_texts(title, text)))
         if len(distinct) >= max_texts:
             break
     planned = list(distinct)[:max_texts]
-    return [planned[start : start + shard_texts] for start in range(0, len(planned), shard_texts)]
+    starts = range(0, len(planned), shard_texts)
+    return [planned[start : start + shard_texts] for start in starts]
 
 
 def ask_teacher(teacher: Teacher, shards: list[list[str]], root: Path) -> Distilled:
@@ -119,7 +118,7 @@ def shard_path(folder: Path, texts: list[str]) -> Path:
 
 
 def teacher_data(config: Config, root: Path) -> TeacherData:
-    """Return what a student can learn from: files that the configuration names, or those below root."""
+    """Return what a student learns from: files the configuration names, or those below root."""
     if is_file(config):
         return TeacherData(None, _glob(config.pretraining.teacher))
     if not (root / LAST_TEACHER).exists():

@@ -17,7 +17,9 @@ MAX_RELATIVE_SCORE = 0.95  # of the positive's cosine: a nearer text may be righ
 MAX_NEGATIVES = 20_000  # texts among which a hard negative is looked for
 PAD_MULTIPLE = 8  # so that few shapes are compiled
 
-Encode = Callable[[Sequence[TokenIds]], NDArray[np.float32]]  # to unit vectors [texts, dim]
+Floats = NDArray[np.float32]
+RowNumbers = NDArray[np.int64]
+Encode = Callable[[Sequence[TokenIds]], Floats]  # to unit vectors [texts, dim]
 Rows = list[tuple[TokenIds, ...]]
 DrawRows = Callable[[random.Random], Rows]
 
@@ -26,7 +28,7 @@ class TrainingBatch(NamedTuple):
     """The padded texts, one int32 array [batch, time] for each text of a row, and the targets."""
 
     texts: list[NDArray[np.int32]]
-    targets: NDArray[np.floating] | NDArray[np.integer]
+    targets: NDArray[np.number]
 
 
 class BatchSource(Protocol):
@@ -75,11 +77,14 @@ class PairBatches:
             rows = with_hard_negatives(rows, encode)
         lengths = np.array([max(len(text) for text in row) for row in rows])
         for batch in bucketed(lengths, self._batch_size, rng.getrandbits(32)):
-            texts = [
-                pad([rows[row][column] for row in batch]) for column in range(self.texts_per_row)
-            ]
-            targets = self._grades[batch] if len(self._grades) else np.arange(len(batch))
-            yield TrainingBatch(texts, targets)
+            columns = zip(*[rows[row] for row in batch], strict=True)
+            texts = [pad(column) for column in columns]
+            yield TrainingBatch(texts, self._targets(batch))
+
+    def _targets(self, batch: RowNumbers) -> NDArray[np.number]:
+        if len(self._grades):
+            return self._grades[batch]
+        return np.arange(len(batch))
 
 
 class DistillationBatches:
@@ -88,7 +93,7 @@ class DistillationBatches:
     texts_per_row = 1
 
     def __init__(
-        self, data: "ProjectedTargets", rows: NDArray[np.int64], batch_size: int, seed: int
+        self, data: "ProjectedTargets", rows: RowNumbers, batch_size: int, seed: int
     ) -> None:
         self._data = data
         self._rows = rows
@@ -103,7 +108,8 @@ class DistillationBatches:
         seed = hash((self._seed, number)) & 0xFFFF_FFFF
         for batch in bucketed(lengths, self._batch_size, seed):
             rows = self._rows[batch]
-            yield TrainingBatch([pad(self._data.texts(rows))], self._data.targets(rows))
+            texts = pad(self._data.texts(rows))
+            yield TrainingBatch([texts], self._data.targets(rows))
 
 
 class ProjectedTargets(NamedTuple):
@@ -111,16 +117,16 @@ class ProjectedTargets(NamedTuple):
 
     tokens: "RaggedTokens"
     vectors: NDArray[np.float16]
-    axes: NDArray[np.float32]
+    axes: Floats
 
-    def texts(self, rows: NDArray[np.int64]) -> list[TokenIds]:
+    def texts(self, rows: RowNumbers) -> list[TokenIds]:
         return [self.tokens[row] for row in rows]
 
-    def targets(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+    def targets(self, rows: RowNumbers) -> Floats:
         """Return the teacher's vectors in the student's space, unit rows [rows, dim]."""
         projected = self.vectors[rows].astype(np.float32) @ self.axes
         norms = np.linalg.norm(projected, axis=1, keepdims=True)
-        unit: NDArray[np.float32] = projected / np.maximum(norms, 1e-9)
+        unit: Floats = projected / np.maximum(norms, 1e-9)
         return unit
 
 
@@ -152,7 +158,7 @@ def group_rows(groups: Sequence[tuple[TokenIds, ...]]) -> DrawRows:
     return lambda rng: [tuple(rng.sample(group, 2)) for group in groups]
 
 
-def bucketed(lengths: NDArray[np.int64], batch_size: int, seed: int) -> Iterator[NDArray[np.int64]]:
+def bucketed(lengths: RowNumbers, batch_size: int, seed: int) -> Iterator[RowNumbers]:
     """Yield the rows of full batches, of similar length within a batch, in random order.
 
     Rows that do not fill a batch are left for another epoch.
@@ -171,7 +177,7 @@ def bucketed(lengths: NDArray[np.int64], batch_size: int, seed: int) -> Iterator
 
 
 def with_hard_negatives(rows: Rows, encode: Encode) -> Rows:
-    """Add to each (text, positive) the positive of another row that is near the text, but not too near.
+    """Add to each (text, positive) the positive of another row that is near, but not too near.
 
     Too near is above `MAX_RELATIVE_SCORE` of the cosine to its own positive, since such a text is
     probably right as well (positive-aware mining, Moreira et al. 2024). Negatives are among the
@@ -187,9 +193,7 @@ def with_hard_negatives(rows: Rows, encode: Encode) -> Rows:
     return mined
 
 
-def _hard_negatives(
-    queries: NDArray[np.float32], positives: NDArray[np.float32], start: int
-) -> NDArray[np.int64]:
+def _hard_negatives(queries: Floats, positives: Floats, start: int) -> RowNumbers:
     """Return the rows of the hard negatives of one block of queries."""
     block = slice(start, start + BLOCK_ROWS)
     candidates = positives[:MAX_NEGATIVES]
@@ -199,8 +203,10 @@ def _hard_negatives(
     is_candidate = rows < len(candidates)
     scores[np.flatnonzero(is_candidate), rows[is_candidate]] = -np.inf
     scores[scores > MAX_RELATIVE_SCORE * positive_scores[:, None]] = -np.inf
-    next_row = (rows + 1) % len(queries)  # where all are too near
-    return np.where(np.isfinite(scores.max(axis=1)), scores.argmax(axis=1), next_row)
+    negatives: RowNumbers = scores.argmax(axis=1)
+    all_too_near = ~np.isfinite(scores.max(axis=1))
+    negatives[all_too_near] = (rows[all_too_near] + 1) % len(queries)
+    return negatives
 
 
 def pad(rows: Sequence[TokenIds]) -> NDArray[np.int32]:

@@ -35,7 +35,8 @@ class TrainingCorpus:
         n_all = len(self.articles) + len(self.held_out)
         return GateError(
             f"cannot train on {n_articles:,} articles with enough text and judge on "
-            f"{n_held_out:,} held out (of {n_all:,} in all); at least {MIN_ARTICLES} and 1 are needed"
+            f"{n_held_out:,} held out (of {n_all:,} in all); "
+            f"at least {MIN_ARTICLES} and 1 are needed"
         )
 
 
@@ -45,7 +46,7 @@ def learns_from_articles(config: Config) -> bool:
 
 
 def gather(store: Store, config: Config, distillation_paths: list[Path]) -> TrainingCorpus:
-    """Read all that the objectives of the configuration need; links to held-out articles are skipped."""
+    """Read all that the objectives need; links to held-out articles are skipped."""
     first_key = held_out_below(config.training.held_out)
     keys = store.text_keys(config.training.max_articles, start=first_key)
     held_out_keys = [key for key in store.text_keys(MAX_HELD_OUT) if key < first_key]

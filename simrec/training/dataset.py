@@ -191,8 +191,9 @@ def tokenize(
         flat = [number for ids in section_ids for number in ids]
         body = np.asarray(flat[:max_tokens], np.int32)
         starts = np.cumsum([0] + [len(ids) for ids in section_ids[:-1]])
-        within = tuple(int(start) for start in starts if start < max(1, len(body)))
-        yield TokenizedArticle(title_ids if title else NO_TOKENS, body, within)
+        starts = starts[starts < max(1, len(body))]
+        sections_of = tuple(starts.tolist())
+        yield TokenizedArticle(title_ids if title else NO_TOKENS, body, sections_of)
 
 
 def _tokenize_pairs(
@@ -201,6 +202,8 @@ def _tokenize_pairs(
     max_chars = window_tokens * MAX_CHARS_PER_TOKEN
     texts = [text[:max_chars] for row in file.rows for text in row]
     ids = token_ids(tokenizer, texts)
-    return [
-        tuple(np.asarray(next(ids)[:window_tokens], np.int32) for _ in row) for row in file.rows
-    ]
+    rows = []
+    for row in file.rows:
+        row_ids = [np.asarray(next(ids)[:window_tokens], np.int32) for _ in row]
+        rows.append(tuple(row_ids))
+    return rows

@@ -1,4 +1,4 @@
-"""Doors to the heavy modules of training: each opens its libraries in silence, or names the extra."""
+"""Doors to the heavy modules of training: each imports in silence, or names the extra."""
 
 import os
 from typing import Any
@@ -8,7 +8,7 @@ from simrec.errors import missing_extra
 
 
 def open_trainer() -> Any:
-    """Import what needs TensorFlow; ConfigError that names the extra where it is not installed.
+    """Import what needs TensorFlow; ConfigError names the extra where it is not installed.
 
     Its libraries write to stderr before they can be told not to.
     """
@@ -27,7 +27,7 @@ def open_trainer() -> Any:
 
 
 def open_teacher() -> Any:
-    """Import what needs PyTorch, offline; ConfigError that names the extra where it is not installed."""
+    """Import what needs PyTorch, offline; ConfigError names the extra where it is not installed."""
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
     try:
         with log.silence_native_stderr():

@@ -18,6 +18,7 @@ from simrec.training.onnx_export import read_weights
 from simrec.training.starting_point import TeacherVocabulary
 from simrec.training.token_vectors import count_matrix, token_vectors
 
+Floats = NDArray[np.float32]
 SIF = 1e-3  # a of smooth inverse frequency, a / (a + p): Arora et al. 2017
 SAMPLE_TEXTS = 50_000
 
@@ -33,7 +34,7 @@ class TokenStart(NamedTuple):
     """A tokenizer, the teacher's vector of each token, and the token ids of a sample of texts."""
 
     tokenizer: Tokenizer
-    vectors: NDArray[np.float32]
+    vectors: Floats
     sample_ids: list[list[int]]
 
 
@@ -63,7 +64,7 @@ def from_encoder(folder: Path, config: Config) -> InitialTower:
 def from_teacher(
     data: DistillationSet,
     vocabulary: TeacherVocabulary | None,
-    axes: NDArray[np.float32],
+    axes: Floats,
     config: Config,
 ) -> InitialTower:
     """Start as the weighted mean of the teacher's vectors of single tokens, on axes of its space.
@@ -103,20 +104,20 @@ def _learned_vocabulary(sample: DistillationSet, vocab_size: int) -> TokenStart:
     return TokenStart(tokenizer, sums / np.maximum(occurrences, 1)[:, None], ids)
 
 
-def principal_axes(vectors: NDArray[np.floating], dim: int) -> NDArray[np.float32]:
+def principal_axes(vectors: NDArray[np.floating], dim: int) -> Floats:
     """Return [teacher dim, dim]: the axes that keep most of the inner products between vectors.
 
     A teacher of fewer dimensions keeps its own, and the others stay zero.
     """
     sample = vectors[:: max(1, len(vectors) // SAMPLE_TEXTS)].astype(np.float32)
     _, ascending = np.linalg.eigh(sample.T @ sample)
-    axes = ascending[:, ::-1][:, :dim]
-    return np.pad(axes, ((0, 0), (0, dim - axes.shape[1]))).astype(np.float32)
+    largest = ascending[:, ::-1][:, :dim]
+    axes = np.zeros((len(largest), dim), np.float32)
+    axes[:, : largest.shape[1]] = largest
+    return axes
 
 
-def matching_axes(
-    vectors: NDArray[np.floating], student_vectors: NDArray[np.float32]
-) -> NDArray[np.float32]:
+def matching_axes(vectors: NDArray[np.floating], student_vectors: Floats) -> Floats:
     """Return [teacher dim, dim]: the axes on which teacher's and student's vectors lie nearest.
 
     Orthogonal Procrustes (Schönemann 1966), for a student that has a space of its own already.
@@ -126,6 +127,6 @@ def matching_axes(
     return np.asarray(left @ right, dtype=np.float32)
 
 
-def _tower(config: Config, vectors: NDArray[np.float32]) -> keras.Model:
+def _tower(config: Config, vectors: Floats) -> keras.Model:
     training = config.training
     return build_tower(config.encoder, vectors, training.seed, training.truncate_tokens)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from simrec.config import EncoderConfig
 
+Floats = NDArray[np.float32]
 SMALL = 0.01  # standard deviation of a projection beside the residual
 CELLS = {"gru": layers.GRUCell, "lstm": layers.LSTMCell, "rnn": layers.SimpleRNNCell}
 
@@ -37,7 +38,7 @@ class MaskedMean(layers.Layer):  # type: ignore[misc]  # keras is untyped
 
 @keras.saving.register_keras_serializable("simrec")
 class MaskedMax(layers.Layer):  # type: ignore[misc]
-    """Take the largest value over the steps that the mask keeps: [batch, time, n] to [batch, n].
+    """Take the maximum over the steps that the mask keeps: [batch, time, n] to [batch, n].
 
     Consumes the mask.
     """
@@ -49,7 +50,8 @@ class MaskedMax(layers.Layer):  # type: ignore[misc]
     def call(self, states: Any, mask: Any = None) -> Any:
         if mask is None:
             return ops.max(states, axis=1)
-        return ops.max(ops.where(mask[:, :, None], states, -1e9), axis=1)
+        unmasked = ops.where(mask[:, :, None], states, -1e9)
+        return ops.max(unmasked, axis=1)
 
     def compute_mask(self, *_: object) -> None:
         return None
@@ -59,8 +61,8 @@ class MaskedMax(layers.Layer):  # type: ignore[misc]
 class Attention(layers.Layer):  # type: ignore[misc]
     """Average over time by learned weights: [batch, time, n] to [batch, n]. Consumes the mask.
 
-    The weights are softmax(v . tanh(W h + b)) over the steps that the mask keeps (Yang et al. 2016).
-    They start equal, so that training starts from the mean.
+    The weights are softmax(v . tanh(W h + b)) over the steps that the mask keeps (Yang et al.
+    2016). They start equal, so that training starts from the mean.
     """
 
     def __init__(self, **kwargs: object) -> None:
@@ -82,7 +84,8 @@ class Attention(layers.Layer):  # type: ignore[misc]
             scores = ops.where(mask[:, :, None], scores, -1e9)
         # By hand, since Keras' softmax warns of a single step.
         weights = ops.exp(scores - ops.max(scores, axis=1, keepdims=True))
-        return ops.sum(states * weights, axis=1) / ops.sum(weights, axis=1)
+        sums = ops.sum(states * weights, axis=1)
+        return sums / ops.sum(weights, axis=1)
 
     def compute_mask(self, *_: object) -> None:
         return None
@@ -90,10 +93,10 @@ class Attention(layers.Layer):  # type: ignore[misc]
 
 @keras.saving.register_keras_serializable("simrec")
 class Truncated(layers.Layer):  # type: ignore[misc]
-    """A recurrent cell whose gradients go back in time at most `every` steps; what it computes is the same.
+    """A recurrent cell whose gradients go back in time at most `every` steps.
 
     Truncated back-propagation through time (Williams & Peng 1990): the state is passed on as it is,
-    but at every `every`-th step it is a constant to the gradient.
+    but at every `every`-th step it is a constant to the gradient. What is computed is the same.
     """
 
     def __init__(self, cell: Any, every: int, **kwargs: object) -> None:
@@ -137,7 +140,7 @@ POOLINGS: dict[str, Any] = {"mean": MaskedMean, "max": MaskedMax, "attention": A
 
 
 def build_tower(
-    config: EncoderConfig, token_vectors: NDArray[np.float32], seed: int, truncate: int = 0
+    config: EncoderConfig, token_vectors: Floats, seed: int, truncate: int = 0
 ) -> keras.Model:
     """Return the network from token ids, [batch, time] padded with 0, to unit vectors [batch, dim].
 
@@ -152,8 +155,10 @@ def build_tower(
     pooled = _pooled_states(embedded, config, truncate)
     output = _projection(config, dim, seed)(pooled)
     if config.residual:
-        output = layers.Add(name="residual")([output, MaskedMean(name="mean_token")(embedded)])
-    tower = keras.Model(ids, layers.UnitNormalization(name="unit")(output), name="tower")
+        mean_token = MaskedMean(name="mean_token")(embedded)
+        output = layers.Add(name="residual")([output, mean_token])
+    unit = layers.UnitNormalization(name="unit")(output)
+    tower = keras.Model(ids, unit, name="tower")
     # Not by an initializer, which would stand in the .keras file, as text.
     tower.get_layer("tokens").set_weights([token_vectors])
     return tower
@@ -190,13 +195,14 @@ class Weights(NamedTuple):
     """All weights of a tower as plain arrays, in Keras' own layout.
 
     `tokens` [vocab, dim]; for each recurrent layer and direction a triple of input kernel,
-    recurrent kernel and bias; `attention` is empty unless that is the pooling; `project` is kernel and bias.
+    recurrent kernel and bias; `attention` is empty unless that is the pooling; `project` is kernel
+    and bias.
     """
 
-    tokens: NDArray[np.float32]
-    recurrent: list[list[list[NDArray[np.float32]]]]
-    attention: list[NDArray[np.float32]]
-    project: list[NDArray[np.float32]]
+    tokens: Floats
+    recurrent: list[list[list[Floats]]]
+    attention: list[Floats]
+    project: list[Floats]
 
 
 def weights_of(tower: keras.Model, config: EncoderConfig) -> Weights:
@@ -204,7 +210,8 @@ def weights_of(tower: keras.Model, config: EncoderConfig) -> Weights:
     recurrent = []
     for number in range(1, config.layers + 1):
         arrays = tower.get_layer(_layer_name(config, number)).get_weights()
-        recurrent.append([arrays[start : start + 3] for start in range(0, len(arrays), 3)])
+        starts = range(0, len(arrays), 3)
+        recurrent.append([arrays[start : start + 3] for start in starts])
     attention = tower.get_layer("pool").get_weights() if config.pooling == "attention" else []
     tokens = tower.get_layer("tokens").get_weights()[0]
     return Weights(tokens, recurrent, attention, tower.get_layer("project").get_weights())

@@ -12,11 +12,11 @@ SIMILARITY_WEIGHT = 20.0
 
 @keras.saving.register_keras_serializable("simrec")
 class InBatchScores(layers.Layer):  # type: ignore[misc]  # keras is untyped
-    """Score every left text against every right text of the batch: two [batch, dim] to [batch, batch].
+    """Score every left text with every right text of the batch: two [batch, dim] to [batch, batch].
 
     Inputs are unit rows; a score is their cosine over the temperature. The right text of the same
     row is the one that belongs to it, the others are its negatives (Henderson et al. 2017). A third
-    input, [batch, dim], holds one hard negative a row; all of them are further columns for every row.
+    input, [batch, dim], holds one hard negative a row; all are further columns for every row.
     """
 
     def __init__(self, temperature: float = 0.05, **kwargs: object) -> None:
@@ -42,10 +42,11 @@ class Cosine(layers.Layer):  # type: ignore[misc]
 
 @keras.saving.register_keras_serializable("simrec")
 class ManhattanSimilarity(layers.Layer):  # type: ignore[misc]
-    """exp(-s * ||a - b||_1), two [batch, dim] to [batch] in (0, 1]: MaLSTM (Mueller & Thyagarajan 2016).
+    """exp(-s * ||a - b||_1), two [batch, dim] to [batch] in (0, 1].
 
-    Theirs is of raw states and has no s. Of unit vectors the norm grows with the root of their
-    size, so it is divided by that, and s > 0 is learned, beginning with 1.
+    As in MaLSTM (Mueller & Thyagarajan 2016). Theirs is of raw states and has no s. Of unit vectors
+    the norm grows with the root of their size, so it is divided by that, and s > 0 is learned,
+    beginning with 1.
     """
 
     def build(self, shapes: list[tuple[int | None, ...]]) -> None:
@@ -59,7 +60,7 @@ class ManhattanSimilarity(layers.Layer):  # type: ignore[misc]
 
 @keras.saving.register_keras_serializable("simrec")
 class TripletViolation(layers.Layer):  # type: ignore[misc]
-    """max(0, margin - cos(anchor, positive) + cos(anchor, negative)), three [batch, dim] to [batch].
+    """max(0, margin - cos(anchor, positive) + cos(anchor, negative)) of three [batch, dim].
 
     Cosine in place of the squared Euclidean norm of Schroff et al. 2015; of unit vectors one is an
     affine function of the other.
@@ -71,7 +72,8 @@ class TripletViolation(layers.Layer):  # type: ignore[misc]
 
     def call(self, texts: tuple[Any, Any, Any]) -> Any:
         anchor, positive, negative = texts
-        return ops.relu(self.margin + ops.sum(anchor * (negative - positive), axis=-1))
+        differences = ops.sum(anchor * (negative - positive), axis=-1)
+        return ops.relu(self.margin + differences)
 
     def get_config(self) -> dict[str, object]:
         return {**super().get_config(), "margin": self.margin}
@@ -103,7 +105,8 @@ class GradedLoss(keras.losses.Loss):  # type: ignore[misc]
         a = grades - ops.mean(grades)
         b = similarities - ops.mean(similarities)
         norms = ops.sqrt(ops.sum(a * a) * ops.sum(b * b) + 1e-9)
-        return ops.square(grades - similarities) + (1 - ops.sum(a * b) / norms)
+        correlation = ops.sum(a * b) / norms
+        return ops.square(grades - similarities) + (1 - correlation)
 
 
 class Head(NamedTuple):

@@ -21,7 +21,9 @@ GATES = {"gru": (0, 1, 2), "lstm": (0, 3, 1, 2), "rnn": (0,)}
 RECURRENT_ARRAYS = ("inputs", "states", "biases")  # in the order of the operator
 ATTENTION_ARRAYS = ("kernel", "bias", "query")
 STEPS = 127  # of a token embedding in 8 bits, on either side of zero
-CONSTANTS: dict[str, NDArray[np.generic]] = {
+Floats = NDArray[np.float32]
+Array = NDArray[np.generic]
+CONSTANTS: dict[str, Array] = {
     "zero": np.array(0, np.int32),
     "one": np.array(1, np.int32),
     "first": np.array([0], np.int64),
@@ -103,7 +105,7 @@ UNIT = """
 
 
 def export(weights: Weights, config: EncoderConfig) -> bytes:
-    """Return the ONNX model: ids int32 [batch, time], lengths int32 [batch] to vectors [batch, dim].
+    """Return the ONNX model: ids [batch, time], lengths [batch] (int32) to vectors [batch, dim].
 
     Written by hand since the generic converter turns the recurrence into a loop of small operators.
     Token embeddings are stored in 8 bits with a scale for each: what `round_tokens` leaves of them.
@@ -146,22 +148,22 @@ def read_weights(model: bytes, config: EncoderConfig) -> Weights:
     return Weights(tokens, recurrent, attention, [arrays["project"], arrays["project_bias"]])
 
 
-def round_tokens(tokens: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Round [vocab, dim] to what 8 bits and a scale for each token can hold: parity can be tight."""
+def round_tokens(tokens: Floats) -> Floats:
+    """Round [vocab, dim] to 8 bits and a scale for each token, so that parity can be tight."""
     whole, scales = _quantise(tokens)
-    rounded: NDArray[np.float32] = whole.astype(np.float32) * scales
+    rounded: Floats = whole.astype(np.float32) * scales
     return rounded
 
 
-def _quantise(tokens: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
+def _quantise(tokens: Floats) -> tuple[NDArray[np.int8], Floats]:
     largest = np.abs(tokens).max(axis=1, keepdims=True)
     scales = np.maximum(largest / STEPS, np.float32(1e-12)).astype(np.float32)
     return np.rint(tokens / scales).astype(np.int8), scales
 
 
-def _initializers(weights: Weights, config: EncoderConfig) -> dict[str, NDArray[np.generic]]:
+def _initializers(weights: Weights, config: EncoderConfig) -> dict[str, Array]:
     tokens, scales = _quantise(weights.tokens)
-    arrays: dict[str, NDArray[np.generic]] = {"tokens": tokens, "token_scales": scales, **CONSTANTS}
+    arrays: dict[str, Array] = {"tokens": tokens, "token_scales": scales, **CONSTANTS}
     for number, triples in enumerate(weights.recurrent, start=1):
         directions = [_to_onnx(triple, config.cell) for triple in triples]
         for column, name in enumerate(RECURRENT_ARRAYS):
@@ -175,7 +177,7 @@ def _initializers(weights: Weights, config: EncoderConfig) -> dict[str, NDArray[
     return arrays
 
 
-def _to_onnx(triple: list[NDArray[np.float32]], cell: str) -> list[NDArray[np.float32]]:
+def _to_onnx(triple: list[Floats], cell: str) -> list[Floats]:
     kernel, recurrent, bias = triple
     order = np.array(GATES[cell])
     # Keras' GRU has a second bias, applied after the recurrent product; the others have one.
@@ -184,9 +186,7 @@ def _to_onnx(triple: list[NDArray[np.float32]], cell: str) -> list[NDArray[np.fl
     return [_reorder(kernel, order).T, _reorder(recurrent, order).T, biases]
 
 
-def _to_keras(
-    inputs: NDArray[np.float32], states: NDArray[np.float32], biases: NDArray[np.float32], cell: str
-) -> list[NDArray[np.float32]]:
+def _to_keras(inputs: Floats, states: Floats, biases: Floats, cell: str) -> list[Floats]:
     order = np.argsort(GATES[cell])
     bias = np.stack([_reorder(half, order) for half in np.split(biases, 2)])
     if cell != "gru":
@@ -194,7 +194,7 @@ def _to_keras(
     return [_reorder(inputs.T, order), _reorder(states.T, order), bias]
 
 
-def _reorder(values: NDArray[np.float32], order: NDArray[np.int64]) -> NDArray[np.float32]:
+def _reorder(values: Floats, order: NDArray[np.int64]) -> Floats:
     blocks = np.split(values, len(order), axis=-1)
     return np.concatenate([blocks[gate] for gate in order], axis=-1)
 
@@ -218,7 +218,7 @@ def _graph_text(config: EncoderConfig) -> str:
 
 
 def _recurrent_layer(config: EncoderConfig, number: int, below: str, outputs: str) -> str:
-    """Return the operator with outputs [time, directions, batch, hidden], [directions, batch, hidden]."""
+    """Return an operator that gives [time, directions, batch, hidden] and the last states."""
     arrays = ", ".join(f"{name}_{number}" for name in RECURRENT_ARRAYS)
     direction = "bidirectional" if config.bidirectional else "forward"
     attributes = f'direction = "{direction}", hidden_size = {config.hidden}'

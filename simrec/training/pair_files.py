@@ -34,7 +34,7 @@ TextOf = Callable[[str], str | None]
 
 
 class PairFile(NamedTuple):
-    """A file's kind and the texts of each row; the grades, in 0..1, count only where it is graded."""
+    """A file's kind, and the texts of each row; grades, in 0..1, count only where it is graded."""
 
     kind: str
     rows: list[tuple[str, ...]]

@@ -45,14 +45,17 @@ def _draw(article: TokenizedArticle, config: TrainingConfig, rng: random.Random)
     length = config.passage_tokens
     kind = rng.random()
     if kind < config.title_share and len(article.title):
-        return article.title[:length], _passage(body, 2 * length, rng)[:length]
+        passage = _passage(body, 2 * length, rng)
+        return article.title[:length], passage[:length]
     if config.title_share <= kind < config.title_share + config.halves_share:
         middle = len(body) // 2
-        return _passage(body[:middle], length, rng), _passage(body[middle:], length, rng)
+        first = _passage(body[:middle], length, rng)
+        return first, _passage(body[middle:], length, rng)
     sections = _sections(article)
     if 1 - config.sections_share <= kind and len(sections) > 1:
-        first, second = rng.sample(sections, 2)
-        return _passage(first, length, rng), _passage(second, length, rng)
+        section, other = rng.sample(sections, 2)
+        first = _passage(section, length, rng)
+        return first, _passage(other, length, rng)
     span = _passage(body, 2 * length, rng)
     cut = round(len(span) * rng.uniform(*CUT_BETWEEN))
     return span[:cut][:length], span[cut:][:length]

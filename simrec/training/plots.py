@@ -43,7 +43,7 @@ def write_training(path: Path, history: History, norms: Sequence[float]) -> None
 def write_comparison(
     path: Path, results: Sequence[CellResult], norms: Mapping[str, Sequence[float]]
 ) -> None:
-    """Plot cells side by side as SVG: held-out score, speed, and the gradient by distance in time."""
+    """Plot cells side by side as SVG: held-out score, speed, and gradient by distance in time."""
     figure = Figure(figsize=SIZE, layout="constrained")
     quality, speed, reach = figure.subplots(1, 3, width_ratios=[1, 1, 1.6])
     cells = [result.cell for result in results]

@@ -12,7 +12,7 @@ from simrec.training.onnx_export import export, read_weights
 
 
 def write_random_encoder(trained: Path, folder: Path, seed: int) -> None:
-    """Fill an empty folder with an encoder of the shape of a trained one that has learned nothing."""
+    """Fill an empty folder with an encoder of the same shape that has learned nothing."""
     runtime = model_folder.check(trained)
     config = EncoderConfig(
         **runtime.network,

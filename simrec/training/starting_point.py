@@ -14,7 +14,7 @@ logger = logging.getLogger(__name__)
 
 
 class TeacherVocabulary(NamedTuple):
-    """A teacher's tokenizer, and the file of its vectors of single tokens, in order of their ids."""
+    """A teacher's tokenizer, and the file of its vectors of single tokens, in order of ids."""
 
     tokenizer: Path
     tokens: Path

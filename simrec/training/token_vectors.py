@@ -29,8 +29,9 @@ def token_vectors(
     _, _, right = randomized_svd(counts, rank, n_iter=SVD_ITERATIONS, random_state=seed)
     vectors = rng.normal(0, NOISE, (vocab_size, dim))
     vectors[:, :rank] += right.T * weights[:, None] * np.sqrt(vocab_size / dim)
-    scaled: NDArray[np.float64] = vectors / np.sqrt((vectors**2).sum(axis=1).mean())
-    return scaled.astype(np.float32)
+    squares = (vectors**2).sum(axis=1)
+    vectors /= np.sqrt(squares.mean())
+    return vectors.astype(np.float32)
 
 
 def _weigh(counts: csr_matrix, weights: NDArray[np.float64]) -> None:

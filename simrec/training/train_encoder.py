@@ -139,8 +139,8 @@ def _fit_tokens(
 ) -> None:
     """Train the token embeddings first, as an encoder that is their mean.
 
-    Without the recurrence a step costs a twentieth, so that every rare word is met often and a batch
-    can be large; the recurrence then learns what the mean leaves to be said.
+    Without the recurrence a step costs a twentieth, so that every rare word is met often and a
+    batch can be large; the recurrence then learns what the mean leaves to be said.
     """
     ids = keras.Input((None,), dtype="int32")
     mean = MaskedMean()(tower.get_layer("tokens")(ids))
@@ -174,9 +174,11 @@ def _write_encoder(
 
 def check_parity(tower: keras.Model, encoder: Encoder, texts: list[TokenIds]) -> None:
     """Raise unless the exported network gives the vectors of the Keras one, for many lengths."""
-    cut = [text[:length] for length, text in enumerate(texts[:CUT_TEXTS], start=1)]
-    rows = [*texts, *cut]
-    difference = float(np.abs(encoder_of(tower)(rows) - encoder.run(rows)).max())
+    rows = list(texts)
+    for length, text in enumerate(texts[:CUT_TEXTS], start=1):
+        rows.append(text[:length])
+    encode = encoder_of(tower)
+    difference = np.abs(encode(rows) - encoder.run(rows)).max()
     if not difference < PARITY:
         raise SimrecError(
             f"the ONNX export differs from the Keras encoder by {difference:.2g}; this is a bug"

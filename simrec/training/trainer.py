@@ -27,6 +27,7 @@ CHECKPOINT_STEPS = 500
 PREDICT_BATCH = 128
 MAX_ROUNDS = 100_000  # of a short source in an epoch of a long one
 
+Floats = NDArray[np.float32]
 History = list[dict[str, float]]  # of every epoch, the start as epoch 0
 
 
@@ -51,9 +52,9 @@ def fit(
     config: TrainingConfig,
     checkpoint: Checkpoint,
 ) -> History:
-    """Train the tower in place, and leave it with the weights that validated best, or the last ones.
+    """Train the tower in place, and leave it with the weights that validated best.
 
-    The best may be those of the start; without validators they are the last. An epoch is once
+    These may be those of the start; without validators they are the last. An epoch is once
     through the first task's batches; the others go round beside it. Returns the losses of every
     epoch, and what the validators measured before the first and after each.
     """
@@ -84,7 +85,7 @@ def fit(
 def encoder_of(tower: keras.Model) -> Encode:
     """Return a function that encodes token ids with the tower as it is then, in order."""
 
-    def encode(texts: Sequence[TokenIds]) -> NDArray[np.float32]:
+    def encode(texts: Sequence[TokenIds]) -> Floats:
         order = np.argsort([len(text) for text in texts], kind="stable")
         vectors = np.empty((len(texts), tower.output_shape[-1]), np.float32)
         for start in range(0, len(texts), PREDICT_BATCH):
@@ -146,7 +147,7 @@ class _TrainingState:
     epoch: int
     step: int
     history: History
-    best: list[NDArray[np.float32]]
+    best: list[Floats]
     best_score: float
     losses: list[list[float]] = field(default_factory=list)
 
@@ -165,8 +166,9 @@ class _TrainingState:
     ) -> None:
         total, *parts = np.mean(self.losses, axis=0).tolist()
         epoch = {"epoch": float(self.epoch), "loss": total}
-        for number, (task, loss) in enumerate(zip(tasks, parts, strict=False), start=1):
-            epoch[f"{task.objective.kind}_{number}_loss"] = loss
+        for number, loss in enumerate(parts, start=1):
+            kind = tasks[number - 1].objective.kind
+            epoch[f"{kind}_{number}_loss"] = loss
         score = _score(measured)
         self.history.append({**epoch, **measured, "score": score})
         if score > self.best_score:
@@ -219,10 +221,10 @@ def _score(measured: dict[str, float]) -> float:
     return sum(measured.values()) / len(measured) if measured else 0.0
 
 
-def _numbered(name: str, values: Sequence[NDArray[np.generic]]) -> dict[str, NDArray[np.generic]]:
+def _numbered(name: str, values: Sequence[Floats]) -> dict[str, Floats]:
     return {f"{name}_{number}": value for number, value in enumerate(values)}
 
 
-def _listed(name: str, saved: dict[str, NDArray[np.float32]]) -> list[NDArray[np.float32]]:
+def _listed(name: str, saved: dict[str, Floats]) -> list[Floats]:
     n_arrays = sum(key.startswith(f"{name}_") for key in saved)
     return [saved[f"{name}_{number}"] for number in range(n_arrays)]

@@ -5,11 +5,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from simrec.config import TrainingConfig
 from simrec.metrics import reciprocal_ranks
-from simrec.training.batches import Encode
+from simrec.training.batches import Encode, Floats
 from simrec.training.pairs import TokenIds, TokenizedArticle, draw_pair
 
 MAX_DISTRACTORS = 2_000
@@ -49,7 +48,7 @@ class TeacherAgreement:
     """Mean cosine of the student's vectors of held-out texts with the teacher's, [texts, dim]."""
 
     texts: list[TokenIds]
-    targets: NDArray[np.float32]
+    targets: Floats
 
     def __call__(self, encode: Encode) -> tuple[str, float]:
         cosines = (encode(self.texts) * self.targets).sum(axis=1)

@@ -14,17 +14,18 @@ MAX_WORDS = 2_000_000  # that are counted at once
 class TermCounter:
     """Counts the texts that have each word, in one pass.
 
-    Beyond MAX_WORDS words, the rarest are dropped (lossy counting, Manku & Motwani 2002).
+    Beyond `max_words` words, the rarest are dropped (lossy counting, Manku & Motwani 2002).
     """
 
-    def __init__(self) -> None:
+    def __init__(self, max_words: int = MAX_WORDS) -> None:
+        self._max_words = max_words
         self._counts: Counter[str] = Counter()
         self._times_pruned = 0
 
     def add(self, distinct_words: set[str]) -> None:
         """Count the words of one text once each."""
         self._counts.update(distinct_words)
-        if len(self._counts) > MAX_WORDS:
+        if len(self._counts) > self._max_words:
             self._times_pruned += 1
             for word, count in list(self._counts.items()):
                 if count <= self._times_pruned:

@@ -1,9 +1,9 @@
 """Benchmarks of the encoder: `python -m tests.benchmarks.encoder DATA [WHAT ...]`.
 
-DATA is a folder with the development sets as JSON lines under xz: stsb_en_dev, sick_train, sick_dev,
-bbc_articles, news_articles, openblogs_articles. WHAT is some of quality, speed, cold, memory, sick; all
-without any. What compares with sentence-transformers needs the extra `teacher`, and is left out with a
-sentence where it is absent.
+DATA is a folder with the development sets as JSON lines under xz: stsb_en_dev, sick_train,
+sick_dev, bbc_articles, news_articles, openblogs_articles. WHAT is some of quality, speed, cold,
+memory, sick; all without any. Comparisons with sentence-transformers need the extra `teacher`; where
+it is missing, a sentence stands in their place.
 """
 
 import hashlib
@@ -51,11 +51,18 @@ def rows(data: Path, name: str) -> Rows:
 
 
 def quality(data: Path) -> None:
-    """Print Spearman on STS-B dev and five article sets, dense vectors alone, beside the teacher on the same rows."""
-    print(
-        "\n| encoder | STS-B dev | blog topics | BBC topics | news topics | blog titles | news titles | mean of five |"
-    )
-    print("|---|---|---|---|---|---|---|---|")
+    """Print Spearman on STS-B dev and five article sets, of dense vectors, beside the teacher."""
+    columns = [
+        "encoder",
+        "STS-B dev",
+        "blog topics",
+        "BBC topics",
+        "news topics",
+        "blog titles",
+        "news titles",
+        "mean of five",
+    ]
+    print(f"\n| {' | '.join(columns)} |\n{'|---' * len(columns)}|")
     encoders: dict[str, Encode] = {
         "simrec, pretrained": Encoder(PRETRAINED, threads=cores()).encode
     }
@@ -64,16 +71,14 @@ def quality(data: Path) -> None:
         encoders["all-MiniLM-L6-v2"] = transformer
     means = {}
     for name, encode in encoders.items():
-        similarity, sets = sts(data, encode), article_sets(data, encode)
+        similarity = sts(data, encode)
+        sets = article_sets(data, encode)
         means[name] = float(np.mean(sets))
-        print(
-            f"| {name} | {similarity:.4f} | {' | '.join(f'{value:.4f}' for value in sets)} | {means[name]:.4f} |",
-            flush=True,
-        )
+        cells = [f"{value:.4f}" for value in (similarity, *sets, means[name])]
+        print(f"| {name} | {' | '.join(cells)} |", flush=True)
     if transformer:
-        print(
-            f"\nshare of the teacher's mean: {means['simrec, pretrained'] / means['all-MiniLM-L6-v2']:.1%}"
-        )
+        share = means["simrec, pretrained"] / means["all-MiniLM-L6-v2"]
+        print(f"\nshare of the teacher's mean: {share:.1%}")
 
 
 def sts(data: Path, encode: Encode) -> float:
@@ -81,47 +86,51 @@ def sts(data: Path, encode: Encode) -> float:
     from scipy.stats import spearmanr
 
     pairs = rows(data, "stsb_en_dev")
-    cosines = (encode([pair["a"] for pair in pairs]) * encode([pair["b"] for pair in pairs])).sum(
-        axis=1
-    )
-    return float(spearmanr(cosines, [pair["score"] for pair in pairs]).statistic)
+    grades = [pair["score"] for pair in pairs]
+    return float(spearmanr(pair_cosines(pairs, encode), grades).statistic)
+
+
+def pair_cosines(pairs: Rows, encode: Encode) -> np.ndarray:
+    """Return the cosine of the two texts of each pair."""
+    left = encode([pair["a"] for pair in pairs])
+    right = encode([pair["b"] for pair in pairs])
+    cosines: np.ndarray = (left * right).sum(axis=1)
+    return cosines
 
 
 def article_sets(data: Path, encode: Encode) -> list[float]:
-    """Return P@10 of topics and MRR of titles that look for their texts, of articles the encoder never learned from."""
+    """Return P@10 of topics and MRR of titles, of articles that the encoder never learned from."""
     news = rows(data, "news_articles")
     random.Random(1).shuffle(news)
     news = news[:NEWS]
-    blogs = [
-        row
-        for row in rows(data, "openblogs_articles")
-        if row["title"] and row["text"] and unseen(row)
-    ][:BLOGS]
-    bbc = rows(data, "bbc_articles")
-    vectors = {id(one): encode([row["text"] for row in one]) for one in (blogs, bbc, news)}
-    topics = [topic_precision(vectors[id(one)], one) for one in (blogs, bbc, news)]
-    titles = [
-        float(reciprocal_ranks(encode([row["title"] for row in one]) @ vectors[id(one)].T).mean())
-        for one in (blogs, news)
-    ]
+    blogs = [row for row in rows(data, "openblogs_articles") if row["title"] and row["text"]]
+    blogs = [row for row in blogs if unseen(row)][:BLOGS]
+    topics = []
+    titles = []
+    for articles in (blogs, rows(data, "bbc_articles"), news):
+        vectors = encode([row["text"] for row in articles])
+        topics.append(topic_precision(vectors, articles))
+        if articles in (blogs, news):
+            queries = encode([row["title"] for row in articles])
+            titles.append(float(reciprocal_ranks(queries @ vectors.T).mean()))
     return topics + titles
 
 
 def unseen(row: dict[str, Any]) -> bool:
-    """Tell whether a blog article was kept from the pretrained encoder, as its model card says."""
+    """Return whether a blog article was kept from the pretrained encoder; see its model card."""
     return hashlib.sha256(row["id"].encode()).digest()[0] % 2 == 0
 
 
 def topic_precision(vectors: np.ndarray, articles: Rows) -> float:
     """Return P@10 among the articles that have a category."""
-    kept = [n for n, row in enumerate(articles) if row.get("category")]
-    found = vectors[kept]
-    labels = [articles[n]["category"] for n in kept]
-    return float(precisions(found @ found.T, same(labels, len(labels)), K).mean())
+    labelled = [number for number, row in enumerate(articles) if row.get("category")]
+    labels = [articles[number]["category"] for number in labelled]
+    scores = vectors[labelled] @ vectors[labelled].T
+    return float(precisions(scores, same(labels, len(labels)), K).mean())
 
 
 def speed(data: Path) -> None:
-    """Print articles/s in bulk, with and without tokenizing, as a share of the sgemm limit and beside the teacher."""
+    """Print articles/s, with and without tokenizing, beside the sgemm limit and the teacher."""
     articles = [row["text"] for row in rows(data, "news_articles")]
     sets = {
         "80 tokens": [" ".join(text.split()[:62]) for text in articles[:6_000]],
@@ -129,12 +138,19 @@ def speed(data: Path) -> None:
     }
     transformer = sentence_transformer()
     print(
-        f"\n{cores()} processes of one thread; the limit is what sgemm of the same sizes reaches in as many processes"
+        f"\n{cores()} processes of one thread; the limit is what sgemm of the same sizes reaches "
+        "in as many processes"
     )
-    print(
-        "\n| texts | articles/s | tokens/s | share of limit | without tokenizing | sentence-transformers | ratio |"
-    )
-    print("|---|---|---|---|---|---|---|")
+    columns = [
+        "texts",
+        "articles/s",
+        "tokens/s",
+        "share of limit",
+        "without tokenizing",
+        "sentence-transformers",
+        "ratio",
+    ]
+    print(f"\n| {' | '.join(columns)} |\n{'|---' * len(columns)}|")
     for name, texts in sets.items():
         print(f"| {name} | {speed_row(texts, transformer)} |", flush=True)
 
@@ -142,32 +158,33 @@ def speed(data: Path) -> None:
 def speed_row(texts: list[str], transformer: Encode | None) -> str:
     """Measure one set of texts."""
     parts = [texts[n :: cores()] for n in range(cores())]
-    limit = together(SGEMM, [[]] * cores())
-    whole, bare = together(BULK, parts), together(BARE, parts)
-    flops = together(FLOPS, parts)
-    work, tokens = (
-        sum(float(line.split()[0]) for line in flops),
-        sum(float(line.split()[1]) for line in flops),
-    )
-    most = sum(map(float, limit))
-    seconds, bare_seconds = max(map(float, whole)), max(map(float, bare))
-    shares = [work / spent / most for spent in (seconds, bare_seconds)]
+    limit = sum(map(float, together(SGEMM, [[]] * cores())))
+    seconds = max(map(float, together(BULK, parts)))
+    bare_seconds = max(map(float, together(BARE, parts)))
+    flops = tokens = 0.0
+    for line in together(FLOPS, parts):
+        part_flops, part_tokens = line.split()
+        flops += float(part_flops)
+        tokens += float(part_tokens)
+    rate = len(texts) / seconds
     cells = [
-        f"{len(texts) / seconds:.0f}",
+        f"{rate:.0f}",
         f"{tokens / seconds:.0f}",
-        f"{shares[0]:.2f}",
-        f"{shares[1]:.2f}",
+        f"{flops / seconds / limit:.2f}",
+        f"{flops / bare_seconds / limit:.2f}",
     ]
-    if transformer:
-        few = texts[:200]
-        transformer(few[:32])
-        started = time.monotonic()
-        transformer(few)
-        rate = len(few) / (time.monotonic() - started)
-        cells += [f"{rate:.1f}", f"{len(texts) / seconds / rate:.1f}"]
-    else:
-        cells += ["needs the extra teacher", ""]
-    return " | ".join(cells)
+    if transformer is None:
+        return " | ".join([*cells, "needs the extra teacher", ""])
+    teacher_rate = texts_per_second(texts[:200], transformer)
+    return " | ".join([*cells, f"{teacher_rate:.1f}", f"{rate / teacher_rate:.1f}"])
+
+
+def texts_per_second(texts: list[str], encode: Encode) -> float:
+    """Return how many texts a warm encoder encodes in a second."""
+    encode(texts[:32])
+    started = time.monotonic()
+    encode(texts)
+    return len(texts) / (time.monotonic() - started)
 
 
 OPEN = """
@@ -180,25 +197,31 @@ encoder = Encoder(PRETRAINED)
 encoder.encode(["warm up"] * 64)
 """
 BULK = OPEN + "t = time.monotonic(); encoder.encode(texts); print(time.monotonic() - t)"
-BARE = OPEN + (
-    "windows = encoder._windows_of(texts)[0]; t = time.monotonic()\nencoder.run(windows); print(time.monotonic() - t)"
-)
-FLOPS = (
+BARE = (
     OPEN
-    + (
-        "n = encoder.runtime.network; h, d = n['hidden'], n['dim']\n"
-        "tokens = sum(map(len, encoder._windows_of(texts)[0]))\n"
-        "print(tokens * 2 * 2 * 3 * h * (h + d), tokens)"  # two directions, three gates, a product and a sum
-    )
+    + """
+windows = encoder._windows_of(texts)[0]
+t = time.monotonic()
+encoder.run(windows)
+print(time.monotonic() - t)
+"""
+)
+FLOPS = OPEN + (
+    "n = encoder.runtime.network; h, d = n['hidden'], n['dim']\n"
+    "tokens = sum(map(len, encoder._windows_of(texts)[0]))\n"
+    # Two directions, three gates, a product and a sum.
+    "print(tokens * 2 * 2 * 3 * h * (h + d), tokens)"
 )
 # The best of two libraries, since either alone may be below what the recurrent operator reaches.
 SGEMM = """
 import time, numpy as np, onnxruntime
 from onnx import TensorProto as T, helper as h
 a, b = np.ones((2048, 512), np.float32), np.ones((512, 768), np.float32)
-info = [h.make_tensor_value_info(name, T.FLOAT, shape) for name, shape in (("a", a.shape), ("b", b.shape), ("c", None))]
+shapes = (("a", a.shape), ("b", b.shape), ("c", None))
+info = [h.make_tensor_value_info(name, T.FLOAT, shape) for name, shape in shapes]
 graph = h.make_graph([h.make_node("MatMul", ["a", "b"], ["c"])], "g", info[:2], info[2:])
-model = h.make_model(graph, opset_imports=[h.make_opsetid("", 17)], ir_version=8).SerializeToString()
+opsets = [h.make_opsetid("", 17)]
+model = h.make_model(graph, opset_imports=opsets, ir_version=8).SerializeToString()
 options = onnxruntime.SessionOptions()
 options.intra_op_num_threads = 1
 session = onnxruntime.InferenceSession(model, options)
@@ -214,7 +237,7 @@ print(max(rate(lambda: a @ b), rate(lambda: session.run(None, {"a": a, "b": b}))
 
 
 def together(code: str, parts: list[list[str]]) -> list[str]:
-    """Run the code in one process of one thread for each part, at the same time, and return what each prints."""
+    """Run code in one process of one thread for each part, at once; return what each prints."""
     environment = {
         **os.environ,
         "OMP_NUM_THREADS": "1",
@@ -241,7 +264,8 @@ def together(code: str, parts: list[list[str]]) -> list[str]:
 def cold(_: Path) -> None:
     """Print the CPU seconds of one text in a cold process."""
     code = (
-        "from simrec.encoder.default_encoder import PRETRAINED as p; from simrec.encoder.runtime import Encoder as E; "
+        "from simrec.encoder.default_encoder import PRETRAINED as p\n"
+        "from simrec.encoder.runtime import Encoder as E\n"
         "E(p).encode(['a'])"
     )
     transformer = (
@@ -250,67 +274,62 @@ def cold(_: Path) -> None:
         "S(str(p()), device='cpu').encode(['a'])"
     )
     print("\n| one text, cold process | CPU seconds, median of 7 |\n|---|---|")
-    print(
-        f"| simrec | {np.median([cpu_seconds([sys.executable, '-c', code]) for _ in range(7)]):.2f} |"
-    )
+    print(f"| simrec | {median_cpu(code, 7):.2f} |")
     if sentence_transformer():
-        spent = np.median([cpu_seconds([sys.executable, "-c", transformer]) for _ in range(3)])
-        print(f"| sentence-transformers | {spent:.2f} |")
+        print(f"| sentence-transformers | {median_cpu(transformer, 3):.2f} |")
+
+
+def median_cpu(code: str, runs: int) -> float:
+    """Return the median CPU seconds of Python code in a process of its own."""
+    return float(np.median([cpu_seconds([sys.executable, "-c", code]) for _ in range(runs)]))
 
 
 def memory(_: Path) -> None:
-    """Print the peak memory of `simrec embed` on a million short texts, the largest of its processes."""
+    """Print the peak memory of `simrec embed` on a million short texts, of its largest process."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         with (folder / "short.jsonl").open("w") as file:
             for number in range(SHORT_TEXTS):
-                file.write(
-                    json.dumps(
-                        {
-                            "id": str(number),
-                            "text": f"short text number {number} about {number % 977}",
-                        }
-                    )
-                    + "\n"
-                )
-        simrec = [sys.executable, "-m", "simrec"]
-        subprocess.run(
-            [*simrec, "ingest", str(folder / "short.jsonl"), "-w", str(folder / "ws")],
-            check=True,
-            cwd=ROOT,
-        )
-        subprocess.run([*simrec, "embed", "-w", str(folder / "ws")], check=True, cwd=ROOT)
+                text = f"short text number {number} about {number % 977}"
+                file.write(json.dumps({"id": str(number), "text": text}) + "\n")
+        simrec("ingest", folder / "short.jsonl", "-w", folder / "ws")
+        simrec("embed", "-w", folder / "ws")
         run = json.loads((folder / "ws" / "journal.jsonl").read_text().splitlines()[-1])
     step = run["steps"][-1]
-    print(
-        f"\n{SHORT_TEXTS:,} short texts: peak {step['peak_mib']:,} MiB, {SHORT_TEXTS / step['seconds']:.0f} texts/s"
-    )
+    rate = SHORT_TEXTS / step["seconds"]
+    print(f"\n{SHORT_TEXTS:,} short texts: peak {step['peak_mib']:,} MiB, {rate:.0f} texts/s")
+
+
+def simrec(*arguments: object) -> None:
+    """Run a command of simrec."""
+    command = [sys.executable, "-m", "simrec", *map(str, arguments)]
+    subprocess.run(command, check=True, cwd=ROOT)
 
 
 def sick(data: Path) -> None:
-    """Fine-tune the pretrained encoder on SICK train through `simrec train`; print Pearson on SICK dev."""
+    """Fine-tune the pretrained encoder on SICK train; print Pearson on SICK dev."""
+    train = rows(data, "sick_train")
+    dev = rows(data, "sick_dev")
+    grades = [pair["score"] for pair in dev]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        train, dev = rows(data, "sick_train"), rows(data, "sick_dev")
-        (folder / "pairs.jsonl").write_text("\n".join(map(json.dumps, train)))
-        texts = sorted({row[side] for row in train for side in "ab"})
-        (folder / "articles.jsonl").write_text(
-            "\n".join(json.dumps({"id": t, "text": t}) for t in texts)
-        )
+        texts = sorted({pair[side] for pair in train for side in "ab"})
+        write_jsonl(folder / "pairs.jsonl", train)
+        write_jsonl(folder / "articles.jsonl", [{"id": text, "text": text} for text in texts])
         (folder / "sick.toml").write_text(SICK)
-        simrec = [sys.executable, "-m", "simrec"]
-        options = ["-w", str(folder / "ws"), "-c", str(folder / "sick.toml")]
-        subprocess.run([*simrec, "ingest", *options], check=True, cwd=ROOT)
-        subprocess.run([*simrec, "train", *options], check=True, cwd=ROOT)
+        for step in ("ingest", "train"):
+            simrec(step, "-w", folder / "ws", "-c", folder / "sick.toml")
         encoders = folder / "ws" / "encoders"
         tuned = encoders / str(newest(encoders))
         print("\n| SICK dev | Pearson |\n|---|---|")
         for what, path in {"pretrained": PRETRAINED, "fine-tuned on SICK train": tuned}.items():
-            encode = Encoder(path).encode
-            cosines = (encode([row["a"] for row in dev]) * encode([row["b"] for row in dev])).sum(
-                axis=1
-            )
-            print(f"| {what} | {np.corrcoef(cosines, [row['score'] for row in dev])[0, 1]:.4f} |")
+            cosines = pair_cosines(dev, Encoder(path).encode)
+            print(f"| {what} | {np.corrcoef(cosines, grades)[0, 1]:.4f} |")
+
+
+def write_jsonl(path: Path, articles: Rows) -> None:
+    """Write one JSON object a line."""
+    path.write_text("\n".join(map(json.dumps, articles)))
 
 
 SICK = """
@@ -336,7 +355,8 @@ def sentence_transformer() -> Encode | None:
         from simrec.training.teacher import packaged
     except ModuleNotFoundError as error:
         print(
-            f"\nwithout sentence-transformers ({error.name} is missing): pip install 'simrec[teacher]'"
+            f"\nwithout sentence-transformers ({error.name} is missing): "
+            "pip install 'simrec[teacher]'"
         )
         return None
     model = SentenceTransformer(str(packaged()), device="cpu", local_files_only=True)

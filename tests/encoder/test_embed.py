@@ -1,4 +1,4 @@
-"""What tasks on several hosts rest on: the texts of their keys, from one file, and names that nobody else has."""
+"""Tasks on several hosts: the texts of their keys come from one file, and names are unique."""
 
 import sqlite3
 from contextlib import closing

@@ -1,4 +1,7 @@
-"""Ask a teacher as `simrec teach` does, and die at a call: python -m tests.training.teaching HOUSE CALL."""
+"""Ask a teacher as `simrec teach` does, and die at a call.
+
+`python -m tests.training.teaching HOUSE CALL`; call 0 is never made.
+"""
 
 import json
 import os

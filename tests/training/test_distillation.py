@@ -38,11 +38,9 @@ def lsa_teacher(folder: Path, dim: int = 48) -> tuple[TfidfVectorizer, Truncated
 
 def test_a_student_of_a_file_of_vectors_learns_the_teachers_similarities(ingested: House) -> None:
     tfidf, axes = lsa_teacher(ingested.folder)
-    configure(
-        ingested,
-        DISTIL + '[pretraining]\nteacher = "taught*.parquet"\n',
-        'start = "teacher"\ntoken_epochs = 8\ntoken_batch_size = 64\nlearning_rate = 0.01\nepochs = 4',
-    )
+    training = 'start = "teacher"\ntoken_epochs = 8\ntoken_batch_size = 64\n'
+    training += "learning_rate = 0.01\nepochs = 4"
+    configure(ingested, f'{DISTIL}[pretraining]\nteacher = "taught*.parquet"\n', training)
     ran = ingested.job("pretrain")
     assert ran.code == 0, ran.err
     encoder = Encoder(only_encoder(ingested))

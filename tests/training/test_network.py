@@ -42,7 +42,7 @@ SHAPES = [
 
 
 def random_tower(config: EncoderConfig, truncate: int = 0) -> keras.Model:
-    """A tower of random weights, none of them zero or as initialised, with token embeddings as they are exported."""
+    """A tower of random weights, none zero or as initialised, with token embeddings as exported."""
     random = np.random.default_rng(0)
     keras.utils.set_random_seed(1)
     tower = build_tower(config, random.normal(size=(VOCAB, DIM)).astype(np.float32), 0, truncate)
@@ -164,7 +164,7 @@ def test_truncation_changes_no_vector_and_cuts_gradients_where_it_says(
 
 
 def test_gradient_reach_of_a_linear_recurrence_is_its_power() -> None:
-    """With recurrent weights w I and values near zero, tanh is the identity and the gradient falls as w ** distance."""
+    """With weights w I and values near zero, tanh is the identity: the gradient is w ** distance."""
     config = EncoderConfig(cell="rnn", hidden=DIM, dim=DIM, bidirectional=False)
     tower = build_tower(config, np.full((VOCAB, DIM), 1e-6, np.float32), 0)
     identity = np.eye(DIM, dtype=np.float32)

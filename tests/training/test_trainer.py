@@ -100,7 +100,7 @@ def test_a_finished_training_does_no_step_again(tmp_path: Path) -> None:
 
 
 def test_the_best_epoch_is_kept_or_the_start(tmp_path: Path) -> None:
-    """Verdicts that fall leave the start; verdicts that are best after an epoch leave that epoch."""
+    """Verdicts that fall leave the start; ones that are best after an epoch leave that epoch."""
     for verdicts, best in (([3, 2, 1, 0], 0), ([0, 1, 5, 2], 2), ([0, 1, 2, 3], 3)):
         seen: list[list[np.ndarray]] = []
         tower = new_tower()

@@ -17,6 +17,8 @@ from simrec.errors import LockedError
 TEMPORARY = ".tmp"
 SEAL = "seal"
 
+JsonObject = dict[str, Any]
+
 
 @contextmanager
 def atomic_path(target: Path) -> Iterator[Path]:
@@ -53,12 +55,12 @@ def write_json(target: Path, content: Any) -> None:
     write(target, (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode())
 
 
-def seal(content: dict[str, Any]) -> dict[str, Any]:
+def seal(content: JsonObject) -> JsonObject:
     """Return JSON content with the checksum of the rest as its last key."""
     return {**content, SEAL: _digest(content)}
 
 
-def unseal(text: bytes) -> dict[str, Any]:
+def unseal(text: bytes) -> JsonObject:
     """Return sealed JSON content without its seal; content of the first edition has none.
 
     ValueError if it is no JSON object, or differs from what was sealed.
@@ -72,7 +74,7 @@ def unseal(text: bytes) -> dict[str, Any]:
     return content
 
 
-def _digest(content: dict[str, Any]) -> str:
+def _digest(content: JsonObject) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 

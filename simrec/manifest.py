@@ -6,6 +6,7 @@ from typing import Any
 
 from simrec import __version__, files
 from simrec.errors import ReleaseError
+from simrec.files import JsonObject
 from simrec.index.index_facts import IndexFacts
 from simrec.release_folder import ReleaseFolder
 
@@ -62,7 +63,7 @@ class Manifest:
             ) from error
 
     @classmethod
-    def _from_dict(cls, content: dict[str, Any]) -> "Manifest":
+    def _from_dict(cls, content: JsonObject) -> "Manifest":
         content["index"] = IndexFacts.from_dict(content["index"])
         lexical = content.get("lexical")  # none in format 1, empty in format 2 without words
         content["lexical"] = LexicalFacts(**lexical) if lexical else None

@@ -1,9 +1,9 @@
 """A workspace of every release format: today's simrec answers from it, or a night makes it anew.
 
-When this fails, today's change cannot read what users have on their disks. Either mend that, or raise
-the format that changed (workspace.FORMAT, manifest.FORMAT, the store's or the encoder's), refuse the old
-one with a sentence that says which command makes it anew, and pack a workspace of the new format beside
-the others: `python -m tests.golden.pack`.
+When this fails, today's change cannot read what users have on their disks. Either mend that, or
+raise the format that changed (workspace.FORMAT, manifest.FORMAT, the store's or the encoder's),
+refuse the old one with a sentence that says which command makes it anew, and pack a workspace of the
+new format beside the others: `python -m tests.golden.pack`.
 """
 
 import json

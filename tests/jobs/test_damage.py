@@ -1,4 +1,7 @@
-"""A flipped byte, in whatever file of a workspace, is found and named by `simrec verify`; SIMREC_LONG=1 flips many."""
+"""A flipped byte in any file of a workspace is found and named by `simrec verify`.
+
+SIMREC_LONG=1 flips many.
+"""
 
 import random
 import shutil
@@ -17,7 +20,7 @@ from tests.jobs.disturbed import LONG, flip
 
 @pytest.fixture(scope="module")
 def whole(undisturbed: House, tmp_path_factory: pytest.TempPathFactory) -> House:
-    """A house with everything a workspace can hold; who damages it mends it."""
+    """A house with everything a workspace can hold; a test that damages it mends it."""
     house = disturbed.copy(undisturbed, tmp_path_factory.mktemp("whole") / "house")
     assert house.simrec("rollback").code == house.simrec("rollback", undisturbed.current).code == 0
     assert house.simrec("verify").code == 0
@@ -25,22 +28,25 @@ def whole(undisturbed: House, tmp_path_factory: pytest.TempPathFactory) -> House
 
 
 def artifacts(house: House) -> list[Path]:
-    """One file of each kind: all of the release and the encoder, one shard of vectors and one of words."""
+    """All files of the release and the encoder, one shard of vectors and one of words."""
     current = house.workspace / "releases" / house.current
-    files = [
-        path
-        for path in sorted(house.workspace.rglob("*"))
-        if path.is_file() and path.name != "LOCK"
-    ]
-    files = [path for path in files if path.parent == current or "releases" not in path.parts]
-    shards = {path.parent: path for path in files if "embeddings" in path.parts}
-    return [path for path in files if "embeddings" not in path.parts] + list(shards.values())
+    paths: list[Path] = []
+    shard_of_cache: dict[Path, Path] = {}
+    for path in sorted(house.workspace.rglob("*")):
+        if not path.is_file() or path.name == "LOCK":
+            continue
+        if "embeddings" in path.parts:
+            shard_of_cache[path.parent] = path
+        elif path.parent == current or "releases" not in path.parts:
+            paths.append(path)
+    return [*paths, *shard_of_cache.values()]
 
 
-def held(path: Path) -> Any:
-    """What a file holds that is not compared byte by byte.
+def content(path: Path) -> Any:
+    """The content of a file, without what `simrec verify` cannot compare.
 
-    Beside it, zip has dates, and SQLite free pages and counters; HELD is ids, of which another is as good.
+    That is dates in a zip, free pages and counters of SQLite, and the digits of ids in HELD: another
+    id is as good.
     """
     if path.name == "HELD":
         return [len(name) for name in path.read_text().split()]
@@ -49,40 +55,43 @@ def held(path: Path) -> Any:
             return [stored[name].tobytes() for name in stored]
     if path.name == "articles.db":
         with closing(sqlite3.connect(path)) as db:
-            return [
-                db.execute(f"SELECT {what}").fetchall()
-                for what in ("* FROM texts", f"{ARTICLE} FROM articles")
-            ]
+            texts = db.execute("SELECT * FROM texts").fetchall()
+            return texts, db.execute(f"SELECT {ARTICLE} FROM articles").fetchall()
     return path.read_bytes().strip()
 
 
+NAMES = {
+    "FORMAT",
+    "CURRENT",
+    "HELD",
+    "articles.db",
+    "journal.jsonl",
+    "manifest.json",
+    "items.db",
+    "card.json",
+}
 ARTICLE = "id, title, lead, account, published_at, url, lang, category, tags, row_key, text_key"
 
 
 def test_a_flipped_byte_is_found_and_named(whole: House, tmp_path: Path) -> None:
-    files, chance = artifacts(whole), random.Random(5)
-    names = {path.name for path in files}
-    assert names > {
-        "FORMAT",
-        "CURRENT",
-        "HELD",
-        "articles.db",
-        "journal.jsonl",
-        "manifest.json",
-        "items.db",
-        "card.json",
-    }
-    assert {path.parent.name for path in files} > {"lexical"}
-    for path in files:
-        kept, size = shutil.copy(path, tmp_path / "kept"), path.stat().st_size
-        before = held(path)
-        for place in [0, size - 1, *chance.choices(range(size), k=30)] if LONG else [size // 2]:
-            flip(path, place)
+    paths = artifacts(whole)
+    rng = random.Random(5)
+    assert {path.name for path in paths} > NAMES
+    assert {path.parent.name for path in paths} > {"lexical"}
+    for path in paths:
+        copy = shutil.copy(path, tmp_path / "copy")
+        size = path.stat().st_size
+        before = content(path)
+        offsets = [size // 2]
+        if LONG:
+            offsets = [0, size - 1, *rng.choices(range(size), k=30)]
+        for offset in offsets:
+            flip(path, offset)
             ran = whole.simrec("verify")
-            assert "Traceback" not in ran.err, (path, place, ran.err)
+            assert "Traceback" not in ran.err, (path, offset, ran.err)
             if (ran.code, str(path) in ran.err) != (5, True):
-                assert (ran.code, held(path)) == (0, before), (path, place, ran.err)
-            shutil.copy(kept, path)
+                assert (ran.code, content(path)) == (0, before), (path, offset, ran.err)
+            shutil.copy(copy, path)
     assert whole.simrec("verify").code == 0
 
 

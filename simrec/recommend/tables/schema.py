@@ -1,5 +1,6 @@
 """The tables of a release as data: SQLite and Parquet are written from what stands here."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
@@ -8,7 +9,7 @@ SCORE_DECIMALS = 6  # of a score in SQLite and in sinks; beyond is noise of the 
 WORD_BITS = 21  # of each word of a pair, packed into one integer, the heaviest lowest
 
 # Rows of a table as columns by name; articles and accounts are row numbers, texts pyarrow arrays.
-Block = dict[str, Any]
+Block = Mapping[str, Any]
 
 Kind = Literal["article", "account", "label", "text", "integer", "score", "flag"]
 

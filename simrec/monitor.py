@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from simrec import files, journal, release
-from simrec.articles.store import Store
 from simrec.errors import ReleaseError
+from simrec.steps.night import Night
 from simrec.workspace import Workspace
 
 OF_RUNS = {
@@ -35,11 +35,11 @@ class Sample(NamedTuple):
         )
 
 
-def write_metrics(workspace: Workspace, path: Path) -> None:
+def write_metrics(night: Night, path: Path) -> None:
     """Write the text file, whole or not at all: the exporter reads whenever it likes."""
     lines: list[str] = []
     told: set[str] = set()
-    samples = (*_of_runs(workspace), *_of_articles(workspace), *_of_release(workspace))
+    samples = (*_of_runs(night.workspace), *_of_articles(night), *_of_release(night.workspace))
     for sample in sorted(samples, key=str):
         if sample.name not in told:
             told.add(sample.name)
@@ -62,9 +62,9 @@ def _of_runs(workspace: Workspace) -> Iterator[Sample]:
             yield Sample(f"last_run_{name}", what, getattr(run, name), {"job": job})
 
 
-def _of_articles(workspace: Workspace) -> Iterator[Sample]:
-    if workspace.articles_db.exists():
-        with Store.open(workspace.articles_db) as store:
+def _of_articles(night: Night) -> Iterator[Sample]:
+    if night.workspace.articles_db.exists():
+        with night.open_store() as store:
             yield Sample(
                 "articles", "Articles that have come in and were not deleted", store.count(), {}
             )

@@ -5,39 +5,39 @@ import sqlite3
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
-from simrec import journal, log
+from simrec import config_file, journal, log
+from simrec.config import ENGINES, Config, override
 from simrec.errors import ConfigError, SimrecError
 from simrec.exit_codes import as_simrec_error, exit_code, exit_codes
 from simrec.journal import RunRecord, StepRecord, Stopwatch
+from simrec.monitor import write_metrics
+from simrec.steps import Step
+from simrec.steps.forecast import forecast
+from simrec.steps.night import Night
 from simrec.workspace import Workspace
-
-if TYPE_CHECKING:
-    from simrec.config import Config
-    from simrec.steps import Step
 
 logger = logging.getLogger(__name__)
 
 CLOCK_TOLERANCE = 60  # seconds that a clock may be corrected by
 
 
-def run(job: str, steps: "Sequence[Step]", workspace: Workspace, config: "Config") -> None:
+def run(job: str, steps: Sequence[Step], workspace: Workspace, config: Config) -> None:
     """Run the steps in order under the workspace's lock and add a line to its journal.
 
     The first step that fails ends the run; what the steps before it did stays, and the same command
     goes on from there.
     """
-    with workspace.lock():
+    with workspace.lock(), Night(workspace, config) as night:
         _check_clock(workspace)
         workspace.sweep()
         record = RunRecord(job=job, started_at=log.now("seconds"), steps=[], exit_code=0)
         stopwatch = Stopwatch()
         try:
             for step in steps:
-                _run_step(step, workspace, config, record.steps)
+                _run_step(step, night, record.steps)
         except BaseException as error:
             record.exit_code = exit_code(error)
             record.error = str(as_simrec_error(error) or repr(error))
@@ -45,16 +45,14 @@ def run(job: str, steps: "Sequence[Step]", workspace: Workspace, config: "Config
         finally:
             stopwatch.note(record)
             _write_journal(workspace, record)
-            _write_metrics(workspace, config)
+            _write_metrics(night)
 
 
-def _write_metrics(workspace: Workspace, config: "Config") -> None:
-    from simrec.monitor import write_metrics
-
-    path = Path(config.monitor.prometheus)
+def _write_metrics(night: Night) -> None:
+    path = Path(night.config.monitor.prometheus)
     try:
-        if config.monitor.prometheus:
-            write_metrics(workspace, path)
+        if night.config.monitor.prometheus:
+            write_metrics(night, path)
     except (OSError, sqlite3.Error, SimrecError) as error:
         # this must not hide how the run ended
         logger.warning("%s: not written (%s)", path, error)
@@ -82,30 +80,27 @@ def _check_clock(workspace: Workspace) -> None:
         )
 
 
-def _run_step(
-    step: "Step", workspace: Workspace, config: "Config", records: list[StepRecord]
-) -> None:
+def _run_step(step: Step, night: Night, records: list[StepRecord]) -> None:
     """Run a step, and add a record of what it did and cost, also if it fails."""
     stopwatch = Stopwatch()
-    record = StepRecord(step=step.__name__, state="failed")
+    record = StepRecord(step=step.name, state="failed")
     try:
-        result = step(workspace, config)
+        result = step(night)
         record.state = "skipped" if result.skipped else "done"
         record.rows_in = result.rows_in
         record.rows_out = result.rows_out
         record.what = result.sentence
+        record.release = result.release
         logger.info("%s: %s (%.1f s)", record.step, record.what, stopwatch.seconds)
     finally:
         stopwatch.note(record)
         records.append(record)
 
 
-def main(steps: "Sequence[Step]") -> None:
+def main(steps: Sequence[Step]) -> None:
     """Run a job file's steps with the options every job has; the job is named as its file."""
-    from simrec import config, config_file
-    from simrec.steps.forecast import forecast
 
-    @click.command(help=f"Run the job: {', then '.join(step.__name__ for step in steps)}.")
+    @click.command(help=f"Run the job: {', then '.join(step.name for step in steps)}.")
     @click.option(
         "-c", "--config", "config_path", type=Path, required=True, help="The TOML configuration."
     )
@@ -124,7 +119,7 @@ def main(steps: "Sequence[Step]") -> None:
     )
     @click.option(
         "--engine",
-        type=click.Choice(config.ENGINES),
+        type=click.Choice(ENGINES),
         help="Where tasks run, instead of engine.kind.",
     )
     def job(
@@ -138,9 +133,10 @@ def main(steps: "Sequence[Step]") -> None:
         log.set_up(verbose, as_json=log_format == "json")
         loaded = config_file.load(config_path)
         if engine:
-            loaded = config.override(loaded, engine={"kind": engine})
+            loaded = override(loaded, engine={"kind": engine})
         if dry_run:
-            click.echo("\n".join(forecast(steps, _as_it_is(workspace), loaded)))
+            with Night(_as_it_is(workspace), loaded) as night:
+                click.echo("\n".join(forecast(steps, night)))
         else:
             run(Path(sys.argv[0]).stem, steps, Workspace.create(workspace), loaded)
 

@@ -117,6 +117,19 @@ class House:
         start = f"import os, runpy, sys\nsys.argv = {arguments!r}\n{before}\n"
         return f"{start}runpy.run_path({script!r}, run_name='__main__')"
 
+    def own_job(self, steps: str) -> Ran:
+        """Run a nightly job of the test's own: Python that defines STEPS, from steps of simrec or others."""
+        return run(*self.own_job_command(steps))
+
+    def own_job_command(self, steps: str) -> list[object]:
+        script = self.folder / "nightly.py"
+        script.write_text(
+            f"from simrec import runner, steps\nfrom simrec.steps import Step\n{steps}\n"
+            "runner.main(STEPS)\n"
+        )
+        config = self.folder / "config.toml"
+        return [script, "-c", config, "-w", self.workspace, "-v"]
+
     def journal(self) -> list[dict[str, Any]]:
         return [
             json.loads(line) for line in (self.workspace / "journal.jsonl").read_text().splitlines()

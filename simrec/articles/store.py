@@ -38,6 +38,17 @@ class LabelledText(NamedTuple):
     tags: str
 
 
+@contextmanager
+def naming_damage(path: Path) -> Iterator[None]:
+    """Turn what SQLite says of a damaged file into a ReleaseError that names the file."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        if not is_damage(error):
+            raise  # the disk, not the file
+        raise ReleaseError(f"{path}: {error}; {HINT}") from error
+
+
 class Store:
     """Articles by id. Reading needs no lock; writing goes through `transaction`."""
 
@@ -60,14 +71,9 @@ class Store:
         writable = create or (os.access(path.parent, os.W_OK) and not immutable)
         uri = f"{path.absolute().as_uri()}?{'' if writable else 'immutable=1'}"
         connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=timeout)
-        with closing(connection) as database:
-            try:
-                _prepare(database, writable, create)
-                yield cls(database)
-            except sqlite3.Error as error:
-                if not is_damage(error):
-                    raise  # the disk, not the file
-                raise ReleaseError(f"{path}: {error}; {HINT}") from error
+        with closing(connection) as database, naming_damage(path):
+            _prepare(database, writable, create)
+            yield cls(database)
 
     @contextmanager
     def transaction(self) -> Iterator[StoreWriter]:

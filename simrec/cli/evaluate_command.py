@@ -60,7 +60,9 @@ def evaluate(
     opened = Workspace.open(invocation.root)
     config = invocation.read_config()
     if beside or against or judgements:
-        suites = steps.compare_scorers(opened, config, _baselines(beside), judgements, against)
+        from simrec.steps.compare_scorers import compare_scorers
+
+        suites = compare_scorers(opened, config, _baselines(beside), judgements, against)
     else:
         runner.run("evaluate", [steps.evaluate], opened, config)
         suites = _newest_suites(opened)

@@ -134,8 +134,10 @@ def train(compare: str | None, plot: Path, as_json: bool, invocation: Invocation
     if compare is None:
         _run("train", opened, config)
         return
+    from simrec.steps.compare_cells import compare_cells
+
     with opened.lock():
-        rows = steps.compare(opened, config, _cells(compare), plot)
+        rows = compare_cells(opened, config, _cells(compare), plot)
     print_rows(COMPARISON_COLUMNS, rows, as_json)
 
 

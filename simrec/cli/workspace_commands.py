@@ -98,4 +98,7 @@ def rejects(as_json: bool, workspace: Path) -> None:
 @workspace_option
 def verify(workspace: Path) -> None:
     """Read the current release, and all that the next one is made from, and name what is damaged."""
-    click.echo(steps.verify(Workspace.open(workspace), Config()).sentence)
+    from simrec.steps.night import Night
+
+    with Night(Workspace.open(workspace), Config()) as night:
+        click.echo(steps.verify(night).sentence)

@@ -1,113 +1,99 @@
-"""What a job would do and about what it would cost, told without doing it."""
+"""What a job would do and about what it would cost, without doing it."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from simrec import journal, release
-from simrec.articles.store import Store
-from simrec.config import Config
-from simrec.errors import ReleaseError
+from simrec.articles.preview import Preview, preview
+from simrec.encoder.embedding_cache import EmbeddingCache
 from simrec.journal import StepRecord
-from simrec.steps.outcome import Step, encoder_id_of
-from simrec.steps.staging import release_id_of
+from simrec.steps.night import Night
+from simrec.steps.step import Step
 from simrec.workspace import Workspace
 
-if TYPE_CHECKING:
-    from simrec.articles.preview import Preview
-
-MADE_ANEW = (
-    "index",
-    "recommend",
-    "evaluate",
-    "publish",
-)  # for all articles as soon as one has changed
+# These are done for all articles as soon as one has changed.
+MADE_ANEW = ("index", "recommend", "evaluate", "publish")
 
 
-class Foretold(NamedTuple):
-    """What one step would do, and the rows by which its cost grows; None where it costs what it did the last time."""
+class StepForecast(NamedTuple):
+    """What a step would do, and the rows by which its cost grows.
+
+    rows is None where it costs what it did the last time.
+    """
 
     step: str
     what: str
     rows: int | None = None
 
 
-def forecast(steps: Sequence[Step], workspace: Workspace, config: Config) -> list[str]:
-    """Return a line for each step, with seconds at the rate of its last run that did something; nothing is changed."""
-    names = [step.__name__ for step in steps]
-    preview, texts = _preview(workspace, config), 0
+def forecast(steps: Sequence[Step], night: Night) -> list[str]:
+    """Return a line for each step, with seconds at the rate of its last run that did something.
+
+    Nothing is changed.
+    """
+    names = [step.name for step in steps]
+    changes = _preview(night)
+    texts = 0
     if "embed" in names:
-        texts = _texts_to_encode(workspace, preview)
-    anew = bool(preview.changed or preview.gone or texts) or _is_due(workspace, config)
-    told = {
-        "ingest": Foretold("ingest", str(preview), preview.rows),
-        "embed": Foretold("embed", f"{texts:,} texts to encode", texts),
-        **{
-            name: Foretold(name, "anew" if anew else "nothing to do", None if anew else 0)
-            for name in MADE_ANEW
-        },
-    }
-    measured = _measured(workspace)
-    return [
-        _line(
-            told.get(name, Foretold(name, "as the last time, if there is anything to do")), measured
-        )
-        for name in names
-    ]
+        texts = _count_texts_to_encode(night, changes)
+    anew = bool(changes.changed or changes.gone or texts) or _is_due(night)
+    costs = _last_costs(night.workspace)
+    lines = []
+    for name in names:
+        step = StepForecast(name, "as the last time, if there is anything to do")
+        if name == "ingest":
+            step = StepForecast(name, str(changes), changes.rows)
+        elif name == "embed":
+            step = StepForecast(name, f"{texts:,} texts to encode", texts)
+        elif name in MADE_ANEW:
+            step = StepForecast(name, "anew") if anew else StepForecast(name, "nothing to do", 0)
+        lines.append(_line(step, costs.get(name)))
+    return lines
 
 
-def _line(told: Foretold, measured: dict[str, StepRecord]) -> str:
-    last = measured.get(told.step)
-    if told.rows == 0:
-        return f"{told.step}: {told.what}"
+def _line(step: StepForecast, last: StepRecord | None) -> str:
+    if step.rows == 0:
+        return f"{step.step}: {step.what}"
     if last is None:
-        return f"{told.step}: {told.what}; no run has measured it yet"
-    rows = last.rows_in if told.step == "ingest" else last.rows_out
-    seconds = last.seconds if told.rows is None else last.seconds / rows * told.rows
-    return f"{told.step}: {told.what}; about {seconds:.1f} s"
+        return f"{step.step}: {step.what}; no run has measured it yet"
+    seconds = last.seconds
+    if step.rows is not None:
+        rows = last.rows_in if step.step == "ingest" else last.rows_out
+        seconds = last.seconds / rows * step.rows
+    return f"{step.step}: {step.what}; about {seconds:.1f} s"
 
 
-def _measured(workspace: Workspace) -> dict[str, StepRecord]:
-    """Return what the journal says of the last time that each step did something."""
-    done = (
-        step
-        for run in journal.read_runs(workspace.journal)
-        for step in run.steps
-        if step.state == "done"
-    )
-    return {
-        step.step: step
-        for step in done
-        if step.step in MADE_ANEW or (step.rows_in and step.rows_out)
-    }
+def _last_costs(workspace: Workspace) -> dict[str, StepRecord]:
+    """Return the record of the last time that each step did something."""
+    records = {}
+    for run in journal.read_runs(workspace.journal):
+        for record in run.steps:
+            worked = record.step in MADE_ANEW or (record.rows_in and record.rows_out)
+            if record.state == "done" and worked:
+                records[record.step] = record
+    return records
 
 
-def _preview(workspace: Workspace, config: Config) -> "Preview":
-    from simrec.articles.preview import preview
-
-    if not workspace.articles_db.exists():
-        return preview(None, config)
-    with Store.open(workspace.articles_db) as store:
-        return preview(store, config)
+def _preview(night: Night) -> Preview:
+    if not night.workspace.articles_db.exists():
+        return preview(None, night.config)
+    with night.open_store() as store:
+        return preview(store, night.config)
 
 
-def _texts_to_encode(workspace: Workspace, preview: "Preview") -> int:
-    from simrec.encoder.embedding_cache import EmbeddingCache
-
-    keys = set(preview.text_keys)
-    if workspace.articles_db.exists():
-        with Store.open(workspace.articles_db) as store:
+def _count_texts_to_encode(night: Night, changes: Preview) -> int:
+    keys = set(changes.text_keys)
+    if night.workspace.articles_db.exists():
+        with night.open_store() as store:
             keys.update(store.text_keys())
-    try:
-        return len(
-            EmbeddingCache(workspace.embeddings(encoder_id_of(workspace))).missing(sorted(keys))
-        )
-    except ReleaseError:  # no encoder yet
+    if night.newest_encoder is None:
         return len(keys)
+    cache = EmbeddingCache(night.workspace.embeddings(night.newest_encoder))
+    return len(cache.missing(sorted(keys)))
 
 
-def _is_due(workspace: Workspace, config: Config) -> bool:
-    current = release.current_id(workspace)
-    return current is None or release_id_of(workspace, config) not in {
-        current,
-        *release.rolled_back(workspace),
-    }
+def _is_due(night: Night) -> bool:
+    current = release.current_id(night.workspace)
+    if current is None:
+        return True
+    return night.release_id not in {current, *release.rolled_back(night.workspace)}

@@ -30,14 +30,15 @@ def test_tables_with_holes_are_refused(house: House) -> None:
     """Coverage is counted in the tables themselves, whoever has left articles out of them."""
     house.write_articles([*house.articles, {**speeches()[0], "id": "new"}])
     holes = (
-        "import simrec.steps as s, sqlite3\nrun = s.recommend\n"
-        "def recommend(workspace, config):\n"
-        "    outcome = run(workspace, config)\n"
-        "    with sqlite3.connect(next(workspace.staging.glob('*/items.db'))) as db:\n"
+        "import sqlite3\n"
+        "def recommend_with_holes(night):\n"
+        "    result = steps.recommend(night)\n"
+        "    with sqlite3.connect(night.staged.tables) as db:\n"
         "        db.execute('DELETE FROM similar_articles WHERE article % 5 = 0')\n"
         "    db.close()\n"
-        "    return outcome\n"
-        "s.recommend = recommend"
+        "    return result\n"
+        "STEPS = [steps.ingest, steps.embed, steps.index, Step('recommend', recommend_with_holes),"
+        " steps.evaluate, steps.publish]"
     )
-    ran = house.job(before=holes)
+    ran = house.own_job(holes)
     assert (ran.code, "79.8% of the articles have similar ones" in ran.err) == (7, True), ran.err

@@ -527,11 +527,14 @@ def test_cron_hears_nothing_when_all_is_well(house: House, name: str) -> None:
 
 
 def test_interrupted_from_the_keyboard(house: House) -> None:
-    interrupt = "lambda *a: (os.kill(os.getpid(), signal.SIGINT), time.sleep(60))"  # it may arrive a little later
-    # A shell that works in the background ignores the signal.
-    heard = "signal.signal(signal.SIGINT, signal.default_int_handler)"
-    ran = house.job(
-        before=f"import simrec.steps as s, signal, time; {heard}; s.embed = {interrupt}"
+    ran = house.own_job(
+        "import os, signal, time\n"
+        # A shell that works in the background ignores the signal.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "def interrupted(night):\n"
+        "    os.kill(os.getpid(), signal.SIGINT)\n"
+        "    time.sleep(60)  # it may arrive a little later\n"
+        "STEPS = [steps.ingest, Step('embed', interrupted)]"
     )
     assert (ran.code, "interrupted" in ran.err) == (130, True)
     assert house.journal()[-1]["exit_code"] == 130

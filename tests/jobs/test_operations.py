@@ -210,10 +210,8 @@ def test_the_log_as_json(house: House) -> None:
 
 
 def test_a_step_that_fails_is_in_the_journal_with_its_cost(house: House) -> None:
-    assert (
-        house.job(before="import simrec.steps as s\ndef embed(*a): 1 / 0\ns.embed = embed").code
-        == 1
-    )
+    failing = "def fail(night): 1 / 0\nSTEPS = [steps.ingest, Step('embed', fail), steps.index]"
+    assert house.own_job(failing).code == 1
     *_, failed = house.journal()[-1]["steps"]
     assert (failed["step"], failed["state"], failed.keys() >= {"seconds", "cpu_seconds", "peak_mib"}) == (
         "embed", "failed", True,

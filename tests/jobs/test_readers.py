@@ -13,9 +13,15 @@ SEED = "1861-Lincoln-1/13"
 def test_of_two_runs_at_once_one_works_and_one_exits_6(house: House) -> None:
     before = len(house.journal())
     house.write_articles([*house.articles, {**speeches()[3], "id": "new", "title": "New"}])
-    slow = "import simrec.steps as s, time\nnight = s.embed\ns.embed = lambda *a: (time.sleep(3), night(*a))[1]"
-    slow += "\ns.embed.__name__ = 'embed'"
-    command = [sys.executable, "-c", house.job_code("nightly", slow)]
+    slow = (
+        "import time\n"
+        "def embed_slowly(night):\n"
+        "    time.sleep(3)\n"
+        "    return steps.embed(night)\n"
+        "STEPS = [steps.ingest, Step('embed', embed_slowly), steps.index, steps.recommend,"
+        " steps.evaluate, steps.publish]"
+    )
+    command = [sys.executable, *map(str, house.own_job_command(slow))]
     runs = [
         subprocess.Popen(command, env=environment(), stderr=subprocess.PIPE, text=True)
         for _ in range(2)

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as parquet
 import pytest
+from simrec.steps.staging import release_id_of
 
 from simrec import config_file
 from simrec.index.knn_graph import KnnGraph
 from simrec.lexical.words import words
-from simrec.steps.staging import release_id_of
 from simrec.workspace import Workspace
 from tests.conftest import CONFIG, House, new_house, speeches
 

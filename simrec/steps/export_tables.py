@@ -2,50 +2,48 @@
 
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from simrec import log
-from simrec.config import Config, SinkConfig
+from simrec.config import SinkConfig
 from simrec.errors import ConfigError, SimrecError, missing_extra
+from simrec.recommend.tables.parquet import ParquetTable
 from simrec.release import Release, published
-from simrec.steps.outcome import StepResult
+from simrec.sinks import folder_sink
+from simrec.steps.night import Night
+from simrec.steps.step import StepResult
 from simrec.workspace import Workspace
 
-if TYPE_CHECKING:
-    from simrec.recommend.tables.parquet import ParquetTable
 
-
-def export(workspace: Workspace, config: Config) -> StepResult:
+def export(night: Night) -> StepResult:
     """Write the tables of the current release to every sink that does not hold them yet.
 
     Nothing is recomputed. A sink that cannot be written does not keep the others from it; the step
     fails when all have been tried, and the next run tries again.
     """
-    if not config.sinks:
+    sinks = night.config.sinks
+    if not sinks:
         return StepResult("no sinks are configured", skipped=True)
-    current = Release.current(workspace)
-    folder = current.folder
-    current.verify(only=[folder.table(name) for sink in config.sinks for name in sink.tables])
-    said: list[str] = []
+    current = Release.current(night.workspace)
+    current.verify(only=[current.folder.table(name) for sink in sinks for name in sink.tables])
+    changes: list[str] = []
     problems: list[SimrecError] = []
-    for sink in config.sinks:
+    for sink in sinks:
         try:
-            said += filter(None, [_write(workspace, current, sink)])
+            change = _write(night.workspace, current, sink)
+            if change:
+                changes.append(change)
         except SimrecError as problem:
             problems.append(problem)
         except OSError as error:  # of a folder: the disk is full, or it may not be written
             problems.append(ConfigError(f"{error.filename or sink.path}: {error.strerror}"))
     if problems:
         raise type(problems[0])("\n".join(map(str, problems)))
-    where = f"{len(config.sinks)} sinks hold {current.manifest.release_id}"
-    return StepResult("; ".join([where, *said]), len(config.sinks), len(said), skipped=not said)
+    summary = f"{len(sinks)} sinks hold {current.manifest.release_id}"
+    return StepResult("; ".join([summary, *changes]), len(sinks), len(changes), skipped=not changes)
 
 
 def _write(workspace: Workspace, current: Release, sink: SinkConfig) -> str:
     """Write one sink; return what was done in words, or nothing if there was nothing to do."""
-    from simrec.recommend.tables.parquet import ParquetTable
-    from simrec.sinks import folder_sink
-
     tables = [ParquetTable.open(current.folder, name) for name in sink.tables]
     if sink.path:
         written = folder_sink.write(Path(sink.path), sink.format, tables, current.manifest)
@@ -61,10 +59,8 @@ def _write(workspace: Workspace, current: Release, sink: SinkConfig) -> str:
     return str(counts) if counts else ""
 
 
-def _open_earlier(workspace: Workspace, release_id: str, table: str) -> "ParquetTable | None":
+def _open_earlier(workspace: Workspace, release_id: str, table: str) -> ParquetTable | None:
     """Open a table of an earlier release; None if that is pruned, damaged or has no such table."""
-    from simrec.recommend.tables.parquet import ParquetTable
-
     for earlier in published(workspace):
         if earlier.manifest.release_id == release_id:  # never a path from what a database says
             try:

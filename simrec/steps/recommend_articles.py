@@ -1,0 +1,174 @@
+"""The step that ranks: neighbours become the tables of a release."""
+
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from simrec import files, release
+from simrec.articles.article import encoded_text
+from simrec.articles.store import ArticleMeta, Store
+from simrec.errors import ReleaseError
+from simrec.index.index_facts import IndexFacts
+from simrec.lexical.tfidf import TERMS_PER_TEXT
+from simrec.lexical.vocabulary import TermVocabulary
+from simrec.recommend.candidates import RowAttributes, days_of, group_numbers
+from simrec.recommend.dedup import duplicate_groups
+from simrec.recommend.evidence import find_evidence
+from simrec.recommend.exposure import RankedLists
+from simrec.recommend.hybrid import ScorerFiles
+from simrec.recommend.lists import ListSettings, rank_lists
+from simrec.recommend.rerank import RankedCandidates, rerank
+from simrec.recommend.rules import RecencyDecay, rules_of
+from simrec.recommend.shared_words import SharedWords, find_shared_words
+from simrec.recommend.similar_accounts import account_rows_of, similar_accounts
+from simrec.recommend.tables.release_tables import RankedRelease, write_tables
+from simrec.release_folder import ReleaseFolder
+from simrec.steps.gather_vectors import gather_vectors
+from simrec.steps.night import Night
+from simrec.steps.step import StepResult
+from simrec.tasks.stages import Stages
+
+logger = logging.getLogger(__name__)
+
+
+def recommend(night: Night) -> StepResult:
+    """Turn neighbours into the tables of similar articles and similar accounts."""
+    staged = night.staged
+    assert staged
+    with night.stages("recommend", staged) as stages:
+        ranked = _rank(night, staged.absolute(), stages)
+        changes = _write(night, staged, ranked)
+    articles = len(ranked.articles)
+    accounts = len(ranked.accounts)
+    duplicates = 0
+    for row, original in enumerate(ranked.originals.tolist()):
+        duplicates += original >= 0 and original != row
+    sentence = (
+        f"{articles:,} articles, {duplicates:,} of them near-duplicates, {accounts:,} accounts"
+    )
+    return StepResult(sentence + changes, articles, articles + accounts)
+
+
+def _rank(night: Night, staged: ReleaseFolder, stages: Stages) -> RankedRelease:
+    """Rank the candidates of every article, and the accounts."""
+    config = night.config
+    with night.open_store() as store:
+        articles = list(store.metadata())
+        accounts = store.accounts()
+    account_rows = account_rows_of(
+        [account.id for account in accounts], [article.account for article in articles]
+    )
+    decay = _write_rules(night, staged, articles)
+    scorer_files = ScorerFiles.prepare(staged, _add_words(night, staged), stages)
+    candidates = rerank(scorer_files, config.index.candidates, stages)
+    attributes = _row_attributes(articles, account_rows, candidates)
+    settings = ListSettings(
+        scorer_files,
+        IndexFacts.read(staged.index_facts),
+        rules_of(config.rules, decay),
+        config.recommend.similar_articles,
+        config.rules.max_exposure,
+    )
+    lists = rank_lists(candidates, attributes, settings, stages)
+    k = config.recommend.similar_accounts
+    related = similar_accounts(account_rows, len(accounts), scorer_files, config.index, k, stages)
+    return RankedRelease(
+        articles=articles,
+        originals=attributes.duplicate_groups,
+        lists=lists,
+        shared_words=_find_shared_words(night, scorer_files, lists, articles, stages),
+        accounts=accounts,
+        similar_accounts=related,
+        evidence=find_evidence(related.rows, candidates, account_rows, scorer_files, stages),
+    )
+
+
+def _write_rules(
+    night: Night, staged: ReleaseFolder, articles: Sequence[ArticleMeta]
+) -> RecencyDecay:
+    """Write the rules, which questions follow too; return what ages are counted from."""
+    rules = night.config.rules
+    decay = RecencyDecay()
+    if rules.freshness_half_life:
+        decay = RecencyDecay.of([article.published_at for article in articles], night.today)
+    files.write_json(staged.rules, {**msgspec.to_builtins(rules), **asdict(decay)})
+    return decay
+
+
+def _row_attributes(
+    articles: Sequence[ArticleMeta],
+    account_rows: NDArray[np.int64],
+    candidates: RankedCandidates,
+) -> RowAttributes:
+    published = [article.published_at for article in articles]
+    categories = group_numbers([article.category for article in articles])
+    originals = duplicate_groups(candidates.duplicates(), published)
+    return RowAttributes(originals, account_rows, categories, days_of(published))
+
+
+def _add_words(night: Night, staged: ReleaseFolder) -> float:
+    """Write the terms and word weights of the release, if words count; return their share."""
+    tfidf = night.tfidf
+    if tfidf is None:
+        return 0.0
+    gather_vectors(night, tfidf.id, staged.terms, TERMS_PER_TEXT, "<u4")
+    tfidf.save(staged.tfidf)  # the terms of a query are made with it
+    return tfidf.weight
+
+
+def _find_shared_words(
+    night: Night,
+    scorer_files: ScorerFiles,
+    lists: RankedLists,
+    articles: list[ArticleMeta],
+    stages: Stages,
+) -> SharedWords:
+    """Return the words that pairs share; new ones are kept for the next night."""
+    path = night.workspace.vocabulary(night.encoder_id)
+    vocabulary = TermVocabulary.open(path)
+    size = len(vocabulary)
+    with night.open_store() as store:
+
+        def texts(rows: list[int]) -> Iterator[str]:
+            return _texts(store, [articles[row].id for row in rows])
+
+        shared_words = find_shared_words(scorer_files, lists.rows, vocabulary, texts, stages)
+    if len(vocabulary) > size:
+        vocabulary.save(path)
+    return shared_words
+
+
+def _texts(store: Store, ids: list[str]) -> Iterator[str]:
+    for article_id in ids:
+        article = store.text_of(article_id)
+        if article:
+            _, title, text = article
+            yield encoded_text(title, text)
+
+
+def _write(night: Night, staged: ReleaseFolder, ranked: RankedRelease) -> str:
+    """Write all tables; return a clause that says how they differ from those before."""
+    before = _current(night)
+    with night.open_store() as store:
+        changed = write_tables(staged, ranked, store.rows(), night.config.recommend, before)
+    if before is None or changed is None:
+        return ""
+    return f"; {changed:,} rows differ from {before.release_id}"
+
+
+def _current(night: Night) -> ReleaseFolder | None:
+    """Return the current release, of any format, for tables of changes; None if it is damaged."""
+    release_id = release.current_id(night.workspace)
+    if release_id is None:
+        return None
+    folder = night.workspace.release(release_id)
+    try:
+        release.Release.read(folder).verify(only=[folder.similar_articles, folder.similar_accounts])
+    except ReleaseError as error:
+        logger.warning("recommend: without tables of changes: %s", error)
+        return None
+    return folder

@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as parquet
 import pytest
-from simrec.steps.staging import release_id_of
 
 from simrec import config_file
+from simrec.config import Config
 from simrec.index.knn_graph import KnnGraph
 from simrec.lexical.words import words
+from simrec.steps.night import Night
 from simrec.workspace import Workspace
 from tests.conftest import CONFIG, House, new_house, speeches
 
@@ -405,6 +406,11 @@ def test_lists_are_filled_where_copies_take_all_candidates(changed: House) -> No
     told = {SEED, "again/a", *(one["id"] for one in copies)}
     assert len(listed["copy/07"]) == TABLE and not told & set(listed["copy/07"])
     assert {len(one) for one in listed.values()} == {TABLE}
+
+
+def release_id_of(workspace: Workspace, config: Config, today: str | None = None) -> str:
+    with Night(workspace, config, today) as tonight:
+        return tonight.release_id
 
 
 def test_the_clock_decides_a_release_only_where_age_matters(changed: House) -> None:

@@ -118,10 +118,11 @@ def first_columns(allowed: Mask, n: int) -> Rows:
 def group_numbers(names: Sequence[str | None]) -> Rows:
     """Return a number for every name, the same for the same, and NO_GROUP for None."""
     numbers: dict[str, int] = {}
-    return np.array(
-        [NO_GROUP if name is None else numbers.setdefault(name, len(numbers)) for name in names],
-        np.int64,
-    )
+    groups = np.full(len(names), NO_GROUP)
+    for position, name in enumerate(names):
+        if name is not None:
+            groups[position] = numbers.setdefault(name, len(numbers))
+    return groups
 
 
 def days_of(published: Sequence[str | None]) -> NDArray[np.datetime64]:

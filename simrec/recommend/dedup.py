@@ -3,11 +3,14 @@
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
 from simrec.arrays import Rows
 from simrec.recommend.candidates import NO_GROUP
+
+UNDATED = "~"  # sorts after every date
 
 
 def duplicate_groups(pairs: Rows, published: Sequence[str | None]) -> Rows:
@@ -16,14 +19,20 @@ def duplicate_groups(pairs: Rows, published: Sequence[str | None]) -> Rows:
     pairs are rows [n, 2] that are near-duplicates; a group is a connected component of them. The
     original is the article that was published first, undated ones last, ties by row.
     """
-    rows = len(published)
+    component = _components(pairs, len(published))
+    sizes = np.bincount(component)
+    duplicates = np.flatnonzero(sizes[component] > 1)
+    by_date = sorted(duplicates.tolist(), key=lambda row: (published[row] or UNDATED, row))
+    original_of: dict[int, int] = {}
+    groups = np.full(len(published), NO_GROUP)
+    for row in by_date:
+        groups[row] = original_of.setdefault(int(component[row]), row)
+    return groups
+
+
+def _components(pairs: Rows, rows: int) -> NDArray[np.int32]:
+    """Return the number of the connected component of every row."""
     edges = (np.ones(len(pairs), bool), (pairs[:, 0], pairs[:, 1]))
     graph = sparse.coo_matrix(edges, (rows, rows))
-    _, component = connected_components(graph, directed=False)
-    duplicates = np.flatnonzero(np.bincount(component, minlength=rows)[component] > 1)
-    original_of: dict[int, int] = {}
-    for row in sorted(duplicates.tolist(), key=lambda row: (published[row] or "~", row)):
-        original_of.setdefault(int(component[row]), row)
-    groups = np.full(rows, NO_GROUP)
-    groups[duplicates] = [original_of[label] for label in component[duplicates].tolist()]
-    return groups
+    component: NDArray[np.int32] = connected_components(graph, directed=False)[1]
+    return component

@@ -6,7 +6,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from simrec.arrays import Rows, open_npy, rank_in_group
+from simrec.arrays import Rows, Scores, open_npy, rank_in_group
 from simrec.index.neighbours import DECIMALS
 from simrec.index.vectors import unit_rows
 from simrec.recommend.hybrid import ScorerFiles
@@ -64,16 +64,30 @@ def find_pairs(
     account = account_rows[rows][:, None]
     similar = account_rows[others]
     pair_ids = _pair_ids(account, similar)
-    is_wanted = np.append(wanted, -1)[np.searchsorted(wanted, pair_ids)] == pair_ids
+    nearest_wanted = np.append(wanted, -1)[np.searchsorted(wanted, pair_ids)]
+    is_wanted = nearest_wanted == pair_ids
     is_wanted &= (others >= 0) & (account >= 0) & (similar >= 0)
     row, column = np.nonzero(is_wanted)
-    pairs = np.empty(len(row), ARTICLE_PAIR)
-    pairs["account"] = account[row, 0]
-    pairs["similar"] = similar[row, column]
-    pairs["article"] = row + rows.start
-    pairs["other"] = others[row, column]
-    pairs["score"] = scores[row, column]
+    pairs = _article_pairs(
+        account=account[row, 0],
+        similar=similar[row, column],
+        article=row + rows.start,
+        other=others[row, column],
+        score=scores[row, column],
+    )
     return {"pairs": _best_pairs(pairs)}
+
+
+def _article_pairs(
+    account: Rows | int, similar: Rows | int, article: Rows, other: Rows, score: Scores
+) -> ArticlePairs:
+    pairs = np.empty(len(article), ARTICLE_PAIR)
+    pairs["account"] = account
+    pairs["similar"] = similar
+    pairs["article"] = article
+    pairs["other"] = other
+    pairs["score"] = score
+    return pairs
 
 
 def _pair_ids(account: Rows, similar: Rows) -> Rows:
@@ -93,7 +107,10 @@ def _last_articles(account_rows: Rows, accounts: int) -> list[Rows]:
     """Return the rows of each account's last MAX_ARTICLES articles."""
     order = np.argsort(account_rows, kind="stable")
     edges = np.searchsorted(account_rows[order], np.arange(accounts + 1))
-    return [order[begin:end][-MAX_ARTICLES:] for begin, end in pairwise(edges)]
+    articles = []
+    for begin, end in pairwise(edges.tolist()):
+        articles.append(order[begin:end][-MAX_ARTICLES:])
+    return articles
 
 
 def _compare_accounts(
@@ -111,10 +128,5 @@ def _compare_accounts(
         scores = scorer.scores(cosines, articles, np.broadcast_to(others, cosines.shape))
         best = np.argsort(-scores, axis=None, kind="stable")[:PAIRS]
         left, right = np.unravel_index(best, scores.shape)
-        pairs = np.empty(len(best), ARTICLE_PAIR)
-        pairs["account"] = account
-        pairs["similar"] = similar
-        pairs["article"] = articles[left]
-        pairs["other"] = others[right]
-        pairs["score"] = scores[left, right].round(DECIMALS)
-        yield pairs
+        best_scores = scores[left, right].round(DECIMALS)
+        yield _article_pairs(account, similar, articles[left], others[right], best_scores)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from simrec.arrays import Rows, Scores, rank_in_group
+from simrec.arrays import Mask, Rows, Scores, rank_in_group, row_blocks
 from simrec.index.neighbours import Neighbours
 from simrec.recommend.candidates import Candidates, RowAttributes, first_columns
 from simrec.recommend.rules import Rule
@@ -57,32 +57,45 @@ class RankedLists(NamedTuple):
         return lists
 
 
-def cap_exposure(rows: NDArray[np.int32], values: Scores, most: int, max_exposure: float) -> Rows:
-    """Return the columns of `most` candidates of each row, in order, int [rows, most], -1 for no more.
+def cap_exposure(rows: NDArray[np.int32], values: Scores, places: int, max_exposure: float) -> Rows:
+    """Return the columns of each row's list, in order, int [rows, places], -1 for no more.
 
-    No row stands in more than max_exposure * most lists: those that value it most keep it, the others
-    take their next candidate, if they have one (b-matching, Jebara, Wang & Chang 2009, found
+    No row stands in more than max_exposure * places lists: those that value it most keep it, the
+    others take their next candidate, if they have one (b-matching, Jebara, Wang & Chang 2009, found
     greedily). rows [rows, n] are the candidates of all rows in their order, -1 for none, more than
-    `most` of them; values are what they are valued at.
+    `places` of them; values are what they are valued at.
     """
-    capacity = max(1, round(max_exposure * most))
+    capacity = max(1, round(max_exposure * places))
     allowed = rows >= 0
     for _ in range(ROUNDS):
-        listed = allowed & (allowed.cumsum(axis=1, dtype=np.int16) <= most)
-        counts = np.bincount(rows[listed], minlength=len(rows))
-        seed, column = np.nonzero(listed & (counts > capacity)[rows])
+        seed, column = _over_capacity(rows, values, _first(allowed, places), capacity)
         if not len(seed):
             break
-        overexposed = rows[seed, column]
-        order = np.lexsort((seed, -values[seed, column], overexposed))
-        is_over = rank_in_group(overexposed[order]) >= capacity
-        over = order[is_over]
-        allowed[seed[over], column[over]] = False
+        allowed[seed, column] = False
     # A full list matters more than the cap: a list that is short takes back what it gave up.
-    given_up = ~allowed & (rows >= 0)
-    missing = most - allowed.sum(axis=1)[:, None]
-    allowed |= given_up & (given_up.cumsum(axis=1, dtype=np.int16) <= missing)
-    return first_columns(allowed, most)
+    given_up = (rows >= 0) & ~allowed
+    missing = places - allowed.sum(axis=1)[:, None]
+    allowed |= _first(given_up, missing)
+    return first_columns(allowed, places)
+
+
+def _first(mask: Mask, n: int | Rows) -> Mask:
+    """Return the mask [rows, columns] without all but the first n of each row."""
+    return mask & (mask.cumsum(axis=1, dtype=np.int16) <= n)
+
+
+def _over_capacity(
+    rows: NDArray[np.int32], values: Scores, listed: Mask, capacity: int
+) -> tuple[Rows, Rows]:
+    """Return where a row is listed although `capacity` other lists value it more."""
+    exposure = np.bincount(rows[listed], minlength=len(rows))
+    is_overexposed = exposure > capacity
+    seed, column = np.nonzero(listed & is_overexposed[rows])
+    row = rows[seed, column]
+    order = np.lexsort((seed, -values[seed, column], row))
+    is_over = rank_in_group(row[order]) >= capacity
+    over = order[is_over]
+    return seed[over], column[over]
 
 
 def place_orphans(
@@ -97,30 +110,27 @@ def place_orphans(
     there would then stand nowhere. Which list a row fits best is what its own candidates say, best
     first, since a pair has one score from either side.
     """
-    counts = np.bincount(lists.rows[lists.rows >= 0], minlength=len(lists.rows))
-    is_orphan = counts == 0
+    exposure = np.bincount(lists.rows[lists.rows >= 0], minlength=len(lists.rows))
+    is_orphan = exposure == 0
     for rule in rules:
         is_orphan &= rule.needs_place(attributes)
     orphans = np.flatnonzero(is_orphan)
     placed: set[int] = set()
     changed_lists: set[int] = set()
-    for start in range(0, len(orphans), BLOCK_ORPHANS):
-        block = orphans[start : start + BLOCK_ORPHANS]
-        for orphan, seed, score in _allowed_pairs(block, nearest, lists, attributes, rules):
-            if orphan in placed or seed in changed_lists:
+    for block in row_blocks(len(orphans), BLOCK_ORPHANS):
+        for pair in _allowed_pairs(orphans[block], nearest, lists, attributes, rules):
+            if pair.orphan in placed or pair.seed in changed_lists:
                 continue
-            place = _free_place(lists.rows[seed], counts)
-            if place is None:
-                continue
-            replaced = lists.rows[seed, place]
-            if replaced >= 0:
-                counts[replaced] -= 1
-            lists.rows[seed, place] = orphan
-            lists.scores[seed, place] = score
-            lists.score_ranks[seed, place] = 0
-            placed.add(orphan)
-            changed_lists.add(seed)
+            if _place_last(lists, pair, exposure):
+                placed.add(pair.orphan)
+                changed_lists.add(pair.seed)
     return len(placed)
+
+
+class _OrphanPair(NamedTuple):
+    orphan: int
+    seed: int
+    score: float
 
 
 def _allowed_pairs(
@@ -129,27 +139,39 @@ def _allowed_pairs(
     lists: RankedLists,
     attributes: RowAttributes,
     rules: Sequence[Rule],
-) -> Iterator[tuple[int, int, float]]:
-    """Yield (orphan, seed, score) where the rules let the seed's list end with the orphan.
+) -> Iterator[_OrphanPair]:
+    """Yield an orphan and a seed where the rules let the seed's list end with the orphan.
 
     Pairs come in order of orphans, those of one in order of score.
     """
     seeds, scores = nearest(orphans, ORPHAN_CANDIDATES)
-    orphan, column = np.nonzero(seeds >= 0)
-    seeds = seeds[orphan, column]
-    scores = scores[orphan, column]
-    rows = np.column_stack([lists.rows[seeds], orphans[orphan]]).astype(np.int64)
-    ended = Candidates.of(rows, np.zeros(rows.shape, np.float32), attributes.at(rows))
-    seed_attributes = attributes.at(seeds[:, None])
+    position, column = np.nonzero(seeds >= 0)
+    orphan = orphans[position]
+    seed = seeds[position, column]
+    score = scores[position, column]
+    rows = np.column_stack([lists.rows[seed], orphan]).astype(np.int64)
+    without_scores = np.zeros(rows.shape, np.float32)
+    longer_lists = Candidates.of(rows, without_scores, attributes.at(rows))
+    of_seeds = attributes.at(seed[:, None])
     for rule in rules:
-        ended = ended.only(rule.allowed(ended, seed_attributes))
-    for pair in np.flatnonzero(ended.is_there[:, -1]).tolist():
-        yield int(orphans[orphan[pair]]), int(seeds[pair]), float(scores[pair])
+        longer_lists = longer_lists.only(rule.allowed(longer_lists, of_seeds))
+    for pair in np.flatnonzero(longer_lists.is_there[:, -1]):
+        yield _OrphanPair(int(orphan[pair]), int(seed[pair]), float(score[pair]))
 
 
-def _free_place(rows: NDArray[np.int32], counts: Rows) -> int | None:
-    """Return the first free place of a list, or the last, if its row stands in other lists too."""
-    free = np.flatnonzero(rows < 0)
+def _place_last(lists: RankedLists, pair: _OrphanPair, exposure: Rows) -> bool:
+    """Put an orphan at the end of the seed's list, unless that makes another orphan; tell which."""
+    listed = lists.rows[pair.seed]
+    free = np.flatnonzero(listed < 0)
     if len(free):
-        return int(free[0])
-    return len(rows) - 1 if counts[rows[-1]] > 1 else None
+        place = free[0]
+    else:
+        place = len(listed) - 1
+        replaced = listed[place]
+        if exposure[replaced] <= 1:
+            return False
+        exposure[replaced] -= 1
+    lists.rows[pair.seed, place] = pair.orphan
+    lists.scores[pair.seed, place] = pair.score
+    lists.score_ranks[pair.seed, place] = 0
+    return True

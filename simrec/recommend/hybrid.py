@@ -77,15 +77,19 @@ class ScorerFiles:
         if not weight:
             return cls(release, 0.0, None)
         rows = len(open_npy(release.terms))
-        return cls(release, weight, run_whole(stages, "term-sizes", measure_terms, rows, release))
+        sizes = run_whole(stages, "term-sizes", measure_terms, rows, release)
+        return cls(release, weight, sizes)
 
     def open(self) -> HybridScorer:
         """Open the scorer; its arrays are mapped."""
         if self.sizes is None:
             return HybridScorer(None, 0.0)
-        return HybridScorer(open_npy(self.release.terms), self.weight, self.sizes.open("sizes"))
+        terms = open_npy(self.release.terms)
+        return HybridScorer(terms, self.weight, self.sizes.open("sizes"))
 
 
 def measure_terms(rows: slice, release: ReleaseFolder) -> dict[str, Scores]:
     """Return the norm and the number of terms of rows."""
-    return {"sizes": np.concatenate([*norms_and_counts(open_npy(release.terms)[rows])])}
+    terms = open_npy(release.terms)
+    blocks = list(norms_and_counts(terms[rows]))
+    return {"sizes": np.concatenate(blocks)}

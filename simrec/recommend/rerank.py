@@ -46,19 +46,25 @@ def rerank(files: ScorerFiles, k: int, stages: Stages) -> RankedCandidates:
 def rerank_rows(rows: slice, files: ScorerFiles, k: int) -> dict[str, NDArray[Any]]:
     """Return the candidates of rows with their scores, and the pairs that are near-duplicates."""
     graph = KnnGraph.open(files.release.graph)
-    candidates = []
-    duplicates = [np.empty((0, 2), np.int64)]
-    for block in row_blocks(rows.stop, BLOCK_ROWS, rows.start):
-        scorer = files.open()
-        seeds = np.arange(block.start, block.stop)
-        nearest, cosines = graph.between(block.start, block.stop, k)
-        scores = scorer.scores(cosines, seeds, nearest)
-        candidates.append(Neighbours.ranked(nearest, scores))
-        are_duplicates = scorer.are_duplicates(cosines, scores) & (nearest >= 0)
-        seed, rank = np.nonzero(are_duplicates)
-        duplicates.append(np.column_stack([seeds[seed], nearest[seed, rank]]))
+    blocks = [
+        _rerank_block(block, graph, files, k)
+        for block in row_blocks(rows.stop, BLOCK_ROWS, rows.start)
+    ]
+    return {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
+
+
+def _rerank_block(
+    block: slice, graph: KnnGraph, files: ScorerFiles, k: int
+) -> dict[str, NDArray[Any]]:
+    scorer = files.open()
+    seeds = np.arange(block.start, block.stop)
+    nearest, cosines = graph.between(block.start, block.stop, k)
+    scores = scorer.scores(cosines, seeds, nearest)
+    are_duplicates = scorer.are_duplicates(cosines, scores) & (nearest >= 0)
+    seed, rank = np.nonzero(are_duplicates)
+    candidates = Neighbours.ranked(nearest, scores)
     return {
-        "rows": np.concatenate([block.rows for block in candidates]).astype(np.int32),
-        "scores": np.concatenate([block.scores for block in candidates]),
-        "duplicates": np.concatenate(duplicates),
+        "rows": candidates.rows.astype(np.int32),
+        "scores": candidates.scores,
+        "duplicates": np.column_stack([seeds[seed], nearest[seed, rank]]),
     }

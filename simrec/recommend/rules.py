@@ -28,7 +28,10 @@ class Rule:
         return candidates
 
     def allowed(self, candidates: Candidates, seeds: RowAttributes) -> Mask:
-        """Tell which candidates [queries, n] may be listed; seeds are [queries, seeds]."""
+        """Tell which candidates [queries, n] may be listed; seeds are [queries, seeds].
+
+        Where there is no candidate the answer does not matter.
+        """
         return candidates.is_there
 
     def reranked(self, shortlist: Candidates, vectors_of: VectorsOf) -> Candidates:
@@ -54,8 +57,8 @@ class CollapseDuplicates(Rule):
     def allowed(self, candidates: Candidates, seeds: RowAttributes) -> Mask:
         """Allow the first of each duplicate group that is not a seed's."""
         groups = candidates.attributes.duplicate_groups
-        allowed = candidates.is_there & ~_is_among(groups, seeds.duplicate_groups)
-        return allowed & _is_within_cap(groups, 1, allowed)
+        is_other_group = candidates.is_there & ~_is_among(groups, seeds.duplicate_groups)
+        return is_other_group & _is_within_cap(groups, 1, is_other_group)
 
     def removes_many(self, candidates: Candidates) -> Mask:
         """Tell which queries have near-duplicates among their candidates."""
@@ -89,12 +92,14 @@ class RecencyDecay:
         if not past:
             return cls()
         newest = max(past)
-        return cls(newest, float(np.median(cls(newest).ages(days_of(past)))))
+        ages = cls(newest).ages(days_of(past))
+        return cls(newest, undated_days=float(np.median(ages)))
 
     def ages(self, days: NDArray[np.datetime64]) -> NDArray[np.float64]:
         """Return ages in days; what is dated after the newest is of age 0."""
-        ages = (np.datetime64(self.newest) - days).astype("timedelta64[D]").astype(np.float64)
-        return np.maximum(np.where(np.isnat(days), self.undated_days, ages), 0)
+        ages = (np.datetime64(self.newest) - days).astype(np.float64)
+        ages[np.isnat(days)] = self.undated_days
+        return np.maximum(ages, 0)
 
 
 @dataclass(frozen=True)
@@ -122,7 +127,7 @@ class ExcludeOwnAccount(Rule):
         """Allow what other accounts have published, and what has no account."""
         if seeds.accounts.shape[1] > 1:
             return candidates.is_there
-        return candidates.is_there & ~_is_among(candidates.attributes.accounts, seeds.accounts)
+        return ~_is_among(candidates.attributes.accounts, seeds.accounts)
 
 
 @dataclass(frozen=True)
@@ -133,8 +138,8 @@ class AccountCap(Rule):
 
     def allowed(self, candidates: Candidates, seeds: RowAttributes) -> Mask:
         """Allow the first articles of each account."""
-        is_there = candidates.is_there
-        return is_there & _is_within_cap(candidates.attributes.accounts, self.cap, is_there)
+        accounts = candidates.attributes.accounts
+        return _is_within_cap(accounts, self.cap, candidates.is_there)
 
 
 @dataclass(frozen=True)
@@ -145,7 +150,8 @@ class Diversity(Rule):
 
     def reranked(self, shortlist: Candidates, vectors_of: VectorsOf) -> Candidates:
         """Rank by maximal marginal relevance."""
-        return mmr(shortlist, vectors_of(np.maximum(shortlist.rows, 0)), self.share)
+        vectors = vectors_of(np.maximum(shortlist.rows, 0))
+        return mmr(shortlist, vectors, self.share)
 
 
 def rules_of(config: RulesConfig, decay: RecencyDecay) -> tuple[Rule, ...]:
@@ -192,7 +198,8 @@ def mmr(candidates: Candidates, vectors: NDArray[np.float32], diversity: float) 
     """
     cosines = vectors @ vectors.transpose(0, 2, 1)
     queries = np.arange(len(candidates.rows))
-    relevance = np.where(candidates.is_there, (1 - diversity) * candidates.values, -np.inf)
+    relevance = (1 - diversity) * candidates.values
+    relevance[~candidates.is_there] = -np.inf
     redundancy = np.zeros(relevance.shape, np.float32)
     order = np.full(relevance.shape, -1)
     for rank in range(relevance.shape[1]):

@@ -59,15 +59,20 @@ def find_shared_words(
     if not files.weight:
         return SharedWords([], np.empty(0, np.uint32), np.empty(0, np.int32), places, None)
     parts = map_rows(stages, "shared-words", find_shared_terms, len(lists), lists, files)
-    distinct = [np.unique(term_ids) for term_ids in parts.blocks("term_ids")]
-    all_term_ids = np.unique(np.concatenate(distinct))
-    all_term_ids = all_term_ids[all_term_ids > 0]
-    missing = {term for term in all_term_ids.tolist() if term not in vocabulary}
+    term_ids = _distinct_terms(parts)
+    missing = {term for term in term_ids.tolist() if term not in vocabulary}
     _learn(vocabulary, missing, parts, texts_of)
-    words = [vocabulary.get(term) for term in all_term_ids.tolist()]
+    words = [vocabulary.get(term) for term in term_ids.tolist()]
     is_known = np.array([word != "" for word in words], bool)
     word_numbers = np.where(is_known, is_known.cumsum(), 0).astype(np.int32)
-    return SharedWords(list(filter(None, words)), all_term_ids, word_numbers, places, parts)
+    return SharedWords(list(filter(None, words)), term_ids, word_numbers, places, parts)
+
+
+def _distinct_terms(parts: Parts) -> NDArray[np.uint32]:
+    """Return the ids of all shared terms, ascending."""
+    distinct = [np.unique(term_ids) for term_ids in parts.blocks("term_ids")]
+    term_ids = np.unique(np.concatenate(distinct))
+    return term_ids[term_ids > 0]
 
 
 def find_shared_terms(

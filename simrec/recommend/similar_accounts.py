@@ -102,9 +102,11 @@ def account_words(
     sums = sparse.csr_matrix((accounts, TERM_IDS), dtype=np.float32)
     for block in row_blocks(len(account_rows), BLOCK_ROWS):
         rows = account_rows[block]
-        ids, weights = unpack(np.asarray(terms[block])[rows >= 0])
-        weights /= np.maximum(np.linalg.norm(weights, axis=1, keepdims=True), 1)
-        row_of_term = np.repeat(rows[rows >= 0], ids.shape[1])
+        has_account = rows >= 0
+        ids, weights = unpack(terms[block][has_account])
+        norms = np.linalg.norm(weights, axis=1, keepdims=True)
+        weights /= np.maximum(norms, 1)
+        row_of_term = np.repeat(rows[has_account], ids.shape[1])
         entries = (weights.ravel(), (row_of_term, ids.ravel()))
         sums = sums + sparse.coo_matrix(entries, sums.shape).tocsr()
     sums.eliminate_zeros()
@@ -122,10 +124,11 @@ def account_terms(sums: sparse.csr_matrix) -> NDArray[np.uint32]:
     weights = np.sqrt(sums.data) * idf[term]
     packed = np.zeros((sums.shape[0], ACCOUNT_TERMS), np.uint32)
     for row, (begin, end) in enumerate(pairwise(sums.indptr)):
-        heaviest = np.lexsort((sums.indices[begin:end], -weights[begin:end]))[:ACCOUNT_TERMS]
-        entries = begin + heaviest
-        entries = entries[weights[entries] > 0]
-        packed[row, : len(entries)] = pack(sums.indices[entries], weights[entries])
+        ids = sums.indices[begin:end]
+        account_weights = weights[begin:end]
+        heaviest = np.lexsort((ids, -account_weights))[:ACCOUNT_TERMS]
+        heaviest = heaviest[account_weights[heaviest] > 0]
+        packed[row, : len(heaviest)] = pack(ids[heaviest], account_weights[heaviest])
     return packed
 
 
@@ -145,15 +148,7 @@ def centred_means(
     An account is the mean of its articles less the mean over accounts, since what all accounts write
     about does not tell them apart. Where that leaves nothing (a single account), it is the plain mean.
     """
-    sums = np.zeros((accounts, vectors.shape[1]), dtype=np.float64)
-    for block in row_blocks(len(account_rows), BLOCK_ROWS):
-        rows = account_rows[block]
-        articles = np.flatnonzero(rows >= 0)
-        entries = (np.ones(len(articles)), (rows[articles], np.arange(len(articles))))
-        membership = sparse.csr_matrix(entries, (accounts, len(articles)))
-        sums += membership @ unit_rows(vectors[block][articles]).astype(np.float64)
-    counts = np.bincount(account_rows[account_rows >= 0], minlength=accounts)
-    means = sums / np.maximum(counts, 1)[:, None]
+    means = _mean_vectors(vectors, account_rows, accounts)
     centred = means - means.mean(axis=0) if accounts > 1 else means
     norms = np.linalg.norm(centred, axis=1, keepdims=True)
     directions = np.where(norms > 1e-6, centred, means)
@@ -161,7 +156,25 @@ def centred_means(
     return directions.astype(np.float32)
 
 
+def _mean_vectors(
+    vectors: NDArray[np.floating], account_rows: Rows, accounts: int
+) -> NDArray[np.float64]:
+    """Return the mean unit vector of each account's articles, [accounts, dim]."""
+    sums = np.zeros((accounts, vectors.shape[1]))
+    for block in row_blocks(len(account_rows), BLOCK_ROWS):
+        rows = account_rows[block]
+        articles = np.flatnonzero(rows >= 0)
+        positions = (rows[articles], np.arange(len(articles)))
+        ones = np.ones(len(articles))
+        membership = sparse.csr_matrix((ones, positions), (accounts, len(articles)))
+        sums += membership @ unit_rows(vectors[block][articles]).astype(np.float64)
+    counts = np.bincount(account_rows[account_rows >= 0], minlength=accounts)
+    return sums / np.maximum(counts, 1)[:, None]
+
+
 def account_rows_of(ids: Sequence[str], accounts: Sequence[str | None]) -> Rows:
     """Return the row of each article's account, -1 for none."""
-    row_of_account: dict[str | None, int] = {account: row for row, account in enumerate(ids)}
-    return np.array([row_of_account.get(account, -1) for account in accounts], dtype=np.int64)
+    row_of_account: dict[str | None, int] = {}
+    for row, account_id in enumerate(ids):
+        row_of_account[account_id] = row
+    return np.array([row_of_account.get(account, -1) for account in accounts], np.int64)

@@ -1,6 +1,7 @@
 """The ranking rules against a recount with loops, on candidates drawn at random."""
 
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -279,6 +280,28 @@ def test_an_orphan_stands_only_in_lists_whose_rules_allow_it(
     assert place_orphans(lists, nearest, attributes, rules) == 1
     assert np.flatnonzero((lists.rows != before).any(axis=1)).tolist() == [changed]
     assert lists.rows[changed, 1] == 4
+
+
+class OtherCategory(Rule):
+    """A rule that is not among those of the package: lists hold no article of the seed's category."""
+
+    def allowed(self, candidates: Candidates, seeds: RowAttributes) -> NDArray[np.bool_]:
+        return candidates.attributes.categories != seeds.categories
+
+
+def test_a_new_rule_is_one_class_for_lists_and_for_orphans() -> None:
+    categories = np.array([0, 0, 1, 1, 0])
+    attributes = replace(attributes_of(5), categories=categories)
+    rows = np.array([[1, 2, 3], [0, 2, 4], [3, 0, 1], [2, 0, 4], [3, 1, 0]])
+    scores = np.full(rows.shape, 0.5, np.float32)
+    candidates = Candidates.of(rows, scores, attributes.at(rows))
+    listed = applied((OtherCategory(),), candidates, attributes, 2)
+    assert [listed_rows(row) for row in listed.rows] == [[2, 3], [2], [0, 1], [0, 4], [3]]
+
+    lists = lists_of([[2, 3], [2, 3], [0, 1], [0, 1], [2, 3]])  # 4 stands in none
+    nearest = nearest_of([[1, 2], [0, 2], [3, 0], [2, 0], [0, 2]])
+    assert place_orphans(lists, nearest, attributes, (OtherCategory(),)) == 1
+    assert lists.rows.tolist() == [[2, 3], [2, 3], [0, 4], [0, 1], [2, 3]]
 
 
 def test_only_the_original_of_near_duplicates_may_be_an_orphan() -> None:

@@ -1,118 +1,13 @@
-"""Every shape of network is exported as it was trained, and comes back from its ONNX file alone."""
+"""Poolings, truncated gradients and how far gradients reach, against what can be counted by hand."""
 
-import itertools
-
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from simrec import files
 from simrec.config import EncoderConfig
-from simrec.encoder import model_folder as encoder_folder
-from simrec.encoder.runtime import Encoder
-from simrec.encoder.tokenizer import train_tokenizer
-from simrec.errors import SimrecError
 from simrec.training.gradient_flow import STEPS, gradient_norms, gradient_reach
-from simrec.training.network import (
-    Attention,
-    MaskedMax,
-    MaskedMean,
-    Weights,
-    build_tower,
-    set_weights,
-    weights_of,
-)
-from simrec.training.onnx_export import export, read_weights, round_tokens
-from simrec.training.train_encoder import check_parity
-from tests.conftest import speeches
-
-VOCAB, DIM = 300, 24
-TEXTS = [speech["text"] for speech in speeches()[:60]]
-SHAPES = [
-    {"cell": cell, "bidirectional": both, "pooling": pooling}
-    for cell, both, pooling in itertools.product(
-        ["gru", "lstm", "rnn"], [True, False], ["mean", "last", "max", "attention"]
-    )
-] + [
-    {"cell": "lstm", "layers": 3, "pooling": "last"},
-    {"cell": "gru", "layers": 2, "pooling": "attention", "residual": False},
-    {"cell": "rnn", "layers": 2, "bidirectional": False, "residual": False, "pooling": "mean"},
-]
-
-
-def random_tower(config: EncoderConfig, truncate: int = 0) -> keras.Model:
-    """A tower of random weights, none zero or as initialised, with token embeddings as exported."""
-    random = np.random.default_rng(0)
-    keras.utils.set_random_seed(1)
-    tower = build_tower(config, random.normal(size=(VOCAB, DIM)).astype(np.float32), 0, truncate)
-    tower.set_weights([value + random.normal(0, 0.2, value.shape) for value in tower.get_weights()])
-    weights = weights_of(tower, config)
-    set_weights(tower, config, weights._replace(tokens=round_tokens(weights.tokens)))
-    return tower
-
-
-def rows_of_tokens() -> list[np.ndarray]:
-    random = np.random.default_rng(2)
-    return [
-        random.integers(1, VOCAB, length).astype(np.int32)
-        for length in (1, 2, 3, 7, 8, 9, 31, 64, 127)
-    ]
-
-
-def alone(tower: keras.Model, rows: list[np.ndarray]) -> np.ndarray:
-    """Run the Keras network a row at a time, without any padding."""
-    return np.concatenate([tower.predict_on_batch(row[None]) for row in rows])
-
-
-def save(tower: keras.Model, config: EncoderConfig, folder) -> Encoder:
-    files.write(folder / encoder_folder.TOKENIZER, train_tokenizer(TEXTS, VOCAB).to_str().encode())
-    files.write(folder / encoder_folder.ONNX, export(weights_of(tower, config), config))
-    encoder_folder.finish(folder, encoder_folder.Runtime.of(config), {})
-    return Encoder(folder)
-
-
-@pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: "-".join(map(str, shape.values())))
-def test_onnx_gives_the_vectors_of_keras_and_gives_the_weights_back(tmp_path, shape: dict) -> None:
-    config = EncoderConfig(hidden=12, dim=DIM, **shape)
-    tower, rows = random_tower(config), rows_of_tokens()
-    expected = alone(tower, rows)
-    encoder = save(tower, config, tmp_path)
-    assert np.abs(encoder.run(rows) - expected).max() < 1e-5
-    assert np.abs(np.concatenate([encoder.run([row]) for row in rows]) - expected).max() < 1e-5
-    restored = build_tower(config, np.zeros((VOCAB, DIM), np.float32), 7)
-    set_weights(restored, config, read_weights((tmp_path / "encoder.onnx").read_bytes(), config))
-    assert np.abs(alone(restored, rows) - expected).max() < 1e-6
-    tower.save(tmp_path / "tower.keras")
-    assert (
-        np.abs(
-            alone(keras.saving.load_model(tmp_path / "tower.keras", safe_mode=True), rows)
-            - expected
-        ).max()
-        < 1e-6
-    )
-
-
-def test_the_parity_gate_refuses_another_network(tmp_path) -> None:
-    config = EncoderConfig(hidden=12, dim=DIM)
-    tower = random_tower(config)
-    encoder = save(tower, config, tmp_path)
-    check_parity(tower, encoder, rows_of_tokens())
-    weights = weights_of(tower, config)
-    weights.recurrent[0][1][1][0, :] += 0.05
-    set_weights(tower, config, weights)
-    with pytest.raises(SimrecError, match="differs from the Keras encoder"):
-        check_parity(tower, encoder, rows_of_tokens())
-
-
-def test_token_embeddings_in_8_bits_lose_half_a_step_at_most() -> None:
-    tokens = np.random.default_rng(0).normal(size=(50, 16)).astype(np.float32)
-    tokens[7] = 0
-    rounded = round_tokens(tokens)
-    assert (
-        np.abs(rounded - tokens) <= np.abs(tokens).max(axis=1, keepdims=True) / 127 / 2 + 1e-7
-    ).all()
-    assert np.array_equal(round_tokens(rounded), rounded)
+from simrec.training.network import Attention, MaskedMax, MaskedMean, Weights, build_tower
+from tests.training.towers import DIM, VOCAB, alone, random_tower, rows_of_tokens
 
 
 def test_poolings_count_only_the_steps_that_the_mask_keeps() -> None:

@@ -93,9 +93,10 @@ class EmbeddingCache:
         """Return the position of each key among the rows of all shards, or -1."""
         if not len(self):
             return np.full(len(keys), -1)
-        wanted = np.array(keys, dtype=KEY)
-        position = np.searchsorted(self._sorted_keys, wanted).clip(max=len(self) - 1)
-        return np.where(self._sorted_keys[position] == wanted, self._order[position], -1)
+        queries = np.array(keys, dtype=KEY)
+        places = np.searchsorted(self._sorted_keys, queries).clip(max=len(self) - 1)
+        is_present = self._sorted_keys[places] == queries
+        return np.where(is_present, self._order[places], -1)
 
 
 def verify(path: Path) -> None:

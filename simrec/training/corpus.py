@@ -1,5 +1,6 @@
 """The training corpus: articles, pair files and distillation data, gathered for the objectives."""
 
+from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -34,7 +35,7 @@ class TrainingCorpus:
         """Return the error for too few articles that are long enough."""
         n_all = len(self.articles) + len(self.held_out)
         return GateError(
-            f"cannot train on {n_articles:,} articles with enough text and judge on "
+            f"cannot train on {n_articles:,} articles with enough text and validate on "
             f"{n_held_out:,} held out (of {n_all:,} in all); "
             f"at least {MIN_ARTICLES} and 1 are needed"
         )
@@ -72,15 +73,12 @@ def _read_pair_files(store: Store, config: Config, first_key: bytes) -> dict[str
         key, title, text = article
         return encoded_text(title, text) if key >= first_key else ""
 
-    objectives_of: dict[str, list[str]] = {}
+    kinds_of: dict[str, list[str]] = defaultdict(list)
     for objective in _pair_objectives(config):
         if objective.pairs != "articles":
-            objectives_of.setdefault(objective.pairs, []).append(objective.kind)
-    max_reject_share = config.ingest.max_reject_share
-    return {
-        path: read_pairs(Path(path), kinds, text_of, max_reject_share)
-        for path, kinds in objectives_of.items()
-    }
+            kinds_of[objective.pairs].append(objective.kind)
+    most = config.ingest.max_reject_share
+    return {path: read_pairs(Path(path), kinds_of[path], text_of, most) for path in kinds_of}
 
 
 def _pair_objectives(config: Config) -> list[Objective]:

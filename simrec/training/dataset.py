@@ -186,14 +186,15 @@ def tokenize(
     sections = [text[:max_chars].split("\n\n") for _, text in articles]
     all_sections = token_ids(tokenizer, [part for parts in sections for part in parts])
     for (title, _), parts in zip(articles, sections, strict=True):
-        section_ids = [next(all_sections) for _ in parts]
         title_ids = np.asarray(next(titles), np.int32)
-        flat = [number for ids in section_ids for number in ids]
-        body = np.asarray(flat[:max_tokens], np.int32)
-        starts = np.cumsum([0] + [len(ids) for ids in section_ids[:-1]])
-        starts = starts[starts < max(1, len(body))]
-        sections_of = tuple(starts.tolist())
-        yield TokenizedArticle(title_ids if title else NO_TOKENS, body, sections_of)
+        body: list[int] = []
+        starts: list[int] = []
+        for _ in parts:
+            if len(body) < max_tokens or not starts:
+                starts.append(len(body))
+            body += next(all_sections)
+        body_ids = np.asarray(body[:max_tokens], np.int32)
+        yield TokenizedArticle(title_ids if title else NO_TOKENS, body_ids, tuple(starts))
 
 
 def _tokenize_pairs(

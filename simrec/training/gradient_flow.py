@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
 
 from simrec.config import EncoderConfig
 from simrec.training.pairs import TokenIds
@@ -34,15 +35,24 @@ def gradient_norms(
     norms = []
     for _ in range(DIRECTIONS):
         direction = rng.normal(size=config.hidden).astype(np.float32)
-        with tf.GradientTape() as tape:
-            tape.watch(embedded)
-            states = layer(embedded)
-            last = states[:, -1] if layer.return_sequences else states
-            projection = tf.reduce_sum(last * direction)
-        gradient = tape.gradient(projection, embedded).numpy()
-        norms.append(np.linalg.norm(gradient, axis=2).mean(axis=0))
+        norms.append(_norms_by_time(layer, embedded, direction))
     by_distance = np.mean(norms, axis=0)[::-1]
-    return [float(norm) for norm in by_distance / by_distance[0]]
+    relative: list[float] = (by_distance / by_distance[0]).tolist()
+    return relative
+
+
+def _norms_by_time(
+    layer: keras.layers.Layer, embedded: tf.Tensor, direction: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Return the norm of the gradient of the last state in a direction, for each token, [time]."""
+    with tf.GradientTape() as tape:
+        tape.watch(embedded)
+        states = layer(embedded)
+        last = states[:, -1] if layer.return_sequences else states
+        projection = tf.reduce_sum(last * direction)
+    gradient = tape.gradient(projection, embedded).numpy()
+    norms: NDArray[np.float32] = np.linalg.norm(gradient, axis=2).mean(axis=0)
+    return norms
 
 
 def _first_recurrent_layer(tower: keras.Model, config: EncoderConfig) -> keras.layers.Layer:

@@ -49,16 +49,18 @@ def _draw(article: TokenizedArticle, config: TrainingConfig, rng: random.Random)
         return article.title[:length], passage[:length]
     if config.title_share <= kind < config.title_share + config.halves_share:
         middle = len(body) // 2
-        first = _passage(body[:middle], length, rng)
-        return first, _passage(body[middle:], length, rng)
+        return _passages(body[:middle], body[middle:], length, rng)
     sections = _sections(article)
     if 1 - config.sections_share <= kind and len(sections) > 1:
-        section, other = rng.sample(sections, 2)
-        first = _passage(section, length, rng)
-        return first, _passage(other, length, rng)
+        first, second = rng.sample(sections, 2)
+        return _passages(first, second, length, rng)
     span = _passage(body, 2 * length, rng)
     cut = round(len(span) * rng.uniform(*CUT_BETWEEN))
     return span[:cut][:length], span[cut:][:length]
+
+
+def _passages(first: TokenIds, second: TokenIds, length: int, rng: random.Random) -> Pair:
+    return _passage(first, length, rng), _passage(second, length, rng)
 
 
 def _passage(ids: TokenIds, length: int, rng: random.Random) -> TokenIds:

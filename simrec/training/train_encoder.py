@@ -11,7 +11,7 @@ from keras import layers
 from numpy.typing import NDArray
 
 from simrec import files
-from simrec.config import Config, TrainingConfig
+from simrec.config import Config, EncoderConfig, TrainingConfig
 from simrec.encoder import model_folder
 from simrec.encoder.runtime import Encoder
 from simrec.errors import SimrecError
@@ -25,7 +25,7 @@ from simrec.training.initial_tower import (
     from_teacher,
     principal_axes,
 )
-from simrec.training.network import MaskedMean, set_weights, weights_of
+from simrec.training.network import MaskedMean, Weights, set_weights, weights_of
 from simrec.training.onnx_export import export, round_tokens
 from simrec.training.pairs import TokenIds
 from simrec.training.plots import write_training
@@ -80,27 +80,20 @@ def train(
     goes on from the checkpoint in the folder. Raises GateError where there is too little to train
     on.
     """
-    keras.utils.set_random_seed(config.training.seed)
+    training = config.training
+    keras.utils.set_random_seed(training.seed)
     initial, axes = _initial_tower(start, corpus, config)
-    tower = initial.tower
     dataset = Dataset(corpus, initial.tokenizer, axes, config)
-    if config.training.token_epochs and not (staged / CHECKPOINT).exists():
-        _fit_tokens(tower, dataset, config.training, staged)
-    tasks = dataset.tasks(config.training, tower)
-    validators = dataset.validators(tower)
-    history = fit(tower, tasks, validators, config.training, Checkpoint(staged / CHECKPOINT))
+    history = _fit(initial.tower, dataset, training, staged)
     texts = dataset.sample(PARITY_TEXTS)
-    norms = gradient_norms(tower, config.encoder, texts, config.training.seed)
+    norms = gradient_norms(initial.tower, config.encoder, texts, training.seed)
     write_training(staged / model_folder.PLOT, history, norms)
-    card = {
-        **_card(start, corpus, config, run),
-        "history": history,
-        "gradient_reach": norms,
-    }
+    card = _card(start, corpus, config, run)
+    card |= {"history": history, "gradient_reach": norms}
     encoder_id = _write_encoder(initial, config, staged, card)
-    check_parity(tower, Encoder(staged), texts)
-    for name in (CHECKPOINT, TOKENS_CHECKPOINT):
-        files.remove(staged / name)
+    check_parity(initial.tower, Encoder(staged), texts)
+    files.remove(staged / CHECKPOINT)
+    files.remove(staged / TOKENS_CHECKPOINT)
     return Trained(encoder_id, history, norms)
 
 
@@ -134,6 +127,14 @@ def _initial_tower(
     return from_teacher(corpus.distillation, start.vocabulary, axes, config), axes
 
 
+def _fit(tower: keras.Model, dataset: Dataset, training: TrainingConfig, staged: Path) -> History:
+    checkpoint = Checkpoint(staged / CHECKPOINT)
+    if training.token_epochs and not checkpoint.path.exists():
+        _fit_tokens(tower, dataset, training, staged)
+    tasks = dataset.tasks(training, tower)
+    return fit(tower, tasks, dataset.validators(tower), training, checkpoint)
+
+
 def _fit_tokens(
     tower: keras.Model, dataset: Dataset, training: TrainingConfig, staged: Path
 ) -> None:
@@ -159,9 +160,7 @@ def _write_encoder(
     initial: InitialTower, config: Config, staged: Path, card: dict[str, Any]
 ) -> str:
     """Write the trained tower with rounded token embeddings; return the encoder's id."""
-    weights = weights_of(initial.tower, config.encoder)
-    weights = weights._replace(tokens=round_tokens(weights.tokens))
-    set_weights(initial.tower, config.encoder, weights)
+    weights = _round_tower(initial.tower, config.encoder)
     tokenizer = initial.tokenizer.to_str(pretty=False)
     files.write(staged / model_folder.TOKENIZER, tokenizer.encode())
     files.write(staged / model_folder.ONNX, export(weights, config.encoder))
@@ -170,6 +169,14 @@ def _write_encoder(
         initial.tower.save(with_suffix)
         with_suffix.replace(temporary)
     return model_folder.finish(staged, model_folder.Runtime.of(config.encoder), card)
+
+
+def _round_tower(tower: keras.Model, config: EncoderConfig) -> Weights:
+    """Round the token embeddings of a tower as they are exported; return all its weights."""
+    weights = weights_of(tower, config)
+    rounded = weights._replace(tokens=round_tokens(weights.tokens))
+    set_weights(tower, config, rounded)
+    return rounded
 
 
 def check_parity(tower: keras.Model, encoder: Encoder, texts: list[TokenIds]) -> None:

@@ -67,15 +67,14 @@ def fit(
     with log.progress("train", total=config.epochs * steps, unit="steps") as bar:
         bar.update((state.epoch - 1) * steps + state.step)
         while state.epoch <= config.epochs:
-            epoch = _side_by_side(tasks, state.epoch, encode)
-            for batches in islice(epoch, state.step, steps):
-                state.add(_train_step(model, batches))
+            batches = _side_by_side(tasks, state.epoch, encode)
+            for step_batches in islice(batches, state.step, steps):
+                state.add(_train_step(model, step_batches))
                 bar.update()
                 if state.step % checkpoint.every_steps == 0:
                     state.save(checkpoint.path, model)
             state.end_epoch(tower, tasks, _validate(validators, encode))
-            measured = (f"{name} {value:.4g}" for name, value in state.history[-1].items())
-            logger.info("train: %s", ", ".join(measured))
+            logger.info("train: %s", _as_text(state.history[-1]))
             state.save(checkpoint.path, model)
     if validators:
         tower.set_weights(state.best)
@@ -136,6 +135,10 @@ def _endless(source: BatchSource, epoch: int, encode: Encode) -> Iterator[Traini
         yield from source.epoch(number, encode)
 
 
+def _as_text(measured: dict[str, float]) -> str:
+    return ", ".join(f"{name} {value:.4g}" for name, value in measured.items())
+
+
 def _validate(validators: list[Validator], encode: Encode) -> dict[str, float]:
     return dict(validate(encode) for validate in validators)
 
@@ -164,13 +167,9 @@ class _TrainingState:
     def end_epoch(
         self, tower: keras.Model, tasks: list[TrainingTask], measured: dict[str, float]
     ) -> None:
-        total, *parts = np.mean(self.losses, axis=0).tolist()
-        epoch = {"epoch": float(self.epoch), "loss": total}
-        for number, loss in enumerate(parts, start=1):
-            kind = tasks[number - 1].objective.kind
-            epoch[f"{kind}_{number}_loss"] = loss
         score = _score(measured)
-        self.history.append({**epoch, **measured, "score": score})
+        losses = _mean_losses(self.losses, tasks)
+        self.history.append({"epoch": float(self.epoch), **losses, **measured, "score": score})
         if score > self.best_score:
             self.best = tower.get_weights()
             self.best_score = score
@@ -215,6 +214,15 @@ class _TrainingState:
                 f"{path}: no checkpoint of this training ({error}); remove it"
             ) from error
         return cls(**numbers, best=_listed("best", saved))
+
+
+def _mean_losses(losses: list[list[float]], tasks: list[TrainingTask]) -> dict[str, float]:
+    total, *parts = np.mean(losses, axis=0).tolist()
+    means = {"loss": total}
+    for number, loss in enumerate(parts, start=1):
+        kind = tasks[number - 1].objective.kind
+        means[f"{kind}_{number}_loss"] = loss
+    return means
 
 
 def _score(measured: dict[str, float]) -> float:

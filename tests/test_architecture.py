@@ -124,6 +124,12 @@ def test_heavy_libraries_stay_in_their_rooms(path: Path) -> None:
         )
 
 
+@pytest.mark.parametrize("step", ["embed_articles", "index_articles", "recommend_articles"])
+def test_what_chooses_a_parameter_does_not_live_in_evaluate(step: str) -> None:
+    rooms = {room(module) for module in imports(PACKAGE / "steps" / f"{step}.py")}
+    assert "evaluate" not in rooms, f"steps/{step}.py: move the choice to a room that it belongs to"
+
+
 @pytest.mark.parametrize("path", MODULES, ids=name)
 def test_functions_are_short_enough_to_read(path: Path) -> None:
     for node in ast.walk(ast.parse(path.read_text())):

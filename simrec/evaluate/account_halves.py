@@ -30,6 +30,7 @@ MAX_ACCOUNTS = 500
 
 Accounts = Sequence[str | None]
 Matrix = NDArray[Any]
+Rows = NDArray[np.int64]
 
 
 def measure_account_halves(
@@ -48,46 +49,57 @@ def measure_account_halves(
         needed = f"accounts with at least {MIN_ARTICLES} articles, of {MIN_QUERIES} needed"
         return SuiteResult(SUITE, "MRR", count, skipped=f"only {count} {needed}")
     owners = account_rows_of(half_names, half_of_row)
-    embeddings = unit(np.asarray(vectors[rows]))
-    centred = centred_means(embeddings, owners, len(half_names))
-    means = _means(embeddings, owners, len(half_names))
-    scores = {
-        OURS: centred[:count] @ centred[count:].T,
-        "mean of embeddings": means[:count] @ means[count:].T,
-    }
+    scores = _score_vectors(unit(np.asarray(vectors[rows])), owners, count)
     if terms is not None:
-        words = account_words(terms[rows], owners, len(half_names))
+        words = account_words(terms[rows], owners, 2 * count)
         scores[OURS] = _hybrid(scores[OURS], account_terms(words))
         scores["TF-IDF"] = _cosines(words[:count], words[count:])
     ranks = {name: reciprocal_ranks(of_scorer) for name, of_scorer in scores.items()}
     return SuiteResult(SUITE, "MRR", count, ranks, n_candidates=count)
 
 
-def deal(ids: Sequence[str], accounts: Accounts) -> tuple[NDArray[np.int64], list[str]]:
+def _score_vectors(vectors: Matrix, owners: Rows, count: int) -> dict[str, Matrix]:
+    """Return the scores of first halves for second halves by the vectors of their articles."""
+    centred = centred_means(vectors, owners, 2 * count)
+    means = _means(vectors, owners, 2 * count)
+    return {
+        OURS: centred[:count] @ centred[count:].T,
+        "mean of embeddings": means[:count] @ means[count:].T,
+    }
+
+
+def deal(ids: Sequence[str], accounts: Accounts) -> tuple[Rows, list[str]]:
     """Return rows of articles, and for each its half: "0 account" or "1 account".
 
     So first halves come first in order of their names. Articles are dealt by turns in order of a
     hash of their ids; accounts are drawn by a hash of their names.
     """
-    rows_of: dict[str, list[int]] = {}
-    for row, account in enumerate(accounts):
-        if account is not None:
-            rows_of.setdefault(account, []).append(row)
-    large = [account for account, rows in rows_of.items() if len(rows) >= MIN_ARTICLES]
     dealt_rows: list[int] = []
     halves: list[str] = []
-    for account in sorted(large, key=_hash)[:MAX_ACCOUNTS]:
-        rows = sorted(rows_of[account], key=lambda row: _hash(ids[row]))[:MAX_ARTICLES]
+    for account, account_rows in _draw_accounts(accounts):
+        rows = sorted(account_rows, key=lambda row: _hash(ids[row]))[:MAX_ARTICLES]
         dealt_rows += rows
         halves += [f"{turn % 2} {account}" for turn in range(len(rows))]
     return np.array(dealt_rows, np.int64), halves
 
 
-def _means(embeddings: Matrix, owners: NDArray[np.int64], count: int) -> Matrix:
+def _draw_accounts(accounts: Accounts) -> list[tuple[str, list[int]]]:
+    """Return accounts of enough articles with the rows of these, in order of a hash."""
+    rows_of: dict[str, list[int]] = {}
+    for row, account in enumerate(accounts):
+        if account is not None:
+            rows_of.setdefault(account, []).append(row)
+    large = [account for account, rows in rows_of.items() if len(rows) >= MIN_ARTICLES]
+    drawn = sorted(large, key=_hash)[:MAX_ACCOUNTS]
+    return [(account, rows_of[account]) for account in drawn]
+
+
+def _means(vectors: Matrix, owners: Rows, n_halves: int) -> Matrix:
     """Return the mean direction of each half, unit rows [halves, dim]."""
-    columns = np.arange(len(owners))
-    membership = sparse.csr_matrix((np.ones(len(owners)), (owners, columns)), (count, len(owners)))
-    sums: Matrix = membership @ embeddings
+    n_rows = len(owners)
+    entries = (np.ones(n_rows), (owners, np.arange(n_rows)))
+    membership = sparse.csr_matrix(entries, (n_halves, n_rows))
+    sums: Matrix = membership @ vectors
     sums /= np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-9)
     return sums
 

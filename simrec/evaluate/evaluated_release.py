@@ -50,18 +50,25 @@ def score_random_pairs(release: EvaluatedRelease) -> NDArray[np.float32]:
     vectors = open_npy(release.folder.vectors)
     if len(vectors) < 2:
         return np.zeros(0, np.float32)
-    rng = np.random.default_rng(0)
-    pairs = rng.integers(0, len(vectors), (RANDOM_PAIRS, 2))
-    pairs = pairs[pairs[:, 0] != pairs[:, 1]]
-    left = unit(np.asarray(vectors[pairs[:, 0]]))
-    right = unit(np.asarray(vectors[pairs[:, 1]]))
-    cosines: NDArray[np.float32] = (left * right).sum(axis=1)
+    left, right = _draw_pairs(len(vectors))
+    left_vectors = unit(np.asarray(vectors[left]))
+    right_vectors = unit(np.asarray(vectors[right]))
+    cosines: NDArray[np.float32] = (left_vectors * right_vectors).sum(axis=1)
     if release.tfidf is None:
         return cosines
     terms = open_npy(release.folder.terms)
-    candidates = TermVectors(terms[pairs[:, 1]])
-    own_candidate = np.arange(len(pairs))[:, None]
-    scores = candidates.hybrid_scores(
-        cosines[:, None], terms[pairs[:, 0]], own_candidate, release.tfidf.weight
-    )
+    candidates = TermVectors(terms[right])
+    own_candidate = np.arange(len(left))[:, None]
+    weight = release.tfidf.weight
+    scores = candidates.hybrid_scores(cosines[:, None], terms[left], own_candidate, weight)
     return scores[:, 0]
+
+
+def _draw_pairs(n_articles: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the rows of random pairs of different articles."""
+    rng = np.random.default_rng(0)
+    rows = rng.integers(0, n_articles, (RANDOM_PAIRS, 2))
+    left = rows[:, 0]
+    right = rows[:, 1]
+    different = left != right
+    return left[different], right[different]

@@ -1,6 +1,7 @@
-"""The layout of a map: rows that are near each other in many dimensions get places near each other in two."""
+"""The layout of a map: t-SNE of vectors."""
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.manifold import TSNE
 from threadpoolctl import threadpool_limits
 
@@ -8,15 +9,16 @@ ITERATIONS = 400
 PERPLEXITY = 30
 
 
-def layout(vectors: np.ndarray) -> np.ndarray:
-    """Return places in [0, 1], [rows, 2], by t-SNE (van der Maaten & Hinton 2008); the same for the same vectors.
+def layout(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return places in [0, 1], [rows, 2], by t-SNE (van der Maaten & Hinton 2008).
 
-    One thread: the order in which several would add up is left to chance.
+    One thread gives equal vectors equal places; several add up in an order that differs.
     """
     perplexity = min(PERPLEXITY, (len(vectors) - 1) / 3)
     with threadpool_limits(1):
         tsne = TSNE(2, init="pca", perplexity=perplexity, max_iter=ITERATIONS, random_state=0)
         places = tsne.fit_transform(np.asarray(vectors, np.float32))
-    low, high = places.min(axis=0), places.max(axis=0)
-    unit: np.ndarray = (places - low) / np.maximum(high - low, 1e-9)
-    return unit
+    low = places.min(axis=0)
+    extent = np.maximum(places.max(axis=0) - low, 1e-9)
+    in_unit_square: NDArray[np.float32] = (places - low) / extent
+    return in_unit_square

@@ -58,7 +58,7 @@ def needs_layout(marks: Sequence[str], previous: PlacedPoints) -> bool:
 
 def place_points(
     marks: Sequence[str], vectors: Vectors, previous: PlacedPoints
-) -> tuple[NDArray[np.float64], int]:
+) -> tuple[NDArray[Any], int]:
     """Return places in [0, 1], [rows, 2], and how many points were added since the layout.
 
     A point of the previous map stays where it was, so that readers find it again; a new point is
@@ -67,11 +67,12 @@ def place_points(
     if needs_layout(marks, previous):
         return layout(vectors).round(4), 0
     is_old = np.array([mark in previous.places for mark in marks])
+    is_new = ~is_old
     places = np.array([previous.places.get(mark, (0, 0)) for mark in marks], np.float64)
-    cosines = vectors[~is_old] @ vectors[is_old].T
+    cosines = vectors[is_new] @ vectors[is_old].T
     nearest = np.argsort(-cosines, axis=1, kind="stable")[:, :NEIGHBOURS]
-    places[~is_old] = places[is_old][nearest].mean(axis=1).round(4)
-    return places, previous.added + int((~is_old).sum())
+    places[is_new] = places[is_old][nearest].mean(axis=1).round(4)
+    return places, previous.added + int(is_new.sum())
 
 
 def project_articles(
@@ -90,7 +91,7 @@ def project_articles(
     if len(vectors) < MIN_POINTS:
         return ArticleMap(coloured_by=None, groups=[], points=[], marks=[], added=0)
     groups = _largest_groups(labels)
-    group_of = {label: number for number, label in enumerate(groups)}
+    group_of = {label: group for group, label in enumerate(groups)}
     places, added = place_points(marks, vectors, previous)
     points = []
     for (x, y), label, title in zip(places.tolist(), labels, titles, strict=True):

@@ -1,10 +1,11 @@
 """Qrels: relevance judgements of people in files, measured for every scorer."""
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from simrec.errors import ConfigError, missing_extra
 from simrec.evaluate.graded_pairs import measure_graded_pairs
@@ -57,19 +58,7 @@ def read_qrels(path: Path, text_of: TextOf) -> tuple[Qrels, str]:
     """Return the grades of a TREC qrels file by text, and a remark on the ids of no article."""
     qrels: Qrels = {}
     unknown = set()
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: {error}") from error
-    for number, line in enumerate(lines, start=1):
-        try:
-            topic, _, article, column = line.split()
-            grade = int(column)
-        except ValueError:
-            raise ConfigError(
-                f"{path}, line {number}: {line[:80]!r} is no judgement; a line is topic 0 article "
-                "grade, four columns of which the last is a whole number"
-            ) from None
+    for topic, article, grade in _qrels_lines(path):
         query = text_of(topic)
         candidate = text_of(article)
         if query is None:
@@ -81,36 +70,62 @@ def read_qrels(path: Path, text_of: TextOf) -> tuple[Qrels, str]:
     return qrels, f"{len(unknown):,} ids of the file are no articles" if unknown else ""
 
 
+def _qrels_lines(path: Path) -> Iterator[tuple[str, str, int]]:
+    """Yield topic, article and grade of each line; ConfigError names the line that has none."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: {error}") from error
+    for number, line in enumerate(lines, start=1):
+        try:
+            topic, _, article, grade = line.split()
+            yield topic, article, int(grade)
+        except ValueError:
+            raise ConfigError(
+                f"{path}, line {number}: {line[:80]!r} is no judgement; a line is topic 0 article "
+                "grade, four columns of which the last is a whole number"
+            ) from None
+
+
 def _measure_qrels(
     name: str, qrels: Qrels, sample: Sequence[SampledArticle], scorers: Scorers, remark: str
 ) -> list[SuiteResult]:
     """Rank the candidates for every query, and leave out the query itself."""
-    measure_rankings = _measure_rankings()
+    measure_rankings = _open_measures()
     queries = _draw_queries(qrels)
-    if len(queries) < MIN_QUERIES:
-        skipped = f"only {len(queries)} articles are queries, of {MIN_QUERIES} needed"
+    n_queries = len(queries)
+    if n_queries < MIN_QUERIES:
+        skipped = f"only {n_queries} articles are queries, of {MIN_QUERIES} needed"
         if remark:
             skipped += f"; {remark}"
-        return [SuiteResult(name, measure, len(queries), skipped=skipped) for measure in NAMES]
-    judged = [candidate for query in queries for candidate in qrels[query]]
-    texts = list(dict.fromkeys([*queries, *judged, *(article.encoded for article in sample)]))
-    row_of = {text: row for row, text in enumerate(texts)}
+        return [SuiteResult(name, measure, n_queries, skipped=skipped) for measure in NAMES]
+    row_of = _candidate_rows(queries, qrels, sample)
+    candidates = [Text(text) for text in row_of]
     grades = []
     for query in queries:
         grades.append({row_of[candidate]: grade for candidate, grade in qrels[query].items()})
-    candidates = [Text(text) for text in texts]
-    values = {}
+    per_measure: list[dict[str, NDArray[np.float64]]] = [{} for _ in NAMES]
     for scorer_name, scorer in scorers.items():
-        scores = scorer(candidates[: len(queries)], candidates)
-        values[scorer_name] = measure_rankings(scores, grades)
+        values = measure_rankings(scorer(candidates[:n_queries], candidates), grades)
+        for column, per_query in enumerate(per_measure):
+            per_query[scorer_name] = values[:, column]
     results = []
-    for column, measure in enumerate(NAMES):
-        per_query = {scorer_name: table[:, column] for scorer_name, table in values.items()}
-        results.append(SuiteResult(name, measure, len(queries), per_query, remark, len(candidates)))
+    for measure, per_query in zip(NAMES, per_measure, strict=True):
+        results.append(SuiteResult(name, measure, n_queries, per_query, remark, len(candidates)))
     return results
 
 
-def _measure_rankings() -> Callable[..., np.ndarray]:
+def _candidate_rows(
+    queries: Sequence[str], qrels: Qrels, sample: Sequence[SampledArticle]
+) -> dict[str, int]:
+    """Return the row of each candidate's text: queries first, then the judged, then the sample."""
+    judged = [candidate for query in queries for candidate in qrels[query]]
+    sampled = [article.encoded for article in sample]
+    distinct = dict.fromkeys([*queries, *judged, *sampled])
+    return {text: row for row, text in enumerate(distinct)}
+
+
+def _open_measures() -> Callable[..., NDArray[np.float64]]:
     try:
         from simrec.evaluate.ranking_measures import measure_rankings
     except ModuleNotFoundError as error:

@@ -1,5 +1,7 @@
 """The field's measures of a ranking, by ir-measures; needs the extra `evaluate`."""
 
+from typing import Any
+
 import ir_measures
 import numpy as np
 from ir_measures import AP, RR, Measure, R, nDCG
@@ -8,10 +10,10 @@ from numpy.typing import NDArray
 MEASURES: tuple[Measure, ...] = (nDCG @ 10, R @ 10, RR, AP)
 CUTOFF = 1_000  # candidates of a ranking that are measured, as in TREC
 
+Grades = dict[int, int]  # by candidate
 
-def measure_rankings(
-    scores: NDArray[np.floating], grades: list[dict[int, int]]
-) -> NDArray[np.float64]:
+
+def measure_rankings(scores: NDArray[Any], grades: list[Grades]) -> NDArray[np.float64]:
     """Return every measure of every query, float [queries, measures].
 
     scores are [queries, candidates], and candidate i is query i itself, which is left out; grades
@@ -19,23 +21,27 @@ def measure_rankings(
     before it, as in all suites: equal scores for all earn nothing.
     """
     np.fill_diagonal(scores, -np.inf)
-    qrels: dict[str, dict[str, int]] = {}
-    run: dict[str, dict[str, float]] = {}
-    for query, query_scores in enumerate(scores):
-        judged = grades[query]
+    qrels = {}
+    run = {}
+    for query, judged in enumerate(grades):
         qrels[str(query)] = {str(candidate): grade for candidate, grade in judged.items()}
-        run[str(query)] = _ranking(query_scores, judged)
+        run[str(query)] = _rank(scores[query], judged)
     values = np.zeros((len(scores), len(MEASURES)))
     for metric in ir_measures.iter_calc(MEASURES, qrels, run):
-        values[int(metric.query_id), MEASURES.index(metric.measure)] = metric.value
+        column = MEASURES.index(metric.measure)
+        values[int(metric.query_id), column] = metric.value
     return values
 
 
-def _ranking(scores: NDArray[np.floating], judged: dict[int, int]) -> dict[str, float]:
+def _rank(scores: NDArray[Any], judged: Grades) -> dict[str, float]:
     """Return the best candidates with scores that say their order; the query itself is last."""
-    grades = np.zeros(len(scores))
+    n_candidates = len(scores)
+    grades = np.zeros(n_candidates)
     for candidate, grade in judged.items():
         grades[candidate] = grade
-    cutoff = min(CUTOFF, len(scores) - 1)
-    best = np.lexsort((grades, -scores))[:cutoff]
-    return {str(candidate): float(CUTOFF - rank) for rank, candidate in enumerate(best)}
+    best = np.lexsort((grades, -scores))
+    cutoff = min(CUTOFF, n_candidates - 1)
+    ranking = {}
+    for rank, candidate in enumerate(best[:cutoff]):
+        ranking[str(candidate)] = float(CUTOFF - rank)
+    return ranking

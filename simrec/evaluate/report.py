@@ -17,14 +17,13 @@ from simrec.evaluate.evaluated_release import (
     read_labels,
     score_random_pairs,
 )
-from simrec.evaluate.list_statistics import (
+from simrec.evaluate.list_statistics import describe_lists, score_histogram
+from simrec.evaluate.recommendations import (
     K,
     Recommendations,
-    describe_lists,
     find_hubs,
     find_lowest_scored,
     overlap,
-    score_histogram,
 )
 from simrec.evaluate.report_format import (
     FORMAT,

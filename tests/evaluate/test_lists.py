@@ -12,11 +12,10 @@ from scipy.stats import skew
 from simrec.articles.store_writer import Reject
 from simrec.evaluate import projection
 from simrec.evaluate.layout import layout
-from simrec.evaluate.list_statistics import (
+from simrec.evaluate.list_statistics import describe_lists, effective_number
+from simrec.evaluate.recommendations import (
     K,
     Recommendations,
-    describe_lists,
-    effective_number,
     find_hubs,
     find_lowest_scored,
     overlap,

@@ -62,6 +62,12 @@ def test_it_answers_as_it_did(golden: House) -> None:
     assert asked[0]["id"] == SEED
 
 
+def test_its_report_can_be_read(golden: House, tmp_path: Path) -> None:
+    ran = golden.simrec("report", "--html", tmp_path / "page.html")
+    assert (ran.code, "50 articles" in (tmp_path / "page.html").read_text()) == (0, True), ran.err
+    assert [row["suite"] for row in golden.step("evaluate", "--json").rows][0] == "split-half"
+
+
 def test_it_is_whole_and_its_state_is_known(golden: House) -> None:
     assert golden.simrec("verify").code == 0
     (facts,) = golden.simrec("status", "--json").rows
@@ -110,6 +116,8 @@ def test_a_release_of_an_older_format_is_refused_until_the_night_has_made_it_ane
     refused = f"a release of format {older_format}, this simrec reads {FORMAT}"
     assert (ran.code, refused in ran.err) == (5, True)
     assert len(older.simrec("releases", "--json").rows) == 2
+    compared = older.simrec("report", "--compare", before, older.current, "--json").rows
+    assert compared[0] == {"fact": "articles", "before": 50, "after": 50, "change": 0}
     older.configure("[release]\nkeep = 1\n")
     assert older.job("housekeeping").code == 0
     assert not (older.workspace / "releases" / before).exists()

@@ -1,0 +1,96 @@
+"""The recommendations of a release: its first places, its hubs, and how it differs from another."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow
+from numpy.typing import NDArray
+from pyarrow import compute, parquet
+
+K = 10  # places of a list that are looked at
+
+Rows = NDArray[np.int32]
+
+
+class Recommendations(NamedTuple):
+    """The first K places of every list, one row for each: seed, rank from 1, article, score."""
+
+    seeds: Rows
+    ranks: Rows
+    articles: Rows
+    scores: NDArray[np.float32]
+
+    @classmethod
+    def read(cls, path: Path, ids: Sequence[str]) -> "Recommendations":
+        """Read the table of similar articles; ids are those of the articles, by row."""
+        columns = ["article", "rank", "similar", "score"]
+        table = parquet.read_table(path, columns=columns, filters=[("rank", "<=", K)])
+        known_ids = pyarrow.array(ids, pyarrow.string())
+        seeds = _rows(table["article"], known_ids)
+        articles = _rows(table["similar"], known_ids)
+        ranks = table["rank"].to_numpy()
+        scores = table["score"].to_numpy()
+        return cls(seeds, ranks, articles, scores)
+
+    def count_occurrences(self, n_articles: int) -> NDArray[np.int64]:
+        """Return N_K, the number of lists that each article is in, [articles]."""
+        return np.bincount(self.articles, minlength=n_articles)
+
+
+def _rows(column: Any, known_ids: Any) -> Rows:
+    """Return the row of each id, int32; ids stay dictionary codes, for there are millions."""
+    encoded = column.dictionary_encode().unify_dictionaries()
+    if not len(encoded):
+        return np.zeros(0, np.int32)
+    dictionary = encoded.chunk(0).dictionary
+    row_of_code = compute.index_in(dictionary, known_ids).to_numpy().astype(np.int32)
+    return np.concatenate([row_of_code[chunk.indices.to_numpy()] for chunk in encoded.chunks])
+
+
+def find_hubs(lists: Recommendations, n_articles: int, n: int) -> list[tuple[int, int]]:
+    """Return the n rows that are in most lists, and in how many; ties in order of rows."""
+    occurrences = lists.count_occurrences(n_articles)
+    best = np.argsort(-occurrences, kind="stable")[:n]
+    return [(int(row), int(occurrences[row])) for row in best if occurrences[row]]
+
+
+def find_lowest_scored(lists: Recommendations, n: int, duplicates: Sequence[int] = ()) -> list[int]:
+    """Return the n rows whose best recommendation scores lowest, worst first.
+
+    Rows of near-duplicates are left out.
+    """
+    counted = (lists.ranks == 1) & ~np.isin(lists.seeds, duplicates)
+    seeds = lists.seeds[counted]
+    order = np.lexsort((seeds, lists.scores[counted]))
+    return [int(row) for row in seeds[order][:n]]
+
+
+def overlap(
+    new: Recommendations, ids: Sequence[str], old: Recommendations, old_ids: Sequence[str]
+) -> NDArray[np.float64]:
+    """Return the share of each old list that is in the new list of the same article.
+
+    There is one figure for each article that has a list in both releases.
+    """
+    new_row_of = {article_id: row for row, article_id in enumerate(ids)}
+    new_rows = np.array([new_row_of.get(article_id, -1) for article_id in old_ids], np.int64)
+    seeds = new_rows[old.seeds]
+    articles = new_rows[old.articles]
+    present = (seeds >= 0) & (articles >= 0)
+    new_pairs = _pair_numbers(new.seeds, new.articles, len(ids))
+    old_pairs = _pair_numbers(seeds[present], articles[present], len(ids))
+    is_kept = np.zeros(len(seeds), bool)
+    is_kept[present] = np.isin(old_pairs, new_pairs)
+    lengths = np.bincount(old.seeds, minlength=len(old_ids))
+    kept = np.bincount(old.seeds, weights=is_kept, minlength=len(old_ids))
+    in_both = (lengths > 0) & (new_rows >= 0)
+    shares: NDArray[np.float64] = kept[in_both] / lengths[in_both]
+    return shares
+
+
+def _pair_numbers(seeds: NDArray[Any], articles: NDArray[Any], n_articles: int) -> NDArray[Any]:
+    """Return a number for each pair, int64, the same for the same pair."""
+    numbers: NDArray[Any] = seeds.astype(np.int64) * n_articles + articles
+    return numbers

@@ -47,10 +47,13 @@ class ReleaseFolder:
         """Return the names of the Parquet tables that are there, in order of the alphabet."""
         return sorted(path.stem for path in self.path.glob(f"*{PARQUET}"))
 
-    def open_tables(self) -> sqlite3.Connection:
-        """Open the SQLite tables, which nobody writes any more."""
+    def open_tables(self, any_thread: bool = False) -> sqlite3.Connection:
+        """Open the SQLite tables, which nobody writes any more.
+
+        With `any_thread`, threads may share the connection, one at a time.
+        """
         uri = f"{self.tables.absolute().as_uri()}?mode=ro&immutable=1"
-        return sqlite3.connect(uri, uri=True)
+        return sqlite3.connect(uri, uri=True, check_same_thread=not any_thread)
 
     def absolute(self) -> "ReleaseFolder":
         """Return the same folder for tasks, which may run in another working directory."""

@@ -59,14 +59,14 @@ def cell(row: dict[str, Any], column: str) -> Any:
     if column in ("date", "first", "last"):
         return (row["published_at" if column == "date" else column] or "")[:10]
     if column == "note":
-        return "few articles" if row["few"] else ""
+        return "few articles" if row["few_articles"] else ""
     value = row[column]
     return f"{value:.3f}" if isinstance(value, float) else value
 
 
 def because(row: dict[str, Any]) -> list[str]:
     """Return the lines below a row: a remark, and why a hit is one, where somebody asked."""
-    why, lines = row.get("why"), [row["remark"]] if row.get("remark") else []
+    why, lines = row.get("explanation"), [row["remark"]] if row.get("remark") else []
     if why:
         lines += [f"shares: {', '.join(why['words'])}"] if why["words"] else []
         lines += [f"“{passage}”" for passage in why["passages"]]

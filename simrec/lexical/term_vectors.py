@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from simrec.lexical.words import TERM_IDS
 
 KEY_TERMS = 48  # of a text, the heaviest, among which shared terms are looked for
+TABLE_TEXTS = 1_000  # for fewer, a table of all term ids, 64 MiB, costs more than it saves
 BLOCK_ROWS = 65_536
 WEIGHT_BITS = 8
 MAX_WEIGHT = (1 << WEIGHT_BITS) - 1
@@ -27,7 +28,9 @@ class TermVectors:
     def __init__(self, packed: PackedTerms, sizes: Floats | None = None) -> None:
         self._packed = packed
         self._sizes = np.concatenate([*norms_and_counts(packed)]) if sizes is None else sizes
-        self._query_weights = np.zeros(TERM_IDS, np.float32)
+        self._query_weights: Floats | None = None
+        if len(packed) >= TABLE_TEXTS:
+            self._query_weights = np.zeros(TERM_IDS, np.float32)
 
     def cosines(self, queries: PackedTerms, rows: Rows) -> Floats:
         """Return the cosines of queries to rows of the texts, [queries, n] in 0..1.
@@ -85,13 +88,28 @@ class TermVectors:
         """
         query_ids, query_weights = unpack(queries)
         query_weights /= np.maximum(_norms(query_weights), 1)[:, None]
-        weight_of_id = self._query_weights
         for query, width in enumerate(widths.tolist()):
-            weight_of_id[query_ids[query]] = query_weights[query]
             ids, weights = unpack(self._packed[rows[query], :width])
-            weights *= weight_of_id.take(ids)
-            weight_of_id[query_ids[query]] = 0
+            weights *= self._look_up(query_ids[query], query_weights[query], ids)
             yield ids, weights
+
+    def _look_up(self, query_ids: PackedTerms, query_weights: Floats, ids: PackedTerms) -> Floats:
+        """Return the weight in a query of each term id, 0 of those it has not."""
+        table = self._query_weights
+        if table is None:
+            return look_up_sorted(query_ids, query_weights, ids)
+        table[query_ids] = query_weights
+        found = table.take(ids)
+        table[query_ids] = 0
+        return found
+
+
+def look_up_sorted(query_ids: PackedTerms, query_weights: Floats, ids: PackedTerms) -> Floats:
+    """Return the weights of term ids by bisection, as a table of all ids gives them."""
+    order = query_ids.argsort(kind="stable")
+    query_ids = query_ids[order]
+    last = np.searchsorted(query_ids, ids, side="right") - 1
+    return np.where(query_ids[last] == ids, query_weights[order][last], np.float32(0))
 
 
 def blend(

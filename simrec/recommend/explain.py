@@ -1,8 +1,6 @@
-"""Explanations: why a hit is one, from the texts themselves."""
+"""Explains hits: what two texts share, what of the metadata is the same, what the rules did."""
 
 import re
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -10,69 +8,83 @@ from simrec.encoder.runtime import Encoder
 from simrec.lexical.term_vectors import TermVectors
 from simrec.lexical.tfidf import TfIdf
 from simrec.lexical.words import term_id, words
-from simrec.recommend.hits import Explanation, Hit
+from simrec.recommend.hits import ArticleDetails, Explanation, Hit
 
-SENTENCE = re.compile(r"(?<=[.!?])\s+|(?<=[。！？])|\n+")
-PASSAGE = 120  # characters from which sentences are long enough to be compared
-PASSAGES = 40  # of a text are compared
-WORDS = 5
+SENTENCE_END = re.compile(r"(?<=[.!?])\s+|(?<=[。！？])|\n+")
+PASSAGE_CHARS = 120  # at least, so that there is enough to compare
+MAX_PASSAGES = 40  # of a text
+MAX_WORDS = 5
 
 
 class Explainer:
-    """Explains hits by an encoder and, where words have a share in scores, by their weights in a file."""
+    """Compares texts by the encoder and, with `weight`, by their terms; tfidf is None without terms."""
 
-    def __init__(self, encoder: Path, lexical: Path | None, weight: float) -> None:
-        self._encoder = Encoder(encoder)
-        self._lexical, self._weight = TfIdf.open(lexical) if lexical else None, weight
+    def __init__(self, encoder: Encoder, tfidf: TfIdf | None, weight: float) -> None:
+        self._encoder = encoder
+        self._tfidf = tfidf
+        self._weight = weight
 
-    def why(self, question: str, hit: str) -> Explanation:
-        """Say what two texts share; notes are left to who knows more of them."""
-        own, others = passages(question), passages(hit)
-        if not (own and others):
+    def explain(self, seed_text: str, hit_text: str) -> Explanation:
+        """Return the words that two texts share and their closest passages, without notes."""
+        seed_passages = passages(seed_text)
+        hit_passages = passages(hit_text)
+        if not (seed_passages and hit_passages):
             return Explanation([], [], [])
-        vectors = self._encoder.encode([*own, *others])
-        scores = vectors[: len(own)] @ vectors[len(own) :].T
-        if self._lexical:
-            terms = self._lexical.encode([*own, *others])
-            rows = np.broadcast_to(np.arange(len(others)), scores.shape)
-            scores = TermVectors(terms[len(own) :]).hybrid_scores(
-                scores, terms[: len(own)], rows, self._weight
-            )
-        left, right = np.unravel_index(scores.argmax(), scores.shape)
-        return Explanation(self._shared(question, hit), [own[left], others[right]], [])
+        seed_index, hit_index = self._closest(seed_passages, hit_passages)
+        closest = [seed_passages[seed_index], hit_passages[hit_index]]
+        return Explanation(self._shared_words(seed_text, hit_text), closest, [])
 
-    def _shared(self, question: str, hit: str) -> list[str]:
-        if self._lexical is None:
+    def _closest(self, seed_passages: list[str], hit_passages: list[str]) -> tuple[int, int]:
+        """Return which passage of each text is in the pair of highest score."""
+        texts = [*seed_passages, *hit_passages]
+        seeds = len(seed_passages)
+        vectors = self._encoder.encode(texts)
+        scores = vectors[:seeds] @ vectors[seeds:].T
+        if self._tfidf:
+            terms = self._tfidf.encode(texts)
+            columns = np.broadcast_to(np.arange(len(hit_passages)), scores.shape)
+            scores = TermVectors(terms[seeds:]).hybrid_scores(
+                scores, terms[:seeds], columns, self._weight
+            )
+        seed, hit = np.unravel_index(scores.argmax(), scores.shape)
+        return int(seed), int(hit)
+
+    def _shared_words(self, seed_text: str, hit_text: str) -> list[str]:
+        """Return the words that add most to the score, heaviest first."""
+        if self._tfidf is None:
             return []
-        terms = self._lexical.encode([question, hit])
-        numbers = TermVectors(terms[1:]).top_shared_terms(terms[:1], np.array([[0]]), WORDS)[0, 0]
-        known = {term_id(word): word for word in sorted(set(words(question)), reverse=True)}
-        return [known[one] for one in numbers.tolist() if one in known]
+        seed_terms, hit_terms = np.split(self._tfidf.encode([seed_text, hit_text]), 2)
+        shared = TermVectors(hit_terms).top_shared_terms(seed_terms, np.array([[0]]), MAX_WORDS)
+        # Of words with the same id, the first in order of the alphabet stands for it.
+        word_of = {term_id(word): word for word in sorted(set(words(seed_text)), reverse=True)}
+        return [word_of[number] for number in shared[0, 0].tolist() if number in word_of]
 
 
 def passages(text: str) -> list[str]:
-    """Cut a text into passages of whole sentences, at least PASSAGE characters each but for the last."""
-    found: list[str] = []
-    growing = ""
-    for sentence in filter(None, map(str.strip, SENTENCE.split(text))):
-        growing = f"{growing} {sentence}" if growing else sentence
-        if len(growing) >= PASSAGE:
-            found.append(growing)
-            growing = ""
-    return [*found, growing][:PASSAGES] if growing else found[:PASSAGES]
+    """Return passages of whole sentences, each of at least PASSAGE_CHARS characters but the last."""
+    found = []
+    passage = ""
+    for sentence in SENTENCE_END.split(text):
+        passage = f"{passage} {sentence.strip()}".strip()
+        if len(passage) >= PASSAGE_CHARS:
+            found.append(passage)
+            passage = ""
+    if passage:
+        found.append(passage)
+    return found[:MAX_PASSAGES]
 
 
-def notes(hit: Hit, rank: int, seed: dict[str, Any] | None) -> list[str]:
-    """Say what of the metadata is the same, and what the rules did to a hit of that rank."""
-    said = [
-        f"same {name}, {seed[name]}"
-        for name in ("account", "category")
-        if seed and seed[name] is not None and seed[name] == getattr(hit, name)
-    ]
+def notes(hit: Hit, rank: int, seed: ArticleDetails | None) -> list[str]:
+    """Return what a hit of that rank has in common with its seed, and what the rules did to it."""
+    found = []
+    if seed and seed.account is not None and seed.account == hit.account:
+        found.append(f"same account, {seed.account}")
+    if seed and seed.category is not None and seed.category == hit.category:
+        found.append(f"same category, {seed.category}")
     if hit.seed_id:
-        said.append(f"because of {hit.seed_id}")
-    if hit.place == 0:
-        said.append("a place for what stands in no other list")
-    elif hit.place != rank:
-        said.append(f"number {hit.place} by score alone")
-    return said
+        found.append(f"because of {hit.seed_id}")
+    if hit.score_rank == 0:
+        found.append("a place for what stands in no other list")
+    elif hit.score_rank != rank:
+        found.append(f"number {hit.score_rank} by score alone")
+    return found

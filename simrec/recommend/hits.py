@@ -1,17 +1,16 @@
-"""What is asked of a release beside the seed, and what it answers with."""
+"""Hits: what a release answers with."""
 
-import re
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from typing import Any
-
-from simrec.errors import UsageError
-
-DAY = re.compile(r"\d{4}(-\d{2}(-\d{2})?)?")
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """The words that question and hit share, heaviest first, their closest passages, and what else led to it."""
+    """Why a hit is similar to a seed.
+
+    words are in both texts, heaviest first; passages are the two that are closest, one of each text, or
+    none if one is empty; notes say what of the metadata is the same and what the rules did.
+    """
 
     words: list[str]
     passages: list[str]
@@ -20,10 +19,11 @@ class Explanation:
 
 @dataclass(frozen=True)
 class Hit:
-    """An article with its score: the cosine to what was asked, from -1 to 1, higher is better.
+    """An article with its score: the cosine to the query, from -1 to 1, higher is better.
 
-    place is that by score alone, from 1; 0 if it stands here since it stands nowhere else. seed_id is the
-    seed it comes from, where there were several.
+    score_rank is the rank by score alone, from 1, or 0 of an orphan that was given this place. words
+    are those it shares with the seed, where the release's table has the answer. seed_id is the seed it
+    is most similar to, where there are several.
     """
 
     id: str
@@ -35,18 +35,39 @@ class Hit:
     url: str | None
     lang: str | None
     category: str | None
-    place: int = 0
+    score_rank: int = 0
     words: list[str] = field(default_factory=list)
     seed_id: str | None = None
-    why: Explanation | None = None
+    explanation: Explanation | None = None
 
     def as_dict(self) -> dict[str, Any]:
+        """Return the hit as JSON has it."""
         return asdict(self)
 
 
 @dataclass(frozen=True)
+class ArticleDetails:
+    """What a release knows of an article; duplicates are the ids of its near-duplicates."""
+
+    id: str
+    title: str
+    lead: str
+    account: str | None
+    published_at: str | None
+    url: str | None
+    lang: str | None
+    category: str | None
+    tags: str
+    duplicates: list[str]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the details as JSON has them: ids of duplicates are one text, as tags are."""
+        return {**asdict(self), "duplicates": ", ".join(self.duplicates)}
+
+
+@dataclass(frozen=True)
 class Evidence:
-    """Two articles that make two accounts similar."""
+    """Two articles that make two accounts similar; article is empty where the query is a text."""
 
     article: str
     similar_article: str
@@ -55,50 +76,20 @@ class Evidence:
 
 @dataclass(frozen=True)
 class AccountHit:
-    """An account with its score, a cosine from -1 to 1; few marks one of too few articles to be sure of."""
+    """An account with its score, a cosine from -1 to 1, and the articles that say so.
+
+    articles is how many it has, first and last are their dates; few_articles tells that one of the two
+    accounts has too few to be sure.
+    """
 
     id: str
     score: float
     articles: int
     first: str | None
     last: str | None
-    few: bool = False
+    few_articles: bool = False
     evidence: list[Evidence] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:
+        """Return the hit as JSON has it."""
         return asdict(self)
-
-
-@dataclass(frozen=True)
-class Filters:
-    """What a hit has to be: None asks for nothing; dates are days, months or years, both included; among are ids."""
-
-    account: str | None = None
-    category: str | None = None
-    lang: str | None = None
-    since: str | None = None
-    until: str | None = None
-    among: frozenset[str] | None = None
-
-    def __post_init__(self) -> None:
-        for day in (self.since, self.until):
-            if day is not None and not DAY.fullmatch(day):
-                raise UsageError(f"'{day}' is not a date; write it as 2024-05-31, 2024-05 or 2024")
-
-    def __bool__(self) -> bool:
-        return any(getattr(self, field.name) is not None for field in fields(self))
-
-    def where(self) -> tuple[str, list[str]]:
-        """Return an SQL condition, but for `among`, and its parameters."""
-        conditions = {
-            "account = ?": self.account,
-            "category = ?": self.category,
-            "lang = ?": self.lang,
-            f"substr(published_at, 1, {len(self.since or '')}) >= ?": self.since,
-            f"substr(published_at, 1, {len(self.until or '')}) <= ?": self.until,
-        }
-        asked = {condition: value for condition, value in conditions.items() if value is not None}
-        return " AND ".join(["true", *asked]), list(asked.values())
-
-
-NO_FILTERS = Filters()

@@ -1,191 +1,224 @@
-"""Questions that no table answers: several seeds, texts, filters; each a search, and the same rules."""
+"""Searches a release for what no table answers: several seeds, texts, filters."""
 
-import sqlite3
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from simrec.arrays import open_npy
+from simrec.arrays import Rows, Scores, open_npy
 from simrec.config import RulesConfig
-from simrec.index.exact import nearest
-from simrec.index.neighbours import DECIMALS
+from simrec.index.exact import exact_cosines, nearest
+from simrec.index.neighbours import DECIMALS, rounded
 from simrec.index.vector_index import VectorIndex
-from simrec.index.vectors import unit
+from simrec.index.vectors import UnitVectors, Vectors, unit, unit_rows
 from simrec.lexical.term_vectors import TermVectors
-from simrec.lexical.tfidf import TfIdf
 from simrec.manifest import Manifest
 from simrec.recommend.candidates import NO_GROUP, Candidates, RowAttributes, days_of, group_numbers
-from simrec.recommend.hits import Filters
+from simrec.recommend.lazy import Lazy
+from simrec.recommend.query import Filters
 from simrec.recommend.rules import RecencyDecay, Rule, apply_rules, rules_of
+from simrec.recommend.seeds import Seeds
+from simrec.recommend.table_reader import TableReader
 from simrec.release_folder import ReleaseFolder
 
-FEW = 10_000  # rows that are looked through without opening FAISS
+SCAN_ROWS = 10_000  # filtered rows that are compared without opening the index
+MEMORY_BYTES = 256 << 20  # of unit vectors that are kept in memory: 262,144 rows of 256 dimensions
+DEEPER = 4  # times as many candidates are searched where the rules left too few
 
 
 @dataclass(frozen=True)
-class SeedQuery:
-    """What is asked with: vectors [seeds, dim], terms [seeds, TERMS] or None, and weights [seeds].
+class SeedVectors:
+    """Seeds as vectors [seeds, dim], packed terms [seeds, terms] or None, and weights [seeds].
 
-    A candidate's score is the weighted mean of its scores to the seeds, the weights of those that it
-    should not be like being negative (Rocchio 1971). With `max_over_seeds` it is that to the seed it is nearest
-    to, and the weight of that seed ages it: a reader has several interests, and between them is none.
+    A candidate's score is the weighted mean of its scores to the seeds; negative weights are of seeds
+    that it should not be like (Rocchio 1971). With `max_over_seeds` its score is that to one seed, the
+    one whose weighted score is highest, because between several interests there is nothing.
     """
 
-    vectors: np.ndarray
-    terms: np.ndarray | None
-    weights: np.ndarray
+    vectors: UnitVectors
+    terms: NDArray[np.uint32] | None
+    weights: Scores
     max_over_seeds: bool = False
 
-    def queries(self) -> np.ndarray:
-        """Return the vectors to search with [queries, dim]."""
-        return self.vectors if self.max_over_seeds else (self.weights @ self.vectors)[None]
-
-    def combined(self, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return, of scores [seeds, candidates], each candidate's score, its weight and the seed it is nearest to."""
-        best = (self.weights[:, None] * scores).argmax(axis=0)
+    def queries(self) -> Vectors:
+        """Return the vectors to search with [queries, dim], of any length."""
         if self.max_over_seeds:
-            return scores[best, np.arange(len(best))], self.weights[best], best
+            return self.vectors
+        mean: Vectors = (self.weights @ self.vectors)[None]
+        return mean
+
+    def combined(
+        self, scores: Scores
+    ) -> tuple[Scores, NDArray[np.floating[Any]], NDArray[np.intp]]:
+        """Return of each candidate its score, the weight of that, and the seed it is nearest to.
+
+        scores are those to every seed [seeds, candidates].
+        """
+        nearest_seed = (self.weights[:, None] * scores).argmax(axis=0)
+        if self.max_over_seeds:
+            of_nearest = scores[nearest_seed, np.arange(len(nearest_seed))]
+            return of_nearest, self.weights[nearest_seed], nearest_seed
         means = self.weights @ scores / self.weights[self.weights > 0].sum()
-        return means, np.ones(len(best)), best
+        return means, np.ones(len(nearest_seed)), nearest_seed
 
 
 class ScoredRow(NamedTuple):
-    """A row with its score, its place by score alone from 1, and the seed that it is nearest to."""
+    """A row with its score, its rank by score alone from 1, and the seed that it is nearest to."""
 
     row: int
     score: float
-    place: int
+    score_rank: int
     seed: int
 
 
 class Search:
-    """Searches one release; manifest are the facts of its index, words and rules."""
+    """Searches the vectors and terms of one release. Any number of threads may use it at once."""
 
-    def __init__(self, folder: ReleaseFolder, db: sqlite3.Connection, manifest: Manifest) -> None:
-        self._db, self._folder = db, folder
-        self._index_facts, self._lexical = manifest.index, manifest.lexical
-        known = dict(manifest.rules)
-        decay = RecencyDecay(known.pop("newest"), known.pop("undated_days"))
-        self.rules = rules_of(RulesConfig(**known), decay)
-        self._vectors = open_npy(folder.vectors)
+    def __init__(self, folder: ReleaseFolder, tables: TableReader, manifest: Manifest) -> None:
+        """Map the vectors and terms of a release."""
+        self._tables = tables
+        self._index_facts = manifest.index
+        self._lexical = manifest.lexical
+        settings = dict(manifest.rules)
+        decay = RecencyDecay(settings.pop("newest"), settings.pop("undated_days"))
+        self.rules = rules_of(RulesConfig(**settings), decay)
+        self._vectors: Vectors = open_npy(folder.vectors)
         self._terms = open_npy(folder.terms) if self._lexical else None
+        self._index_path = folder.index
+        self._index = Lazy(self._open_index)
 
-    def from_rows(
-        self, rows: list[int], weights: list[float], max_over_seeds: bool = False
-    ) -> SeedQuery:
-        """Ask with articles of the release."""
-        terms = None if self._terms is None else self._terms[rows]
-        return SeedQuery(
-            unit(self._vectors[rows]), terms, np.array(weights, np.float32), max_over_seeds
+    def open_all(self) -> None:
+        """Open whatever a search may need."""
+        self._index.get()
+
+    def vectors_of_rows(self, seeds: Seeds) -> SeedVectors:
+        """Return the vectors and terms of articles as seeds."""
+        terms = None if self._terms is None else self._terms[list(seeds.rows)]
+        weights = np.array(seeds.weights, np.float32)
+        return SeedVectors(
+            self._unit_vectors(np.array(seeds.rows)), terms, weights, seeds.max_over_seeds
         )
 
-    def terms(self, texts: list[str]) -> np.ndarray | None:
-        """Return the terms of texts as those of the release are, None where words have no share."""
-        return TfIdf.open(self._folder.tfidf).encode(texts) if self._lexical else None
+    def vectors_of_text(
+        self, vectors: UnitVectors, terms: NDArray[np.uint32] | None
+    ) -> SeedVectors:
+        """Return the one seed that a text is, from its vector [1, dim] and its terms [1, terms]."""
+        return SeedVectors(vectors, terms, np.ones(1, np.float32))
 
-    def answer(
-        self, asked: SeedQuery, n: int, filters: Filters, without: set[int], rules: Sequence[Rule]
+    def search(
+        self,
+        seeds: SeedVectors,
+        n: int,
+        filters: Filters,
+        excluded_rows: Collection[int],
+        rules: Sequence[Rule],
     ) -> list[ScoredRow]:
-        """Return the n best rows by the rules, none of those that it is to be without.
+        """Return the n best rows that pass the filters, by the rules, none of those excluded.
 
-        Where rules take many places it looks deeper, so that there are n if so many pass the filters.
+        Where the rules leave fewer than n, more candidates are searched, until there are n or no more
+        that pass.
         """
-        looked = max(n, (self._lexical.candidates if self._lexical else 0)) + len(without)
+        excluded = np.array(sorted(excluded_rows), np.int64)
+        depth = max(n, self._lexical.candidates if self._lexical else 0) + len(excluded)
         while True:
-            rows, all_of_them = self._candidates(asked, looked, filters)
-            found = self._ruled(asked, rows[~np.isin(rows, sorted(without))], n, without, rules)
-            if all_of_them or len(found) >= n:
-                return found[:n]
-            looked *= 4
+            candidates, are_all = self._candidates(seeds, depth, filters)
+            candidates = candidates[~np.isin(candidates, excluded)]
+            rows = self._ranked(seeds, candidates, excluded, n, rules)
+            if are_all or len(rows) >= n:
+                return rows[:n]
+            depth *= DEEPER
 
-    def _candidates(self, asked: SeedQuery, n: int, filters: Filters) -> tuple[np.ndarray, bool]:
-        """Return the rows nearest to any query, ascending, and whether no more pass the filters.
-
-        Of few rows all are looked at, of more the index is asked.
-        """
-        queries, exact = asked.queries(), self._index_facts.kind == "exact"
-        if not filters and not exact:
-            near, passing = self._index().search(unit(queries), n).rows, self._index_facts.rows
+    def _candidates(self, seeds: SeedVectors, k: int, filters: Filters) -> tuple[Rows, bool]:
+        """Return the k rows nearest to each query, ascending, and whether no others pass the filters."""
+        queries = unit(seeds.queries())
+        if not filters:
+            found = self._index.get().search(queries, k).rows
+            return _distinct(found), k >= self._index_facts.rows
+        passing = np.array(self._tables.passing_rows(filters), np.int64)
+        if self._index_facts.kind == "exact" or len(passing) <= SCAN_ROWS:
+            found = nearest(queries, self._vectors, passing, k).rows
         else:
-            rows = self._passing(filters)
-            passing = len(rows)
-            if exact or passing <= FEW:
-                near = nearest(queries, self._vectors, rows, n).rows
-            else:
-                index = self._index()
-                near = np.concatenate(
-                    [index.search_filtered(query, rows, n).rows for query in queries]
-                )
-        found = np.unique(near)
-        return found[found >= 0], n >= passing
+            index = self._index.get()
+            found = np.concatenate(
+                [index.search_filtered(query, passing, k).rows for query in queries]
+            )
+        return _distinct(found), k >= len(passing)
 
-    def _passing(self, filters: Filters) -> np.ndarray:
-        condition, values = filters.where()
-        query = f"SELECT row FROM articles WHERE {condition}"
-        asked: list[tuple[str, ...]] = [()]
-        if filters.among is not None:
-            query, asked = f"{query} AND id = ?", [(one,) for one in filters.among]
-        return np.array(
-            sorted(row for one in asked for (row,) in self._db.execute(query, (*values, *one))),
-            np.int64,
-        )
-
-    def _ruled(
-        self, asked: SeedQuery, rows: np.ndarray, n: int, without: set[int], rules: Sequence[Rule]
+    def _ranked(
+        self,
+        seeds: SeedVectors,
+        rows: Rows,
+        excluded: Rows,
+        n: int,
+        rules: Sequence[Rule],
     ) -> list[ScoredRow]:
         """Score rows and apply the rules."""
         if not len(rows):
             return []
-        scores, weights, seeds = asked.combined(self._scores(asked, rows))
+        scores, weights, nearest_seed = seeds.combined(self._scores(seeds, rows))
         scores = scores.round(DECIMALS)
         order = np.lexsort((rows, -scores * weights))
-        seed_rows = np.array(sorted(without), np.int64)
-        attributes = self._attributes(np.concatenate([rows[order], seed_rows]))
+        rows = rows[order]
+        # One call numbers the groups of candidates and seeds alike.
+        attributes = self._attributes(np.concatenate([rows, excluded]))
         of_candidates = attributes.at(np.arange(len(rows))[None])
-        of_seeds = attributes.at(np.arange(len(rows), len(rows) + len(seed_rows))[None])
-        candidates = Candidates.of(rows[order][None], scores[order][None], of_candidates)
+        of_seeds = attributes.at(np.arange(len(rows), len(rows) + len(excluded))[None])
+        candidates = Candidates.of(rows[None], scores[order][None], of_candidates)
         candidates = replace(candidates, weights=weights[order][None])
         # Only the first n are wanted, but diversity chooses them out of twice as many.
-        listed = apply_rules(rules, candidates, of_seeds, 2 * n, self._vectors_of)
-        listed = listed.first(int(listed.is_there.sum()))
-        seed_of = dict(zip(rows.tolist(), seeds.tolist(), strict=True))
-        answers = zip(
-            listed.rows[0].tolist(),
-            listed.scores[0].tolist(),
-            listed.score_ranks[0].tolist(),
-            strict=True,
-        )
-        return [ScoredRow(row, score, rank, seed_of[row]) for row, score, rank in answers]
+        listed = apply_rules(rules, candidates, of_seeds, 2 * n, self._unit_vectors)
+        seed_of = dict(zip(rows.tolist(), nearest_seed[order].tolist(), strict=True))
+        scored = []
+        for column in np.flatnonzero(listed.is_there[0]):
+            row = int(listed.rows[0, column])
+            score = float(listed.scores[0, column])
+            score_rank = int(listed.score_ranks[0, column])
+            scored.append(ScoredRow(row, score, score_rank, seed_of[row]))
+        return scored
 
-    def _vectors_of(self, rows: np.ndarray) -> np.ndarray:
-        return unit(self._vectors[rows.ravel()]).reshape(*rows.shape, -1)
+    def _scores(self, seeds: SeedVectors, rows: Rows) -> Scores:
+        """Return the scores of rows to every seed [seeds, rows], to the digits of the tables."""
+        columns = np.broadcast_to(np.arange(len(rows)), (len(seeds.vectors), len(rows)))
+        cosines = rounded(exact_cosines(seeds.vectors, columns, self._unit_vectors(rows)))
+        if seeds.terms is None or self._terms is None or self._lexical is None:
+            return cosines
+        terms = TermVectors(self._terms[rows])
+        return rounded(terms.hybrid_scores(cosines, seeds.terms, columns, self._lexical.weight))
 
-    def _scores(self, asked: SeedQuery, rows: np.ndarray) -> np.ndarray:
-        """Return the joint scores of rows to every seed [seeds, rows]."""
-        vectors = unit(self._vectors[rows])
-        cosines = np.stack([vectors @ vector for vector in asked.vectors]).round(DECIMALS)
-        if asked.terms is None or self._terms is None or self._lexical is None:
-            clipped: np.ndarray = np.clip(cosines, -1, 1)
-            return clipped
-        compare, all_rows = (
-            TermVectors(self._terms[rows]),
-            np.broadcast_to(np.arange(len(rows)), cosines.shape),
-        )
-        return compare.hybrid_scores(cosines, asked.terms, all_rows, self._lexical.weight)
-
-    def _attributes(self, rows: np.ndarray) -> RowAttributes:
+    def _attributes(self, rows: Rows) -> RowAttributes:
         """Return what the rules know of rows."""
-        query = "SELECT original, account, category, published_at FROM articles WHERE row = ?"
-        known = [self._db.execute(query, (row,)).fetchone() for row in rows.tolist()]
-        originals = [NO_GROUP if original is None else original for original, _, _, _ in known]
+        originals = []
+        accounts = []
+        categories = []
+        dates = []
+        for original, account, category, date in self._tables.attributes(rows.tolist()):
+            originals.append(NO_GROUP if original is None else original)
+            accounts.append(account)
+            categories.append(category)
+            dates.append(date)
         return RowAttributes(
             np.array(originals, np.int64),
-            group_numbers([account for _, account, _, _ in known]),
-            group_numbers([category for _, _, category, _ in known]),
-            days_of([published_at for _, _, _, published_at in known]),
+            group_numbers(accounts),
+            group_numbers(categories),
+            days_of(dates),
         )
 
-    def _index(self) -> VectorIndex:
-        return VectorIndex.open(self._folder.index, self._index_facts, self._vectors)
+    def _unit_vectors(self, rows: Rows) -> UnitVectors:
+        """Return the unit vectors of rows of any shape [..., dim]."""
+        return unit_rows(self._vectors[rows.ravel()]).reshape(*rows.shape, -1)
+
+    def _open_index(self) -> VectorIndex:
+        """Open the index; an exact one searches unit vectors in memory, unless they are too many."""
+        vectors = self._vectors
+        bytes_in_memory = vectors.size * np.dtype(np.float32).itemsize
+        if self._index_facts.kind == "exact" and bytes_in_memory <= MEMORY_BYTES:
+            vectors = unit_rows(vectors)
+        return VectorIndex.open(self._index_path, self._index_facts, vectors)
+
+
+def _distinct(rows: Rows) -> Rows:
+    """Return rows ascending and once each, without -1."""
+    distinct = np.unique(rows)
+    return distinct[distinct >= 0]

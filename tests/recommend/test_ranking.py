@@ -137,7 +137,7 @@ def test_a_reason_names_words_that_both_texts_have_and_the_place_by_score(house:
             row["similar"], row["score_rank"], row["reason"].split("; ")[0],
         )  # fmt: skip
     hit = house.simrec("similar", row["article"], "-n", 1, "--json").rows[0]
-    assert (hit["id"], hit["place"], ", ".join(hit["words"])) == (
+    assert (hit["id"], hit["score_rank"], ", ".join(hit["words"])) == (
         row["similar"], row["score_rank"], row["reason"].split("; ")[0],
     )  # fmt: skip
 
@@ -359,13 +359,13 @@ def test_accounts_of_few_articles_are_ranked_and_marked(changed: House) -> None:
 def test_explain_shows_shared_words_and_the_closest_passages(house: House) -> None:
     rows = house.simrec("similar", SEED, "-n", 3, "--explain", "--json").rows
     for row in rows:
-        left, right = row["why"]["passages"]
+        left, right = row["explanation"]["passages"]
         assert left in ARTICLES[SEED]["text"].replace("\n", " ") or left in ARTICLES[SEED]["text"]
         assert (
             right in ARTICLES[row["id"]]["text"].replace("\n", " ")
             or right in ARTICLES[row["id"]]["text"]
         )
-        assert set(row["why"]["words"]) <= set(words(ARTICLES[SEED]["text"])) & set(
+        assert set(row["explanation"]["words"]) <= set(words(ARTICLES[SEED]["text"])) & set(
             words(ARTICLES[row["id"]]["text"])
         )
     shown = house.simrec("similar", SEED, "-n", 3, "--explain").out

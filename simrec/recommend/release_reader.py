@@ -1,0 +1,198 @@
+"""Answers queries from one release, and opens of it only what a query needs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from simrec.articles.article import Account, encoded_text
+from simrec.errors import UsageError
+from simrec.recommend.hits import AccountHit, ArticleDetails, Hit
+from simrec.recommend.lazy import Lazy
+from simrec.recommend.query import NO_FILTERS, Filters, Query
+from simrec.recommend.seeds import MAX_SEEDS, Seeds, find_seeds
+from simrec.recommend.table_reader import TableReader
+from simrec.release import Release
+
+if TYPE_CHECKING:
+    from simrec.articles.store import Store
+    from simrec.encoder.runtime import Encoder
+    from simrec.lexical.tfidf import TfIdf
+    from simrec.recommend.search import Search
+
+ARTICLES_OF_ACCOUNT = 3  # the nearest of an account say whether it writes about a text
+HITS_PER_ACCOUNT = 10  # that are searched for each account wanted
+
+
+@dataclass(frozen=True)
+class SearchOptions:
+    """How many hits are wanted, which may be among them, and what is made of them."""
+
+    n: int = 10
+    filters: Filters = NO_FILTERS
+    rules: bool = True
+    explain: bool = False
+
+    def __post_init__(self) -> None:
+        check_n(self.n)
+
+
+def check_n(n: int) -> None:
+    """Raise UsageError unless at least one hit is wanted."""
+    if n < 1:
+        raise UsageError(f"n is {n}; it has to be at least 1")
+
+
+class ReleaseReader:
+    """One release, open. Any number of threads may ask it at once.
+
+    What is open stays open when the release is pruned; what is not raises ReleaseError or OSError then.
+    """
+
+    def __init__(self, release: Release, encoder: "Lazy[Encoder]", articles_db: Path) -> None:
+        """Open the tables of a release; the encoder is that of its manifest."""
+        self.release_id = release.manifest.release_id
+        self._folder = release.folder
+        self._manifest = release.manifest
+        self._articles_db = articles_db
+        self._tables = TableReader(release.folder)
+        self._encoder = encoder
+        self._tfidf = Lazy(self._open_tfidf)
+        self._search = Lazy(self._open_search)
+
+    def open_all(self) -> None:
+        """Open whatever a query may need, so that the release may be pruned."""
+        self._encoder.get()
+        self._tfidf.get()
+        self._search.get().open_all()
+
+    def close(self) -> None:
+        """Close the tables."""
+        self._tables.close()
+
+    def search(self, query: Query, options: SearchOptions) -> list[Hit]:
+        """Return the articles most similar to a query, best first, ties in order of id.
+
+        The hits of one article come from the release's table; with filters, without rules, or beyond the
+        length of the table, they come from a search among all articles that pass the filters.
+        """
+        seeds = find_seeds(query, self._tables)
+        if self._is_in_tables(query, options):
+            hits = self._tables.similar_articles(seeds.rows[0], options.n)
+        else:
+            hits = self._searched(query, seeds, options)
+        return self._explained(hits, query, seeds) if options.explain else hits
+
+    def accounts(self, account: str, n: int) -> list[AccountHit]:
+        """Return the n accounts most similar to one, best first, with their evidence."""
+        check_n(n)
+        return self._tables.similar_accounts(self._tables.account_row(account), n)
+
+    def accounts_writing_about(self, text: str, n: int) -> list[AccountHit]:
+        """Return the n accounts with the highest mean score of their ARTICLES_OF_ACCOUNT nearest articles.
+
+        An account with fewer near articles is taken to have others of score 0 (the sum over articles of
+        Balog, Azzopardi & de Rijke 2006).
+        """
+        check_n(n)
+        options = SearchOptions(HITS_PER_ACCOUNT * n + MAX_SEEDS, rules=False)
+        nearest: dict[str, list[Hit]] = {}
+        for hit in self.search(Query(text=text), options):
+            if hit.account is not None:
+                nearest.setdefault(hit.account, []).append(hit)
+        hits = []
+        for account, articles in nearest.items():
+            evidence = articles[:ARTICLES_OF_ACCOUNT]
+            score = sum(hit.score for hit in evidence) / ARTICLES_OF_ACCOUNT
+            hits.append((-score, account, evidence))
+        hits.sort(key=lambda hit: hit[:2])
+        return [
+            self._tables.account_hit(account, -score, evidence)
+            for score, account, evidence in hits[:n]
+        ]
+
+    def largest_accounts(self, n: int) -> list[Account]:
+        """Return the n accounts with most articles, ties in order of id."""
+        check_n(n)
+        return self._tables.largest_accounts(n)
+
+    def show(self, article_id: str) -> ArticleDetails:
+        """Return what the release knows of an article, and its near-duplicates."""
+        return self._tables.details(self._tables.article_row(article_id))
+
+    def _is_in_tables(self, query: Query, options: SearchOptions) -> bool:
+        is_one_article = len(query.ids) == 1 and not query.less_like
+        is_listed = options.n <= self._tables.list_length
+        return is_one_article and is_listed and options.rules and not options.filters
+
+    def _searched(self, query: Query, seeds: Seeds, options: SearchOptions) -> list[Hit]:
+        search = self._search.get()
+        if query.text is None:
+            vectors = search.vectors_of_rows(seeds)
+        else:
+            text = _cleaned(query.text)
+            tfidf = self._tfidf.get()
+            vectors = search.vectors_of_text(
+                self._encoder.get().encode([text]), tfidf.encode([text]) if tfidf else None
+            )
+        rules = search.rules if options.rules else ()
+        rows = search.search(vectors, options.n, options.filters, seeds.excluded_rows, rules)
+        hits = []
+        for row in rows:
+            seed_id = seeds.ids[row.seed] if len(seeds.ids) > 1 else None
+            hits.append(self._tables.hit(row.row, row.score, row.score_rank, seed_id))
+        return hits
+
+    def _explained(self, hits: Sequence[Hit], query: Query, seeds: Seeds) -> list[Hit]:
+        """Return hits with what they share with their seed, by the texts as they are now."""
+        from simrec.articles.store import Store
+        from simrec.recommend.explain import Explainer, notes
+
+        lexical = self._manifest.lexical
+        explainer = Explainer(
+            self._encoder.get(), self._tfidf.get(), lexical.weight if lexical else 0.0
+        )
+        explained = []
+        with Store.open(self._articles_db) as store:
+            for rank, hit in enumerate(hits, start=1):
+                seed = None
+                seed_text = query.text or ""
+                if seeds.ids:
+                    seed = self.show(hit.seed_id or seeds.ids[0])
+                    seed_text = _text_of(seed.id, store)
+                explanation = explainer.explain(seed_text, _text_of(hit.id, store))
+                explanation = replace(explanation, notes=notes(hit, rank, seed))
+                explained.append(replace(hit, explanation=explanation))
+        return explained
+
+    def _open_tfidf(self) -> "TfIdf | None":
+        from simrec.lexical.tfidf import TfIdf
+
+        return TfIdf.open(self._folder.tfidf) if self._manifest.lexical else None
+
+    def _open_search(self) -> "Search":
+        from simrec.recommend.search import Search
+
+        return Search(self._folder, self._tables, self._manifest)
+
+
+def _cleaned(text: str) -> str:
+    """Return a text as articles are cleaned; UsageError if nothing is left."""
+    from simrec.articles.cleaning import clean_text
+
+    try:
+        cleaned = clean_text(text)
+    except ValueError as error:
+        raise UsageError(f"the text is {error}") from error
+    if not cleaned:
+        raise UsageError("the text is empty: there is nothing to be similar to")
+    return cleaned
+
+
+def _text_of(article_id: str, store: "Store") -> str:
+    """Return the text of an article as it is now, empty if it was deleted."""
+    found = store.text_of(article_id)
+    if found is None:
+        return ""
+    _, title, text = found
+    return encoded_text(title, text)

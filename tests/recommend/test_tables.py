@@ -1,4 +1,4 @@
-"""The tables of a release: SQLite and Parquet hold what the schema says, and the same of each other."""
+"""SQLite and Parquet hold the tables that the schema says, and the same rows."""
 
 import sqlite3
 from collections.abc import Iterator

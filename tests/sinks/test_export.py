@@ -1,4 +1,4 @@
-"""A sink holds what the release holds, whole or not at all, and only rows that differ are written."""
+"""A sink holds what the release holds, whole or not at all; only rows that differ are written."""
 
 import csv
 import json

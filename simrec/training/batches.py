@@ -1,5 +1,6 @@
 """Batches: rows of texts that belong together, of similar length within a batch, per objective."""
 
+import math
 import random
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple, Protocol
@@ -75,7 +76,7 @@ class PairBatches:
         rows = self._draw(rng)
         if self._hard_negatives:
             rows = with_hard_negatives(rows, encode)
-        lengths = np.array([max(len(text) for text in row) for row in rows])
+        lengths = np.array([_longest(row) for row in rows])
         for batch in bucketed(lengths, self._batch_size, rng.getrandbits(32)):
             columns = zip(*[rows[row] for row in batch], strict=True)
             texts = [pad(column) for column in columns]
@@ -136,7 +137,7 @@ class RaggedTokens:
     def __init__(self, rows: Iterable[Sequence[int]]) -> None:
         parts = [np.asarray(row, np.int32) for row in rows]
         self.lengths = np.array([len(part) for part in parts], np.int64)
-        self._flat = np.concatenate([np.empty(0, np.int32), *parts])
+        self.flat = np.concatenate([np.empty(0, np.int32), *parts])
         self._ends = np.cumsum(self.lengths)
 
     def __len__(self) -> int:
@@ -144,7 +145,7 @@ class RaggedTokens:
 
     def __getitem__(self, row: int | np.int64) -> TokenIds:
         end = self._ends[row]
-        ids: TokenIds = self._flat[end - self.lengths[row] : end]
+        ids: TokenIds = self.flat[end - self.lengths[row] : end]
         return ids
 
 
@@ -209,10 +210,13 @@ def _hard_negatives(queries: Floats, positives: Floats, start: int) -> RowNumber
     return negatives
 
 
+def _longest(rows: Sequence[TokenIds]) -> int:
+    return max(len(ids) for ids in rows)
+
+
 def pad(rows: Sequence[TokenIds]) -> NDArray[np.int32]:
     """Return int32 [rows, time], padded on the right to a multiple of PAD_MULTIPLE."""
-    longest = max(len(ids) for ids in rows)
-    time = -(-longest // PAD_MULTIPLE) * PAD_MULTIPLE
+    time = math.ceil(_longest(rows) / PAD_MULTIPLE) * PAD_MULTIPLE
     padded = np.full((len(rows), time), PAD_ID, dtype=np.int32)
     for row, ids in zip(padded, rows, strict=True):
         row[: len(ids)] = ids

@@ -11,6 +11,7 @@ from tokenizers import Tokenizer
 from simrec.config import Config
 from simrec.encoder import model_folder
 from simrec.encoder.tokenizer import token_ids, train_tokenizer
+from simrec.training.batches import RaggedTokens
 from simrec.training.corpus import MAX_CHARS_PER_TOKEN, Articles
 from simrec.training.distillation import DistillationSet, read_distillation_set
 from simrec.training.network import build_tower, set_weights
@@ -79,11 +80,12 @@ def from_teacher(
         start = _own_vocabulary(sample.texts, vocabulary)
     else:
         start = _learned_vocabulary(sample, config.encoder.vocab_size)
-    all_ids = np.concatenate([np.asarray(ids) for ids in start.sample_ids])
-    frequency = np.bincount(all_ids, minlength=len(start.vectors))
+    ids = RaggedTokens(start.sample_ids)
+    frequency = np.bincount(ids.flat, minlength=len(start.vectors))
     weights = SIF / (SIF + frequency / frequency.sum())
     tokens = (start.vectors @ axes) * weights[:, None]
-    tokens /= np.sqrt((tokens**2).sum(axis=1).mean())
+    squares = (tokens**2).sum(axis=1)
+    tokens /= np.sqrt(squares.mean())
     return InitialTower(start.tokenizer, _tower(config, tokens.astype(np.float32)))
 
 

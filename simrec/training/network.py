@@ -14,16 +14,23 @@ SMALL = 0.01  # standard deviation of a projection beside the residual
 CELLS = {"gru": layers.GRUCell, "lstm": layers.LSTMCell, "rnn": layers.SimpleRNNCell}
 
 
-@keras.saving.register_keras_serializable("simrec")
-class MaskedMean(layers.Layer):  # type: ignore[misc]  # keras is untyped
-    """Average over time the steps that the mask keeps: [batch, time, n] to [batch, n].
-
-    Consumes the mask. A row without any kept step is zero.
-    """
+class MaskedPooling(layers.Layer):  # type: ignore[misc]  # keras is untyped
+    """Pools the steps that the mask keeps: [batch, time, n] to [batch, n]. Consumes the mask."""
 
     def __init__(self, **kwargs: object) -> None:
         super().__init__(**kwargs)
         self.supports_masking = True
+
+    def compute_mask(self, *_: object) -> None:
+        return None
+
+
+@keras.saving.register_keras_serializable("simrec")
+class MaskedMean(MaskedPooling):
+    """Average over time the steps that the mask keeps: [batch, time, n] to [batch, n].
+
+    A row whose mask keeps no step is zero.
+    """
 
     def call(self, states: Any, mask: Any = None) -> Any:
         if mask is None:
@@ -32,20 +39,10 @@ class MaskedMean(layers.Layer):  # type: ignore[misc]  # keras is untyped
         sums = ops.sum(states * weights, axis=1)
         return sums / ops.maximum(ops.sum(weights, axis=1), 1)
 
-    def compute_mask(self, *_: object) -> None:
-        return None
-
 
 @keras.saving.register_keras_serializable("simrec")
-class MaskedMax(layers.Layer):  # type: ignore[misc]
-    """Take the maximum over the steps that the mask keeps: [batch, time, n] to [batch, n].
-
-    Consumes the mask.
-    """
-
-    def __init__(self, **kwargs: object) -> None:
-        super().__init__(**kwargs)
-        self.supports_masking = True
+class MaskedMax(MaskedPooling):
+    """Take the maximum over the steps that the mask keeps: [batch, time, n] to [batch, n]."""
 
     def call(self, states: Any, mask: Any = None) -> Any:
         if mask is None:
@@ -53,21 +50,14 @@ class MaskedMax(layers.Layer):  # type: ignore[misc]
         unmasked = ops.where(mask[:, :, None], states, -1e9)
         return ops.max(unmasked, axis=1)
 
-    def compute_mask(self, *_: object) -> None:
-        return None
-
 
 @keras.saving.register_keras_serializable("simrec")
-class Attention(layers.Layer):  # type: ignore[misc]
-    """Average over time by learned weights: [batch, time, n] to [batch, n]. Consumes the mask.
+class Attention(MaskedPooling):
+    """Average over time by learned weights: [batch, time, n] to [batch, n].
 
     The weights are softmax(v . tanh(W h + b)) over the steps that the mask keeps (Yang et al.
     2016). They start equal, so that training starts from the mean.
     """
-
-    def __init__(self, **kwargs: object) -> None:
-        super().__init__(**kwargs)
-        self.supports_masking = True
 
     def build(self, shape: tuple[int | None, ...]) -> None:
         size = shape[-1]
@@ -86,9 +76,6 @@ class Attention(layers.Layer):  # type: ignore[misc]
         weights = ops.exp(scores - ops.max(scores, axis=1, keepdims=True))
         sums = ops.sum(states * weights, axis=1)
         return sums / ops.sum(weights, axis=1)
-
-    def compute_mask(self, *_: object) -> None:
-        return None
 
 
 @keras.saving.register_keras_serializable("simrec")

@@ -56,7 +56,8 @@ def write_comparison(
 
 
 def _bars(axes: Axes, names: Sequence[str], values: Sequence[float], form: str, title: str) -> None:
-    axes.bar_label(axes.bar(names, values), fmt=form)
+    bars = axes.bar(names, values)
+    axes.bar_label(bars, fmt=form)
     axes.set(title=title)
     axes.margins(y=0.1)
 

@@ -5,6 +5,8 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 from sklearn.utils.extmath import randomized_svd
 
+from simrec.training.batches import RaggedTokens
+
 SVD_ITERATIONS = 7
 NOISE = 0.01  # of dimensions beyond the rank of the corpus
 
@@ -28,7 +30,8 @@ def token_vectors(
     rank = min(dim, len(articles) - 1, vocab_size - 1)
     _, _, right = randomized_svd(counts, rank, n_iter=SVD_ITERATIONS, random_state=seed)
     vectors = rng.normal(0, NOISE, (vocab_size, dim))
-    vectors[:, :rank] += right.T * weights[:, None] * np.sqrt(vocab_size / dim)
+    scale = np.sqrt(vocab_size / dim)
+    vectors[:, :rank] += right.T * weights[:, None] * scale
     squares = (vectors**2).sum(axis=1)
     vectors /= np.sqrt(squares.mean())
     return vectors.astype(np.float32)
@@ -36,18 +39,19 @@ def token_vectors(
 
 def _weigh(counts: csr_matrix, weights: NDArray[np.float64]) -> None:
     """Turn counts into unit rows of weighted log frequencies, in place."""
-    counts.data = (1 + np.log(counts.data)) * weights[counts.indices]
-    squares = np.asarray(counts.multiply(counts).sum(axis=1)).ravel()
-    norms = np.maximum(np.sqrt(squares), 1e-9)
-    counts.data /= np.repeat(norms, np.diff(counts.indptr))
+    frequencies = 1 + np.log(counts.data)
+    counts.data = frequencies * weights[counts.indices]
+    squares = counts.multiply(counts)
+    norms = np.sqrt(np.asarray(squares.sum(axis=1)).ravel())
+    row_lengths = np.diff(counts.indptr)
+    counts.data /= np.repeat(np.maximum(norms, 1e-9), row_lengths)
 
 
 def count_matrix(articles: list[list[int]], vocab_size: int) -> csr_matrix:
     """Return how often each article has each token: sparse float64 [articles, vocab_size]."""
-    lengths = [len(article) for article in articles]
-    columns = np.concatenate([np.asarray(article, dtype=np.int32) for article in articles])
-    rows = np.repeat(np.arange(len(articles)), lengths)
-    ones = np.ones(len(columns), dtype=np.float64)
-    matrix = csr_matrix((ones, (rows, columns)), (len(articles), vocab_size))
+    tokens = RaggedTokens(articles)
+    rows = np.repeat(np.arange(len(tokens)), tokens.lengths)
+    ones = np.ones(len(rows), dtype=np.float64)
+    matrix = csr_matrix((ones, (rows, tokens.flat)), (len(tokens), vocab_size))
     matrix.sum_duplicates()
     return matrix

@@ -76,35 +76,41 @@ def test_the_text_of_another_key_is_never_encoded(articles_db: Path) -> None:
         it.texts(KEYS, 10)
 
 
+def terms_task(articles_db: Path, tfidf_id: str) -> EmbedTask:
+    """A task that writes the term vectors of all articles into a cache of that name."""
+    folder = articles_db.parent
+    return EmbedTask(articles_db, True, folder / "lexical.npz", folder / tfidf_id, KEYS)
+
+
+def save(tfidf: TfIdf, folder: Path) -> None:
+    tfidf.save(folder / "lexical.npz")
+    (folder / tfidf.id).mkdir()
+
+
 def test_a_worker_that_lives_on_takes_the_word_weights_of_tonight(
     articles_db: Path, tmp_path: Path
 ) -> None:
     ingest(articles_db)
     texts = [article.text for article in ARTICLES]
-    for some in (texts[:4], texts):  # the second night they are fitted anew, and replace the file
-        lexical = TfIdf.fit(some)
-        lexical.save(tmp_path / "lexical.npz")
-        (tmp_path / lexical.id).mkdir()
-        terms_shard(
-            EmbedTask(articles_db, True, tmp_path / "lexical.npz", tmp_path / lexical.id, KEYS)
-        )
-        assert (EmbeddingCache(tmp_path / lexical.id).gather(KEYS) == lexical.encode(texts)).all()
-    with pytest.raises(ReleaseError, match=f"holds {lexical.id}, where tfidf-other was expected"):
-        terms_shard(
-            EmbedTask(articles_db, True, tmp_path / "lexical.npz", tmp_path / "tfidf-other", KEYS)
-        )
+    for corpus in (texts[:4], texts):  # on the second night a new fit replaces the file
+        tfidf = TfIdf.fit(corpus)
+        save(tfidf, tmp_path)
+        terms_shard(terms_task(articles_db, tfidf.id))
+        assert (EmbeddingCache(tmp_path / tfidf.id).gather(KEYS) == tfidf.encode(texts)).all()
+    with pytest.raises(ReleaseError, match=f"holds {tfidf.id}, where tfidf-other was expected"):
+        terms_shard(terms_task(articles_db, "tfidf-other"))
 
 
 def test_a_shard_that_exists_is_left_as_it_is(articles_db: Path, tmp_path: Path) -> None:
     ingest(articles_db)
-    lexical = TfIdf.fit([article.text for article in ARTICLES])
-    lexical.save(tmp_path / "lexical.npz")
-    (tmp_path / lexical.id).mkdir()
-    task = EmbedTask(articles_db, True, tmp_path / "lexical.npz", tmp_path / lexical.id, KEYS)
+    tfidf = TfIdf.fit([article.text for article in ARTICLES])
+    save(tfidf, tmp_path)
+    task = terms_task(articles_db, tfidf.id)
     assert terms_shard(task) == len(KEYS)
-    before = task.path.stat().st_ino, task.path.stat().st_mtime_ns
+    before = task.path.stat()
     assert terms_shard(task) == len(KEYS)
-    assert (task.path.stat().st_ino, task.path.stat().st_mtime_ns) == before
+    after = task.path.stat()
+    assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
 
 
 def test_two_that_write_one_file_at_once_are_not_in_each_others_way(tmp_path: Path) -> None:

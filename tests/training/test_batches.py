@@ -56,44 +56,45 @@ def test_every_kind_of_pair_is_what_it_says() -> None:
     def drawn(**shares: float) -> list[tuple[set[int], set[int]]]:
         none = {"title_share": 0, "halves_share": 0, "sections_share": 0}
         config = TrainingConfig(passage_tokens=10, **{**none, **shares})
-        return [tuple(map(set, draw_pair(source, config, rng))) for _ in range(100)]
+        pairs = [draw_pair(source, config, rng) for _ in range(100)]
+        return [(set(left.tolist()), set(right.tolist())) for left, right in pairs]
 
-    assert all(set(source.title) in pair for pair in drawn(title_share=1))
-    assert all(
-        sorted((max(a) < 50, max(b) < 50)) == [False, True] for a, b in drawn(halves_share=1)
-    )
-    section = lambda numbers: {0 if n < 20 else 1 if n < 60 else 2 for n in numbers}  # noqa: E731
-    pairs = drawn(sections_share=1)
-    assert all(
-        len(section(a)) == len(section(b)) == 1 and section(a) != section(b) for a, b in pairs
-    )
-    assert all(0 < min(b) - max(a) < 5 or 0 < min(a) - max(b) < 5 for a, b in drawn()), (
-        "side by side"
-    )
+    title = set(source.title.tolist())
+    assert all(title in pair for pair in drawn(title_share=1))
+    for left, right in drawn(halves_share=1):
+        assert (max(left) < 50) != (max(right) < 50)
+    for left, right in drawn(sections_share=1):
+        sections = [np.digitize(sorted(side), [20, 60]) for side in (left, right)]
+        assert all(np.ptp(section) == 0 for section in sections), "a passage is of one section"
+        assert sections[0][0] != sections[1][0]
+    for left, right in drawn():
+        gap = max(min(right) - max(left), min(left) - max(right))
+        assert 0 < gap < 5, "side by side"
 
 
 def test_batches_are_full_repeatable_and_fresh_each_epoch() -> None:
-    articles = [
-        TokenizedArticle(NO_TOKENS, np.arange(n * 100, n * 100 + 20 + n % 50))
-        for n in range(1, 200)
-    ]
+    articles = []
+    for number in range(1, 200):
+        body = np.arange(number * 100, number * 100 + 20 + number % 50)
+        articles.append(TokenizedArticle(NO_TOKENS, body))
     source = PairBatches(article_rows(articles, TrainingConfig()), 32, seed=0)
-    first, again, other = (
-        [batch.texts for batch in source.epoch(n, no_encoder)] for n in (1, 1, 2)
-    )
-    assert all(
-        np.array_equal(a, b)
-        for x, y in zip(first, again, strict=True)
-        for a, b in zip(x, y, strict=True)
-    )
-    assert not all(
-        a.shape == b.shape and (a == b).all()
-        for x, y in zip(first, other, strict=True)
-        for a, b in zip(x, y, strict=True)
-    )
+    first, again, other = (epoch(source, number) for number in (1, 1, 2))
+    assert equal(first, again)
+    assert not equal(first, other)
     assert source.steps() == len(first) == 6
-    owners = [left[0] // 100 for batch in first for left in batch[0]]
-    assert len(owners) == len(set(owners)) == 192
+    articles_met = [text[0] // 100 for queries, _ in first for text in queries]
+    assert len(articles_met) == len(set(articles_met)) == 192
+
+
+def epoch(source: PairBatches, number: int) -> list[list[np.ndarray]]:
+    return [batch.texts for batch in source.epoch(number, no_encoder)]
+
+
+def equal(batches: list[list[np.ndarray]], others: list[list[np.ndarray]]) -> bool:
+    texts = [text for batch in batches for text in batch]
+    other_texts = [text for batch in others for text in batch]
+    pairs = zip(texts, other_texts, strict=True)
+    return all(np.array_equal(text, other) for text, other in pairs)
 
 
 def no_encoder(_: object) -> np.ndarray:
@@ -101,64 +102,67 @@ def no_encoder(_: object) -> np.ndarray:
 
 
 def test_grades_stay_with_their_pairs() -> None:
-    rows = [(ids(n), ids(n, n)) for n in range(1, 41)]
-    source = PairBatches(lambda _: rows, 8, seed=0, grades=[n / 40 for n in range(1, 41)])
-    met = [
-        (left[0], grade)
-        for batch in source.epoch(1, no_encoder)
-        for left, grade in zip(batch.texts[0], batch.targets, strict=True)
-    ]
-    assert sorted(met) == [(n, pytest.approx(n / 40)) for n in range(1, 41)]
+    rows = [(ids(number), ids(number, number)) for number in range(1, 41)]
+    grades = [number / 40 for number in range(1, 41)]
+    source = PairBatches(lambda _: rows, 8, seed=0, grades=grades)
+    grade_of = {}
+    for batch in source.epoch(1, no_encoder):
+        for text, grade in zip(batch.texts[0], batch.targets, strict=True):
+            grade_of[text[0]] = grade
+    assert grade_of == {number: pytest.approx(number / 40) for number in range(1, 41)}
 
 
 def test_distillation_texts_stay_with_the_teachers_vectors_on_the_axes() -> None:
-    rows = [[n] * (n % 7 + 1) for n in range(1, 31)]
+    tokens = [[number] * (number % 7 + 1) for number in range(1, 31)]
     vectors = np.random.default_rng(0).normal(size=(30, 4)).astype(np.float16)
     axes = np.eye(4, 3, dtype=np.float32)
-    kept = np.array([n for n in range(30) if n != 7])
-    source = DistillationBatches(
-        ProjectedTargets(RaggedTokens(rows), vectors, axes), kept, 4, seed=0
-    )
-    met = {}
+    rows = np.array([row for row in range(30) if row != 7])
+    data = ProjectedTargets(RaggedTokens(tokens), vectors, axes)
+    source = DistillationBatches(data, rows, 4, seed=0)
+    target_of = {}
     for batch in source.epoch(1, no_encoder):
-        met.update(
-            {text[0]: wanted for text, wanted in zip(batch.texts[0], batch.targets, strict=True)}
-        )
-    assert len(met) == 28 and 8 not in met, "seven full batches of the 29 rows that are kept"
-    for n, wanted in met.items():
-        expected = vectors[n - 1, :3].astype(np.float32)
-        assert wanted == pytest.approx(expected / np.linalg.norm(expected), abs=1e-6)
+        for text, target in zip(batch.texts[0], batch.targets, strict=True):
+            target_of[text[0]] = target
+    assert len(target_of) == 28, "seven full batches of the 29 rows"
+    assert 8 not in target_of
+    for number, target in target_of.items():
+        expected = vectors[number - 1, :3].astype(np.float32)
+        assert target == pytest.approx(expected / np.linalg.norm(expected), abs=1e-6)
 
 
 def test_groups_give_two_different_members() -> None:
-    groups = [(ids(n), ids(n + 1), ids(n + 2)) for n in range(1, 90, 3)]
-    met = set()
+    groups = [(ids(number), ids(number + 1), ids(number + 2)) for number in range(1, 90, 3)]
+    pairs = set()
     for seed in range(50):
-        for number, (a, b) in enumerate(group_rows(groups)(random.Random(seed))):
-            assert {a[0], b[0]} < {3 * number + 1, 3 * number + 2, 3 * number + 3}
-            met.add((a[0], b[0]))
-    assert len(met) == 30 * 6, "every ordered pair of every group comes up"
+        for group, (left, right) in enumerate(group_rows(groups)(random.Random(seed))):
+            first = 3 * group + 1
+            assert {left[0], right[0]} < {first, first + 1, first + 2}
+            pairs.add((left[0], right[0]))
+    assert len(pairs) == 30 * 6, "every ordered pair of every group comes up"
 
 
 def test_hard_negatives_are_the_nearest_that_are_not_too_near() -> None:
-    random_vectors = np.random.default_rng(0).normal(size=(400, 8)).astype(np.float32)
-    vectors = random_vectors / np.linalg.norm(random_vectors, axis=1, keepdims=True)
-    rows = [(ids(2 * n), ids(2 * n + 1)) for n in range(200)]
+    vectors = np.random.default_rng(0).normal(size=(400, 8)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    rows = [(ids(2 * row), ids(2 * row + 1)) for row in range(200)]
     mined = with_hard_negatives(rows, lambda texts: np.stack([vectors[text[0]] for text in texts]))
-    for n, (left, right, negative) in enumerate(mined):
-        scores = vectors[1::2] @ vectors[left[0]]
-        allowed = [m for m in range(200) if m != n and scores[m] <= 0.95 * scores[n]]
-        expected = max(allowed, key=lambda m: scores[m]) if allowed else (n + 1) % 200
-        assert (right[0], negative[0]) == (2 * n + 1, 2 * expected + 1)
+    for row, (query, positive, negative) in enumerate(mined):
+        scores = vectors[1::2] @ vectors[query[0]]
+        allowed = [
+            other for other in range(200) if other != row and scores[other] <= 0.95 * scores[row]
+        ]
+        expected = max(allowed, key=lambda other: scores[other]) if allowed else (row + 1) % 200
+        assert positive[0] == 2 * row + 1
+        assert negative[0] == 2 * expected + 1
 
 
 def test_buckets_hold_rows_of_like_length_once() -> None:
     lengths = np.random.default_rng(0).integers(1, 100, 1000)
     batches = list(bucketed(lengths, 10, seed=1))
-    assert len({row for batch in batches for row in batch}) == sum(map(len, batches)) == 1000
-    assert np.mean([np.ptp(lengths[batch]) for batch in batches]) < 10, (
-        "shuffled batches would span about 90"
-    )
+    rows = np.concatenate(batches)
+    assert sorted(rows) == list(range(1000))
+    spans = [np.ptp(lengths[batch]) for batch in batches]
+    assert np.mean(spans) < 10, "shuffled batches would span about 90"
 
 
 def test_padding_is_zero_on_the_right() -> None:

@@ -42,7 +42,10 @@ def rank_in_group(groups: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
 
 
 def write_npy(
-    path: Path, blocks: Iterable[NDArray[Any]], shape: tuple[int, ...], dtype: str = "<f2"
+    path: Path,
+    blocks: Iterable[NDArray[Any]],
+    shape: tuple[int, ...],
+    dtype: str = "<f2",
 ) -> None:
     """Write blocks of rows as one .npy file of that shape, whole or not at all.
 

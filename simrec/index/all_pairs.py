@@ -62,14 +62,26 @@ class _AllPairs:
         self._add_to_block(number, rows, columns, near)
         self._add_to_others(number, rows, columns, near)
 
-    def _add_to_block(self, number: int, rows: Rows, columns: Rows, near: Cosines) -> None:
+    def _add_to_block(
+        self,
+        number: int,
+        rows: Rows,
+        columns: Rows,
+        near: Cosines,
+    ) -> None:
         """Add columns as candidates of the block's rows."""
         mask = (near >= self.thresholds[rows]) & (rows != columns)
         neighbours = packing.pack(near[mask], self.order[columns[mask]])
         packed = packing.with_query(rows[mask] % BLOCK, neighbours)
         self.pools[number].add(packed)
 
-    def _add_to_others(self, number: int, rows: Rows, columns: Rows, near: Cosines) -> None:
+    def _add_to_others(
+        self,
+        number: int,
+        rows: Rows,
+        columns: Rows,
+        near: Cosines,
+    ) -> None:
         """Add the block's rows as candidates of columns, each to the block that the column is in."""
         is_outside = columns >= self.blocks[number].stop
         mask = (near >= self.thresholds[columns]) & is_outside
@@ -91,12 +103,9 @@ def _initial_thresholds(vectors: UnitVectors, blocks: list[slice], k: int) -> Co
     No worse row can be among its k neighbours.
     """
     thresholds = np.full(len(vectors), -np.inf, np.float32)
-    means = np.stack([vectors[block].mean(axis=0) for block in blocks])
-    count = 1 + int(INITIAL_SHARE * len(means))
-    similar_blocks = np.argsort(-(means @ means.T), axis=1)
-    for number, block in enumerate(blocks):
+    for block, others in zip(blocks, _similar_blocks(vectors, blocks), strict=True):
         products = []
-        for other in sorted({number, *similar_blocks[number, :count].tolist()}):
+        for other in others:
             products.append(vectors[block] @ vectors[blocks[other]].T)
         cosines = np.concatenate(products, axis=1)
         place = cosines.shape[1] - k - 1  # the row itself is among them
@@ -104,6 +113,17 @@ def _initial_thresholds(vectors: UnitVectors, blocks: list[slice], k: int) -> Co
             cosines.partition(place, axis=1)
             thresholds[block] = cosines[:, place] - ROUNDING
     return thresholds
+
+
+def _similar_blocks(vectors: UnitVectors, blocks: list[slice]) -> list[list[int]]:
+    """Return the blocks whose means are most similar to that of each block, itself among them."""
+    means = np.stack([vectors[block].mean(axis=0) for block in blocks])
+    count = 1 + int(INITIAL_SHARE * len(means))
+    by_similarity = np.argsort(-(means @ means.T), axis=1)
+    similar = []
+    for number, others in enumerate(by_similarity[:, :count]):
+        similar.append(sorted({number, *others.tolist()}))
+    return similar
 
 
 def similarity_order(vectors: UnitVectors) -> Rows:

@@ -21,7 +21,11 @@ SHARD_ROWS = 1 << 17
 
 
 def build_index(
-    vectors: Path, config: IndexConfig, k: int, stages: Stages, shard_rows: int = SHARD_ROWS
+    vectors: Path,
+    config: IndexConfig,
+    k: int,
+    stages: Stages,
+    shard_rows: int = SHARD_ROWS,
 ) -> VectorIndex:
     """Return an index over stored vectors [rows, dim], tuned for recall@k; all engines build the same."""
     stored = open_npy(vectors)
@@ -37,7 +41,8 @@ def build_index(
         built = inverted_lists.merge(
             faiss_kinds.from_array(shard) for shard in shards.blocks("index")
         )
-    facts = IndexFacts(kind, rows, dim, lists=faiss_kinds.nlist(built), learned_rows=rows)
+    nlist = faiss_kinds.nlist(built)
+    facts = IndexFacts(kind, rows, dim, lists=nlist, learned_rows=rows)
     fastest = VectorIndex(faiss_kinds.to_fastscan(built), stored, facts)
     tuned = tune(fastest, config.recall_target, k)
     return VectorIndex(built, stored, tuned.facts)

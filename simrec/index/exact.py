@@ -39,7 +39,12 @@ def nearest(
     return Neighbours.unpacked(best)
 
 
-def nearest_candidates(queries: Vectors, vectors: Vectors, k: int, first_row: int = 0) -> Rows:
+def nearest_candidates(
+    queries: Vectors,
+    vectors: Vectors,
+    k: int,
+    first_row: int = 0,
+) -> Rows:
     """Return the k rows nearest to each query [queries, k], from a matrix product over all rows.
 
     Its cosines are not exact in the last digits, so candidates are in no sure order. first_row is the
@@ -62,7 +67,11 @@ def nearest_candidates(queries: Vectors, vectors: Vectors, k: int, first_row: in
 
 
 def rank_candidates(
-    queries: Vectors, candidates: Rows, vectors: Vectors, k: int, first_row: int = 0
+    queries: Vectors,
+    candidates: Rows,
+    vectors: Vectors,
+    k: int,
+    first_row: int = 0,
 ) -> Packed:
     """Score candidates [queries, n], -1 for none, exactly, and return the k best packed [queries, k].
 
@@ -94,7 +103,10 @@ def exact_cosines(queries: Vectors, rows: Rows, vectors: Vectors) -> NDArray[np.
 
 
 def _inner_products(
-    cosines: NDArray[np.float32], queries: Vectors, vectors: Vectors, rows: Rows
+    cosines: NDArray[np.float32],
+    queries: Vectors,
+    vectors: Vectors,
+    rows: Rows,
 ) -> None:
     queries = np.ascontiguousarray(queries, np.float32)
     vectors = np.ascontiguousarray(vectors)

@@ -121,7 +121,12 @@ def set_effort(index: Any, effort: int) -> None:
         index.hnsw.efSearch = effort
 
 
-def rows_scanned(index: Any, queries: Vectors, k: int, effort: int) -> float:
+def rows_scanned(
+    index: Any,
+    queries: Vectors,
+    k: int,
+    effort: int,
+) -> float:
     """Return the mean number of rows that a search for k of them compares with a query [queries, dim].
 
     With inverted lists these are the rows of the probed lists; all centroids are compared besides.

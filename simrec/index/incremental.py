@@ -61,7 +61,10 @@ class GraphUpdate(NamedTuple):
 
 
 def diff_rows(
-    previous_ids: Sequence[str], ids: Sequence[str], previous: Vectors, vectors: Vectors
+    previous_ids: Sequence[str],
+    ids: Sequence[str],
+    previous: Vectors,
+    vectors: Vectors,
 ) -> RowChange:
     """Compare two sets of rows, each in order of id; a row with another vector is gone and a new one there.
 
@@ -75,9 +78,8 @@ def diff_rows(
         rows = stays[block]
         differs = (previous[rows] != vectors[current_row[rows]]).any(axis=1)
         current_row[rows[differs]] = -1
-    is_new = np.ones(len(ids), bool)
-    is_new[current_row[current_row >= 0]] = False
-    return RowChange(current_row, np.flatnonzero(is_new))
+    new_rows = np.setdiff1d(np.arange(len(ids)), current_row)
+    return RowChange(current_row, new_rows)
 
 
 def update_knn_graph(
@@ -116,18 +118,24 @@ def update_knn_graph(
     return KnnGraph.open(path)
 
 
-def _write_graph(file: IO[bytes], parts: Parts, queries: Rows, shape: tuple[int, int]) -> None:
+def _write_graph(
+    file: IO[bytes],
+    parts: Parts,
+    queries: Rows,
+    shape: tuple[int, int],
+) -> None:
     """Write the updated lists of all ranges, and over those of queries what these have found."""
     file.write(npy_header(shape, packing.DTYPE))
     start = file.tell()
     line_bytes = shape[1] * packing.NONE.itemsize
     for lists in parts.blocks("lists"):
         file.write(lists.data)
-    found = list(parts.blocks("found"))
+    of_ranges = list(parts.blocks("found"))
     for block in row_blocks(len(queries), BLOCK_ROWS):
-        best = packing.merge([of_range[block] for of_range in found], shape[1])
-        for row, line in zip(queries[block].tolist(), best, strict=True):
-            file.seek(start + row * line_bytes)
+        found = [of_range[block] for of_range in of_ranges]
+        best = packing.merge(found, shape[1])
+        for row, line in zip(queries[block], best, strict=True):
+            file.seek(start + int(row) * line_bytes)
             file.write(line.data)
 
 
@@ -146,7 +154,10 @@ def _short_rows(graph: KnnGraph, current_row: Rows, k: int) -> Rows:
 
 
 def update_range(
-    rows: slice, settings: GraphUpdate, queries: Rows, current_row: Rows
+    rows: slice,
+    settings: GraphUpdate,
+    queries: Rows,
+    current_row: Rows,
 ) -> dict[str, Packed]:
     """Update the lists of a range [rows, width], and return what the queries found in it [queries, width]."""
     update = _RangeUpdate(rows, settings, queries, current_row)
@@ -166,7 +177,11 @@ class _RangeUpdate:
     """
 
     def __init__(
-        self, rows: slice, settings: GraphUpdate, queries: Rows, current_row: Rows
+        self,
+        rows: slice,
+        settings: GraphUpdate,
+        queries: Rows,
+        current_row: Rows,
     ) -> None:
         graph = KnnGraph.open(settings.previous_graph)
         stored = open_npy(settings.vectors)
@@ -198,9 +213,7 @@ class _RangeUpdate:
         The lists of rows that are queries are replaced in the end.
         """
         kept, bound = self._kept(block)
-        thresholds = packing.cosines_of(bound) - ROUNDING
-        thresholds[bound == packing.NONE] = -np.inf
-        thresholds[self.is_query[block]] = np.inf
+        thresholds = self._thresholds(block, bound)
         taken = [np.empty(0, np.uint64)]
         for tile, pool in zip(self.tiles, self.pools, strict=True):
             taken.append(self._compare(block, tile, pool, thresholds, bound))
@@ -230,6 +243,13 @@ class _RangeUpdate:
         kept.sort(axis=1)
         return kept, bound
 
+    def _thresholds(self, block: slice, bound: Packed) -> Cosines:
+        """Return the least cosine that each row of a block can take in; a row that is a query takes none."""
+        thresholds = packing.cosines_of(bound) - ROUNDING
+        thresholds[bound == packing.NONE] = -np.inf
+        thresholds[self.is_query[block]] = np.inf
+        return thresholds
+
     def _previous_lists(self, block: slice) -> Packed:
         """Return the lists that the rows of a block had before [b, width], empty for new rows."""
         previous_row = self.previous_row[block]
@@ -239,7 +259,12 @@ class _RangeUpdate:
         return lists
 
     def _compare(
-        self, block: slice, tile: slice, pool: CandidatePool, thresholds: Cosines, bound: Packed
+        self,
+        block: slice,
+        tile: slice,
+        pool: CandidatePool,
+        thresholds: Cosines,
+        bound: Packed,
     ) -> Packed:
         """Compare a block with a tile of queries: fill their pool, and return what the rows take in.
 
@@ -259,7 +284,12 @@ class _RangeUpdate:
         return self._taken(block, tile, places[mask], queries[mask], bound)
 
     def _taken(
-        self, block: slice, tile: slice, places: Rows, queries: Rows, bound: Packed
+        self,
+        block: slice,
+        tile: slice,
+        places: Rows,
+        queries: Rows,
+        bound: Packed,
     ) -> Packed:
         """Return the queries that come before the bound of a row, packed with the row's place."""
         vectors = self.vectors[block][places]

@@ -44,7 +44,12 @@ def slice_rows(index: Any, start: int, stop: int) -> Any:
     return result
 
 
-def update_rows(index: Any, current_row: Rows, vectors: Vectors, new_rows: Rows) -> Any:
+def update_rows(
+    index: Any,
+    current_row: Rows,
+    vectors: Vectors,
+    new_rows: Rows,
+) -> Any:
     """Return the same lists with each row renumbered, deleted where current_row is -1, and new rows added.
 
     current_row [rows before] is what a row is now; vectors are those of now.
@@ -71,7 +76,12 @@ def _without_rows(index: Any) -> Any:
     return result
 
 
-def _add(index: Any, number: int, ids: Rows, codes: NDArray[np.uint8]) -> None:
+def _add(
+    index: Any,
+    number: int,
+    ids: Rows,
+    codes: NDArray[np.uint8],
+) -> None:
     """Add rows that are coded already to one list."""
     if len(ids):
         ids = np.ascontiguousarray(ids)

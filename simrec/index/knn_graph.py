@@ -47,7 +47,12 @@ class KnnGraph:
         """The number of neighbours that a row has at most."""
         return int(self.packed.shape[1])
 
-    def between(self, start: int, stop: int, k: int) -> Neighbours:
+    def between(
+        self,
+        start: int,
+        stop: int,
+        k: int,
+    ) -> Neighbours:
         """Return the first k neighbours of the rows from start to stop."""
         return Neighbours.unpacked(np.asarray(self.packed[start:stop, :k]))
 

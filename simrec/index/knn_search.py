@@ -34,7 +34,11 @@ class IndexSlice(NamedTuple):
 
 
 def search_all(
-    index: VectorIndex, folder: ReleaseFolder, width: int, stages: Stages, slice_rows: int
+    index: VectorIndex,
+    folder: ReleaseFolder,
+    width: int,
+    stages: Stages,
+    slice_rows: int,
 ) -> None:
     """Write the graph of a folder as its index finds it: packed neighbours [rows, width] of all rows.
 
@@ -104,7 +108,12 @@ def _open_slice(index_slice: IndexSlice) -> VectorIndex:
     return index.slice(index_slice.start, index_slice.stop)
 
 
-def _neighbours(index: VectorIndex, vectors: Vectors, rows: Rows, width: int) -> Packed:
+def _neighbours(
+    index: VectorIndex,
+    vectors: Vectors,
+    rows: Rows,
+    width: int,
+) -> Packed:
     """Return the packed neighbours [rows, width] of rows of the index, without the rows themselves."""
     found = index.search_packed(vectors, width + 1)
     found[packing.rows_of(found) == rows[:, None]] = packing.NONE
@@ -112,7 +121,12 @@ def _neighbours(index: VectorIndex, vectors: Vectors, rows: Rows, width: int) ->
     return packing.merge([found, no_neighbours], width)
 
 
-def _write_in_order(order: Rows, found: Parts, path: Path, width: int) -> None:
+def _write_in_order(
+    order: Rows,
+    found: Parts,
+    path: Path,
+    width: int,
+) -> None:
     """Write packed neighbours in the order of the rows.
 
     Through a mapping, for which the disk is sure to have room.

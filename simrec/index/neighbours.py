@@ -27,7 +27,10 @@ class Neighbours(NamedTuple):
 
     @classmethod
     def ranked(
-        cls, rows: NDArray[np.int64], scores: NDArray[np.floating[Any]], k: int | None = None
+        cls,
+        rows: NDArray[np.int64],
+        scores: NDArray[np.floating[Any]],
+        k: int | None = None,
     ) -> "Neighbours":
         """Put the rows of each query [queries, n] in order, and keep the first k; -1 is no row.
 

@@ -67,7 +67,10 @@ def _recall(facts: IndexFacts) -> str:
 
 
 def _small_change(
-    previous: PreviousIndex, ids: Sequence[str], staged: ReleaseFolder, config: IndexConfig
+    previous: PreviousIndex,
+    ids: Sequence[str],
+    staged: ReleaseFolder,
+    config: IndexConfig,
 ) -> RowChange | None:
     """Return how the rows changed, or None where the previous graph is no use."""
     graph = previous.folder.graph
@@ -105,7 +108,11 @@ def _staged_index(
 
 
 def _updated_index(
-    staged: ReleaseFolder, previous: PreviousIndex, change: RowChange, config: IndexConfig, k: int
+    staged: ReleaseFolder,
+    previous: PreviousIndex,
+    change: RowChange,
+    config: IndexConfig,
+    k: int,
 ) -> VectorIndex | None:
     """Return the previous index with the change, or None where its lists have to be learned anew."""
     stored = open_npy(previous.folder.vectors)
@@ -115,13 +122,16 @@ def _updated_index(
     if index.facts.recall < config.recall_target:
         index = tune(index, config.recall_target, k)
     facts = index.facts
-    is_outgrown = facts.changed > MAX_LISTS_CHANGE * facts.learned_rows
-    if facts.recall >= config.recall_target and not is_outgrown:
+    if facts.recall >= config.recall_target and not _is_outgrown(facts):
         return index
-    logger.info(
-        "index: recall %.3f after %d changes; it is learned anew", facts.recall, facts.changed
-    )
+    sentence = "index: recall %.3f after %d changes; it is learned anew"
+    logger.info(sentence, facts.recall, facts.changed)
     return None
+
+
+def _is_outgrown(facts: IndexFacts) -> bool:
+    """Tell whether so many rows came or went that the lists have to be learned from those of now."""
+    return facts.changed > MAX_LISTS_CHANGE * facts.learned_rows
 
 
 def _is_graph_reusable(previous: PreviousIndex, facts: IndexFacts) -> bool:

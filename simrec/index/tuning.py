@@ -26,7 +26,12 @@ class RecallSample:
     k: int
 
     @classmethod
-    def measure(cls, index: VectorIndex, rows: Rows, k: int) -> "RecallSample":
+    def measure(
+        cls,
+        index: VectorIndex,
+        rows: Rows,
+        k: int,
+    ) -> "RecallSample":
         """Find the true neighbours of the rows, none of which is its own neighbour."""
         k = min(k, index.facts.rows - 1)
         queries = unit_rows(index.vectors[rows])
@@ -41,7 +46,8 @@ class RecallSample:
 
     def recalls(self, index: VectorIndex) -> NDArray[np.float64]:
         """Return recall@k of each query; what ties with the k-th true neighbour counts as found."""
-        found = index.search_packed(unit_rows(index.vectors[self.rows]), self.k + 1)
+        queries = unit_rows(index.vectors[self.rows])
+        found = index.search_packed(queries, self.k + 1)
         found[packing.rows_of(found) == self.rows[:, None]] = packing.NONE
         near = packing.cosines_of(found) >= self.kth_true_cosine[:, None] - TIE
         hits = (near & (found != packing.NONE)).sum(axis=1)
@@ -100,7 +106,8 @@ def _least_effort(index: VectorIndex, sample: RecallSample, target: float) -> in
 def _with_measured_recall(index: VectorIndex, sample: RecallSample, effort: int) -> VectorIndex:
     """Return the index with an effort, its mean recall, and the bootstrap interval of that."""
     recalls = sample.recalls(_with_effort(index, effort))
-    resamples = np.random.default_rng(SEED).choice(recalls, (RESAMPLES, len(recalls)))
+    rng = np.random.default_rng(SEED)
+    resamples = rng.choice(recalls, (RESAMPLES, len(recalls)))
     low, high = np.quantile(resamples.mean(axis=1), [0.025, 0.975])
     facts = replace(
         index.facts,
@@ -116,14 +123,16 @@ def _with_measured_recall(index: VectorIndex, sample: RecallSample, effort: int)
 
 def _with_recall_curve(index: VectorIndex, sample: RecallSample) -> VectorIndex:
     """Return the index with its curve; work is counted and not timed, so equal indexes have equal facts."""
-    faiss_index = index.faiss_index
+    efforts = faiss_kinds.effort_grid(index.faiss_index, index.facts.effort)
+    curve = [_curve_point(index, sample, effort) for effort in efforts]
+    facts = replace(index.facts, curve=tuple(curve))
+    return VectorIndex(index.faiss_index, index.vectors, facts)
+
+
+def _curve_point(index: VectorIndex, sample: RecallSample, effort: int) -> CurvePoint:
+    recalls = sample.recalls(_with_effort(index, effort))
     queries = unit_rows(index.vectors[sample.rows])
     n = index.oversampled_k(sample.k + 1)
-    curve = []
-    for effort in faiss_kinds.effort_grid(faiss_index, index.facts.effort):
-        recall = float(sample.recalls(_with_effort(index, effort)).mean())
-        scanned = faiss_kinds.rows_scanned(faiss_index, queries, n, effort)
-        compared = round(scanned / index.facts.rows, 6)
-        curve.append(CurvePoint(effort=effort, compared=compared, recall=recall))
-    facts = replace(index.facts, curve=tuple(curve))
-    return VectorIndex(faiss_index, index.vectors, facts)
+    scanned = faiss_kinds.rows_scanned(index.faiss_index, queries, n, effort)
+    compared = round(scanned / index.facts.rows, 6)
+    return CurvePoint(effort, compared, float(recalls.mean()))

@@ -29,7 +29,11 @@ class VectorIndex:
     """
 
     def __init__(
-        self, faiss_index: Any, vectors: Vectors, facts: IndexFacts, first_row: int = 0
+        self,
+        faiss_index: Any,
+        vectors: Vectors,
+        facts: IndexFacts,
+        first_row: int = 0,
     ) -> None:
         self.faiss_index = faiss_index
         self.vectors = vectors
@@ -46,7 +50,12 @@ class VectorIndex:
         return cls(None, vectors, IndexFacts("exact", rows, dim, curve=(everything,)))
 
     @classmethod
-    def open(cls, path: Path, facts: IndexFacts, vectors: Vectors) -> "VectorIndex":
+    def open(
+        cls,
+        path: Path,
+        facts: IndexFacts,
+        vectors: Vectors,
+    ) -> "VectorIndex":
         """Open a saved index; inverted lists are mapped. ReleaseError unless it fits the facts."""
         shape = (facts.rows, facts.dim)
         if vectors.shape != shape:
@@ -84,7 +93,12 @@ class VectorIndex:
             faiss_index = inverted_lists.slice_rows(faiss_index, start, stop)
         return VectorIndex(faiss_kinds.to_fastscan(faiss_index), vectors, facts, start)
 
-    def updated(self, current_row: Rows, vectors: Vectors, new_rows: Rows) -> "VectorIndex":
+    def updated(
+        self,
+        current_row: Rows,
+        vectors: Vectors,
+        new_rows: Rows,
+    ) -> "VectorIndex":
         """Return the index after a change; its lists stay as they were learned.
 
         current_row [rows before] is what each row is now, -1 if it is gone. vectors are those of now,
@@ -119,7 +133,11 @@ class VectorIndex:
         return rank_candidates(queries, candidates, self.vectors, k, self.first_row)
 
     def search_filtered(
-        self, query: Vectors, rows: Rows, k: int, scan_rows: int = SCAN_ROWS
+        self,
+        query: Vectors,
+        rows: Rows,
+        k: int,
+        scan_rows: int = SCAN_ROWS,
     ) -> Neighbours:
         """Return the nearest of the given rows, ascending, of one query [dim]: [1, min(k, rows)].
 

@@ -56,7 +56,12 @@ class Parts:
         """Read an array of all parts, one part after the other."""
         return np.concatenate(list(self.blocks(name)))
 
-    def between(self, name: str, start: int, stop: int) -> NDArray[Any]:
+    def between(
+        self,
+        name: str,
+        start: int,
+        stop: int,
+    ) -> NDArray[Any]:
         """Read the lines of the rows from start to stop, which may lie in several parts."""
         blocks = [self.open(name)[:0]]
         for part in self:
@@ -94,7 +99,12 @@ class SharedArray(NamedTuple):
 
 
 def map_rows(
-    stages: Stages, stage: str, work: Work, rows: int, *context: Any, part_rows: int = PART_ROWS
+    stages: Stages,
+    stage: str,
+    work: Work,
+    rows: int,
+    *context: Any,
+    part_rows: int = PART_ROWS,
 ) -> Parts:
     """Run `work(slice, *context)` for all rows, part by part, and return what it wrote.
 
@@ -107,19 +117,35 @@ def map_rows(
     return parts
 
 
-def parts_of(stages: Stages, stage: str, rows: int, part_rows: int = PART_ROWS) -> Parts:
+def parts_of(
+    stages: Stages,
+    stage: str,
+    rows: int,
+    part_rows: int = PART_ROWS,
+) -> Parts:
     """Return the parts that `map_rows` of the same stage writes, or has written."""
     return Parts(stages.folder / stage, rows, min(part_rows, stages.max_part_rows or part_rows))
 
 
-def run_whole(stages: Stages, stage: str, work: Work, rows: int, *context: Any) -> Parts:
+def run_whole(
+    stages: Stages,
+    stage: str,
+    work: Work,
+    rows: int,
+    *context: Any,
+) -> Parts:
     """Run `work(slice, *context)` as one task over all rows, as `map_rows` does; its arrays may have any length."""
     parts = Parts(stages.folder / stage, rows, max(1, rows))
     _run(stages, parts, work, context)
     return parts
 
 
-def _run(stages: Stages, parts: Parts, work: Work, context: tuple[Any, ...]) -> None:
+def _run(
+    stages: Stages,
+    parts: Parts,
+    work: Work,
+    context: tuple[Any, ...],
+) -> None:
     paths = [parts.path(rows.start) for rows in parts]
     if not all(path.exists() for path in paths):
         context = _share_arrays(parts.folder, context)

@@ -16,25 +16,19 @@ from tests.conftest import House, Ran, environment
 ALLOWED = "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES"
 
 # Python that a worker runs first: every part that it starts is a line in a file, and takes a moment.
-TASKS = {
-    "articles.clean_tasks": ["write_part"],
-    "encoder.embed": ["embed_shard", "terms_shard"],
-    "tasks.rows": ["run_part"],
-}
 NOTED = """
-import importlib, os, time
-def noted(write):
-    def wrapped(task):
+import os, time
+import simrec.tasks.dask as engine
+run_here = engine.run_here
+def run_noted(versions, work, task):
+    def noted(task):
         with open({started!r}, "a") as file:
-            file.write(f"{{os.getpid()}} {{task.path}}\\n")
+            file.write(f"{{os.getpid()}} {{getattr(task, 'path', task)}}\\n")
         time.sleep({seconds})
         {happens}
-        return write(task)
-    return wrapped
-for name, tasks in {tasks!r}.items():
-    module = importlib.import_module("simrec." + name)
-    for one in filter(module.__dict__.get, tasks):
-        setattr(module, one, noted(getattr(module, one)))
+        return work(task)
+    return run_here(versions, noted, task)
+engine.run_here = run_noted
 """
 WORKER = "{before}\nimport sys\nfrom distributed.cli.dask_worker import main\nsys.argv[0] = 'dask-worker'\nmain()"
 
@@ -62,14 +56,11 @@ class Cluster:
         lines = path.read_text().splitlines() if path.exists() else []
         return [(int(line.split()[0]), Path(line.split()[1])) for line in lines]
 
-    def work_for(self, house: House) -> None:
-        """Let the house run its tasks here."""
+    def work_for(self, house: House, wait_seconds: float = 30) -> None:
+        """Let the house run its tasks here, and wait so long for a worker."""
         path = house.folder / "config.toml"
-        path.write_text(
-            path.read_text().replace(
-                "[engine]", f'[engine]\nkind = "dask"\nscheduler = "{self.address}"'
-            )
-        )
+        engine = f'kind = "dask"\nscheduler = "{self.address}"\nwait_seconds = {wait_seconds}'
+        path.write_text(path.read_text().replace("[engine]", f"[engine]\n{engine}"))
 
 
 @contextmanager
@@ -82,9 +73,7 @@ def cluster(
 ) -> Iterator[Cluster]:
     """Start a scheduler and two workers, which run `before` first, and `happens` in every task."""
     folder.mkdir()
-    noted = NOTED.format(
-        started=str(folder / "started"), seconds=seconds, happens=happens, tasks=TASKS
-    )
+    noted = NOTED.format(started=str(folder / "started"), seconds=seconds, happens=happens)
     scheduler = [
         "-m",
         "distributed.cli.dask_scheduler",

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from simrec import __version__
+from simrec.tasks.dask import DaskEngine
 from tests.conftest import CONFIG, ROOT, House, Ran, environment, new_house, run
 from tests.tasks.clusters import (
     Cluster,
@@ -25,10 +26,11 @@ from tests.tasks.clusters import (
     start_worker,
     until,
 )
+from tests.tasks.test_local import square
 
 SHARDS = 7  # of 64 texts each, and as many of terms
 BATCH_BYTES = 16_000  # of files, that one task reads
-SOON = "import simrec.tasks.dask as d; d.CONNECT_SECONDS = d.WORKERS_SECONDS = 1"
+SOON = 5  # seconds
 
 
 def _with_words(house: House) -> None:
@@ -92,7 +94,7 @@ def test_two_processes_write_what_one_writes(fresh: House, alone: House) -> None
 
 
 def test_a_night_on_a_cluster_is_a_night_alone(fresh: House, alone: House, tmp_path: Path) -> None:
-    """Also with few tasks submitted at a time, with the engine from the command line, and while somebody reads.
+    """Also with the engine from the command line, and while somebody reads.
 
     What a reader of the articles holds open SQLite leaves beside their file, where no other host may look.
     """
@@ -107,8 +109,7 @@ def test_a_night_on_a_cluster_is_a_night_alone(fresh: House, alone: House, tmp_p
         config = fresh.folder / "config.toml"
         local = f'kind = "local"\nbatch_bytes = {BATCH_BYTES}'
         config.write_text(config.read_text().replace('kind = "dask"', local))
-        few = "import simrec.tasks.dask as d; d.AHEAD = 3; sys.argv += ['--engine', 'dask']"
-        ran = run("-c", fresh.job_code("nightly", few))
+        ran = run("-c", fresh.job_code("nightly", "sys.argv += ['--engine', 'dask']"))
     assert ran.code == 0, ran.err
     assert sum(path.parent.parent.name == "staging" for _, path in there.started) >= 8
     assert stored(fresh) == stored(alone)
@@ -228,13 +229,22 @@ def test_tasks_that_fail_are_named_and_the_others_are_done(
         tries = Counter(shard.name for _, shard in there.shards)
         assert sorted(tries.values()) == [1] * (SHARDS - 2) + [4, 4]
         assert {Path(name).name for name in shards(fresh)} == tries.keys() - set(bad)
-        ran = fresh.job(before="import simrec.tasks.dask as d; d.AHEAD = 1")
-        assert "1 of 2 tasks failed, what the others wrote stays: " in refusal(ran), (
-            "nothing is begun after a failure"
-        )
         (tmp_path / "mended").touch()
         assert fresh.step("embed").code == 0
     assert shards(fresh) == shards(alone)
+
+
+def test_few_tasks_are_with_the_scheduler_at_a_time(tmp_path: Path) -> None:
+    """All are run in the end; after a failure no more are submitted."""
+    with cluster(tmp_path / "cluster") as there:
+        few = DaskEngine(there.address, wait_seconds=30, max_submitted=3)
+        assert sorted(few.run(square, range(20))) == [number**2 for number in range(20)]
+        one = DaskEngine(there.address, wait_seconds=30, max_submitted=1)
+        with pytest.raises(ValueError, match="negative: -1") as error:
+            list(one.run(square, [-1, -2, 3]))
+        started = {str(number) for _, number in there.started}
+    assert error.value.__notes__ == ["1 of 3 tasks failed, what the others wrote stays: -1"]
+    assert started == {"-1", *map(str, range(20))}
 
 
 def test_a_task_that_workers_die_of_is_named(fresh: House, alone: House, tmp_path: Path) -> None:
@@ -255,8 +265,8 @@ def test_a_task_that_workers_die_of_is_named(fresh: House, alone: House, tmp_pat
 
 def test_no_worker_is_left(fresh: House, tmp_path: Path) -> None:
     with cluster(tmp_path / "cluster", happens="os._exit(1)") as there:
-        there.work_for(fresh)
-        ran = fresh.job(before=SOON)
+        there.work_for(fresh, SOON)
+        ran = fresh.job()
     assert (ran.code, f"no worker at the scheduler {there.address}" in refusal(ran)) == (3, True)
 
 
@@ -310,8 +320,8 @@ def test_a_worker_that_joins_late_is_asked_for_its_version_too(
 
 
 def test_no_scheduler_and_none_named_are_one_sentence_each(fresh: House) -> None:
-    fresh.configure('kind = "dask"\nscheduler = "tcp://127.0.0.1:9"\n')
-    ran = fresh.job(before=SOON)
+    fresh.configure(f'kind = "dask"\nscheduler = "tcp://127.0.0.1:9"\nwait_seconds = {SOON}\n')
+    ran = fresh.job()
     assert (
         ran.code,
         "no Dask scheduler answers at tcp://127.0.0.1:9 (engine.scheduler)" in refusal(ran),
@@ -359,10 +369,10 @@ def test_with_certificates(
         monkeypatch.setenv(name, value)
     with cluster(tmp_path / "cluster") as there:
         assert there.address.startswith("tls://127.0.0.1:")
-        there.work_for(fresh)
+        there.work_for(fresh, SOON)
         for name, value in others.items():
             monkeypatch.setenv(name, value)
-        assert "TLS certificate does not match" in refusal(fresh.job(before=SOON))
+        assert "TLS certificate does not match" in refusal(fresh.job())
         for name in (
             *others,
             "DASK_DISTRIBUTED__COMM__DEFAULT_SCHEME",
@@ -373,7 +383,7 @@ def test_with_certificates(
         assert (ran.code, "names no certificates to show" in refusal(ran)) == (3, True)
         config = fresh.folder / "config.toml"
         config.write_text(config.read_text().replace("tls://", "tcp://"))
-        ran = fresh.job(before=SOON)
+        ran = fresh.job()
         assert (ran.code, "no Dask scheduler answers at tcp://" in refusal(ran), there.started) == (
             3,
             True,

@@ -14,23 +14,20 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT, House, Ran, environment, new_house
+from tests.jobs.disturbed import AT_CHANGE, KILL
 from tests.tasks.clusters import Cluster, cluster, copy, refusal, released, until
 
-# Python that the job runs first: some hundred articles are then as many parts, groups and shards as a million are.
-SMALL = """
-import simrec.index.knn_search, simrec.index.build, simrec.index.incremental
-simrec.index.knn_search.PART, simrec.index.knn_search.GROUP_SHARE = 128, 0
-simrec.index.build.SHARD_ROWS = simrec.index.incremental.RANGE = 128
-"""
+# Some hundred articles are then as many parts, slices and shards as a million are.
 CHANGED = {
     "lexical_weight = 0": "lexical_weight = 0.5",
     "max_exposure = 0": "max_exposure = 2\ndiversity = 0.2",
     "collapse_duplicates = false": "collapse_duplicates = true",
-    "[index]": '[index]\nkind = "ivf_pq"',
+    "[index]": '[index]\nkind = "ivf_pq"\nmemory_mib = 0.401',  # slices of 128 rows
+    "[engine]": "[engine]\nmax_part_rows = 128",
 }
 PARTS = 4
-GROUPS = [f"neighbours-{group}-of-{PARTS}" for group in range(1, PARTS + 1)]
-STAGES = ["fill", *GROUPS, "rerank", "lists", "evidence", "shared-words"]
+SLICES = [f"neighbours-{number}-of-{PARTS}" for number in range(1, PARTS + 1)]
+STAGES = ["add", *SLICES, "rerank", "lists", "evidence", "shared-words"]
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +51,7 @@ def alone(embedded: House, tmp_path_factory: pytest.TempPathFactory) -> House:
     """The same after a night in one process that knows no Dask. Do not change it."""
     house = copy(embedded, tmp_path_factory.mktemp("alone") / "house")
     _engine(house, "workers = 1")
-    ran = house.job(before=f"sys.modules['distributed'] = None\n{SMALL}")
+    ran = house.job(before="sys.modules['distributed'] = None")
     assert ran.code == 0, ran.err
     return house
 
@@ -76,7 +73,7 @@ def part(path: Path) -> str:
 
 @contextmanager
 def night(house: House) -> Iterator[subprocess.Popen[str]]:
-    command = [sys.executable, "-c", house.job_code("nightly", SMALL)]
+    command = [sys.executable, "-c", house.job_code("nightly", "")]
     with subprocess.Popen(
         command, env=environment(), cwd=ROOT, stderr=subprocess.PIPE, text=True
     ) as job:
@@ -92,11 +89,11 @@ def test_two_processes_and_a_cluster_make_what_one_process_makes(
 ) -> None:
     two = copy(embedded, tmp_path / "two")
     _engine(two, "workers = 2")
-    ran = two.job(before=SMALL)
+    ran = two.job()
     assert ran.code == 0, ran.err
     with cluster(tmp_path / "cluster") as there:
         there.work_for(fresh)
-        ran = fresh.job(before=SMALL)
+        ran = fresh.job()
         assert ran.code == 0, ran.err
     assert released(two) == released(fresh) == released(alone)
     counts = Counter(path.parent.name for _, path in there.started)
@@ -114,7 +111,7 @@ def test_a_night_of_change_is_the_same_on_a_cluster(alone: House, tmp_path: Path
             [*articles, {**articles[7], "id": "new", "text": articles[7]["text"][:400]}]
         )
         assert house.step("ingest").code == 0
-    assert here.job(before=SMALL).code == 0
+    assert here.job().code == 0
     with cluster(tmp_path / "cluster") as workers:
         path = there.folder / "config.toml"
         path.write_text(
@@ -122,14 +119,14 @@ def test_a_night_of_change_is_the_same_on_a_cluster(alone: House, tmp_path: Path
                 "workers = 1", f'kind = "dask"\nscheduler = "{workers.address}"'
             )
         )
-        ran = there.job(before=SMALL)
+        ran = there.job()
         assert ran.code == 0, ran.err
     assert "4 new rows and 3 gone" in there.last_steps()["index"]["what"]
     assert Counter(path.parent.name for _, path in workers.started)["neighbours"] == PARTS
     assert released(here) == released(there)
 
 
-@pytest.mark.parametrize("stage", [GROUPS[1], "lists"])
+@pytest.mark.parametrize("stage", [SLICES[1], "lists"])
 def test_a_worker_is_killed(fresh: House, alone: House, tmp_path: Path, stage: str) -> None:
     with cluster(tmp_path / "cluster", seconds=0.3) as there:
         there.work_for(fresh)
@@ -152,23 +149,23 @@ def test_the_job_is_killed_and_goes_on_where_it_was(
     with cluster(tmp_path / "cluster", seconds=0.3) as there:
         there.work_for(fresh)
         with night(fresh) as job:
-            until(lambda: len(started(there, GROUPS[2])) >= 2, "nothing was started")
+            until(lambda: len(started(there, SLICES[2])) >= 2, "nothing was started")
             job.kill()
         (parts,) = (fresh.workspace / "staging").glob("*/parts")
         noted = lambda: {part(path) for path in parts.glob("*/[!.]*")} - {"parts/plan.json"}  # noqa: E731
-        until(lambda: {path for _, path in started(there, GROUPS[2])} <= noted(), "what runs ends")
+        until(lambda: {path for _, path in started(there, SLICES[2])} <= noted(), "what runs ends")
         time.sleep(0.5)
         ended = noted()
-        done = sum(path.startswith(GROUPS[2]) for path in ended)
+        done = sum(path.startswith(SLICES[2]) for path in ended)
         assert 1 <= done < PARTS, "the kill came too late to prove anything"
-        assert sum(path.startswith(GROUPS[1]) for path in ended) == PARTS, (
+        assert sum(path.startswith(SLICES[1]) for path in ended) == PARTS, (
             "needed by what is missing"
         )
-        assert not any(path.startswith(GROUPS[0]) for path in ended), "not needed any more"
+        assert not any(path.startswith(SLICES[0]) for path in ended), "not needed any more"
         said = fresh.simrec("status").out
-        assert f"{GROUPS[2]} {done} of {PARTS}" in said, said
+        assert f"{SLICES[2]} {done} of {PARTS}" in said, said
         before = len(there.started)
-        ran = fresh.job(before=SMALL)
+        ran = fresh.job()
         assert ran.code == 0, ran.err
         again = {part(path) for _, path in there.started[before:]}
     assert not again & ended, "what was done is not done again"
@@ -183,7 +180,7 @@ def test_the_scheduler_goes_away_and_one_machine_ends_the_night(
     with cluster(tmp_path / "cluster", seconds=0.3) as there:
         there.work_for(fresh)
         with night(fresh) as job:
-            until(lambda: len(started(there, GROUPS[1])) >= 2, "nothing was started")
+            until(lambda: len(started(there, SLICES[1])) >= 2, "nothing was started")
             there.scheduler.kill()
             err = job.communicate(timeout=120)[1]
         said = refusal(Ran(job.returncode, "", err))
@@ -193,21 +190,28 @@ def test_the_scheduler_goes_away_and_one_machine_ends_the_night(
         )
     path = fresh.folder / "config.toml"
     path.write_text(path.read_text().replace('kind = "dask"', 'kind = "local"'))
-    ran = fresh.job(before=SMALL)
+    ran = fresh.job()
     assert ran.code == 0, ran.err
     assert released(fresh) == released(alone)
 
 
 def test_parts_of_another_plan_are_not_used(fresh: House, alone: House) -> None:
-    """A part of tonight's plan is: the same bytes that nobody can read stop the night."""
+    """A part of tonight's plan is used: where its bytes cannot be read, the night stops."""
+    _engine(fresh, "workers = 1")
     for plan, code in (("index of simrec 0", 0), (None, 1)):
-        ran = fresh.job(before=f"{SMALL}\nimport simrec.index.knn_search as a; a.ask = None")
-        assert ran.code == 1
+        first_part = f"{SLICES[0]}/."
+        ran = fresh.job(
+            before=AT_CHANGE.format(
+                events=("os.mkdir",), inside=first_part, when="== 1", happens=KILL
+            )
+        )
+        assert ran.code == -signal.SIGKILL
         (parts,) = (fresh.workspace / "staging").glob("*/parts")
         known = json.loads((parts / "plan.json").read_text())
         (parts / "plan.json").write_text(json.dumps({**known, "plan": plan or known["plan"]}))
-        (parts / GROUPS[0] / "00000.npy").write_bytes(b"nothing that can be read")
-        ran = fresh.job(before=SMALL)
+        (parts / SLICES[0] / "00000").mkdir()
+        (parts / SLICES[0] / "00000" / "packed.npy").write_bytes(b"nothing that can be read")
+        ran = fresh.job()
         assert ran.code == code, ran.err
         if plan:
             assert "holds parts of another plan" in ran.err
@@ -219,14 +223,15 @@ def test_parts_of_another_plan_are_not_used(fresh: House, alone: House) -> None:
 
 def test_parts_that_outlived_their_step_are_not_published(fresh: House, alone: House) -> None:
     """Killed when the last file of a step was written and its parts were not removed yet, at one step and the next."""
-    for last in ("graph.npy", "items.db"):
-        ran = fresh.job(
-            before=f"{SMALL}\nimport simrec.tasks.stages as s; s.Stages.end = lambda self: os._exit(9)"
+    for removal, last in enumerate(("graph.npy", "items.db"), 1):  # first those that were left go
+        dies = AT_CHANGE.format(
+            events=("os.rename",), inside="/.parts.", when=f"== {removal}", happens=KILL
         )
-        assert ran.code == 9
+        ran = fresh.job(before=dies)
+        assert ran.code == -signal.SIGKILL
         (staged,) = (fresh.workspace / "staging").iterdir()
         assert {last, "parts"} <= {path.name for path in staged.iterdir()}
-    ran = fresh.job(before=SMALL)
+    ran = fresh.job()
     assert ran.code == 0, ran.err
     assert released(fresh) == released(alone)
     assert not (fresh.workspace / "releases" / fresh.current / "parts").exists()
@@ -242,12 +247,12 @@ def test_a_worker_with_a_full_disk_is_a_sentence_and_nothing_is_lost(
             raise OSError(28, "No space left on device", str(task.path))"""
     with cluster(tmp_path / "cluster", happens=happens) as there:
         there.work_for(fresh)
-        ran = fresh.job(before=SMALL)
+        ran = fresh.job()
         assert (
             ran.code,
             "No space left on device; nothing published was changed" in refusal(ran),
         ) == (3, True)
         full.unlink()
-        ran = fresh.job(before=SMALL)
+        ran = fresh.job()
         assert ran.code == 0, ran.err
     assert released(fresh) == released(alone)

@@ -11,6 +11,7 @@ from simrec.arrays import Mask, Rows, Scores
 NO_GROUP = -1  # the duplicate group, account or category of an article that has none
 
 Index = Rows | tuple[Rows, Rows]
+Days = NDArray[np.datetime64]  # dates of publication, NaT for none
 
 
 @dataclass(frozen=True)
@@ -18,13 +19,13 @@ class RowAttributes:
     """What the rules know of articles, in arrays of one shape.
 
     duplicate_groups, accounts and categories are numbers, the same for the same group, and NO_GROUP
-    for none; days are dates of publication, datetime64[D], NaT for none.
+    for none.
     """
 
     duplicate_groups: Rows
     accounts: Rows
     categories: Rows
-    days: NDArray[np.datetime64]
+    days: Days
 
     def at(self, index: Index) -> "RowAttributes":
         """Return the attributes at an index, in its shape."""
@@ -51,7 +52,7 @@ class RowAttributes:
 class Candidates:
     """Candidates of queries, best first, in arrays [queries, candidates].
 
-    rows are int64, -1 where there is no candidate, or none any more; weights multiply scores above 0;
+    rows are -1 where there is no candidate, or none any more; weights multiply scores above 0;
     score_ranks are the ranks by score alone, from 1.
     """
 
@@ -63,9 +64,10 @@ class Candidates:
 
     @classmethod
     def of(cls, rows: Rows, scores: Scores, attributes: RowAttributes) -> "Candidates":
-        """Return candidates in order of score; attributes are those of the candidates, of their shape."""
+        """Return candidates that come in order of score; attributes have the shape of rows."""
         weights = np.ones(rows.shape, np.float32)
-        score_ranks = np.broadcast_to(np.arange(1, rows.shape[1] + 1), rows.shape)
+        ranks = np.arange(1, rows.shape[1] + 1)
+        score_ranks = np.broadcast_to(ranks, rows.shape)
         return cls(rows, scores, weights, score_ranks, attributes)
 
     @property
@@ -79,25 +81,26 @@ class Candidates:
         return self.rows >= 0
 
     def only(self, allowed: Mask) -> "Candidates":
-        """Return the candidates without those that are not allowed; every column keeps its place."""
+        """Return the allowed candidates, each in its column."""
         return replace(self, rows=np.where(allowed, self.rows, -1))
 
     def weighted(self, weights: NDArray[np.floating]) -> "Candidates":
         """Multiply the weights, and return the candidates in order of their new values."""
         weighted = replace(self, weights=weights * self.weights)
         keys = np.where(self.is_there, -weighted.values, np.inf)
-        return weighted.take(np.argsort(keys, axis=1, kind="stable"))
+        order = np.argsort(keys, axis=1, kind="stable")
+        return weighted.take(order)
 
     def take(self, columns: Rows) -> "Candidates":
         """Return columns of each query [queries, n], -1 for none."""
-        query = np.arange(len(columns))[:, None]
-        column = np.maximum(columns, 0)
+        queries = np.arange(len(columns))[:, None]
+        index = (queries, np.maximum(columns, 0))
         return Candidates(
-            rows=np.where(columns >= 0, self.rows[query, column], -1),
-            scores=self.scores[query, column],
-            weights=self.weights[query, column],
-            score_ranks=self.score_ranks[query, column],
-            attributes=self.attributes.at((query, column)),
+            rows=np.where(columns >= 0, self.rows[index], -1),
+            scores=self.scores[index],
+            weights=self.weights[index],
+            score_ranks=self.score_ranks[index],
+            attributes=self.attributes.at(index),
         )
 
     def first(self, n: int) -> "Candidates":
@@ -106,7 +109,7 @@ class Candidates:
 
 
 def first_columns(allowed: Mask, n: int) -> Rows:
-    """Return the columns of the first n that are allowed in each row, -1 where there are no more."""
+    """Return the columns of the first n allowed in each row, -1 where there are no more."""
     columns = np.full((len(allowed), n), -1)
     row, column = np.nonzero(allowed)
     rank = allowed.cumsum(axis=1)[row, column] - 1
@@ -125,6 +128,7 @@ def group_numbers(names: Sequence[str | None]) -> Rows:
     return groups
 
 
-def days_of(published: Sequence[str | None]) -> NDArray[np.datetime64]:
-    """Return the days of ISO dates, datetime64[D], NaT for None."""
-    return np.array([date[:10] if date else "NaT" for date in published], "datetime64[D]")
+def days_of(published: Sequence[str | None]) -> Days:
+    """Return the days of ISO dates."""
+    days = [date[:10] if date else "NaT" for date in published]
+    return np.array(days, "datetime64[D]")

@@ -22,17 +22,20 @@ def duplicate_groups(pairs: Rows, published: Sequence[str | None]) -> Rows:
     component = _components(pairs, len(published))
     sizes = np.bincount(component)
     duplicates = np.flatnonzero(sizes[component] > 1)
-    by_date = sorted(duplicates.tolist(), key=lambda row: (published[row] or UNDATED, row))
+
+    def date_and_row(row: int) -> tuple[str, int]:
+        return published[row] or UNDATED, row
+
     original_of: dict[int, int] = {}
     groups = np.full(len(published), NO_GROUP)
-    for row in by_date:
+    for row in sorted(duplicates.tolist(), key=date_and_row):
         groups[row] = original_of.setdefault(int(component[row]), row)
     return groups
 
 
 def _components(pairs: Rows, rows: int) -> NDArray[np.int32]:
     """Return the number of the connected component of every row."""
-    edges = (np.ones(len(pairs), bool), (pairs[:, 0], pairs[:, 1]))
-    graph = sparse.coo_matrix(edges, (rows, rows))
-    component: NDArray[np.int32] = connected_components(graph, directed=False)[1]
-    return component
+    is_edge = np.ones(len(pairs), bool)
+    graph = sparse.coo_matrix((is_edge, pairs.T), (rows, rows))
+    _, component = connected_components(graph, directed=False)
+    return np.asarray(component)

@@ -6,7 +6,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from simrec.arrays import Rows, Scores, open_npy, rank_in_group
+from simrec.arrays import Mask, Rows, Scores, open_npy, rank_in_group
 from simrec.index.neighbours import DECIMALS
 from simrec.index.vectors import unit_rows
 from simrec.recommend.hybrid import ScorerFiles
@@ -33,10 +33,10 @@ def find_evidence(
 ) -> ArticlePairs:
     """Return the article pairs of highest score of pairs of accounts, at most PAIRS of each.
 
-    similar are accounts [accounts, k], -1 for none; account_rows are the account of each article. The
-    pairs are ARTICLE_PAIRs: two accounts, two rows of articles and their score, in order of accounts
-    and score. Where no article of an account is a candidate of one of the other's, the last
-    MAX_ARTICLES of each are compared.
+    similar are accounts [accounts, k], -1 for none; account_rows are the account of each article.
+    The pairs are ARTICLE_PAIRs: two accounts, two rows of articles and their score, in order of
+    accounts and score. Where no article of an account is a candidate of one of the other's, the
+    last MAX_ARTICLES of each are compared.
     """
     account, rank = np.nonzero(similar >= 0)
     wanted = np.sort(_pair_ids(account, similar[account, rank]))
@@ -44,8 +44,10 @@ def find_evidence(
         stages, "evidence", find_pairs, len(account_rows), wanted, account_rows, candidates
     )
     pairs = parts.read("pairs")
-    missing = np.setdiff1d(wanted, _pair_ids(pairs["account"], pairs["similar"]))
-    compared = _compare_accounts(missing, _last_articles(account_rows, len(similar)), files)
+    with_pairs = _pair_ids(pairs["account"], pairs["similar"])
+    missing = np.setdiff1d(wanted, with_pairs)
+    articles_of = _last_articles(account_rows, len(similar))
+    compared = _compare_accounts(missing, articles_of, files)
     return _best_pairs(np.concatenate([pairs, *compared]))
 
 
@@ -64,9 +66,8 @@ def find_pairs(
     account = account_rows[rows][:, None]
     similar = account_rows[others]
     pair_ids = _pair_ids(account, similar)
-    nearest_wanted = np.append(wanted, -1)[np.searchsorted(wanted, pair_ids)]
-    is_wanted = nearest_wanted == pair_ids
-    is_wanted &= (others >= 0) & (account >= 0) & (similar >= 0)
+    are_accounts = (others >= 0) & (account >= 0) & (similar >= 0)
+    is_wanted = are_accounts & _is_among(pair_ids, wanted)
     row, column = np.nonzero(is_wanted)
     pairs = _article_pairs(
         account=account[row, 0],
@@ -93,6 +94,14 @@ def _article_pairs(
 def _pair_ids(account: Rows, similar: Rows) -> Rows:
     """Return a number for each pair of accounts, in order of both."""
     return (account << ACCOUNT_BITS) + similar
+
+
+def _is_among(pair_ids: Rows, wanted: Rows) -> Mask:
+    """Tell which numbers are among some that are ascending."""
+    positions = np.searchsorted(wanted, pair_ids)
+    nearest_wanted = np.append(wanted, -1)[positions]
+    is_among: Mask = nearest_wanted == pair_ids
+    return is_among
 
 
 def _best_pairs(pairs: ArticlePairs) -> ArticlePairs:
@@ -123,9 +132,11 @@ def _compare_accounts(
         account, similar = divmod(pair_id, 1 << ACCOUNT_BITS)
         articles = articles_of[account]
         others = articles_of[similar]
-        cosines = unit_rows(vectors[articles]) @ unit_rows(vectors[others]).T
-        cosines = cosines.round(DECIMALS)
-        scores = scorer.scores(cosines, articles, np.broadcast_to(others, cosines.shape))
+        own_vectors = unit_rows(vectors[articles])
+        other_vectors = unit_rows(vectors[others])
+        cosines = (own_vectors @ other_vectors.T).round(DECIMALS)
+        rows = np.broadcast_to(others, cosines.shape)
+        scores = scorer.scores(cosines, articles, rows)
         best = np.argsort(-scores, axis=None, kind="stable")[:PAIRS]
         left, right = np.unravel_index(best, scores.shape)
         best_scores = scores[left, right].round(DECIMALS)

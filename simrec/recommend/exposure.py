@@ -52,7 +52,8 @@ class RankedLists(NamedTuple):
     def take(self, columns: Rows) -> "RankedLists":
         """Return columns of each list [rows, n], rows being -1 where a column is -1."""
         column = np.maximum(columns, 0)
-        lists = RankedLists._make(np.take_along_axis(array, column, axis=1) for array in self)
+        taken = (np.take_along_axis(array, column, axis=1) for array in self)
+        lists = RankedLists._make(taken)
         lists.rows[columns < 0] = -1
         return lists
 
@@ -106,11 +107,12 @@ def place_orphans(
 ) -> int:
     """Put rows that stand in no list into the list they fit best, in place; return how many.
 
-    A list gives one place at most, its last, to what its rules allow, and not if the row that stands
-    there would then stand nowhere. Which list a row fits best is what its own candidates say, best
-    first, since a pair has one score from either side.
+    A list gives one place at most, its last, to what its rules allow, and not if the row that
+    stands there would then stand nowhere. Which list a row fits best is what its own candidates
+    say, best first, since a pair has one score from either side.
     """
-    exposure = np.bincount(lists.rows[lists.rows >= 0], minlength=len(lists.rows))
+    listed = lists.rows[lists.rows >= 0]
+    exposure = np.bincount(listed, minlength=len(lists.rows))
     is_orphan = exposure == 0
     for rule in rules:
         is_orphan &= rule.needs_place(attributes)
@@ -149,7 +151,8 @@ def _allowed_pairs(
     orphan = orphans[position]
     seed = seeds[position, column]
     score = scores[position, column]
-    rows = np.column_stack([lists.rows[seed], orphan]).astype(np.int64)
+    rows = np.column_stack([lists.rows[seed], orphan])
+    rows = rows.astype(np.int64)
     without_scores = np.zeros(rows.shape, np.float32)
     longer_lists = Candidates.of(rows, without_scores, attributes.at(rows))
     of_seeds = attributes.at(seed[:, None])

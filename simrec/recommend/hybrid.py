@@ -1,4 +1,4 @@
-"""The hybrid score: the cosines of the encoder and of TF-IDF as one cosine of two vectors side by side."""
+"""The hybrid score: the encoder's and the lexical cosine as one cosine of joined vectors."""
 
 from dataclasses import dataclass
 

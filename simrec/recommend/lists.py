@@ -106,7 +106,8 @@ class _Lister:
         return apply_rules(self._settings.rules, candidates, of_seeds, places, self._vectors_of)
 
     def _vectors_of(self, rows: Rows) -> NDArray[np.float32]:
-        return unit_rows(self._vectors[rows.ravel()]).reshape(*rows.shape, -1)
+        vectors = unit_rows(self._vectors[rows.ravel()])
+        return vectors.reshape(*rows.shape, -1)
 
     def _short_of_candidates(self, listed: Candidates, candidates: Candidates) -> Mask:
         """Tell which lists are short because a rule used up all candidates that were looked at."""
@@ -121,6 +122,7 @@ class _Lister:
         """Return k candidates of seeds from the index, in order of the hybrid score."""
         files = self._settings.files
         index = VectorIndex.open(files.release.index, self._settings.facts, self._vectors)
-        rows, cosines = index.search(unit_rows(self._vectors[seeds]), k)
+        rows, cosines = index.search(self._vectors_of(seeds), k)
         rows[rows == seeds[:, None]] = -1
-        return Neighbours.ranked(rows, files.open().scores(cosines, seeds, rows))
+        scores = files.open().scores(cosines, seeds, rows)
+        return Neighbours.ranked(rows, scores)

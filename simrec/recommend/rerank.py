@@ -28,13 +28,15 @@ class RankedCandidates:
 
     def between(self, start: int, stop: int) -> Neighbours:
         """Return the candidates of the rows from start to stop."""
-        rows = self.parts.between("rows", start, stop)
-        return Neighbours(rows.astype(np.int64), self.parts.between("scores", start, stop))
+        rows = self.parts.between("rows", start, stop).astype(np.int64)
+        scores = self.parts.between("scores", start, stop)
+        return Neighbours(rows, scores)
 
     def take(self, rows: Rows, k: int) -> Neighbours:
         """Return the first k candidates of some rows, which are ascending."""
         candidates = self.parts.take("rows", rows).astype(np.int64)
-        return Neighbours(candidates, self.parts.take("scores", rows)).first(k)
+        scores = self.parts.take("scores", rows)
+        return Neighbours(candidates, scores).first(k)
 
 
 def rerank(files: ScorerFiles, k: int, stages: Stages) -> RankedCandidates:
@@ -46,11 +48,13 @@ def rerank(files: ScorerFiles, k: int, stages: Stages) -> RankedCandidates:
 def rerank_rows(rows: slice, files: ScorerFiles, k: int) -> dict[str, NDArray[Any]]:
     """Return the candidates of rows with their scores, and the pairs that are near-duplicates."""
     graph = KnnGraph.open(files.release.graph)
-    blocks = [
-        _rerank_block(block, graph, files, k)
-        for block in row_blocks(rows.stop, BLOCK_ROWS, rows.start)
-    ]
-    return {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
+    blocks = []
+    for block in row_blocks(rows.stop, BLOCK_ROWS, rows.start):
+        blocks.append(_rerank_block(block, graph, files, k))
+    arrays = {}
+    for name in blocks[0]:
+        arrays[name] = np.concatenate([block[name] for block in blocks])
+    return arrays
 
 
 def _rerank_block(
@@ -60,11 +64,13 @@ def _rerank_block(
     seeds = np.arange(block.start, block.stop)
     nearest, cosines = graph.between(block.start, block.stop, k)
     scores = scorer.scores(cosines, seeds, nearest)
-    are_duplicates = scorer.are_duplicates(cosines, scores) & (nearest >= 0)
+    are_duplicates = scorer.are_duplicates(cosines, scores)
+    are_duplicates &= nearest >= 0
     seed, rank = np.nonzero(are_duplicates)
+    duplicates = np.column_stack([seeds[seed], nearest[seed, rank]])
     candidates = Neighbours.ranked(nearest, scores)
     return {
         "rows": candidates.rows.astype(np.int32),
         "scores": candidates.scores,
-        "duplicates": np.column_stack([seeds[seed], nearest[seed, rank]]),
+        "duplicates": duplicates,
     }

@@ -1,8 +1,8 @@
 """Ranking rules: each is one class, and the same objects rule tables, questions and orphans.
 
-The filters of a question come first, since they choose the candidates. Then the rules follow in the
-order of `rules_of`. For the tables the cap on exposure comes last (`exposure.py`), because it looks at
-all lists at once. With all rules off the order is that of the score.
+The filters of a question come first, since they choose the candidates. Then the rules follow in
+the order of `rules_of`. For the tables the cap on exposure comes last (`exposure.py`), because it
+looks at all lists at once. With all rules off the order is that of the score.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from simrec.arrays import Mask, Rows, rank_in_group
+from simrec.arrays import Mask, Rows, Scores, rank_in_group
 from simrec.config import RulesConfig
-from simrec.recommend.candidates import NO_GROUP, Candidates, RowAttributes, days_of
+from simrec.recommend.candidates import NO_GROUP, Candidates, Days, RowAttributes, days_of
 
 SMALLEST_WEIGHT = 1e-6  # of an article of any age
 
@@ -88,16 +88,18 @@ class RecencyDecay:
     @classmethod
     def of(cls, published: Sequence[str | None], today: str) -> "RecencyDecay":
         """Count from the newest ISO date that is not after today; the undated are of median age."""
-        past = [date[:10] for date in published if date and date[:10] <= today[:10]]
+        days = [date[:10] for date in published if date]
+        past = [day for day in days if day <= today[:10]]
         if not past:
             return cls()
         newest = max(past)
         ages = cls(newest).ages(days_of(past))
         return cls(newest, undated_days=float(np.median(ages)))
 
-    def ages(self, days: NDArray[np.datetime64]) -> NDArray[np.float64]:
+    def ages(self, days: Days) -> NDArray[np.float64]:
         """Return ages in days; what is dated after the newest is of age 0."""
-        ages = (np.datetime64(self.newest) - days).astype(np.float64)
+        ages_in_days = np.datetime64(self.newest) - days
+        ages = ages_in_days.astype(np.float64)
         ages[np.isnat(days)] = self.undated_days
         return np.maximum(ages, 0)
 
@@ -109,7 +111,7 @@ class Freshness(Rule):
     half_life: float
     decay: RecencyDecay
 
-    def weights(self, days: NDArray[np.datetime64]) -> NDArray[np.float32]:
+    def weights(self, days: Days) -> Scores:
         """Return what multiplies scores, from SMALLEST_WEIGHT to 1."""
         weights = 0.5 ** (self.decay.ages(days) / self.half_life)
         return np.maximum(weights, SMALLEST_WEIGHT).astype(np.float32)
@@ -121,7 +123,7 @@ class Freshness(Rule):
 
 @dataclass(frozen=True)
 class ExcludeOwnAccount(Rule):
-    """Lists hold no article of the seed's own account; several seeds have no account of their own."""
+    """Lists hold no article of the seed's own account; several seeds exclude no account."""
 
     def allowed(self, candidates: Candidates, seeds: RowAttributes) -> Mask:
         """Allow what other accounts have published, and what has no account."""
@@ -177,9 +179,10 @@ def apply_rules(
     most: int,
     vectors_of: VectorsOf,
 ) -> Candidates:
-    """Return the first `most` of each query's candidates by all rules, rows -1 where there are no more.
+    """Return the first `most` of each query's candidates by all rules.
 
-    candidates come in order of score; seeds [queries, seeds] are what each query asks with.
+    candidates come in order of score; seeds [queries, seeds] are the articles of each query. Rows
+    are -1 where there are no more.
     """
     for rule in rules:
         candidates = rule.ranked(candidates)
@@ -213,7 +216,7 @@ def mmr(candidates: Candidates, vectors: NDArray[np.float32], diversity: float) 
 
 
 def _is_among(groups: Rows, seed_groups: Rows) -> Mask:
-    """Tell which groups [queries, n] are one of the groups of their query's seeds [queries, seeds]."""
+    """Tell which groups [queries, n] are among those of their query's seeds [queries, seeds]."""
     is_among = np.zeros(groups.shape, bool)
     for seed_group in seed_groups.T:
         is_among |= groups == seed_group[:, None]
@@ -222,14 +225,15 @@ def _is_among(groups: Rows, seed_groups: Rows) -> Mask:
 
 
 def _is_within_cap(groups: Rows, cap: int, is_there: Mask) -> Mask:
-    """Tell where a candidate is one of the first `cap` of its group in its list; NO_GROUP has no cap."""
+    """Tell where a candidate is one of the first `cap` of its group; NO_GROUP has no cap."""
     within = np.ones(groups.shape, bool)
     query, column = np.nonzero(is_there & (groups != NO_GROUP))
     group = groups[query, column]
     order = np.lexsort((column, group, query))
     query = query[order]
     column = column[order]
-    list_and_group = query * (groups.max(initial=0) + 1) + group[order]
+    n_groups = groups.max(initial=0) + 1
+    list_and_group = query * n_groups + group[order]
     is_over = rank_in_group(list_and_group) >= cap
     within[query[is_over], column[is_over]] = False
     return within

@@ -23,8 +23,8 @@ class SharedWords:
     """The shared words of every place of the lists, heaviest first.
 
     term_ids are those of all shared words, ascending; word_numbers the number of each in `words`,
-    from 1, 0 for one whose word is unknown. parts hold term ids [rows, places, WORDS]; there are none
-    where the lexical share in the score is 0.
+    from 1, 0 for one whose word is unknown. parts hold term ids [rows, places, WORDS]; there are
+    none where the lexical share in the score is 0.
     """
 
     words: list[str]
@@ -34,12 +34,13 @@ class SharedWords:
     parts: Parts | None
 
     def of(self, start: int, stop: int) -> NDArray[np.int32]:
-        """Return numbers of `words` from 1, [stop - start, places, WORDS], 0 where there are no more."""
+        """Return numbers of `words` from 1, [stop - start, places, WORDS], 0 for no more."""
         numbers = np.zeros((stop - start, self.places, WORDS), np.int32)
         if self.parts is not None:
             term_ids = self.parts.between("term_ids", start, stop)
             is_term = term_ids > 0
-            numbers[is_term] = self.word_numbers[np.searchsorted(self.term_ids, term_ids[is_term])]
+            positions = np.searchsorted(self.term_ids, term_ids[is_term])
+            numbers[is_term] = self.word_numbers[positions]
         return numbers
 
 
@@ -52,20 +53,24 @@ def find_shared_words(
 ) -> SharedWords:
     """Return the shared words of all pairs of a row and one of its list.
 
-    lists are rows [rows, places], -1 for none. The vocabulary learns words that it does not know yet
-    from the texts of rows that share them; texts_of yields the texts of rows.
+    lists are rows [rows, places], -1 for none. The vocabulary learns words that it does not know
+    yet from the texts of rows that share them; texts_of yields the texts of rows.
     """
     places = lists.shape[1]
     if not files.weight:
-        return SharedWords([], np.empty(0, np.uint32), np.empty(0, np.int32), places, None)
+        nothing = np.empty(0, np.uint32)
+        return SharedWords([], nothing, nothing.astype(np.int32), places, None)
     parts = map_rows(stages, "shared-words", find_shared_terms, len(lists), lists, files)
     term_ids = _distinct_terms(parts)
     missing = {term for term in term_ids.tolist() if term not in vocabulary}
     _learn(vocabulary, missing, parts, texts_of)
-    words = [vocabulary.get(term) for term in term_ids.tolist()]
-    is_known = np.array([word != "" for word in words], bool)
-    word_numbers = np.where(is_known, is_known.cumsum(), 0).astype(np.int32)
-    return SharedWords(list(filter(None, words)), term_ids, word_numbers, places, parts)
+    words = []
+    word_numbers = np.zeros(len(term_ids), np.int32)
+    for position, term in enumerate(term_ids.tolist()):
+        if term in vocabulary:
+            words.append(vocabulary.get(term))
+            word_numbers[position] = len(words)
+    return SharedWords(words, term_ids, word_numbers, places, parts)
 
 
 def _distinct_terms(parts: Parts) -> NDArray[np.uint32]:
@@ -78,12 +83,16 @@ def _distinct_terms(parts: Parts) -> NDArray[np.uint32]:
 def find_shared_terms(
     rows: slice, lists: NDArray[np.int32], files: ScorerFiles
 ) -> dict[str, NDArray[np.uint32]]:
-    """Return the ids of the terms that rows share with their lists, [rows, places, WORDS], 0 for none."""
+    """Return the ids of the terms that rows share with their lists, [rows, places, WORDS].
+
+    An id is 0 where no more terms are shared.
+    """
     term_ids = []
     for block in row_blocks(rows.stop, BLOCK_ROWS, rows.start):
         listed = lists[block]
         seeds = np.arange(block.start, block.stop)
-        shared = files.open().shared_terms(seeds, np.maximum(listed, 0), WORDS)
+        scorer = files.open()
+        shared = scorer.shared_terms(seeds, np.maximum(listed, 0), WORDS)
         shared[listed < 0] = 0
         term_ids.append(shared)
     return {"term_ids": np.concatenate(term_ids)}
@@ -94,9 +103,10 @@ def _learn(vocabulary: TermVocabulary, missing: set[int], parts: Parts, texts_of
     for rows in parts:
         if not missing:
             return
-        is_missing = np.isin(parts.open("term_ids", rows.start), sorted(missing))
-        shares_missing = is_missing.any(axis=(1, 2))
-        for text in texts_of((rows.start + np.flatnonzero(shares_missing)).tolist()):
+        term_ids = parts.open("term_ids", rows.start)
+        shares_missing = np.isin(term_ids, sorted(missing)).any(axis=(1, 2))
+        sharing_rows = rows.start + np.flatnonzero(shares_missing)
+        for text in texts_of(sharing_rows.tolist()):
             vocabulary.learn(text, missing)
             if not missing:
                 return

@@ -1,4 +1,4 @@
-"""Similar accounts: by the mean of their articles' vectors and by the words typical of each account."""
+"""Similar accounts: by the means of their articles' vectors and by the words typical of each."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ BLOCK_ROWS = 65_536
 
 @dataclass(frozen=True)
 class AccountSearch:
-    """How accounts are compared: k are wanted of each; the index of accounts is built in `scratch`."""
+    """How accounts are compared: k are wanted of each; their index is built in `scratch`."""
 
     files: ScorerFiles
     config: IndexConfig
@@ -41,7 +41,9 @@ class AccountSearch:
     @property
     def candidates(self) -> int:
         """Return how many accounts nearest by vectors are looked at."""
-        return max(self.k, self.config.candidates) if self.files.weight else self.k
+        if not self.files.weight:
+            return self.k
+        return max(self.k, self.config.candidates)
 
 
 def similar_accounts(
@@ -67,11 +69,12 @@ def similar_accounts(
 def rank_accounts(
     rows: slice, account_rows: Rows, accounts: int, search: AccountSearch
 ) -> dict[str, NDArray[Any]]:
-    """Return the similar accounts of all accounts, as arrays of Neighbours; rows are all articles."""
+    """Return the accounts similar to each, as arrays of Neighbours; rows are all articles."""
     nearest = _nearest_by_vectors(account_rows, accounts, search)
     if search.files.weight and accounts:
         terms = open_npy(search.files.release.terms)
-        queries = account_terms(account_words(terms, account_rows, accounts))
+        sums = account_words(terms, account_rows, accounts)
+        queries = account_terms(sums)
         term_vectors = TermVectors(queries)
         scores = term_vectors.hybrid_scores(nearest.scores, queries, nearest.rows, WORDS_SHARE)
         nearest = Neighbours.ranked(nearest.rows, scores)
@@ -114,22 +117,27 @@ def account_words(
 
 
 def account_terms(sums: sparse.csr_matrix) -> NDArray[np.uint32]:
-    """Return the packed term vectors of accounts [accounts, ACCOUNT_TERMS] from the sums of `account_words`.
+    """Return the packed term vectors of accounts [accounts, ACCOUNT_TERMS].
 
-    A term weighs the root of its sum over the account's articles, so that a term of many articles
-    counts more than a term of one and less than all of them, times ln(accounts / accounts that use it).
+    sums are those of `account_words`. A term weighs the root of its sum over the account's
+    articles, so that a term of many articles counts more than a term of one and less than all of
+    them, times ln(accounts / accounts that use it).
     """
     _, term, accounts_of_term = np.unique(sums.indices, return_inverse=True, return_counts=True)
     idf = np.log(sums.shape[0] / accounts_of_term)
     weights = np.sqrt(sums.data) * idf[term]
     packed = np.zeros((sums.shape[0], ACCOUNT_TERMS), np.uint32)
     for row, (begin, end) in enumerate(pairwise(sums.indptr)):
-        ids = sums.indices[begin:end]
-        account_weights = weights[begin:end]
-        heaviest = np.lexsort((ids, -account_weights))[:ACCOUNT_TERMS]
-        heaviest = heaviest[account_weights[heaviest] > 0]
-        packed[row, : len(heaviest)] = pack(ids[heaviest], account_weights[heaviest])
+        heaviest = _pack_heaviest(sums.indices[begin:end], weights[begin:end])
+        packed[row, : len(heaviest)] = heaviest
     return packed
+
+
+def _pack_heaviest(ids: NDArray[np.int32], weights: NDArray[np.float64]) -> NDArray[np.uint32]:
+    """Return the heaviest terms of one account, heaviest first, ties by id."""
+    order = np.lexsort((ids, -weights))[:ACCOUNT_TERMS]
+    order = order[weights[order] > 0]
+    return pack(ids[order], weights[order])
 
 
 def account_vectors(
@@ -137,7 +145,8 @@ def account_vectors(
 ) -> tuple[list[str], NDArray[np.float32]]:
     """Return the accounts in order of id, and their unit vectors [accounts, dim]."""
     ids = sorted({account for account in accounts if account is not None})
-    return ids, centred_means(vectors, account_rows_of(ids, accounts), len(ids))
+    account_rows = account_rows_of(ids, accounts)
+    return ids, centred_means(vectors, account_rows, len(ids))
 
 
 def centred_means(
@@ -145,8 +154,9 @@ def centred_means(
 ) -> NDArray[np.float32]:
     """Return unit vectors of accounts [accounts, dim]; account_rows are of each article, or -1.
 
-    An account is the mean of its articles less the mean over accounts, since what all accounts write
-    about does not tell them apart. Where that leaves nothing (a single account), it is the plain mean.
+    An account is the mean of its articles less the mean over accounts, since what all accounts
+    write about does not tell them apart. Where that leaves nothing (a single account), it is the
+    plain mean.
     """
     means = _mean_vectors(vectors, account_rows, accounts)
     centred = means - means.mean(axis=0) if accounts > 1 else means
@@ -164,12 +174,17 @@ def _mean_vectors(
     for block in row_blocks(len(account_rows), BLOCK_ROWS):
         rows = account_rows[block]
         articles = np.flatnonzero(rows >= 0)
-        positions = (rows[articles], np.arange(len(articles)))
-        ones = np.ones(len(articles))
-        membership = sparse.csr_matrix((ones, positions), (accounts, len(articles)))
-        sums += membership @ unit_rows(vectors[block][articles]).astype(np.float64)
+        of_articles = unit_rows(vectors[block][articles]).astype(np.float64)
+        sums += _membership(rows[articles], accounts) @ of_articles
     counts = np.bincount(account_rows[account_rows >= 0], minlength=accounts)
     return sums / np.maximum(counts, 1)[:, None]
+
+
+def _membership(account_rows: Rows, accounts: int) -> sparse.csr_matrix:
+    """Return which articles are an account's, 1 or 0, [accounts, articles]."""
+    articles = len(account_rows)
+    entries = (np.ones(articles), (account_rows, np.arange(articles)))
+    return sparse.csr_matrix(entries, (accounts, articles))
 
 
 def account_rows_of(ids: Sequence[str], accounts: Sequence[str | None]) -> Rows:
@@ -177,4 +192,5 @@ def account_rows_of(ids: Sequence[str], accounts: Sequence[str | None]) -> Rows:
     row_of_account: dict[str | None, int] = {}
     for row, account_id in enumerate(ids):
         row_of_account[account_id] = row
-    return np.array([row_of_account.get(account, -1) for account in accounts], np.int64)
+    rows = [row_of_account.get(account, -1) for account in accounts]
+    return np.array(rows, np.int64)

@@ -16,7 +16,7 @@ from simrec.lexical.term_vectors import TermVectors
 from simrec.metrics import reciprocal_ranks
 from simrec.recommend.choose_weight import MIN_QUERIES
 from simrec.recommend.similar_accounts import (
-    WORDS_SHARE,
+    ACCOUNT_LEXICAL_WEIGHT,
     account_rows_of,
     account_terms,
     account_words,
@@ -109,7 +109,7 @@ def _hybrid(cosines: Matrix, terms: NDArray[np.uint32]) -> Matrix:
     count = len(cosines)
     every_candidate = np.broadcast_to(np.arange(count), cosines.shape)
     candidates = TermVectors(terms[count:])
-    return candidates.hybrid_scores(cosines, terms[:count], every_candidate, WORDS_SHARE)
+    return candidates.hybrid_scores(cosines, terms[:count], every_candidate, ACCOUNT_LEXICAL_WEIGHT)
 
 
 def _cosines(left: sparse.csr_matrix, right: sparse.csr_matrix) -> Matrix:

@@ -176,10 +176,10 @@ def apply_rules(
     rules: Sequence[Rule],
     candidates: Candidates,
     seeds: RowAttributes,
-    most: int,
+    n: int,
     vectors_of: VectorsOf,
 ) -> Candidates:
-    """Return the first `most` of each query's candidates by all rules.
+    """Return the first n of each query's candidates by all rules.
 
     candidates come in order of score; seeds [queries, seeds] are the articles of each query. Rows
     are -1 where there are no more.
@@ -187,7 +187,7 @@ def apply_rules(
     for rule in rules:
         candidates = rule.ranked(candidates)
         candidates = candidates.only(rule.allowed(candidates, seeds))
-    shortlist = candidates.first(most)
+    shortlist = candidates.first(n)
     for rule in rules:
         shortlist = rule.reranked(shortlist, vectors_of)
     return shortlist

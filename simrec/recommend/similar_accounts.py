@@ -24,7 +24,7 @@ from simrec.tasks.stages import Stages, in_turn
 
 # The lexical share in the score of two accounts: of .2 to .8 the best on US news and on blogs,
 # see docs/design.md.
-WORDS_SHARE = 0.8
+ACCOUNT_LEXICAL_WEIGHT = 0.8
 ACCOUNT_TERMS = 512
 BLOCK_ROWS = 65_536
 
@@ -76,7 +76,9 @@ def rank_accounts(
         sums = account_words(terms, account_rows, accounts)
         queries = account_terms(sums)
         term_vectors = TermVectors(queries)
-        scores = term_vectors.hybrid_scores(nearest.scores, queries, nearest.rows, WORDS_SHARE)
+        scores = term_vectors.hybrid_scores(
+            nearest.scores, queries, nearest.rows, ACCOUNT_LEXICAL_WEIGHT
+        )
         nearest = Neighbours.ranked(nearest.rows, scores)
     return nearest.first(search.k)._asdict()
 

@@ -21,7 +21,7 @@ from simrec.lexical.term_vectors import TermVectors
 from simrec.lexical.tfidf import TfIdf
 from simrec.metrics import reciprocal_ranks
 from simrec.recommend.similar_accounts import (
-    WORDS_SHARE,
+    ACCOUNT_LEXICAL_WEIGHT,
     account_rows_of,
     account_terms,
     account_vectors,
@@ -81,7 +81,9 @@ def simrec(texts: list[str], vectors: Matrix, halves: list[str]) -> Matrix:
     cosines = account_matrix[:count] @ account_matrix[count:].T
     second_halves = np.broadcast_to(np.arange(count), cosines.shape)
     scorer = TermVectors(term_vectors[count:])
-    return scorer.hybrid_scores(cosines, term_vectors[:count], second_halves, WORDS_SHARE)
+    return scorer.hybrid_scores(
+        cosines, term_vectors[:count], second_halves, ACCOUNT_LEXICAL_WEIGHT
+    )
 
 
 def mean_vectors(vectors: Matrix, halves: list[str]) -> Matrix:

@@ -23,13 +23,11 @@ PAGE = ROOT / "docs" / "sizing.md"
 BLOCK = re.compile(r"(?<=<!-- computed: begin -->\n).*(?=<!-- computed: end -->)", re.DOTALL)
 ARTICLES = (27_961, 100_000, 1_000_000, 10_000_000, 100_000_000, 1_000_000_000)
 CORES = (1, 16, 128)
-DIM, MEMORY_MIB, EXACT_UP_TO = (
-    EncoderConfig().dim,
-    IndexConfig().memory_mib,
-    IndexConfig().exact_max_rows,
-)
-SHARD, GROUP = EngineConfig().shard_texts, rows_per_slice(DIM, MEMORY_MIB)
-MOST_SIMULATED = 250_000
+MEMORY_MIB = IndexConfig().memory_mib
+EXACT_MAX_ROWS = IndexConfig().exact_max_rows
+SHARD = EngineConfig().shard_texts
+SLICE = rows_per_slice(EncoderConfig().dim, MEMORY_MIB)
+MAX_SIMULATED = 250_000
 HOUR, MIB, GIB = 3600, 1 << 20, 1 << 30
 
 NIGHT = "`--measure`"
@@ -56,7 +54,7 @@ NEAR = Rate(
 )  # fmt: skip
 EXACTLY = Rate(
     88e-6,
-    "CPU s: what an article finds in a group is scored by its vectors",
+    "CPU s: the neighbours of an article in one slice, scored by the stored vectors",
     "`tests.benchmarks.cluster`",
 )
 SCORE = Rate(37e-6, "CPU s: joint score of an article's candidates", JOURNAL)
@@ -71,14 +69,14 @@ INDEX = Rate(72, "bytes: IVF-PQ beyond 100,000 articles", "`tests.benchmarks.ind
 TABLES = Rate(1_734, "bytes: items.db and Parquet files of a release, 20 places a list", NIGHT)
 FOUND = Rate(
     2_048,
-    "bytes: 128 neighbours of 8, after a group of some 1,300,000 and after the next",
+    "bytes: 128 neighbours of 8, after a slice of some 1,300,000 and after the next",
     "their size",
 )
 TEXT = Rate(2_815, "bytes: a line of JSON", NIGHT)
 # Memory.
 WORKER = Rate(
     580,
-    "MiB: a worker that encodes; one that looks for neighbours takes up to index.memory_mib",
+    "MiB: a worker that encodes; one that searches takes up to index.memory_mib",
     NIGHT,
 )
 JOB = Rate(960, "MiB: the job, with few articles", NIGHT)
@@ -91,28 +89,34 @@ RATES = [value for value in list(globals().values()) if isinstance(value, Rate)]
 
 
 class Stage(NamedTuple):
-    """A part of a first night: its CPU seconds for n articles, in tasks about so many of them, or in the job itself."""
+    """A stage of a first night: the CPU seconds of n articles, and how many of them are in a task.
+
+    per_task is None where the job itself does the work. A stage by slices searches one slice after the
+    other.
+    """
 
     name: str
     cpu: Callable[[int], float]
     per_task: int | None = None
-    among_groups: bool = False
+    by_slices: bool = False
 
     def tasks(self, n: int) -> int:
-        """Return how many tasks there are at a time; 0 where the job does it. One group is asked after the other."""
+        """Return how many tasks there are at a time; 0 where the job does the work."""
         if self.per_task is None:
             return 0
-        return (
-            1 if self.among_groups and n <= EXACT_UP_TO else -(-n // self.per_task)
-        )  # all pairs are one task
+        if self.by_slices and n <= EXACT_MAX_ROWS:
+            return 1  # all pairs are one task
+        return -(-n // self.per_task)
 
     def wall(self, n: int, cores: int) -> float:
-        """Return the seconds that the stage takes on so many cores; of very many tasks, some stand for all."""
+        """Return the seconds of the stage on so many cores; a sample stands for very many tasks."""
         tasks = self.tasks(n)
         if not tasks:
             return self.cpu(n)
-        some, times = min(tasks, MOST_SIMULATED), groups(n) if self.among_groups else 1
-        return simulate(some, self.cpu(n) / times / tasks, cores) * times * tasks / some
+        rounds = slices(n) if self.by_slices else 1
+        simulated = min(tasks, MAX_SIMULATED)
+        seconds = simulate(simulated, self.cpu(n) / rounds / tasks, cores)
+        return seconds * rounds * tasks / simulated
 
 
 def linear(rate: Rate) -> Callable[[int], float]:
@@ -120,16 +124,16 @@ def linear(rate: Rate) -> Callable[[int], float]:
     return lambda n: rate.value * n
 
 
-def groups(n: int) -> int:
-    """Return in how many groups neighbours are looked for."""
-    return -(-n // GROUP)
+def slices(n: int) -> int:
+    """Return in how many slices the index is searched."""
+    return -(-n // SLICE)
 
 
 def graph(n: int) -> float:
-    """Return the cost of all neighbours: each article asks as many lists, and their length grows with the root of n."""
-    if n <= EXACT_UP_TO:
+    """Return the cost of the kNN graph: every article probes as many lists, whose length grows with the root of n."""
+    if n <= EXACT_MAX_ROWS:
         return EXACT.value * (n / 1e5) ** 2
-    return NEAR.value * (n / 1e6) ** 1.5 + EXACTLY.value * n * groups(n)
+    return NEAR.value * (n / 1e6) ** 1.5 + EXACTLY.value * n * slices(n)
 
 
 STAGES = (
@@ -137,7 +141,7 @@ STAGES = (
     Stage("store", linear(STORE)),
     Stage("encode", linear(EMBED), SHARD),
     Stage("words", linear(WORDS), SHARD),
-    Stage("neighbours", graph, PART_ROWS, among_groups=True),
+    Stage("neighbours", graph, PART_ROWS, by_slices=True),
     Stage("score", linear(SCORE), PART_ROWS),
     Stage("lists", linear(LISTS), PART_ROWS),
     Stage("reasons", linear(REASONS), PART_ROWS),
@@ -146,18 +150,20 @@ STAGES = (
 
 
 def simulate(tasks: int, seconds: float, workers: int) -> float:
-    """Return the seconds until all tasks are done: the scheduler hands them out one by one, some are done twice."""
-    chance = random.Random(0)
-    clock, handed_out, waiting, running = 0.0, 0.0, tasks, list[float]()
+    """Return the seconds until all tasks are done: the scheduler hands out one by one, some run twice."""
+    rng = random.Random(0)
+    clock = 0.0
+    handed_out = 0.0
+    waiting = tasks
+    running: list[float] = []
     while waiting or running:
         while waiting and len(running) < min(workers, MAX_SUBMITTED):
             handed_out = max(handed_out, clock) + TASK.value
-            heapq.heappush(
-                running, handed_out + seconds * chance.uniform(1 - SPREAD.value, 1 + SPREAD.value)
-            )
+            length = seconds * rng.uniform(1 - SPREAD.value, 1 + SPREAD.value)
+            heapq.heappush(running, handed_out + length)
             waiting -= 1
         clock = heapq.heappop(running)
-        waiting += chance.random() < FAILURES.value
+        waiting += rng.random() < FAILURES.value
     return clock
 
 
@@ -176,15 +182,15 @@ def size_table() -> list[str]:
     ]
     rows = [head, ["---"] * len(head)]
     for n in ARTICLES:
-        release = DENSE.value + TABLES.value + (INDEX.value if n > EXACT_UP_TO else 0)
-        worker = max(WORKER.value, MEMORY_MIB * min(1, n / GROUP))
+        release = DENSE.value + TABLES.value + (INDEX.value if n > EXACT_MAX_ROWS else 0)
+        worker = max(WORKER.value, MEMORY_MIB * min(1, n / SLICE))
         gib = [
             worker * MIB,
             JOB.value * MIB + JOB_MORE.value * n,
             (DB.value + CACHE.value) * n,
             release * n,
         ]
-        gib.append(FOUND.value * n / (1 if groups(n) > 1 else 2))
+        gib.append(FOUND.value * n / (1 if slices(n) > 1 else 2))
         cpu = sum(stage.cpu(n) for stage in STAGES)
         walls = [sum(stage.wall(n, cores) for stage in STAGES) for cores in CORES]
         rows.append(

@@ -11,6 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from simrec.evaluate.report_format import ENCODER, AccountPoint, Maps, Report, SuiteSummary
+from simrec.index.index_facts import CurvePoint
 from simrec.journal import RunRecord
 
 MAX_NAMES = 12  # of accounts on the map
@@ -107,18 +108,18 @@ def polyline(values: Sequence[float], low: float, high: float) -> str:
     return " ".join(points)
 
 
-def places(curve: Sequence[dict[str, float]]) -> list[tuple[float, float]]:
+def places(curve: Sequence[CurvePoint]) -> list[tuple[float, float]]:
     """Return the points of an index curve, in per cent from the upper left.
 
     x is the logarithm of the work from the least to the most, y the recall from the least to 1.
     """
-    work = [math.log(max(point["compared"], 1e-9)) for point in curve]
+    work = [math.log(max(point.compared, 1e-9)) for point in curve]
     width = (work[-1] - work[0]) or 1
-    height = (1 - min(point["recall"] for point in curve)) or 1
+    height = (1 - min(point.recall for point in curve)) or 1
     points = []
     for logarithm, point in zip(work, curve, strict=True):
         x = 100 * (logarithm - work[0]) / width
-        y = 100 * (1 - point["recall"]) / height
+        y = 100 * (1 - point.recall) / height
         points.append((x, y))
     return points
 

@@ -2,8 +2,8 @@
 
 from typing import Literal, get_args
 
-# The formats of files, and the suffixes by which "auto" knows them. A new one is an entry here and a module:
-# "csv" is the class `CsvSource` in simrec/articles/sources/csv_source.py.
+# The formats of files, and the suffixes by which "auto" knows them. A new format is an entry here
+# and a module: "csv" is the class `CsvSource` in simrec/articles/sources/csv_source.py.
 FORMATS: dict[str, tuple[str, ...]] = {
     "jsonl": (".jsonl", ".ndjson", ".json"),
     "csv": (".csv", ".tsv"),

@@ -45,8 +45,8 @@ class MappedSource(NamedTuple):
 class SplitBatch(NamedTuple):
     """Splits that one task reads, all by one mapping.
 
-    The name stands for all that decides what becomes of the rows. A batch without a name can only be
-    read by the job: nothing tells beforehand what its source holds.
+    The name is a hash of all that decides what becomes of the rows. A batch without a name is read
+    by the job alone, since nothing tells beforehand what its source holds.
     """
 
     splits: tuple[tuple[Source, Split], ...]
@@ -86,8 +86,8 @@ def cut_batches(
 ) -> Iterator[SplitBatch]:
     """Yield all splits of the sources in order, in batches of about `batch_bytes`.
 
-    The cut depends on nothing else, so that the parts of one night serve another. A source that came
-    after the fingerprints were taken has none.
+    The cut depends on nothing else, so that the parts of one night serve another. A source that
+    came after the fingerprints were taken has none.
     """
     group: list[tuple[Source, Split]] = []
     group_mapping = None
@@ -140,10 +140,10 @@ def write_part(task: CleanTask, frame_rows: int = FRAME_ROWS) -> int:
 def read_batch(
     batch: SplitBatch, parts: Path | None, store: Store, sync: SyncState
 ) -> Iterator[RowOutcome]:
-    """Yield what becomes of the rows of a batch, from its part as far as there is one that holds.
+    """Yield what becomes of the rows of a batch, from its part as far as that is there and valid.
 
-    A part does not hold from a row on that it took for unchanged and that an earlier row of this ingest,
-    or another ingest, has changed since.
+    A part is valid up to a row that it took for unchanged, and whose article was changed since by
+    an earlier row of this ingest or by another ingest.
     """
     if not batch.name:
         for source, split in batch.splits:
@@ -152,7 +152,7 @@ def read_batch(
     done = 0
     if parts and (parts / batch.name).exists():
         for outcome in _read_part(parts / batch.name):
-            if not _holds(outcome, store):
+            if not _is_valid(outcome, store):
                 break
             yield outcome
             done += 1
@@ -161,7 +161,7 @@ def read_batch(
     yield from islice(_parse(batch, store.is_unchanged), done, None)
 
 
-def _holds(outcome: RowOutcome, store: Store) -> bool:
+def _is_valid(outcome: RowOutcome, store: Store) -> bool:
     if isinstance(outcome, Unchanged):
         return store.is_unchanged(outcome.id, outcome.source_key)
     return True

@@ -30,12 +30,12 @@ FEW_BAD_ROWS = 10  # in a read since a watermark: no sign that the mapping is wr
 def ingest(
     store: Store, config: Config, now: str, clean_ahead: CleanAhead | None = None
 ) -> Ingested:
-    """Bring the configured sources into the store, delete what is to be deleted, and record rejects.
+    """Bring the sources into the store, delete what is to be deleted, and record the rejects.
 
-    `clean_ahead` may let tasks clean batches, and returns the folder of their parts; what has no part
-    is cleaned here. Raises GateError, with nothing changed but the rejects, if too many rows are bad or
-    a sync would delete too many articles; and after the fact, with the good rows kept and nothing
-    deleted by sync, if a file was damaged.
+    `clean_ahead` may let tasks clean batches, and returns the folder of their parts; a batch
+    without a part is cleaned here. Raises GateError, with nothing changed but the rejects, if too many rows
+    are bad or a sync would delete too many articles. Raises GateError as well, with the good rows
+    kept and nothing deleted by sync, if a source was damaged.
     """
     result = Ingested()
     fingerprints = _fingerprints(mapped_sources(config))
@@ -73,9 +73,9 @@ def _fingerprints(sources: Iterable[MappedSource]) -> Fingerprints:
 
 
 def _checksum(config: Config, sources: list[MappedSource], fingerprints: Fingerprints) -> str:
-    """Return what stands for all that this configuration can bring in, or "" where nothing does.
+    """Return a hash of all that this configuration can bring in; "" where nothing tells that.
 
-    A file that came after the fingerprints were taken makes it another one than that of the next time.
+    If a file came after the fingerprints were taken, the next ingest gets another checksum.
     """
     if not sources or None in fingerprints.values():
         return ""
@@ -120,8 +120,9 @@ def _check_rejects(result: Ingested, config: Config) -> None:
     few = FEW_BAD_ROWS if any(source.watermark for source in config.sources) else 0
     if result.rejects.count > max(most * result.read, few):
         raise GateError(
-            f"{result.problems}\nthat is more than ingest.max_reject_share = {most:.0%}; no article "
-            "was changed. Mend the rows or the field mapping; simrec rejects lists all of them"
+            f"{result.problems}\nthat is more than ingest.max_reject_share = {most:.0%}; "
+            "no article was changed. Mend the rows or the field mapping; "
+            "simrec rejects lists all of them"
         )
 
 
@@ -147,10 +148,11 @@ def _deletions(store: Store, writer: StoreWriter, result: Ingested, config: Conf
     most = config.ingest.max_delete_share
     if len(absent) > most * count:
         raise GateError(
-            f"sync would delete {len(absent):,} of {count:,} articles that no source holds any more, "
-            f"which is more than ingest.max_delete_share = {most:.0%}; no article was changed. "
-            "Is a file missing or cut short? If it is meant, raise the share or name the articles in "
-            "ingest.deletions"
+            f"sync would delete {len(absent):,} of {count:,} articles that no source holds any "
+            f"more, which is more than ingest.max_delete_share = {most:.0%}; "
+            "no article was changed. "
+            "Is a file missing or cut short? If it is meant, raise the share or name the articles "
+            "in ingest.deletions"
         )
     return listed + absent
 

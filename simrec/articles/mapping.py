@@ -70,9 +70,9 @@ class Mapping:
         return article_id
 
     def article(self, record: Record) -> tuple[Article, list[str]]:
-        """Return the record as a cleaned Article, and what is wrong with values it is kept without.
+        """Return the record as a cleaned Article, and a problem for each value it is kept without.
 
-        Raises ValueError that says what is wrong with its id or text, or with the length of its title.
+        Raises ValueError for a bad id or text, or a title that is too long.
         """
         article_id = self.article_id(record)
         problems: list[str] = []
@@ -87,7 +87,7 @@ class Mapping:
         return Article(article_id, title, text, **values), problems
 
     def _title(self, record: Record, problems: list[str]) -> str:
-        """Return the title of a record; a value that is no text costs the article its title alone."""
+        """Return the title of a record, "" and a problem for a value that is no text."""
         try:
             raw = _text(record, self.fields.title, "title")
         except ValueError as problem:
@@ -161,7 +161,7 @@ CLEANERS: dict[str, Callable[[Any], Any]] = {"published_at": clean_date, "tags":
 
 
 def _without_title(text: str, title: str) -> str:
-    """Cut off a first line that repeats the title, as feeds have it: the same words would count twice."""
+    """Cut off a first line that repeats the title, as in feeds: its words would count twice."""
     if title and text.startswith(f"{title}\n"):
         return text[len(title) :].lstrip(" \n")
     return text

@@ -14,7 +14,7 @@ IsUnchanged = Callable[[str, bytes], bool]  # of an article's id and its record'
 
 
 class Rejected(Struct, frozen=True, array_like=True, tag=True):
-    """A row that is not taken, and why; the `end` of a damaged source says that the rest is lost."""
+    """A row that is not taken, and why; with `end` the rest of a damaged source is lost."""
 
     file: str
     line: int
@@ -50,10 +50,10 @@ RowOutcome = Rejected | Unchanged | Parsed
 
 @dataclass(frozen=True)
 class SyncState:
-    """The cursors of all sources, of the last ingest and of this one, by the hash of their identity.
+    """The cursors of all sources by the hash of their identity, of the last ingest and of this one.
 
-    `mark_present` takes the ids that a source holds in rows that were not read; None where nobody
-    deletes what is absent.
+    `mark_present` takes the ids of rows that a source holds and that were not read; it is None
+    where absent articles are not deleted.
     """
 
     previous: dict[str, str]

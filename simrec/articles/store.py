@@ -27,7 +27,7 @@ class ArticleMeta(NamedTuple):
 
 
 class LabelledText(NamedTuple):
-    """A text with its key, and the labels of the articles that have it: the first of each in order."""
+    """A text, its key and labels; of several articles' labels, the first in alphabetical order."""
 
     key: bytes
     title: str
@@ -60,11 +60,11 @@ class Store:
     def open(
         cls, path: Path, create: bool = False, immutable: bool = False, timeout: float = 30
     ) -> Iterator["Store"]:
-        """Open the store, with `create` for writing; ReleaseError where there is none or it is damaged.
+        """Open the store, with `create` for writing; ReleaseError if it is missing or damaged.
 
-        SQLite is told that a store is immutable, so that it takes no locks, if its disk is read-only,
-        where there is no place for locks, or if the caller says so: locks of a WAL are not seen by
-        other hosts. Locks are waited for `timeout` seconds.
+        An immutable store is read without locks. The caller says so on another host, where the
+        locks of a WAL are not seen; on a read-only disk there is no place for locks. `timeout` is
+        how many seconds to wait for a lock.
         """
         if not (create or path.exists()):
             raise ReleaseError(f"{path}: no articles yet; simrec ingest brings them in")
@@ -140,7 +140,7 @@ class Store:
             yield ArticleMeta(article_id, account, published_at, category)
 
     def newest_day(self, today: str) -> str | None:
-        """Return the day of the newest article that is not dated after today; None if all are or undated."""
+        """Return the day of the newest article that is not dated after today, None without one."""
         query = (
             "SELECT max(substr(published_at, 1, 10)) FROM articles"
             " WHERE substr(published_at, 1, 10) <= substr(?, 1, 10)"
@@ -211,7 +211,7 @@ class Store:
 
 
 def _prepare(database: sqlite3.Connection, writable: bool, create: bool) -> None:
-    """Set up a connection, and the tables of a new store; DatabaseError for one of a newer version."""
+    """Set up a connection and the tables of a new store; DatabaseError for a newer version."""
     if writable:
         database.execute("PRAGMA journal_mode = WAL")
     if create:

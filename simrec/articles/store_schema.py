@@ -21,7 +21,8 @@ CREATE TABLE texts (key BLOB PRIMARY KEY NOT NULL, title TEXT NOT NULL, text TEX
 CREATE TABLE rejects (file TEXT NOT NULL, line INTEGER NOT NULL, reason TEXT NOT NULL);
 CREATE TABLE tombstones (id TEXT PRIMARY KEY NOT NULL, deleted_at TEXT NOT NULL) WITHOUT ROWID;
 CREATE VIEW accounts AS
-    SELECT account AS id, count(*) AS articles, min(published_at) AS first, max(published_at) AS last
+    SELECT account AS id, count(*) AS articles,
+        min(published_at) AS first, max(published_at) AS last
     FROM articles WHERE account IS NOT NULL GROUP BY account;
 PRAGMA user_version = 1;
 """
@@ -56,7 +57,7 @@ def is_text_of(key: bytes, title: str, text: str) -> bool:
 
 
 def is_damage(error: sqlite3.Error) -> bool:
-    """Tell whether SQLite complains of the content of a file, and not of disk, lock or statement."""
+    """Tell whether an error is about the content of a file, and not about disk or lock."""
     return type(error) is sqlite3.DatabaseError or "could not decode" in str(error).lower()
 
 

@@ -10,7 +10,7 @@ import feedparser
 from simrec.articles.sources.file_source import FileSource
 from simrec.articles.sources.source import DamagedSourceError, Record, Row, Split
 
-# A feed that is not well-formed is read all the same, as browsers do; one that was cut short is damaged.
+# A feed that is not well-formed is read, as browsers do it; one without its end tag is damaged.
 CLOSED = re.compile(
     rb"</\s*(?:[\w.-]+:)?(?:rss|feed|rdf)\s*>[^<]*(?:<!--.*-->\s*)?$", re.IGNORECASE | re.DOTALL
 )

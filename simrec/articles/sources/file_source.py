@@ -57,7 +57,7 @@ class FileSource(ABC):
         return "\n".join(lines)
 
     def splits(self, max_bytes: int) -> Iterator[Split]:
-        """Yield the one split that is the whole file: most formats cannot be read from their middle."""
+        """Yield one split, the whole file: most formats cannot be read from their middle."""
         with readable(self.name):
             size = sum(path.stat().st_size for path in self.files())
         yield Split(size)

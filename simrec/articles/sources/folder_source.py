@@ -80,7 +80,7 @@ def _html_record(text: str, _: Fields) -> Record:
     tree = HTMLTree.parse(text)
     record = _meta_tags(tree)
     record["title"] = tree.title or ""
-    # The main content is without navigation and footers; a page too plain to have any is taken whole.
+    # The main content is without navigation and footers; a page without any of it is taken whole.
     content = extract_plain_text(tree, main_content=True, list_bullets=False)
     record["text"] = content or extract_plain_text(tree)
     return record

@@ -25,10 +25,10 @@ TIMESTAMP = "tag:yaml.org,2002:timestamp"
 
 
 def split_front_matter(text: str, text_fields: Collection[str]) -> tuple[Record, str]:
-    """Return the fields of a file's front matter, none where it has no such block, and the text below.
+    """Return the fields of a file's front matter, {} without such a block, and the text below.
 
-    YAML takes `Yes` for true and `2024-05-31` for a date; a field of `text_fields` gets them as they are
-    written. Raises ValueError for a block that cannot be read.
+    YAML takes `Yes` for true and `2024-05-31` for a date; a field of `text_fields` gets them as
+    they are written. Raises ValueError for a block that cannot be read.
     """
     text = text.strip()
     for boundary, load in LOADERS.items():

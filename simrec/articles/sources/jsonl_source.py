@@ -11,7 +11,7 @@ class JsonlSource(FileSource):
     """A file of which each line is one JSON object."""
 
     def splits(self, max_bytes: int) -> Iterator[Split]:
-        """Yield splits that end at ends of lines; a compressed file cannot be read from its middle."""
+        """Yield splits of whole lines; a compressed file is one split."""
         with readable(self.name):
             size = self.path.stat().st_size
         if size <= max_bytes or self.compressed:

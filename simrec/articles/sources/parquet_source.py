@@ -44,7 +44,7 @@ def _records(batch: Any) -> list[Record]:
 def _value(scalar: Any) -> Any:
     """Return what Python can hold of a value.
 
-    Bytes that are no UTF-8 become lone surrogates, as in a CSV file; a date beyond all becomes text.
+    Bytes that are no UTF-8 become lone surrogates, as in a CSV file; a date out of range is text.
     """
     try:
         return scalar.as_py()

@@ -1,4 +1,4 @@
-"""What every source of articles offers, whatever its kind: the protocol, its rows and its splits."""
+"""The protocol that every kind of source keeps, with its rows and splits."""
 
 import logging
 import sys
@@ -16,8 +16,8 @@ Record = dict[str, Any]
 class Row(NamedTuple):
     """One row of a source: a record, or the problem that kept it from being one.
 
-    `end` marks the last row of a damaged source: what followed it is lost. The line of a row that is not
-    `numbered` is only a count, which is another one the next time.
+    `end` marks the last row of a damaged source: what followed it is lost. Where a row is not
+    `numbered`, its line is only a count, which differs from read to read.
     """
 
     file: str
@@ -31,8 +31,8 @@ class Row(NamedTuple):
 class Split(NamedTuple):
     """What one reader reads of a source: all of it, or some lines of a file.
 
-    `size` is in bytes, `start` is the byte and `line` the number of the first line; without `lines` the split
-    goes on to the end.
+    `size` is in bytes; `start` is the byte and `line` the number of the first line. Without `lines`
+    the split goes on to the end.
     """
 
     size: int
@@ -42,7 +42,7 @@ class Split(NamedTuple):
 
 
 class Cursor(NamedTuple):
-    """How far a source is read: rows from `since` on (None: all rows), and where the next read starts."""
+    """What to read now: rows from `since` on (None: all). The next read starts at `newest`."""
 
     since: str | None = None
     newest: str | None = None
@@ -72,7 +72,7 @@ class Source(Protocol):
         """Return what stands for all content of the source, or None where only reading can tell."""
 
     def splits(self, max_bytes: int) -> Iterator[Split]:
-        """Yield splits of about `max_bytes` each, in order, that can be read apart from each other."""
+        """Yield splits of about `max_bytes` each, in order, that can be read independently."""
 
     def cursor(self, previous: str | None) -> Cursor:
         """Return what is to be read now if the last read went up to `previous`."""
@@ -80,7 +80,7 @@ class Source(Protocol):
     def rows(self, split: Split, since: str | None = None) -> Iterator[Row]:
         """Yield the rows of a split, those from the cursor's `since` on.
 
-        Raises DamagedSourceError, as may any exception of a reading library: callers use `read_rows`.
+        Raises DamagedSourceError and whatever a reading library raises: call `read_rows` instead.
         """
 
     def ids(self) -> Iterator[Record]:
@@ -132,7 +132,7 @@ def readable(name: str) -> Iterator[None]:
 
 
 def check_columns(where: str, columns: Iterable[str], id_column: str) -> None:
-    """Raise ConfigError if a table lacks the column of the id; an empty name is that of a table without."""
+    """Raise ConfigError if a table lacks the column of the id; "" if it needs none."""
     if id_column and id_column not in columns:
         raise ConfigError(
             f"{where}: no column '{id_column}' to take the id from; the columns are "

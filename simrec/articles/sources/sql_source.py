@@ -32,7 +32,7 @@ TYPES: dict[str, Callable[[str], Any]] = {
 
 @dataclass(frozen=True)
 class SqlSource:
-    """A query to a database. With a watermark, a column that grows, only its newest rows are read."""
+    """A query to a database. With a watermark, a column that grows, only new rows are read."""
 
     url: str = field(repr=False)  # may hold a password
     query: str
@@ -62,7 +62,7 @@ class SqlSource:
     def cursor(self, previous: str | None) -> Cursor:
         """Return the watermark to read from, and the newest there is before any row is read.
 
-        Rows at the watermark are read again, so that none is lost that was written at the same moment.
+        Rows at the watermark are read again, so that rows of the same moment are not lost.
         """
         if not self.watermark:
             return Cursor()

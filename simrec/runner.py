@@ -8,11 +8,12 @@ from pathlib import Path
 
 import click
 
-from simrec import config_file, journal, log
+from simrec import config_file, journal, last_config, log
 from simrec.config import ENGINES, Config, override
 from simrec.errors import ConfigError, SimrecError
 from simrec.exit_codes import as_simrec_error, exit_code, exit_codes
 from simrec.journal import RunRecord, StepRecord, Stopwatch
+from simrec.last_config import LoadedConfig
 from simrec.monitor import write_metrics
 from simrec.steps import Step
 from simrec.steps.forecast import forecast
@@ -24,15 +25,24 @@ logger = logging.getLogger(__name__)
 CLOCK_TOLERANCE = 60  # seconds that a clock may be corrected by
 
 
-def run(job: str, steps: Sequence[Step], workspace: Workspace, config: Config) -> None:
+def run(
+    job: str,
+    steps: Sequence[Step],
+    workspace: Workspace,
+    loaded: LoadedConfig,
+    config: Config | None = None,
+) -> None:
     """Run the steps in order under the workspace's lock and add a line to its journal.
+
+    `config` is what the command line has made of the loaded configuration.
 
     The first step that fails ends the run; what the steps before it did stays, and the same command
     goes on from there.
     """
-    with workspace.lock(), Night(workspace, config) as night:
+    with workspace.lock(), Night(workspace, config or loaded.config) as night:
         _check_clock(workspace)
         workspace.sweep()
+        last_config.remember(workspace, loaded)
         record = RunRecord(job=job, started_at=log.now("seconds"), steps=[], exit_code=0)
         stopwatch = Stopwatch()
         try:
@@ -131,14 +141,16 @@ def main(steps: Sequence[Step]) -> None:
         engine: str | None,
     ) -> None:
         log.set_up(verbose, as_json=log_format == "json")
-        loaded = config_file.load(config_path)
+        loaded = LoadedConfig(config_file.load(config_path), config_path)
+        config = loaded.config
         if engine:
-            loaded = override(loaded, engine={"kind": engine})
+            config = override(config, engine={"kind": engine})
         if dry_run:
-            with Night(_as_it_is(workspace), loaded) as night:
+            with Night(_as_it_is(workspace), config) as night:
                 click.echo("\n".join(forecast(steps, night)))
         else:
-            run(Path(sys.argv[0]).stem, steps, Workspace.create(workspace), loaded)
+            job_name = Path(sys.argv[0]).stem
+            run(job_name, steps, Workspace.create(workspace), loaded, config)
 
     with exit_codes():
         job.main(standalone_mode=False)

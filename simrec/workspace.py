@@ -29,6 +29,7 @@ class Workspace:
         self.staging = root / "staging"
         self.parts = self.staging / "parts"
         self.journal = root / "journal.jsonl"
+        self.last_config = root / "last-config.json"
 
     @classmethod
     def open(cls, root: Path) -> "Workspace":

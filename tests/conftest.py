@@ -139,12 +139,12 @@ class House:
         return {step["step"]: step for step in self.journal()[-1]["steps"]}
 
 
-def run(*arguments: object) -> Ran:
+def run(*arguments: object, cwd: Path = ROOT) -> Ran:
     done = subprocess.run(
         [sys.executable, *map(str, arguments)],
         capture_output=True,
         text=True,
-        cwd=ROOT,
+        cwd=cwd,
         env=environment(),
         timeout=3_600,  # ends a hang; no test asserts a time,
     )

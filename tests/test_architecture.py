@@ -28,6 +28,7 @@ GROUND = [
     "files",
     "arrays",
     "journal",
+    "last_config",
     "log",
     "workspace",
     "database",

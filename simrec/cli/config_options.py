@@ -7,9 +7,10 @@ from typing import Any
 
 import click
 
-from simrec import config_file, log
+from simrec import last_config, log
 from simrec.cli.options import Command, workspace_option
-from simrec.config import Config
+from simrec.last_config import LoadedConfig
+from simrec.workspace import Workspace
 
 config_option = click.option(
     "-c",
@@ -18,7 +19,7 @@ config_option = click.option(
     type=Path,
     envvar="SIMREC_CONFIG",
     show_envvar=True,
-    help="The TOML configuration; without one every key has its default.",
+    help="The TOML configuration; by default that of the last run.",
 )
 verbose_option = click.option(
     "-v", "--verbose", is_flag=True, help="Say what happens even without a terminal."
@@ -33,10 +34,11 @@ class Invocation:
     config_path: Path | None
     verbose: bool
 
-    def read_config(self) -> Config:
-        """Set up logging, and read the configuration."""
+    def read_config(self, for_step: bool = True) -> LoadedConfig:
+        """Set up logging, and load the configuration that is named, or that of the last run."""
         log.set_up(self.verbose)
-        return config_file.load(self.config_path) if self.config_path else Config()
+        load = last_config.load_for_step if for_step else last_config.load
+        return load(Workspace(self.root), self.config_path)
 
 
 def config_options(command: Command) -> Command:

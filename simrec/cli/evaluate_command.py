@@ -58,13 +58,13 @@ def evaluate(
     With any of the options the current release is measured anew, and nothing is stored.
     """
     opened = Workspace.open(invocation.root)
-    config = invocation.read_config()
+    loaded = invocation.read_config()
     if beside or against or judgements:
         from simrec.steps.compare_scorers import compare_scorers
 
-        suites = compare_scorers(opened, config, _baselines(beside), judgements, against)
+        suites = compare_scorers(opened, loaded.config, _baselines(beside), judgements, against)
     else:
-        runner.run("evaluate", [steps.evaluate], opened, config)
+        runner.run("evaluate", [steps.evaluate], opened, loaded)
         suites = _newest_suites(opened)
     if as_json:
         terminal.print_json([to_json(suite) for suite in suites])

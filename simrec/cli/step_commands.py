@@ -8,7 +8,7 @@ import click
 from simrec import runner, steps
 from simrec.cli.config_options import Invocation, step_options
 from simrec.cli.options import json_option, print_rows
-from simrec.config import Config, with_sink, with_sources
+from simrec.config import with_sink, with_sources
 from simrec.errors import UsageError
 from simrec.source_formats import BODY_KINDS, SOURCE_FORMATS
 from simrec.workspace import Workspace
@@ -62,15 +62,17 @@ def ingest(
     PATHS are JSONL, CSV, RSS or Atom (also .gz, .bz2, .xz) or Parquet files, or folders of text,
     Markdown and HTML.
     """
-    config = with_sources(invocation.read_config(), paths, fields, deletions, **options)
-    _run("ingest", Workspace.create(invocation.root), config)
+    loaded = invocation.read_config()
+    config = with_sources(loaded.config, paths, fields, deletions, **options)
+    runner.run("ingest", [steps.ingest], Workspace.create(invocation.root), loaded, config)
 
 
 def _step_command(name: str, help_text: str) -> click.Command:
     @click.command(name, help=help_text)
     @step_options
     def command(invocation: Invocation) -> None:
-        _run(name, Workspace.open(invocation.root), invocation.read_config())
+        workspace = Workspace.open(invocation.root)
+        runner.run(name, [getattr(steps, name)], workspace, invocation.read_config())
 
     return command
 
@@ -104,14 +106,15 @@ def export(target: str | None, form: str, invocation: Invocation) -> None:
 
     TARGET is a folder or a database's URL.
     """
-    config = invocation.read_config()
+    loaded = invocation.read_config()
+    config = loaded.config
     if target:
         config = with_sink(config, target, form)
     if not config.sinks:
         raise UsageError(
             "nowhere to export to: name a folder or a database's URL, or configure [[sinks]]"
         )
-    _run("export", Workspace.open(invocation.root), config)
+    runner.run("export", [steps.export], Workspace.open(invocation.root), loaded, config)
 
 
 @click.command()
@@ -130,14 +133,14 @@ def export(target: str | None, form: str, invocation: Invocation) -> None:
 def train(compare: str | None, plot: Path, as_json: bool, invocation: Invocation) -> None:
     """Train an encoder on the articles; if it is better than the one in use, it takes over."""
     opened = Workspace.open(invocation.root)
-    config = invocation.read_config()
+    loaded = invocation.read_config()
     if compare is None:
-        _run("train", opened, config)
+        runner.run("train", [steps.train], opened, loaded)
         return
     from simrec.steps.compare_cells import compare_cells
 
     with opened.lock():
-        rows = compare_cells(opened, config, _cells(compare), plot)
+        rows = compare_cells(opened, loaded.config, _cells(compare), plot)
     print_rows(COMPARISON_COLUMNS, rows, as_json)
 
 
@@ -146,7 +149,3 @@ def _cells(names: str) -> list[str]:
     if not set(cells) <= set(CELLS):
         raise click.UsageError(f"--compare {names}: cells are rnn, lstm and gru")
     return cells
-
-
-def _run(name: str, workspace: Workspace, config: Config) -> None:
-    runner.run(name, [getattr(steps, name)], workspace, config)

@@ -26,11 +26,10 @@ from simrec.workspace import Workspace
 @json_option
 @config_options
 def status(line: bool, as_json: bool, invocation: Invocation) -> None:
-    """Print what the workspace holds, which release answers, what is pending, and how the last runs ended.
+    """Print what the workspace holds, which release answers, and how the last runs ended.
 
     The exit code is 7 if the release is older than release.max_age_hours of the configuration.
     """
-    config = invocation.read_config()
     facts = read_status(Workspace.open(invocation.root))
     if line:
         click.echo(terminal.escape_control(as_line(facts)))
@@ -39,6 +38,7 @@ def status(line: bool, as_json: bool, invocation: Invocation) -> None:
     else:
         terminal.print_fields({name: value for name, value in facts.items() if name != "last_runs"})
         print_rows(RUN_COLUMNS, facts["last_runs"], as_json)
+    config = invocation.read_config(for_step=False).config
     check_age(facts, config.release.max_age_hours)
 
 

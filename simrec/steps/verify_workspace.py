@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 
-from simrec import arrays, journal, release
+from simrec import arrays, journal, last_config, release
 from simrec.encoder import embedding_cache, model_folder
 from simrec.errors import ReleaseError
 from simrec.evaluate.tfidf_baseline import TfIdfBaseline
@@ -25,6 +25,7 @@ def verify(night: Night) -> StepResult:
         partial(release.rolled_back, night.workspace),
         partial(_verify_articles, night),
         partial(journal.verify, night.workspace.journal),
+        partial(last_config.read, night.workspace),
         *_artifact_checks(night.workspace),
     ]
     problems = []

@@ -39,8 +39,8 @@ workers = %d
 ROWS = [
     {key: row[key] for key in ("id", "text", "account", "published_at")} for row in speeches()[:60]
 ]
-# Python that runs before the command, in the job and not in its workers: it sees in which folder a file is read
-# for the first time. When the job opens its first part, all tasks are done and nothing is in the store.
+# Python that runs before the command, in the job and not in its workers: it sees when the first file of
+# a folder is read. When the job reads its first part, all tasks are done and nothing is in the store.
 AT_OPEN = """
 import json, os, sys
 opened = set()
@@ -61,14 +61,15 @@ sys.addaudithook(about_to)
 """
 KILL = "os.kill(os.getpid(), 9)"
 FEED = (
-    "<rss version='2.0'><channel><title>A feed</title><item><guid>fed</guid><title>Of a feed</title>"
-    "<description>Some words.</description></item></channel></rss>"
+    "<rss version='2.0'><channel><title>A feed</title>"
+    "<item><guid>fed</guid><title>Of a feed</title><description>Some words.</description></item>"
+    "</channel></rss>"
 )
 
 
 @pytest.fixture
 def house(tmp_path: Path) -> House:
-    """A house with files of every kind, of which some rows are bad, and some ids in several places."""
+    """A house with files of every kind; some rows are bad, and some ids are in several files."""
     house = new_house(tmp_path / "house", [])
     (house.folder / "pages").mkdir()
     (house.folder / "pages" / "page.html").write_text("<p>A page, and <b>more</b> of it.</p>")
@@ -151,11 +152,11 @@ def expect_the_same(house: House, code: int = 0) -> int:
     """Expect of tasks what one process does; return how many parts there were."""
     alone, ahead = ingest(house, 1), ingest(house, 2)
     assert (alone.code, ahead.code) == (code, code), ahead.err
-    said = [
+    messages = [
         [line.partition(" (")[0] for line in ran.err.splitlines() if "parts:" not in line]
         for ran in (alone, ahead)
     ]
-    assert said[0] == said[1]
+    assert messages[0] == messages[1]
     assert contents(store(house, 1)) == contents(store(house, 2))
     assert not parts(house).exists() or code
     assert not parts_read(alone)
@@ -176,7 +177,7 @@ def test_nights_by_tasks_are_nights_by_one_process(house: House) -> None:
     assert articles.keys() == expected
     assert expect_the_same(house) > 8, "what is named has to be named again"
 
-    # The export holds what the store holds, and changes.jsonl then changes it; so does a later row of the export.
+    # The export holds what the store holds, and then changes.jsonl and a later row change it.
     export = house.folder / "export" / "1.jsonl"
     export.write_text(
         export.read_text().replace(
@@ -213,7 +214,7 @@ def test_a_killed_ingest_goes_on_where_it_was(house: House) -> None:
     assert contents(store(house, 1)) == contents(store(house, 2))
 
 
-def test_a_part_that_does_not_hold_any_more_is_not_believed(house: House) -> None:
+def test_a_part_that_is_not_valid_any_more_is_not_used(house: House) -> None:
     """It takes a row for unchanged, and then the store is another, as one from a backup is."""
     assert ingest(house, 2).code == 0
     wanted = contents(store(house))

@@ -1,4 +1,4 @@
-"""Whatever comes in: text is cleaned once and for all, a record is an article or a sentence, a table keeps its form."""
+"""Text is cleaned once and for all, any record is an article or a reason, a table keeps its form."""
 
 import unicodedata
 from datetime import datetime
@@ -33,10 +33,8 @@ def test_cleaning_twice_is_cleaning_once(text: str) -> None:
 @given(TEXT)
 def test_cleaning_keeps_every_word(text: str) -> None:
     def words(value: str) -> str:
-        kept = (
-            c for c in unicodedata.normalize("NFC", value) if unicodedata.category(c)[0] in "LN"
-        )
-        return "".join(kept)
+        normal = unicodedata.normalize("NFC", value)
+        return "".join(c for c in normal if unicodedata.category(c)[0] in "LN")
 
     assert words(clean_text(text)) == words(text)
 
@@ -60,7 +58,10 @@ def test_any_record_is_an_article_or_a_reason(record: dict[str, Any]) -> None:
 
 
 def test_html_blocks_are_lines_and_inline_tags_are_none() -> None:
-    html = "<p>One <b>bo</b>ld&nbsp;word.</p><ul><li>a</li><li>b</li></ul><table><tr><td>1</td><td>2</td></tr></table>"
+    html = (
+        "<p>One <b>bo</b>ld&nbsp;word.</p><ul><li>a</li><li>b</li></ul>"
+        "<table><tr><td>1</td><td>2</td></tr></table>"
+    )
     assert body_text(html, "auto").split() == ["One", "bold", "word.", "a", "b", "1", "2"]
     assert body_text("<script>alert(1)</script><style>p{}</style><p>x</p>", "html") == "x"
     assert body_text("a *b* [c](http://d)\n\n- e", "markdown").split() == ["a", "b", "c", "e"]

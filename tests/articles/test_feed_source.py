@@ -1,4 +1,4 @@
-"""Feeds come in as they are in the wild: RSS and Atom, not well-formed, cut short, or nothing of the kind."""
+"""RSS and Atom feeds come in as they are in the wild: not well-formed, cut short, or no feed."""
 
 import json
 from collections.abc import Callable
@@ -48,9 +48,9 @@ def test_rss_and_atom_become_articles(fresh: House) -> None:
     write(fresh, ATOM.encode("latin-1"), "b.atom")
     for name in ("a.rss", "b.atom"):
         assert ingest(fresh, fresh.folder / name).err.count("rejected") == 1
-    found = stored(fresh)
+    articles = stored(fresh)
     fields = ("title", "text", "account", "published_at", "url", "lang", "category")
-    assert {identity: tuple(row[field] for field in fields) for identity, row in found.items()} == {
+    assert {identity: tuple(row[field] for field in fields) for identity, row in articles.items()} == {
         "1": (
             "Fish & chips", "Words first.\n\nThen a <p>.", "The Paper", "2024-05-31T10:00:00Z",
             "https://paper.example/fish", "en", "Food",
@@ -63,7 +63,7 @@ def test_rss_and_atom_become_articles(fresh: House) -> None:
         ),
         "urn:2": ("Nur Text", "a < b und <i>kein Tag</i>", "Das Blog", "2024-06-02T12:00:00Z", None, "de", None),
     }  # fmt: skip
-    assert json.loads(found["1"]["tags"]) == ["Food", "Sea"]
+    assert json.loads(articles["1"]["tags"]) == ["Food", "Sea"]
 
 
 def test_authors_may_be_the_accounts(fresh: House) -> None:

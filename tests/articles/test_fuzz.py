@@ -1,4 +1,4 @@
-"""Whatever a file holds, ingest ends in a sentence and not in a stack trace, and every valid row of it is kept.
+"""Whatever a file holds, ingest ends in a sentence and no stack trace, and keeps every valid row.
 
 Five tests of 60 files each; SIMREC_LONG=1 reads 12,500 in all.
 """
@@ -78,8 +78,8 @@ def read(name: str, content: bytes) -> dict[str, str]:
             except SimrecError as error:
                 assert str(error)
             store.verify()
-            found = [(article, store.text_of(article)) for article in store.ids()]
-            return {article: text_of[2] for article, text_of in found if text_of}
+            stored = [(article, store.text_of(article)) for article in store.ids()]
+            return {article: text_of[2] for article, text_of in stored if text_of}
 
 
 def one_line(line: bytes) -> bytes:
@@ -138,7 +138,7 @@ def test_csv(given_lines: list[Any], delimiter: str) -> None:
 @FILES
 @given(st.lists(valid, max_size=6), st.data())
 def test_parquet_of_any_types(given_rows: list[dict[str, str]], data: st.DataObject) -> None:
-    """Optional columns of any type; then the same file with a byte changed, which only has to end in a sentence."""
+    """Optional columns of any type; with a byte changed, the file only has to end in a sentence."""
     rows = numbered(given_rows)
     table = pyarrow.Table.from_pylist(
         [{"id": row["id"], "text": row["text"]} for row in rows] or [{"id": "", "text": ""}]

@@ -76,12 +76,13 @@ WRITERS = {
 def test_every_format_gives_the_same_articles(fresh: House, name: str) -> None:
     ran = ingest(fresh, WRITERS[name](fresh.folder / name, ROWS))
     assert ran.code == 0, ran.err
-    found = stored(fresh)
-    assert {i: (a["account"], a["published_at"], a["category"]) for i, a in found.items()} == {
+    articles = stored(fresh)
+    assert {i: (a["account"], a["published_at"], a["category"]) for i, a in articles.items()} == {
         row["id"]: (row["account"], row["published_at"], row["category"]) for row in ROWS
     }
     assert all(
-        " ".join(found[row["id"]]["text"].split()) == " ".join(row["text"].split()) for row in ROWS
+        " ".join(articles[row["id"]]["text"].split()) == " ".join(row["text"].split())
+        for row in ROWS
     )
 
 
@@ -90,18 +91,20 @@ def test_a_folder_of_text_markdown_and_html(fresh: House) -> None:
     (folder / "ada").mkdir(parents=True)
     (folder / "ada" / "plain.txt").write_text("Just some words.")
     (folder / "ada" / "post.md").write_text(
-        "---\nauthor: Ada\ndate: 2024-05-31\ntags: [x, y]\n---\n# On *engines*\n\nA **bold** claim,\n\n* one\n* two\n"
+        "---\nauthor: Ada\ndate: 2024-05-31\ntags: [x, y]\n---\n"
+        "# On *engines*\n\nA **bold** claim,\n\n* one\n* two\n"
     )
     (folder / "page.html").write_text(
         '<html><head><title>A &amp; B</title><meta name="author" content="Bob"></head>'
-        "<body><nav><a href='/'>Home</a></nav><p>It is <b>so</b>.</p><script>no()</script></body></html>"
+        "<body><nav><a href='/'>Home</a></nav><p>It is <b>so</b>.</p>"
+        "<script>no()</script></body></html>"
     )
     (folder / "picture.png").write_bytes(b"\x89PNG")
     options = ("--field", "account=author", "--field", "published_at=date")
     assert ingest(fresh, folder, *options).code == 0
-    found = stored(fresh)
-    assert found.keys() == {"ada/plain.txt", "ada/post.md", "page.html"}
-    post, page = found["ada/post.md"], found["page.html"]
+    articles = stored(fresh)
+    assert articles.keys() == {"ada/plain.txt", "ada/post.md", "page.html"}
+    post, page = articles["ada/post.md"], articles["page.html"]
     assert (post["title"], post["account"], post["published_at"]) == (
         "On engines",
         "Ada",
@@ -124,24 +127,25 @@ def test_html_bodies_become_text_and_text_with_signs_stays(fresh: House) -> None
         {"id": "text", "text": "if a < b and b > c then <p> is a tag"},
     ]
     assert ingest(fresh, write_jsonl(fresh.folder / "a.jsonl", rows)).code == 0
-    found = stored(fresh)
-    assert (found["html"]["title"], found["html"]["text"]) == (
+    articles = stored(fresh)
+    assert (articles["html"]["title"], articles["html"]["text"]) == (
         "AT&T again",
         "Fish & chips\n\ntwice",
     )
-    assert found["text"]["text"] == "if a < b and b > c then <p> is a tag"
+    assert articles["text"]["text"] == "if a < b and b > c then <p> is a tag"
 
 
 def test_field_mapping_reaches_into_objects(fresh: House) -> None:
     rows = [{"nr": 7, "head": "T", "body": "B", "by": {"name": "Ada"}, "when": 1717156800}]
     fresh.configure(
-        '[fields]\nid = "nr"\ntitle = "head"\ntext = "body"\naccount = "by.name"\npublished_at = "when"\n'
+        '[fields]\nid = "nr"\ntitle = "head"\ntext = "body"\n'
+        'account = "by.name"\npublished_at = "when"\n'
     )
     write_jsonl(fresh.folder / "articles.jsonl", rows)
     assert fresh.step("ingest").code == 0
-    found = stored(fresh)["7"]
-    assert (found["title"], found["text"], found["account"]) == ("T", "B", "Ada")
-    assert found["published_at"] == "2024-05-31T12:00:00Z"
+    articles = stored(fresh)["7"]
+    assert (articles["title"], articles["text"], articles["account"]) == ("T", "B", "Ada")
+    assert articles["published_at"] == "2024-05-31T12:00:00Z"
 
 
 @pytest.mark.parametrize(
@@ -182,9 +186,9 @@ def test_upsert_touches_only_what_changed(fresh: House) -> None:
         {"id": "more", "text": "More."},
     ]
     assert "1 new, 1 changed, 39 unchanged" in ingest(fresh, write_jsonl(path, changed)).err
-    found = stored(fresh)
-    assert len(found) == 41
-    assert found[ROWS[0]["id"]]["text"] == "Entirely new words."
+    articles = stored(fresh)
+    assert len(articles) == 41
+    assert articles[ROWS[0]["id"]]["text"] == "Entirely new words."
 
 
 def test_files_that_did_not_change_are_not_read_again(fresh: House) -> None:
@@ -354,13 +358,13 @@ def test_a_truncated_gzip_keeps_the_whole_rows_and_fails_the_run(fresh: House, s
     whole = gzip.compress("".join(json.dumps(row) + "\n" for row in speeches()).encode())
     path.write_bytes(whole[: len(whole) // 2])
     ran = ingest(fresh, path, *(["--sync"] if sync else []))
-    found = stored(fresh)
-    kept = [row for row in speeches() if row["id"] in found]
+    articles = stored(fresh)
+    kept = [row for row in speeches() if row["id"] in articles]
     assert ran.code == 7
     assert f"a.jsonl.gz, line {len(kept) + 1}: the file is damaged from here on" in ran.err
     assert kept == speeches()[: len(kept)]
     assert len(kept) > 100
-    assert "older" in found, "a damaged file must not delete by its silence"
+    assert "older" in articles, "articles missing from a damaged file are not deleted"
 
 
 @pytest.mark.parametrize("name", ["a.parquet", "b.jsonl.gz", "c.jsonl.xz"])

@@ -1,4 +1,4 @@
-"""Articles come in from databases: all rows or those since a watermark, none lost, none deleted by silence."""
+"""Rows come in from databases, all or those since a watermark; none is lost or wrongly deleted."""
 
 import random
 import re
@@ -60,7 +60,8 @@ def ingest(house: House, code: int = 0) -> Ran:
 
 def insert(news: Database, rows: list[tuple[str, str, int | None]]) -> None:
     """Insert (id, text, minute of the watermark)."""
-    statement = "INSERT INTO news (id, text, at) VALUES (%s, %s, timestamp '2024-01-01' + %s * interval '1 minute')"
+    at = "timestamp '2024-01-01' + %s * interval '1 minute'"
+    statement = f"INSERT INTO news (id, text, at) VALUES (%s, %s, {at})"
     news.run(statement, rows)
 
 
@@ -96,9 +97,9 @@ def test_a_query_gives_the_same_articles_as_a_file(
     ingest(fresh)
     other = new_house(tmp_path / "other", [])
     other.simrec("ingest", write_jsonl(tmp_path / "a.jsonl", ROWS))
-    found, expected = stored(fresh), stored(other)
-    assert len(found) == 40
-    assert [{**row, "source_key": None} for row in found.values()] == [
+    articles, expected = stored(fresh), stored(other)
+    assert len(articles) == 40
+    assert [{**row, "source_key": None} for row in articles.values()] == [
         {**row, "source_key": None} for row in expected.values()
     ]
 
@@ -107,16 +108,16 @@ def test_nights_of_pulls_by_watermark_bring_in_what_a_full_pull_would(
     fresh: House, news: Database
 ) -> None:
     """Rows are written at the watermark's very minute as well, and some have none."""
-    chance = random.Random(0)
+    rng = random.Random(0)
     configure(fresh, news.url)
     minute, pulled = 0, []
     for night in range(6):
-        changed = chance.sample([f"a{n}" for n in range(60)], 20)
+        changed = rng.sample([f"a{n}" for n in range(60)], 20)
         news.run("DELETE FROM news WHERE id = %s", [(identity,) for identity in changed])
         insert(
             news,
             [
-                (identity, f"Of night {night}.", chance.choice([minute, minute, None]))
+                (identity, f"Of night {night}.", rng.choice([minute, minute, None]))
                 for identity in changed
             ],
         )
@@ -124,14 +125,14 @@ def test_nights_of_pulls_by_watermark_bring_in_what_a_full_pull_would(
         ingest(fresh)
         assert texts(fresh) == in_database(news), f"after night {night}"
         pulled.append(rows_read(fresh))
-        minute += chance.randrange(2)
+        minute += rng.randrange(2)
     assert max(pulled[3:]) < len(texts(fresh)), f"not everything is read every night: {pulled}"
     ingest(fresh)
     assert fresh.last_steps()["ingest"]["rows_out"] == 0
 
 
 def test_a_refused_pull_is_pulled_again(fresh: House, news: Database) -> None:
-    """The watermark is remembered in the transaction of its rows: what was not taken was not passed."""
+    """The watermark is stored in the transaction of its rows: rows not taken are read again."""
     insert(news, [("a", "Words.", 0)])
     configure(fresh, news.url, more="[ingest]\nmax_reject_share = 0.0\n")
     ingest(fresh)
@@ -218,7 +219,10 @@ def test_colons_percents_semicolons_and_comments_are_the_querys_own(
     fresh: House, news: Database
 ) -> None:
     insert(news, [("a", "100% at 12:30 :so", 0), ("b", "Other words.", 0)])
-    query = "SELECT id::text, text, at FROM news WHERE text LIKE '100%' AND text LIKE '%:so'; -- all :of them\n"
+    query = (
+        "SELECT id::text, text, at FROM news "
+        "WHERE text LIKE '100%' AND text LIKE '%:so'; -- all :of them\n"
+    )
     for watermark in ("", "at"):
         configure(fresh, news.url, query.replace(";", ""), watermark)
         ingest(fresh)
@@ -230,8 +234,9 @@ def test_colons_percents_semicolons_and_comments_are_the_querys_own(
 
 
 def test_kinds_that_only_databases_have(fresh: House, news: Database) -> None:
-    query = """SELECT 'c2f6a3c0-1111-2222-3333-444455556666'::uuid AS id, 'Words.' AS text, 12.50 AS account,
-        extract(epoch FROM timestamptz '2024-05-31 12:00+00') AS published_at, ARRAY['x', 'y'] AS tags, now() AS at"""
+    query = """SELECT 'c2f6a3c0-1111-2222-3333-444455556666'::uuid AS id, 'Words.' AS text,
+        extract(epoch FROM timestamptz '2024-05-31 12:00+00') AS published_at,
+        12.50 AS account, ARRAY['x', 'y'] AS tags, now() AS at"""
     configure(fresh, news.url, query)
     ingest(fresh)
     ((identity, row),) = stored(fresh).items()
@@ -362,7 +367,8 @@ def test_without_the_extra_a_database_is_one_sentence(fresh: House) -> None:
     ran = fresh.job(before="sys.modules['sqlalchemy'] = None")
     assert (ran.code, ran.err.splitlines()[-1]) == (
         3,
-        "simrec: reading from a database needs packages that are not installed: pip install 'simrec[sql]'",
+        "simrec: reading from a database needs packages that are not installed: "
+        "pip install 'simrec[sql]'",
     )
 
 

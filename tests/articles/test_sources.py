@@ -27,7 +27,7 @@ from simrec.articles.sources.source import Cursor, Record, Row, Source, Split, r
 from simrec.config import Fields, IngestConfig, SourceConfig
 from simrec.config_file import load
 from simrec.errors import ConfigError
-from simrec.source_formats import FORMATS
+from simrec.source_formats import FORMATS, SOURCE_FORMATS
 from tests.articles.test_ingest import ingest, stored, write_jsonl
 from tests.conftest import House
 from tests.golden.test_golden import unpack
@@ -138,7 +138,7 @@ def test_every_format_has_a_source_and_an_unknown_one_is_named(tmp_path: Path) -
         (source,) = open_sources(SourceConfig(path=str(tmp_path), format=name), Fields())
         assert type(source).__name__ == f"{name.capitalize()}Source"
     (tmp_path / "config.toml").write_text("[[sources]]\npath = 'a'\nformat = 'xls'\n")
-    says = "format is 'xls'; the formats are auto, jsonl, csv, parquet, feed, folder"
+    says = f"format is 'xls'; the formats are {', '.join(SOURCE_FORMATS)}"
     with pytest.raises(ConfigError, match=says):
         load(tmp_path / "config.toml")
 

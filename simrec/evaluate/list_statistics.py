@@ -11,7 +11,7 @@ from scipy.stats import skew
 from simrec.evaluate.recommendations import K, Recommendations
 from simrec.evaluate.report_format import (
     AccountSpread,
-    Freshness,
+    FreshnessFacts,
     ListStatistics,
     Occurrences,
     ScoreHistogram,
@@ -128,7 +128,7 @@ def effective_number(counts: Counts) -> float:
     return float(np.exp(-(shares * np.log(shares)).sum()))
 
 
-def _freshness(lists: Recommendations, days: Sequence[str | None]) -> Freshness | None:
+def _freshness(lists: Recommendations, days: Sequence[str | None]) -> FreshnessFacts | None:
     numbers = np.array([_day_number(day) for day in days])
     seed_days = numbers[lists.seeds]
     recommended_days = numbers[lists.articles]
@@ -139,7 +139,7 @@ def _freshness(lists: Recommendations, days: Sequence[str | None]) -> Freshness 
     newest = np.nanquantile(numbers, 1 - NEWEST)
     known_numbers = numbers[~np.isnan(numbers)]
     known_days = [day for day in days if day]
-    return Freshness(
+    return FreshnessFacts(
         median_days_apart=_rounded(np.median(distances[dated])),
         newest_tenth=_rounded((recommended_days[dated] >= newest).mean()),
         newest_tenth_of_articles=_rounded((known_numbers >= newest).mean()),

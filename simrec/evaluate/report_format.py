@@ -96,7 +96,7 @@ class AccountSpread(ReportPart):
     its_share_of_articles: float
 
 
-class Freshness(ReportPart):
+class FreshnessFacts(ReportPart):
     """How far apart in time articles and their recommendations are; first and last are days."""
 
     median_days_apart: float
@@ -117,7 +117,7 @@ class ListStatistics(ReportPart):
     occurrences: Occurrences
     novelty_bits: float
     accounts: AccountSpread | None
-    freshness: Freshness | None
+    freshness: FreshnessFacts | None
 
 
 class ScoreHistogram(ReportPart):

@@ -47,10 +47,10 @@ housekeeping: ## Verify the current release, prune old ones and compact the embe
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
 
-.venv/demo: pyproject.toml | .venv/bin/python
-	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[demo]'
+.venv/demo: pyproject.toml constraints.txt | .venv/bin/python
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt -e '.[demo]'
 	@touch $@
 
-.venv/all: pyproject.toml | .venv/bin/python
-	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[demo,dev]'
+.venv/all: pyproject.toml constraints.txt | .venv/bin/python
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt -e '.[demo,dev]'
 	@touch $@

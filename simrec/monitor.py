@@ -1,96 +1,87 @@
-"""What Prometheus' node exporter collects: a text file of the last run of every job, the articles and the release."""
+"""The text file that Prometheus' node exporter collects: last runs, articles and the release."""
 
-from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import NamedTuple
+
+from prometheus_client import CollectorRegistry, Gauge, generate_latest
 
 from simrec import files, journal, release
 from simrec.errors import ReleaseError
 from simrec.steps.night import Night
 from simrec.workspace import Workspace
 
-OF_RUNS = {
-    "exit_code": "Exit code of the last run; 0 is good",
-    "seconds": "How long the last run took",
-    "cpu_seconds": "What processor time the last run took, with its workers",
-    "peak_mib": "The most memory of one process of the last run, in MiB",
+RUN_COSTS = {
+    "exit_code": "Exit code of the last run; 0 is good.",
+    "seconds": "How long the last run took.",
+    "cpu_seconds": "What processor time the last run took, with its workers.",
+    "peak_mib": "The most memory of one process of the last run, in MiB.",
 }
 
 
-class Sample(NamedTuple):
-    """One gauge of the text format: name without `simrec_`, help, value and labels."""
+class Gauges:
+    """Gauges by name, each declared when it is first set."""
 
-    name: str
-    what: str
-    value: float
-    labels: dict[str, str]
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._gauges: dict[str, Gauge] = {}
 
-    def __str__(self) -> str:
-        labels = ",".join(f'{name}="{_escaped(value)}"' for name, value in self.labels.items())
-        return (
-            f"simrec_{self.name}{{{labels}}} {self.value}"
-            if labels
-            else f"simrec_{self.name} {self.value}"
-        )
+    def set(self, name: str, description: str, value: float, **labels: str) -> None:
+        """Set a gauge; its name gets `simrec_` before it."""
+        if name not in self._gauges:
+            self._gauges[name] = Gauge(
+                f"simrec_{name}", description, list(labels), registry=self.registry
+            )
+        gauge = self._gauges[name]
+        if labels:
+            gauge.labels(**labels).set(value)
+        else:
+            gauge.set(value)
 
 
 def write_metrics(night: Night, path: Path) -> None:
     """Write the text file, whole or not at all: the exporter reads whenever it likes."""
-    lines: list[str] = []
-    told: set[str] = set()
-    samples = (*_of_runs(night.workspace), *_of_articles(night), *_of_release(night.workspace))
-    for sample in sorted(samples, key=str):
-        if sample.name not in told:
-            told.add(sample.name)
-            lines += [
-                f"# HELP simrec_{sample.name} {sample.what}.",
-                f"# TYPE simrec_{sample.name} gauge",
-            ]
-        lines.append(str(sample))
-    files.write(path, ("\n".join(lines) + "\n").encode())
+    gauges = Gauges()
+    _add_articles(gauges, night)
+    _add_runs(gauges, night.workspace)
+    _add_release(gauges, night.workspace)
+    files.write(path, generate_latest(gauges.registry))
 
 
-def _of_runs(workspace: Workspace) -> Iterator[Sample]:
-    last = {run.job: run for run in journal.read_runs(workspace.journal)}
-    for job, run in last.items():
+def _add_articles(gauges: Gauges, night: Night) -> None:
+    if not night.workspace.articles_db.exists():
+        return
+    with night.open_store() as store:
+        articles = store.count()
+        rejects = store.count("rejects")
+    gauges.set("articles", "Articles that have come in and were not deleted.", articles)
+    gauges.set("rejects", "Rows that were rejected or lost a value.", rejects)
+
+
+def _add_runs(gauges: Gauges, workspace: Workspace) -> None:
+    last_runs = {run.job: run for run in journal.read_runs(workspace.journal)}
+    for job, run in sorted(last_runs.items()):
+        for name, description in RUN_COSTS.items():
+            gauges.set(f"last_run_{name}", description, getattr(run, name), job=job)
         started = datetime.fromisoformat(run.started_at).timestamp()
-        yield Sample(
-            "last_run_started_timestamp_seconds", "When the last run began", started, {"job": job}
-        )
-        for name, what in OF_RUNS.items():
-            yield Sample(f"last_run_{name}", what, getattr(run, name), {"job": job})
+        description = "When the last run began."
+        gauges.set("last_run_started_timestamp_seconds", description, started, job=job)
 
 
-def _of_articles(night: Night) -> Iterator[Sample]:
-    if night.workspace.articles_db.exists():
-        with night.open_store() as store:
-            yield Sample(
-                "articles", "Articles that have come in and were not deleted", store.count(), {}
-            )
-            yield Sample(
-                "rejects", "Rows that were rejected or lost a value", store.count("rejects"), {}
-            )
-
-
-def _of_release(workspace: Workspace) -> Iterator[Sample]:
+def _add_release(gauges: Gauges, workspace: Workspace) -> None:
+    """Add the current release; without a readable one there is none, on which an alarm is raised."""
     try:
         manifest = release.Release.current(workspace).manifest
     except ReleaseError:
-        return  # none yet, or damaged: what is absent is what an alarm is raised on
+        return
     created = datetime.fromisoformat(manifest.created_at).timestamp()
-    yield Sample(
-        "release_created_timestamp_seconds", "When the current release was made", created, {}
+    gauges.set("release_articles", "Articles of the current release.", manifest.articles)
+    gauges.set("release_accounts", "Accounts of the current release.", manifest.accounts)
+    gauges.set("release_created_timestamp_seconds", "When the current release was made.", created)
+    gauges.set(
+        "release_info",
+        "The current release, its encoder and its index.",
+        1,
+        release=manifest.release_id,
+        encoder=manifest.encoder_id,
+        index=manifest.index.kind,
     )
-    yield Sample("release_articles", "Articles of the current release", manifest.articles, {})
-    yield Sample("release_accounts", "Accounts of the current release", manifest.accounts, {})
-    names = {
-        "release": manifest.release_id,
-        "encoder": manifest.encoder_id,
-        "index": manifest.index.kind,
-    }
-    yield Sample("release_info", "The current release, its encoder and its index", 1, names)
-
-
-def _escaped(label: str) -> str:
-    return label.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")

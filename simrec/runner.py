@@ -14,7 +14,6 @@ from simrec.errors import ConfigError, SimrecError
 from simrec.exit_codes import as_simrec_error, exit_code, exit_codes
 from simrec.journal import RunRecord, StepRecord, Stopwatch
 from simrec.last_config import LoadedConfig
-from simrec.monitor import write_metrics
 from simrec.steps import Step
 from simrec.steps.forecast import forecast
 from simrec.steps.night import Night
@@ -59,10 +58,13 @@ def run(
 
 
 def _write_metrics(night: Night) -> None:
+    if not night.config.monitor.prometheus:
+        return
+    from simrec.monitor import write_metrics
+
     path = Path(night.config.monitor.prometheus)
     try:
-        if night.config.monitor.prometheus:
-            write_metrics(night, path)
+        write_metrics(night, path)
     except (OSError, sqlite3.Error, SimrecError) as error:
         # this must not hide how the run ended
         logger.warning("%s: not written (%s)", path, error)

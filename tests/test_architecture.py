@@ -73,6 +73,7 @@ HEAVY = {
     ],
     "sqlalchemy": ["articles/sources/sql_source.py", "sinks/", "database.py"],
     "psycopg": [],
+    "prometheus_client": ["monitor.py"],
     "feedparser": ["articles/sources/feed_source.py"],
     "markdown_it": ["articles/bodies.py"],
     "resiliparse": ["articles/bodies.py", "articles/sources/folder_source.py"],

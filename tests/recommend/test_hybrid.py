@@ -119,7 +119,9 @@ def test_auto_takes_the_lexical_weight_that_suits_held_out_articles(
     )
     shutil.rmtree(auto.workspace / "lexical")
     ran = auto.job()
-    assert (ran.code, "with which held-out articles are found best" in ran.err) == (0, True), ran.err
+    assert (ran.code, "with which held-out articles are found best" in ran.err) == (0, True), (
+        ran.err
+    )
     chosen = TfIdf.open(next((auto.workspace / "lexical").glob("*.npz"))).weight
     assert TfIdf.open(release(auto) / "lexical.npz").weight == chosen
 

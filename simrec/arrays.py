@@ -1,4 +1,4 @@
-"""Arrays: in blocks and groups of rows, and on disk: .npy files are mapped, .npz files read whole."""
+"""Arrays: blocks and groups of rows, .npy files, which are mapped, and .npz files, read whole."""
 
 import io
 import struct
@@ -19,7 +19,7 @@ Rows = NDArray[np.int64]  # numbers of rows or of groups, -1 for none
 Scores = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
-# What zipfile and NumPy raise for damage depends on the byte: a header may claim encryption or 2^60 rows.
+# What zipfile and NumPy raise for damage depends on the byte: a header may claim 2^60 rows.
 DAMAGE = (
     OSError, ValueError, KeyError, EOFError, RuntimeError, MemoryError, OverflowError, SyntaxError,
     TypeError, struct.error, tokenize.TokenError, zlib.error, zipfile.BadZipFile,
@@ -67,7 +67,7 @@ def npy_header(shape: tuple[int, ...], dtype: str) -> bytes:
 
 
 def open_npy(path: Path) -> NDArray[Any]:
-    """Map a .npy file; the result is a plain array, which is sliced in half the time of a memmap."""
+    """Map a .npy file, as a plain array, which is sliced in half the time of a memmap."""
     return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
 
 

@@ -1,4 +1,4 @@
-"""The exact neighbours of all rows at once: by symmetry, with half the products of a plain search."""
+"""The exact neighbours of all rows at once: by symmetry, at half the products of a plain search."""
 
 from collections.abc import Iterator
 
@@ -20,12 +20,12 @@ SEED = 0
 
 
 def all_pairs(vectors: UnitVectors, k: int) -> Iterator[tuple[Rows, Rows]]:
-    """Yield the rows [b] of one block after the other, and the k nearest rows [b, k] of each of them.
+    """Yield, block by block, the rows [b] of a block and the k nearest rows [b, k] of each.
 
     vectors are float32 unit rows [rows, dim]. The nearest are in order of (cosine down, row up),
-    without the row itself, -1 at the end where there are fewer. Similar rows share a block, so few of
-    the cosines outside it matter to either side: each is computed once, and compared with the worst
-    neighbour of both. Memory is about 4 KiB a row at k = 100 beside the vectors.
+    without the row itself, -1 at the end where there are fewer. Similar rows share a block, so few
+    of the cosines outside it matter to either side: each is computed once, and compared with the
+    worst neighbour of both. Memory is about 4 KiB a row at k = 100 beside the vectors.
     """
     if not len(vectors):
         return
@@ -82,7 +82,7 @@ class _AllPairs:
         columns: Rows,
         near: Cosines,
     ) -> None:
-        """Add the block's rows as candidates of columns, each to the block that the column is in."""
+        """Add the block's rows as candidates of columns, to the block that each column is in."""
         is_outside = columns >= self.blocks[number].stop
         mask = (near >= self.thresholds[columns]) & is_outside
         columns = columns[mask]
@@ -150,7 +150,7 @@ def similarity_order(vectors: UnitVectors) -> Rows:
 
 
 def _chain(centroids: UnitVectors) -> list[int]:
-    """Return the centroids in an order in which each is followed by the nearest one that is left."""
+    """Return an order of the centroids in which each is followed by the nearest one left."""
     cosines = centroids @ centroids.T
     chain = [0]
     left = np.ones(len(centroids), bool)

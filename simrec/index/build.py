@@ -27,7 +27,7 @@ def build_index(
     stages: Stages,
     shard_rows: int = SHARD_ROWS,
 ) -> VectorIndex:
-    """Return an index over stored vectors [rows, dim], tuned for recall@k; all engines build the same."""
+    """Return an index over stored vectors [rows, dim], tuned for recall@k, whatever the engine."""
     stored = open_npy(vectors)
     rows, dim = stored.shape
     kind = faiss_kinds.choose(rows, dim, config)

@@ -1,4 +1,4 @@
-"""Candidates of a block of queries while cosines come in tile by tile, and what a better one has to reach."""
+"""The best candidates of some queries, while their cosines are computed tile by tile."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,10 +13,10 @@ ROUNDING = 2e-6  # products of other shapes differ in their last bits; ranks com
 
 
 class CandidatePool:
-    """The best k candidates of some queries so far, and the worst cosine that still matters to each.
+    """The best k candidates of some queries so far, and the least cosine that matters to each.
 
-    thresholds [queries] is a view of the caller's array, and rises in place. Queries are numbered from
-    0, up to packing.MAX_QUERIES.
+    thresholds [queries] is a view of the caller's array, and rises in place. Queries are numbered
+    from 0, up to packing.MAX_QUERIES.
     """
 
     def __init__(self, k: int, thresholds: Cosines) -> None:
@@ -52,7 +52,7 @@ class CandidatePool:
 def near_pairs(
     cosines: Cosines, row_thresholds: Cosines, column_thresholds: Cosines
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], Cosines]:
-    """Return the places (row, column) and values of the cosines [rows, columns] that matter to either side."""
+    """Return row, column and value of each cosine [rows, columns] that matters to either side."""
     matters = cosines >= row_thresholds[:, None]
     np.logical_or(matters, cosines >= column_thresholds[None], out=matters)
     places = packing.nonzero_sparse(matters.ravel())

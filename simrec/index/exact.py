@@ -1,4 +1,4 @@
-"""Exact cosines and exact search over stored vectors: the oracle that every index is measured by."""
+"""Exact cosines and exact search over stored vectors: the oracle of every index."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -32,7 +32,7 @@ def nearest(
     for block_of_rows in row_blocks(len(rows), block_rows):
         block = rows[block_of_rows]
         block_vectors = unit(vectors[block])
-        # One product a query: a matrix product would differ in the seventh decimal and reorder ties.
+        # One product a query: a matrix product differs in the seventh decimal and reorders ties.
         cosines = np.stack([block_vectors @ query for query in queries])
         packed = packing.pack(cosines, np.broadcast_to(block, cosines.shape))
         best = packing.merge([best, packed], k)
@@ -47,8 +47,8 @@ def nearest_candidates(
 ) -> Rows:
     """Return the k rows nearest to each query [queries, k], from a matrix product over all rows.
 
-    Its cosines are not exact in the last digits, so candidates are in no sure order. first_row is the
-    number of the first vector.
+    Its cosines are not exact in the last digits, so candidates are in no sure order. first_row is
+    the number of the first vector.
     """
     in_memory = vectors.dtype == np.float32
     block_rows = max(1, len(vectors)) if in_memory else BLOCK_ROWS
@@ -73,7 +73,7 @@ def rank_candidates(
     k: int,
     first_row: int = 0,
 ) -> Packed:
-    """Score candidates [queries, n], -1 for none, exactly, and return the k best packed [queries, k].
+    """Score candidates [queries, n], -1 for none, exactly; return the k best packed [queries, k].
 
     first_row is the number of the first vector.
     """

@@ -1,13 +1,14 @@
 """The kinds of FAISS index: which one is chosen, how each is built, read and searched.
 
-auto takes the first kind of this table that is for so many rows and needs at most `memory_mib` to build:
+auto takes the first kind of this table that is for so many rows and needs at most `memory_mib` to
+build:
 
-| kind     | for                                  | bytes a row to build | at rest, beside 2 dim for vectors |
-|----------|--------------------------------------|----------------------|-----------------------------------|
-| exact    | up to `exact_max_rows` rows          | 8 dim + 4,096        | none                              |
-| ivf_flat | a recall target above CODES_RECALL   | 8 dim + 16           | 4 dim + 8                         |
-| ivf_pq   | all else                             | 4.25 dim + 8         | dim / 4 + 8                       |
-| hnsw     | by name only: no deletes, slow build | 8 dim + 600          | 4 dim + 270                       |
+| kind     | for                                  | bytes a row to build | beside the vectors |
+|----------|--------------------------------------|----------------------|--------------------|
+| exact    | up to `exact_max_rows` rows          | 8 dim + 4,096        | none               |
+| ivf_flat | a recall target above CODES_RECALL   | 8 dim + 16           | 4 dim + 8          |
+| ivf_pq   | all else                             | 4.25 dim + 8         | dim / 4 + 8        |
+| hnsw     | by name only: no deletes, slow build | 8 dim + 600          | 4 dim + 270        |
 
 `python -m tests.benchmarks.index` prints the measurements that this rests on; README.md has them.
 """
@@ -60,7 +61,7 @@ def build_hnsw(vectors: Vectors) -> Any:
 
 
 def train_ivf(kind: str, rows: int, sampled: Vectors) -> Any:
-    """Return inverted lists for so many rows, without rows, learned from sampled float32 unit rows."""
+    """Return empty inverted lists for so many rows, learned from sampled float32 unit rows."""
     index = empty_lists(kind, sampled.shape[1], _nlist_for(rows))
     index.cp.max_points_per_centroid = POINTS_PER_LIST
     index.cp.min_points_per_centroid = 1
@@ -88,7 +89,7 @@ def to_fastscan(index: Any) -> Any:
 
 
 def has_codes_only(index: Any) -> bool:
-    """Tell whether the index holds codes and no whole vectors, so that candidates have to be scored."""
+    """Tell whether the index holds codes and no vectors, so that candidates have to be scored."""
     return isinstance(index, faiss.IndexIVFPQ | faiss.IndexIVFPQFastScan)
 
 
@@ -105,7 +106,7 @@ def effort_range(index: Any) -> tuple[int, int]:
 
 
 def effort_grid(index: Any, chosen: int) -> list[int]:
-    """Return efforts, ascending: the least, doubled until one exceeds the chosen one, and the chosen one."""
+    """Return the least effort, doubled until it exceeds the chosen one, and that one; ascending."""
     least, most = effort_range(index)
     steps = [least]
     while steps[-1] <= chosen and steps[-1] < most:
@@ -127,7 +128,7 @@ def rows_scanned(
     k: int,
     effort: int,
 ) -> float:
-    """Return the mean number of rows that a search for k of them compares with a query [queries, dim].
+    """Return how many rows a search for k of them compares with a query, in the mean.
 
     With inverted lists these are the rows of the probed lists; all centroids are compared besides.
     HNSW is searched, and counts for itself.
@@ -149,7 +150,8 @@ def id_filter(index: Any, rows: Rows, effort: int) -> Any:
     np.bitwise_or.at(allowed, rows >> 3, np.left_shift(1, rows & 7).astype(np.uint8))
     selector = faiss.IDSelectorBitmap(len(allowed), faiss.swig_ptr(allowed))
     nprobe = min(nlist(index), FILTERED_EFFORT * effort)
-    parameters: Any = faiss.SearchParametersIVF(sel=selector, nprobe=nprobe)  # type: ignore[call-arg]
+    search_parameters: Any = faiss.SearchParametersIVF
+    parameters = search_parameters(sel=selector, nprobe=nprobe)
     parameters.rows = allowed  # keeps alive what FAISS only points at
     return parameters
 

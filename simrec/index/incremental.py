@@ -1,4 +1,4 @@
-"""Bring a kNN graph up to date after a change, range by range, at a cost that follows the change."""
+"""Bring a kNN graph up to date after a change, at a cost that follows the change."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -42,7 +42,7 @@ class RowChange(NamedTuple):
 
 
 class Tile(NamedTuple):
-    """How many rows of the graph and how many queries are compared at once; both stay in the cache."""
+    """How many rows and how many queries are compared at once, so that both stay in the cache."""
 
     rows: int
     queries: int
@@ -66,7 +66,7 @@ def diff_rows(
     previous: Vectors,
     vectors: Vectors,
 ) -> RowChange:
-    """Compare two sets of rows, each in order of id; a row with another vector is gone and a new one there.
+    """Compare two sets of rows in order of id; a row whose vector changed is gone, and new.
 
     previous and vectors are the stored matrices [rows, dim].
     """
@@ -140,7 +140,7 @@ def _write_graph(
 
 
 def _short_rows(graph: KnnGraph, current_row: Rows, k: int) -> Rows:
-    """Return the rows, none of them new, that lost so many neighbours that fewer than k are left."""
+    """Return the old rows that lost so many neighbours that fewer than k are left."""
     short = [np.empty(0, np.int64)]
     for block in row_blocks(len(graph), BLOCK_ROWS):
         neighbours = packing.rows_of(graph.packed[block])
@@ -159,7 +159,7 @@ def update_range(
     queries: Rows,
     current_row: Rows,
 ) -> dict[str, Packed]:
-    """Update the lists of a range [rows, width], and return what the queries found in it [queries, width]."""
+    """Return the lists of a range [rows, width], and what queries found in it [queries, width]."""
     update = _RangeUpdate(rows, settings, queries, current_row)
     count = rows.stop - rows.start
     lists = np.empty((count, update.width), np.uint64)
@@ -223,10 +223,10 @@ class _RangeUpdate:
         return packing.merge([kept, packing.as_table(best, len(kept), self.width)], self.width)
 
     def _kept(self, block: slice) -> tuple[Packed, Packed]:
-        """Return what is left of the lists of a block [b, width], and the last place each list knows [b].
+        """Return what is left of the lists of a block [b, width], and how far each list knows [b].
 
-        A list knows all rows that come before its last one, even if that one is gone. A list that held
-        all other rows knows all there can be; its bound is NONE.
+        A list knows all rows that come before its last one, even if that one is gone. A list that
+        held all other rows knows all there can be; its bound is NONE.
         """
         lists = self._previous_lists(block)
         rows = packing.rows_of(lists)
@@ -244,7 +244,7 @@ class _RangeUpdate:
         return kept, bound
 
     def _thresholds(self, block: slice, bound: Packed) -> Cosines:
-        """Return the least cosine that each row of a block can take in; a row that is a query takes none."""
+        """Return the least cosine that each row of a block takes in; queries take in none."""
         thresholds = packing.cosines_of(bound) - ROUNDING
         thresholds[bound == packing.NONE] = -np.inf
         thresholds[self.is_query[block]] = np.inf
@@ -266,7 +266,7 @@ class _RangeUpdate:
         thresholds: Cosines,
         bound: Packed,
     ) -> Packed:
-        """Compare a block with a tile of queries: fill their pool, and return what the rows take in.
+        """Compare a block with a tile of queries: fill their pool, return what the rows take in.
 
         thresholds and bound are those of the block's rows.
         """

@@ -23,8 +23,8 @@ class IndexFacts:
     """How an index was built and what recall@k it reached against exact search.
 
     effort is nprobe of inverted lists and efSearch of HNSW. recall_low to recall_high is the 95 %
-    interval of the recall. The lists were learned from learned_rows rows, and `changed` rows came or
-    went since. curve says what other efforts would have reached, ascending.
+    interval of the recall. The lists were learned from learned_rows rows, and `changed` rows came
+    or went since. curve says what other efforts would have reached, ascending.
     """
 
     kind: str

@@ -1,4 +1,4 @@
-"""Inverted lists of a FAISS index whose rows are moved, cut and merged without learning lists anew."""
+"""Inverted lists of FAISS whose rows are moved, cut and merged, and whose lists stay."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -50,7 +50,7 @@ def update_rows(
     vectors: Vectors,
     new_rows: Rows,
 ) -> Any:
-    """Return the same lists with each row renumbered, deleted where current_row is -1, and new rows added.
+    """Return the same lists with old rows renumbered or deleted, and new rows added.
 
     current_row [rows before] is what a row is now; vectors are those of now.
     """

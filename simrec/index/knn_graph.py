@@ -26,7 +26,7 @@ BLOCK_ROWS = 1 << 15
 
 
 class KnnGraph:
-    """The neighbours of every row, best first: packed [rows, width], NONE at the end of a short line."""
+    """The neighbours of every row, best first: packed [rows, width]; short lines end with NONE."""
 
     def __init__(self, packed: Packed) -> None:
         self.packed = packed
@@ -76,8 +76,8 @@ def build_knn_graph(
 ) -> KnnGraph:
     """Write the graph of a folder: k neighbours of each of its rows, and SPARE more.
 
-    The index is that over the stored vectors, and saved beside them unless it is exact. memory_mib is
-    what one process may use. A run that was killed goes on where it was.
+    The index is that over the stored vectors, and saved beside them unless it is exact. memory_mib
+    is what one process may use. A run that was killed goes on where it was.
     """
     rows = index.facts.rows
     width = k + SPARE
@@ -90,7 +90,7 @@ def build_knn_graph(
 
 
 def compare_all(rows: slice, vectors: Path, width: int) -> dict[str, Packed]:
-    """Return the packed neighbours [rows, width] of all rows; the same with any number of threads."""
+    """Return the packed neighbours [rows, width] of all rows, with any number of threads."""
     matrix = unit_rows(open_npy(vectors))
     packed = np.empty((len(matrix), width), np.uint64)
     with log.progress("neighbours", len(matrix)) as bar:

@@ -40,7 +40,7 @@ def search_all(
     stages: Stages,
     slice_rows: int,
 ) -> None:
-    """Write the graph of a folder as its index finds it: packed neighbours [rows, width] of all rows.
+    """Write the graph of a folder as its index finds it: packed neighbours [rows, width].
 
     Queries go in the order of the lists, since those of one list probe the same lists. One slice of
     the index answers all queries before the next one does: then a process holds one slice, and what
@@ -64,13 +64,13 @@ def search_all(
 
 
 def _first_to_search(names: list[str], stages: Stages) -> int:
-    """Return the number of the slice that a killed run had come to; what it found before is merged."""
+    """Return the slice that a killed run had come to; what it found in those before is merged."""
     begun = [number for number, name in enumerate(names) if stages.has_begun(name)]
     return max(begun, default=0)
 
 
 def rows_per_slice(dim: int, memory_mib: float) -> int:
-    """Return how many rows a slice has: float32 vectors and codes, twice while these are repacked."""
+    """Return the rows of a slice: float32 vectors and codes, twice while these are repacked."""
     row_bytes = 4 * dim + dim + 32
     return max(MIN_SLICE_ROWS, int(SLICE_SHARE * memory_mib * 2**20) // row_bytes)
 
@@ -84,8 +84,8 @@ def search_slice(
 ) -> dict[str, Packed]:
     """Return the packed neighbours [queries, width] of some queries in this slice and those before.
 
-    The queries are the stored rows order[rows]; none is its own neighbour. With one thread, as every
-    engine does.
+    The queries are the stored rows order[rows]; none is its own neighbour. With one thread, as
+    every engine does.
     """
     queries = order[rows]
     stored = open_npy(index_slice.vectors)
@@ -114,7 +114,7 @@ def _neighbours(
     rows: Rows,
     width: int,
 ) -> Packed:
-    """Return the packed neighbours [rows, width] of rows of the index, without the rows themselves."""
+    """Return the packed neighbours [rows, width] of rows of the index, none being its own."""
     found = index.search_packed(vectors, width + 1)
     found[packing.rows_of(found) == rows[:, None]] = packing.NONE
     no_neighbours = np.full((len(rows), width), packing.NONE)

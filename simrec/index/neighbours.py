@@ -1,4 +1,4 @@
-"""The nearest rows of some queries with their scores, in the order of every list that is published."""
+"""The nearest rows of some queries with their scores, in the order of every published list."""
 
 from typing import Any, NamedTuple
 
@@ -18,8 +18,8 @@ def rounded(scores: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
 class Neighbours(NamedTuple):
     """The rows nearest to each query, int64 [queries, k], and their scores, float32 [queries, k].
 
-    Best first: by score down, compared to six decimals, then by row up. Where a query has fewer than
-    k, its line ends with rows -1 and scores 0.
+    Best first: by score down, compared to six decimals, then by row up. Where a query has fewer
+    than k, its line ends with rows -1 and scores 0.
     """
 
     rows: NDArray[np.int64]

@@ -16,9 +16,8 @@ Rows = NDArray[np.int64]
 Cosines = NDArray[np.float32]
 
 DTYPE = "<u8"  # of packed neighbours in a file
-DECIMALS = (
-    6  # of a cosine; beyond them float32 sums depend on their order, so ties would not be ties
-)
+# Of a cosine: beyond them float32 sums depend on their order, so ties would not be ties.
+DECIMALS = 6
 NONE = np.uint64(2**64 - 1)  # sorts after every neighbour
 SLACK = 8  # rows searched beyond k, so that ties at the k-th place are broken by row, not by chance
 MAX_QUERIES = 1 << 11
@@ -34,7 +33,8 @@ _NEIGHBOUR_MASK = np.uint64((1 << 53) - 1)
 def pack(cosines: NDArray[np.floating], rows: NDArray[np.integer]) -> Packed:
     """Pack neighbours; their order is (cosine down, compared to six decimals, then row up).
 
-    Cosines are clipped to [-1, 1]. A negative row gives NONE; ValueError for one of MAX_ROWS or more.
+    Cosines are clipped to [-1, 1]. A negative row gives NONE; ValueError for one of MAX_ROWS or
+    more.
     """
     if rows.max(initial=0) >= MAX_ROWS:
         raise ValueError(f"row {rows.max()} cannot be packed: rows end at {MAX_ROWS - 1}")
@@ -112,7 +112,7 @@ def as_table(best: Packed, queries: int, k: int) -> Packed:
 
 
 def nonzero_sparse(mask: NDArray[np.bool_]) -> Rows:
-    """Return where a mask [n] is true, in order; fast where few are, by skipping eight at a time."""
+    """Return where a mask [n] is true, in order; fast where few are, by skipping eights."""
     whole = len(mask) // 8 * 8
     eights = mask[:whole]
     words = np.flatnonzero(eights.view(np.uint64))

@@ -1,4 +1,4 @@
-"""Make the index and the kNN graph of a release: from the previous one where little changed, else anew."""
+"""Make the index and the kNN graph of a release, from the previous one where little changed."""
 
 import logging
 from collections.abc import Sequence
@@ -93,7 +93,7 @@ def _staged_index(
     k: int,
     stages: Stages,
 ) -> VectorIndex:
-    """Return the index that a killed run has saved, or the previous one with the change, or a new one."""
+    """Return the index that a killed run saved, or the previous one updated, or a new one."""
     if (staged.index_facts).exists():
         facts = IndexFacts.read(staged.index_facts)
         return VectorIndex.open(staged.index, facts, open_npy(staged.vectors))
@@ -114,7 +114,7 @@ def _updated_index(
     config: IndexConfig,
     k: int,
 ) -> VectorIndex | None:
-    """Return the previous index with the change, or None where its lists have to be learned anew."""
+    """Return the previous index updated, or None where its lists have to be learned anew."""
     stored = open_npy(previous.folder.vectors)
     index = VectorIndex.open(previous.folder.index, previous.facts, stored)
     index = index.updated(change.current_row, open_npy(staged.vectors), change.new_rows)
@@ -130,10 +130,10 @@ def _updated_index(
 
 
 def _is_outgrown(facts: IndexFacts) -> bool:
-    """Tell whether so many rows came or went that the lists have to be learned from those of now."""
+    """Tell whether so many rows came or went that the lists have to be learned anew."""
     return facts.changed > MAX_LISTS_CHANGE * facts.learned_rows
 
 
 def _is_graph_reusable(previous: PreviousIndex, facts: IndexFacts) -> bool:
-    """Tell whether the previous graph is as good as one from scratch: exact, or of the same lists."""
+    """Tell whether the previous graph is as good as a new one: exact, or of the same lists."""
     return facts.kind == "exact" or facts.learned_rows == previous.facts.learned_rows

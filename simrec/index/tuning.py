@@ -75,7 +75,7 @@ def tune(index: VectorIndex, target: float, k: int) -> VectorIndex:
 
 
 def with_measured_recall(index: VectorIndex, k: int) -> VectorIndex:
-    """Return the index with its recall@k and its curve as they are now, at the effort that it has."""
+    """Return the index with its recall@k and its curve measured anew, at the effort that it has."""
     if index.is_exact:
         return index
     sample = RecallSample.measure(index, _query_rows(index)[1::2], k)
@@ -122,7 +122,7 @@ def _with_measured_recall(index: VectorIndex, sample: RecallSample, effort: int)
 
 
 def _with_recall_curve(index: VectorIndex, sample: RecallSample) -> VectorIndex:
-    """Return the index with its curve; work is counted and not timed, so equal indexes have equal facts."""
+    """Return the index with its curve; work is counted, not timed, so that facts are equal."""
     efforts = faiss_kinds.effort_grid(index.faiss_index, index.facts.effort)
     curve = [_curve_point(index, sample, effort) for effort in efforts]
     facts = replace(index.facts, curve=tuple(curve))

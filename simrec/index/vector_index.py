@@ -15,17 +15,15 @@ from simrec.index.packing import Packed
 from simrec.index.vectors import Rows, Vectors, unit, unit_rows
 
 CODES_SLACK = 160  # rows beyond k that are scored exactly where the index holds only codes
-SCAN_ROWS = (
-    100_000  # filtered rows scanned without FAISS: at most 50 MB, some hundredths of a second
-)
+SCAN_ROWS = 100_000  # filtered rows scanned without FAISS: at most 50 MB, hundredths of a second
 
 
 class VectorIndex:
     """Finds the rows of highest cosine. It speaks rows; ids are translated elsewhere.
 
     vectors [rows, dim] score what FAISS finds: float32 unit rows in memory, or the stored matrix,
-    mapped. faiss_index is None where search is exact, and is set to the effort of the facts. An index
-    over a slice of the rows starts at first_row.
+    mapped. faiss_index is None where search is exact, and is set to the effort of the facts. An
+    index over a slice of the rows starts at first_row.
     """
 
     def __init__(
@@ -60,7 +58,8 @@ class VectorIndex:
         shape = (facts.rows, facts.dim)
         if vectors.shape != shape:
             raise ReleaseError(
-                f"{path}: for {facts.rows} rows of {facts.dim}, the stored vectors are {vectors.shape}"
+                f"{path}: for {facts.rows} rows of {facts.dim}, "
+                f"the stored vectors are {vectors.shape}"
             )
         if facts.kind == "exact":
             return cls(None, vectors, facts)
@@ -82,7 +81,7 @@ class VectorIndex:
         return self.faiss_index is None
 
     def slice(self, start: int, stop: int) -> "VectorIndex":
-        """Return an index of the rows from start to stop, in the form that answers many queries fastest."""
+        """Return an index of the rows from start to stop, in the form fastest for many queries."""
         rows = stop - start
         vectors = unit_rows(self.vectors[start:stop])
         facts = replace(self.facts, rows=rows)
@@ -101,8 +100,8 @@ class VectorIndex:
     ) -> "VectorIndex":
         """Return the index after a change; its lists stay as they were learned.
 
-        current_row [rows before] is what each row is now, -1 if it is gone. vectors are those of now,
-        and new_rows the rows that were not there before.
+        current_row [rows before] is what each row is now, -1 if it is gone. vectors are those of
+        now, and new_rows the rows that were not there before.
         """
         if self.is_exact:
             return VectorIndex.exact(vectors)
@@ -122,7 +121,7 @@ class VectorIndex:
         return Neighbours.unpacked(self.search_packed(queries, k))
 
     def search_packed(self, queries: Vectors, k: int) -> Packed:
-        """Search, and return packed neighbours [queries, min(k, rows)], NONE where fewer are found."""
+        """Search; return packed neighbours [queries, min(k, rows)], NONE where fewer are found."""
         k = min(k, self.facts.rows)
         queries = np.ascontiguousarray(queries, np.float32)
         n = min(self.oversampled_k(k), self.facts.rows)
@@ -154,12 +153,12 @@ class VectorIndex:
         return nearest(queries, self.vectors, rows, k)
 
     def oversampled_k(self, k: int) -> int:
-        """Return how many candidates FAISS has to find, so that the k best of them are the true ones."""
+        """Return how many candidates FAISS has to find, so that the k best are among them."""
         codes_only = faiss_kinds.has_codes_only(self.faiss_index)
         return k + packing.SLACK + (CODES_SLACK if codes_only else 0)
 
     def list_order(self) -> Rows:
-        """Return all rows, those of one inverted list together: similar queries probe the same lists."""
+        """Return all rows, list by list, since similar queries probe the same lists."""
         if self.facts.lists:
             return inverted_lists.list_order(self.faiss_index)
         return np.arange(self.facts.rows)

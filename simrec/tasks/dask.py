@@ -28,7 +28,8 @@ Versions = Mapping[str, str]
 class DaskEngine:
     """A Dask cluster, of which only the scheduler and the workers are used.
 
-    wait_seconds is how long there may be no worker. At most max_submitted tasks are with the scheduler.
+    wait_seconds is how long there may be no worker. At most max_submitted tasks are with the
+    scheduler.
     """
 
     is_remote = True
@@ -49,8 +50,8 @@ class DaskEngine:
     def run(self, work: Work, arguments: Sequence[Any]) -> Iterator[Any]:
         """Yield `work(argument)` for every argument, once each, as they finish.
 
-        After a failure nothing more is submitted, running tasks are waited for, and an error names the
-        failed ones.
+        After a failure nothing more is submitted, running tasks are waited for, and an error names
+        the failed ones.
         """
         if not arguments:
             return
@@ -76,7 +77,7 @@ class DaskEngine:
 
     @contextmanager
     def _connected(self) -> Iterator[Client]:
-        """Yield a client while there is a scheduler; its workers have the versions of this process."""
+        """Yield a client of a scheduler whose workers have the versions of this process."""
         for name in ("distributed", "distributed.client"):  # their tracebacks are one sentence here
             logging.getLogger(name).setLevel(logging.CRITICAL)
         with self._connect() as client:
@@ -149,7 +150,7 @@ def _versions() -> Versions:
 
 
 def _versions_of(client: Client) -> dict[str, Versions | BaseException]:
-    """Return the versions of the scheduler, which unpacks tasks, and of all workers, or their errors."""
+    """Return the versions, or the error, of the scheduler, which unpacks tasks, and of workers."""
     versions: dict[str, Versions | BaseException] = {}
     try:
         versions["scheduler"] = client.run_on_scheduler(_versions)
@@ -176,7 +177,7 @@ def _check_versions(cluster: Mapping[str, Versions | BaseException], expected: V
 
 
 def _as_one_error(failed: list[tuple[Any, BaseException]], total: int) -> BaseException:
-    """Return the first error with the names of all failed tasks; a bug stays the exception that it is."""
+    """Return the first error with the names of all failed tasks; a bug keeps its exception."""
     names = ", ".join(str(argument) for argument, _ in failed[:MAX_NAMED])
     if len(failed) > MAX_NAMED:
         names += f" and {len(failed) - MAX_NAMED} more"

@@ -13,9 +13,9 @@ Work = Callable[[Any], Any]
 class Engine(Protocol):
     """Runs tasks: top-level functions that read files, write one file, and return a count.
 
-    No data passes through an engine but the arguments, whose text names them in an error. What a task
-    writes depends on its argument alone. So a task may run again, or twice at once, and changes
-    nothing.
+    No data passes through an engine but the arguments, whose text names them in an error. What a
+    task writes depends on its argument alone. So a task may run again, or twice at once, and
+    changes nothing.
     """
 
     def __enter__(self) -> Self:
@@ -26,14 +26,14 @@ class Engine(Protocol):
 
     @property
     def is_remote(self) -> bool:
-        """Tell whether tasks may run on other hosts, which see the same files and not the same locks."""
+        """Tell whether tasks may run on other hosts, which see the same files but not the locks."""
 
     def run(self, work: Work, arguments: Sequence[Any]) -> Iterator[Any]:
         """Yield `work(argument)` for every argument, once each, as they finish."""
 
 
 def open_engine(config: EngineConfig) -> Engine:
-    """Return the configured engine, which connects when it runs something; ConfigError without it."""
+    """Return the configured engine, which connects when it runs tasks; ConfigError without it."""
     if config.kind == "local":
         return LocalEngine(config.workers)
     if not config.scheduler:

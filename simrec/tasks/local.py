@@ -37,7 +37,7 @@ class LocalEngine:
             self._pool.shutdown(cancel_futures=True)
 
     def run(self, work: Callable[[Any], Any], arguments: Sequence[Any]) -> Iterator[Any]:
-        """Yield `work(argument)` for every argument, as they finish; the first failure cancels the rest.
+        """Yield `work(argument)` for every argument, as they finish; a failure cancels the rest.
 
         A single task, or a single worker, runs in this process with all its threads.
         """

@@ -1,7 +1,8 @@
 """Functions over rows run as tasks: `map_rows` writes what they return as parts, `Parts` reads it.
 
-An algorithm is a function that takes a slice of rows and returns arrays. Which engine runs it, what a
-part is called, how many rows it has, and that an existing part is finished, is decided here alone.
+An algorithm is a function that takes a slice of rows and returns arrays. Which engine runs it, what
+a part is called, how many rows it has, and that an existing part is finished, is decided here
+alone.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -24,7 +25,7 @@ Work = Callable[..., Mapping[str, NDArray[Any]]]
 
 @dataclass(frozen=True)
 class Parts:
-    """The arrays that a stage wrote: one folder for each range of rows, one .npy file for each array.
+    """The arrays that a stage wrote: a folder for each range of rows, a .npy file for each array.
 
     Arrays are mapped. What is read by rows has one line for each row of the stage.
     """
@@ -108,9 +109,9 @@ def map_rows(
 ) -> Parts:
     """Run `work(slice, *context)` for all rows, part by part, and return what it wrote.
 
-    work is a top-level function. The context is small values that can be pickled; arrays among it are
-    written once, and each task maps them. Parts that exist, by whatever engine, are finished; a part
-    has at most `stages.max_part_rows` rows where that is set.
+    work is a top-level function. The context is small values that can be pickled; arrays among it
+    are written once, and each task maps them. Parts that exist, by whatever engine, are finished; a
+    part has at most `stages.max_part_rows` rows where that is set.
     """
     parts = parts_of(stages, stage, rows, part_rows)
     _run(stages, parts, work, context)
@@ -134,7 +135,7 @@ def run_whole(
     rows: int,
     *context: Any,
 ) -> Parts:
-    """Run `work(slice, *context)` as one task over all rows, as `map_rows` does; its arrays may have any length."""
+    """Run `work(slice, *context)` as one task over all rows; its arrays may have any length."""
     parts = Parts(stages.folder / stage, rows, max(1, rows))
     _run(stages, parts, work, context)
     return parts
@@ -169,7 +170,7 @@ def _share_arrays(folder: Path, context: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 def run_part(task: RowsTask) -> int:
-    """Do the work of a task and write its arrays, unless they are there; return how many rows it has."""
+    """Do a task and write its arrays, unless they exist; return how many rows it has."""
     if not task.path.exists():
         context = []
         for value in task.context:

@@ -60,9 +60,9 @@ def _without_part(tasks: Sequence[Task]) -> list[Task]:
 class Stages:
     """Runs the stages of a step, one after the other, each in a folder of its own.
 
-    A run that was killed finds the parts that it wrote, by whatever engine. Where the plan has changed
-    since, which names the step, the version and the size of parts, they are removed. max_part_rows is
-    the most rows that a part may have; 0 leaves that to each stage.
+    A run that was killed finds the parts that it wrote, by whatever engine. Where the plan has
+    changed since, which names the step, the version and the size of parts, they are removed.
+    max_part_rows is the most rows that a part may have; 0 leaves that to each stage.
     """
 
     def __init__(self, run: Run, folder: Path, step: str, max_part_rows: int = 0) -> None:

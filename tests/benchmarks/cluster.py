@@ -1,10 +1,11 @@
 """Benchmark of the cluster: `python -m tests.benchmarks.cluster [--vectors FILE.npy] [ROWS]`, a million by default.
 
-The embeddings of a file, with noise where they are too few, or vectors drawn in clusters, go through every stage of
-the index step on a scheduler and two workers, which are killed where they use more than 3 GB; rows are cut into
-groups. Printed are the CPU seconds and the peak memory of every process, and the recall of the graph beside that of
-one index over all rows. Then a tenth of the rows go through it twice, on one process here and on the cluster: whether
-the files are equal, and the ratio of CPU seconds.
+The embeddings of a file, with noise where they are too few, or vectors drawn in clusters, go
+through every stage of the index step on a scheduler and two workers, which are killed where they
+use more than 3 GB; rows are cut into groups. Printed are the CPU seconds and the peak memory of
+every process, and the recall of the graph beside that of one index over all rows. Then a tenth of
+the rows go through it twice, on one process here and on the cluster: whether the files are equal,
+and the ratio of CPU seconds.
 """
 
 import argparse

@@ -1,8 +1,9 @@
 """Benchmarks of index and neighbour graph: `python -m tests.benchmarks.index [--vectors FILE.npy] [WHAT ...]`.
 
-WHAT is some of exact, approximate, autofaiss, million, update, cold; all without any. FILE.npy holds embeddings
-[rows, dim]; without it, vectors are drawn in clusters like those of sentences. One thread, CPU seconds,
-ratios within one run. What compares with hnswlib and autofaiss is left out with a sentence where they are absent.
+WHAT is some of exact, approximate, autofaiss, million, update, cold; all without any. FILE.npy
+holds embeddings [rows, dim]; without it, vectors are drawn in clusters like those of sentences. One
+thread, CPU seconds, ratios within one run. What compares with hnswlib and autofaiss is left out
+with a sentence where they are absent.
 """
 
 import argparse

@@ -1,7 +1,8 @@
 """What a machine or a cluster has to have: `python -m tests.benchmarks.sizing` computes the tables of docs/sizing.md.
 
-With --write they are written there. --measure CORPUS.jsonl measures the rates that they are computed from, on a real
-night of these articles; --check runs what the simulation foretells, on a cluster of two workers, and compares.
+With --write they are written there. --measure CORPUS.jsonl measures the rates that they are
+computed from, on a real night of these articles; --check runs what the simulation foretells, on a
+cluster of two workers, and compares.
 """
 
 import argparse
@@ -91,8 +92,8 @@ RATES = [value for value in list(globals().values()) if isinstance(value, Rate)]
 class Stage(NamedTuple):
     """A stage of a first night: the CPU seconds of n articles, and how many of them are in a task.
 
-    per_task is None where the job itself does the work. A stage by slices searches one slice after the
-    other.
+    per_task is None where the job itself does the work. A stage by slices searches one slice after
+    the other.
     """
 
     name: str

@@ -198,7 +198,7 @@ def test_a_saved_index_answers_as_before(tmp_path: Path, kind: str) -> None:
 
 
 def same_first(matrix: np.ndarray, rows: int) -> np.ndarray:
-    """The row that each of the first rows is nearest to, which is itself or an equal one before it."""
+    """The row nearest to each of the first rows: itself, or an equal one before it."""
     return (matrix[:rows] @ matrix.T).round(6).argmax(axis=1)
 
 
@@ -208,7 +208,7 @@ def test_a_cut_index_is_refused(tmp_path: Path, kind: str, share: float) -> None
     matrix = clustered(1_000)
     index = index_of(matrix, IndexConfig(kind=kind), 10, tmp_path / "made")
     index.save(tmp_path / "index.faiss")
-    # Beside it, never over it: FAISS reads ahead in what it has mapped, and a file cut under it kills the process.
+    # Beside it, never over it: a file cut under a mapping of FAISS kills the process.
     whole = (tmp_path / "index.faiss").read_bytes()
     (tmp_path / "cut.faiss").write_bytes(whole[: int(share * len(whole))])
     with pytest.raises(ReleaseError, match="not a whole index"):
@@ -225,7 +225,7 @@ def test_a_pair_has_one_cosine_whoever_asks() -> None:
 
 
 def test_a_killed_graph_goes_on_where_it_was(tmp_path: Path) -> None:
-    """Killed after a part of each of two slices; a slice searches no part again that it has written."""
+    """Killed within each of two slices; a slice searches no part again that it has written."""
     index = index_of(clustered(2_000), IndexConfig(kind="ivf_flat"), 10, tmp_path / "made")
     memory_mib = 0.5  # slices of 1,092 rows
     whole = graph_of(index, 10, tmp_path / "made", memory_mib, max_part_rows=256)
@@ -249,9 +249,9 @@ def test_a_killed_graph_goes_on_where_it_was(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["exact", *APPROXIMATE])
 def test_slices_find_what_one_index_finds(tmp_path: Path, kind: str) -> None:
-    """Shards of 500 rows are merged to the index that one shard makes; six slices of 500 rows know no less than all.
+    """Six shards merge to the index that one shard makes; six slices find no less than the whole.
 
-    Linked rows are not sliced: a link leads anywhere.
+    HNSW is not sliced: a link leads anywhere.
     """
     matrix = clustered(3_000)
     config = IndexConfig(kind=kind, recall_target=0.9)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""A neighbour graph and an index that follow changes, against those made from scratch and brute force."""
+"""Updated kNN graphs and indexes against those from scratch, and against brute force."""
 
 import shutil
 from dataclasses import replace
@@ -220,7 +220,7 @@ def test_rows_that_lost_most_neighbours_are_searched_anew(tmp_path: Path) -> Non
 
 
 def test_a_list_takes_in_nothing_beyond_what_it_knows(tmp_path: Path) -> None:
-    """Of a hundred equal articles a list holds the first 38; one that comes after them all is not the eleventh."""
+    """Of a hundred equal articles a list holds the first 38; one after them all is not the eleventh."""
     articles = {f"a{n:03d}": vector(1) for n in range(100)} | {
         f"b{n:03d}": vector(n) for n in range(2, 200)
     }

@@ -1,4 +1,4 @@
-"""A Dask cluster on this machine: a scheduler and two workers, which are real processes and note what they do."""
+"""A Dask cluster on this machine: a scheduler and two workers, real processes that note their tasks."""
 
 import hashlib
 import json
@@ -15,7 +15,7 @@ from tests.conftest import House, Ran, environment
 
 ALLOWED = "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES"
 
-# Python that a worker runs first: every part that it starts is a line in a file, and takes a moment.
+# Python that a worker runs first: it notes every task in a file, and each takes a moment.
 NOTED = """
 import os, time
 import simrec.tasks.dask as engine
@@ -152,7 +152,7 @@ def refusal(ran: Ran) -> str:
 
 
 def released(house: House) -> dict[str, str]:
-    """The checksums of the current release's files, but for its manifest, which says when it was made."""
+    """The checksums of the current release's files; its manifest is left out, since it is dated."""
     folder = house.workspace / "releases" / house.current
     files = (path for path in folder.iterdir() if path.name != "manifest.json")
     return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}

@@ -1,4 +1,4 @@
-"""A cluster writes what one machine writes, to the byte, whoever dies; the scheduler and its two workers are real."""
+"""A real cluster writes what one machine writes, to the byte, whichever process dies."""
 
 import os
 import shutil
@@ -50,7 +50,7 @@ def ingested(tmp_path_factory: pytest.TempPathFactory) -> House:
 
 @pytest.fixture(scope="module")
 def alone(ingested: House, tmp_path_factory: pytest.TempPathFactory) -> House:
-    """The same after one process that knows no Dask has run the nightly job on it. Do not change it."""
+    """The same after a nightly job in one process without Dask. Do not change it."""
     house = copy(ingested, tmp_path_factory.mktemp("alone") / "house")
     house.configure("workers = 1\n")
     _with_words(house)
@@ -96,7 +96,8 @@ def test_two_processes_write_what_one_writes(fresh: House, alone: House) -> None
 def test_a_night_on_a_cluster_is_a_night_alone(fresh: House, alone: House, tmp_path: Path) -> None:
     """Also with the engine from the command line, and while somebody reads.
 
-    What a reader of the articles holds open SQLite leaves beside their file, where no other host may look.
+    What a reader of the articles holds open SQLite leaves beside their file, where no other host
+    may look.
     """
     (fresh.workspace / "articles.db").unlink()
     with (
@@ -248,7 +249,7 @@ def test_few_tasks_are_with_the_scheduler_at_a_time(tmp_path: Path) -> None:
 
 
 def test_a_task_that_workers_die_of_is_named(fresh: House, alone: House, tmp_path: Path) -> None:
-    """So is what waited on a worker that died, or was just written: Dask does not tell it apart, hence `ALLOWED`."""
+    """Tasks that waited on the worker are named too: Dask blames them alike, hence `ALLOWED`."""
     due = {Path(name).name for name in shards(alone) if not name.startswith("tfidf")}
     deadly = min(due)
     dies = f"if task.path.name == {deadly!r}: os._exit(1)"
@@ -341,7 +342,7 @@ SIGN = (
 
 
 def certificates(folder: Path) -> dict[str, str]:
-    """Make an authority and a certificate signed by it, as the README says; return Dask's variables that name them."""
+    """Make an authority and a certificate signed by it; return Dask's variables that name them."""
     if shutil.which("openssl") is None:
         (pytest.fail if "CI" in os.environ else pytest.skip)("there is no openssl on this machine")
     folder.mkdir()

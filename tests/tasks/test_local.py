@@ -1,4 +1,4 @@
-"""The local engine: every argument once, the first failure is told, and workers do not outlive their parent."""
+"""The local engine: it runs every argument once and raises the first failure."""
 
 import os
 import time

@@ -1,4 +1,4 @@
-"""Neighbours, lists and accounts as tasks: whatever runs them, and whoever is killed, a release has the same bytes."""
+"""Index and recommendations as tasks: a release has the same bytes, whichever engine and kill."""
 
 import json
 import os
@@ -145,14 +145,17 @@ def test_a_worker_is_killed(fresh: House, alone: House, tmp_path: Path, stage: s
 def test_the_job_is_killed_and_goes_on_where_it_was(
     fresh: House, alone: House, tmp_path: Path
 ) -> None:
-    """On another engine, too: parts are the same whoever writes them. Its status says how far it is."""
+    """On another engine too, since all write the same parts. The status says how far it is."""
     with cluster(tmp_path / "cluster", seconds=0.3) as there:
         there.work_for(fresh)
         with night(fresh) as job:
             until(lambda: len(started(there, SLICES[2])) >= 2, "nothing was started")
             job.kill()
         (parts,) = (fresh.workspace / "staging").glob("*/parts")
-        noted = lambda: {part(path) for path in parts.glob("*/[!.]*")} - {"parts/plan.json"}  # noqa: E731
+
+        def noted() -> set[str]:
+            return {part(path) for path in parts.glob("*/[!.]*")} - {"parts/plan.json"}
+
         until(lambda: {path for _, path in started(there, SLICES[2])} <= noted(), "what runs ends")
         time.sleep(0.5)
         ended = noted()
@@ -222,7 +225,7 @@ def test_parts_of_another_plan_are_not_used(fresh: House, alone: House) -> None:
 
 
 def test_parts_that_outlived_their_step_are_not_published(fresh: House, alone: House) -> None:
-    """Killed when the last file of a step was written and its parts were not removed yet, at one step and the next."""
+    """Killed between the last file of a step and the removal of its parts, at one step and the next."""
     for removal, last in enumerate(("graph.npy", "items.db"), 1):  # first those that were left go
         dies = AT_CHANGE.format(
             events=("os.rename",), inside="/.parts.", when=f"== {removal}", happens=KILL

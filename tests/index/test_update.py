@@ -220,7 +220,7 @@ def test_rows_that_lost_most_neighbours_are_searched_anew(tmp_path: Path) -> Non
 
 
 def test_a_list_takes_in_nothing_beyond_what_it_knows(tmp_path: Path) -> None:
-    """Of a hundred equal articles a list holds the first 38; one after them all is not the eleventh."""
+    """Of a hundred equals a list holds the first 38; one after them all is not the eleventh."""
     articles = {f"a{n:03d}": vector(1) for n in range(100)} | {
         f"b{n:03d}": vector(n) for n in range(2, 200)
     }

@@ -1,4 +1,4 @@
-"""A Dask cluster on this machine: a scheduler and two workers, real processes that note their tasks."""
+"""A Dask cluster on this machine: a scheduler and two workers that note their tasks."""
 
 import hashlib
 import json
@@ -30,7 +30,13 @@ def run_noted(versions, work, task):
     return run_here(versions, noted, task)
 engine.run_here = run_noted
 """
-WORKER = "{before}\nimport sys\nfrom distributed.cli.dask_worker import main\nsys.argv[0] = 'dask-worker'\nmain()"
+WORKER = """
+{before}
+import sys
+from distributed.cli.dask_worker import main
+sys.argv[0] = 'dask-worker'
+main()
+"""
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""Functions over rows as tasks: parts of any size hold what one call returns, and are written once."""
+"""Functions over rows as tasks: parts of any size hold what one call returns."""
 
 from collections.abc import Mapping
 from pathlib import Path

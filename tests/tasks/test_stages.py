@@ -225,7 +225,7 @@ def test_parts_of_another_plan_are_not_used(fresh: House, alone: House) -> None:
 
 
 def test_parts_that_outlived_their_step_are_not_published(fresh: House, alone: House) -> None:
-    """Killed between the last file of a step and the removal of its parts, at one step and the next."""
+    """Killed between the last file of a step and the removal of its parts, at two steps."""
     for removal, last in enumerate(("graph.npy", "items.db"), 1):  # first those that were left go
         dies = AT_CHANGE.format(
             events=("os.rename",), inside="/.parts.", when=f"== {removal}", happens=KILL

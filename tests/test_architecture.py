@@ -76,7 +76,7 @@ HEAVY = {
     "prometheus_client": ["monitor.py"],
     "feedparser": ["articles/sources/feed_source.py"],
     "markdown_it": ["articles/bodies.py"],
-    "resiliparse": ["articles/bodies.py", "articles/sources/folder_source.py"],
+    "resiliparse": ["articles/"],
     "yaml": ["articles/sources/front_matter.py"],
 }
 

@@ -53,7 +53,7 @@ def test_bm25_is_the_formula() -> None:
             assert score == pytest.approx(expected, rel=1e-4, abs=1e-4)
 
 
-def test_bm25_of_texts_without_words_is_nothing() -> None:
+def test_bm25_of_texts_without_words_is_zero() -> None:
     assert not bm25([Text("..."), Text("")], [Text(""), Text("?"), ASKED[0]]).any()
 
 
@@ -61,7 +61,9 @@ def test_bm25_of_texts_without_words_is_nothing() -> None:
     "texts",
     [TEXTS, [f"{a}和{b}的关系很复杂\n{a}喜欢{b}。" for a in "猫狗鸟鱼马" for b in "水火木金土"]],
 )
-def test_a_kept_tfidf_scores_to_the_bit_as_it_did(texts: list[str], tmp_path: Path) -> None:
+def test_a_stored_tfidf_scores_to_the_bit_as_when_it_was_fitted(
+    texts: list[str], tmp_path: Path
+) -> None:
     asked = [Text(text) for text in [*texts, "a word that none has: xylophone 琴", ""]]
     fitted = TfIdfBaseline.fit(texts, 60)
     fitted.save(tmp_path / "kept.npz")
@@ -91,7 +93,7 @@ def test_tfidf_is_fitted_once_until_the_corpus_has_doubled(house: House) -> None
     assert (ran.code, f"{kept}: damaged" in ran.err, "Traceback" in ran.err) == (5, True, False)
 
 
-def test_lsa_knows_words_only_from_texts_that_do_not_ask() -> None:
+def test_lsa_has_no_axis_for_words_of_queries_alone() -> None:
     """Two halves that share one rare word, which no text of the fit holds, have nothing in common."""
     tfidf = TfIdfBaseline.fit([*TEXTS, "xylophone"])
     scorer = baselines.lsa(tfidf, TEXTS)
@@ -100,7 +102,7 @@ def test_lsa_knows_words_only_from_texts_that_do_not_ask() -> None:
     assert (found.argmax(axis=1) == np.arange(60)).all()
 
 
-def test_recent_is_the_newest_of_the_category_first() -> None:
+def test_newest_in_category_ranks_the_newest_of_the_category_first() -> None:
     days = [
         ("a", "2024-01-01"),
         ("a", "2024-03-01"),
@@ -114,7 +116,7 @@ def test_recent_is_the_newest_of_the_category_first() -> None:
     assert not scores[1].any()
 
 
-def test_chance_finds_what_chance_finds() -> None:
+def test_random_scores_have_the_mrr_of_chance() -> None:
     suite = suites.run(
         [suites.SampledArticle(True, "", t, None, None) for t in TEXTS],
         {"random": baselines.random_scores},
@@ -172,7 +174,7 @@ def test_qrels_are_measured_as_scikit_learn_does(tmp_path: Path) -> None:
     assert values["R@10"] == pytest.approx(np.mean(recall))
 
 
-def test_equal_scores_earn_nothing_from_judgements(tmp_path: Path) -> None:
+def test_equal_scores_earn_nothing_from_qrels(tmp_path: Path) -> None:
     write_qrels(tmp_path / "clicks.qrels")
     blind = {"blind": lambda left, right: np.zeros((len(left), len(right)))}
     results = qrels.measure_judgements(
@@ -185,7 +187,7 @@ def test_equal_scores_earn_nothing_from_judgements(tmp_path: Path) -> None:
     assert max(result.values["blind"] for result in results) < 0.1
 
 
-def test_a_judgement_that_is_none_is_named_with_its_line(tmp_path: Path) -> None:
+def test_a_line_that_is_no_judgement_is_named(tmp_path: Path) -> None:
     path = tmp_path / "bad.qrels"
     for line in ("1 0 2", "1 0 2 x", "1 0 2 1 5"):
         path.write_text(f"1 0 2 1\n{line}\n")
@@ -240,14 +242,14 @@ def test_graded_pairs_and_links_through_the_command_line(published: House, tmp_p
         (["--judgements", "/nowhere.qrels"], 3, "/nowhere.qrels"),
     ],
 )
-def test_a_wrong_comparison_is_one_sentence(
+def test_a_wrong_option_is_one_sentence(
     published: House, options: list[str], code: int, says: str
 ) -> None:
     ran = published.step("evaluate", *options)
     assert (ran.code, says in ran.err, "Traceback" in ran.err) == (code, True, False)
 
 
-def test_encoders_stand_beside_as_they_are(published: House) -> None:
+def test_encoders_as_baselines_are_encoded_as_they_are(published: House) -> None:
     names = "untrained encoder,pretrained encoder,LSA,recent in category"
     rows = {
         row["suite"]: row for row in published.step("evaluate", "--beside", names, "--json").rows
@@ -271,7 +273,7 @@ def test_encoders_stand_beside_as_they_are(published: House) -> None:
 @pytest.mark.skipif(
     find_spec("sentence_transformers") is not None, reason="the extra teacher is installed"
 )
-def test_without_the_extra_minilm_is_a_sentence(published: House) -> None:
+def test_minilm_without_its_extra_is_a_sentence(published: House) -> None:
     ran = published.step("evaluate", "--beside", "MiniLM")
     assert (ran.code, "pip install 'simrec[teacher]'" in ran.err, "Traceback" in ran.err) == (
         3,
@@ -323,7 +325,7 @@ def test_the_extra_evaluate_is_named_where_it_is_needed(
     assert "Traceback" not in ran.err
 
 
-def test_what_is_asked_by_hand_is_what_the_report_says_and_nothing_is_kept(
+def test_a_comparison_by_hand_equals_the_report_and_stores_nothing(
     published: House,
 ) -> None:
     report = json.loads(
@@ -355,7 +357,7 @@ def account_data(count: int) -> tuple[list[str], list[str], np.ndarray]:
     return [f"id {n}" for n in range(count * 12)], accounts, unit
 
 
-def test_halves_of_accounts_find_each_other_as_a_recount_says() -> None:
+def test_account_halves_are_measured_as_a_recount_says() -> None:
     ids, accounts, vectors = account_data(30)
     result = measure_account_halves(ids, accounts, vectors, None)
     assert (result.n_queries, set(result.per_query)) == (30, {"simrec", "mean of embeddings"})
@@ -373,7 +375,7 @@ def test_halves_of_accounts_find_each_other_as_a_recount_says() -> None:
         assert result.values[who] == pytest.approx(np.mean(1 / np.array(ranks)), abs=1e-6)
 
 
-def test_words_count_for_accounts_where_they_have_a_share() -> None:
+def test_words_count_in_account_halves_where_they_have_a_share() -> None:
     ids, accounts, _ = account_data(30)
     terms = TfIdf.fit(TEXTS).encode([TEXTS[int(account[-2:])] for account in accounts])
     blind = np.tile(np.eye(1, 16, dtype=np.float32), (len(ids), 1))
@@ -383,7 +385,7 @@ def test_words_count_for_accounts_where_they_have_a_share() -> None:
     assert result.values["mean of embeddings"] == pytest.approx(1 / 30)
 
 
-def test_too_few_accounts_are_said() -> None:
+def test_too_few_accounts_are_reported() -> None:
     ids, accounts, vectors = account_data(10)
     result = measure_account_halves(ids, accounts, vectors, None)
     assert result.skipped == "only 10 accounts with at least 10 articles, of 20 needed"

@@ -15,6 +15,7 @@ from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Whitespace
 
 from simrec.config import Config
+from simrec.encoder import model_folder
 from simrec.encoder.default_encoder import PRETRAINED
 from simrec.encoder.query_cache import with_query_cache
 from simrec.encoder.runtime import Encoder
@@ -48,7 +49,7 @@ def test_a_perfect_scorer_is_perfect_and_a_blind_one_is_chance() -> None:
     assert results["known-item"].values == {"perfect": 1.0, "blind": pytest.approx(1 / 60)}
 
 
-def test_what_cannot_be_measured_is_said() -> None:
+def test_a_suite_says_why_it_was_not_measured() -> None:
     results = suites.run(sample(5), {"none": lambda left, right: np.eye(len(left))})
     assert all(result.values == {} and result.skipped for result in results)
     one = [article._replace(category="same") for article in sample()]
@@ -60,7 +61,7 @@ def test_what_cannot_be_measured_is_said() -> None:
     assert result.skipped == "all articles that have one are of one category"
 
 
-def test_articles_without_a_label_are_not_asked_about() -> None:
+def test_articles_without_a_label_are_no_queries() -> None:
     mixed = [
         article._replace(category=None) if n % 2 else article
         for n, article in enumerate(sample(200))
@@ -71,7 +72,7 @@ def test_articles_without_a_label_are_not_asked_about() -> None:
     assert {result.suite: result.n_queries for result in results}["same category"] == 100
 
 
-def test_labels_are_asked_about_as_if_there_were_no_other_articles() -> None:
+def test_a_suite_of_labels_equals_one_of_labelled_articles_alone() -> None:
     articles = [one._replace(held_out=n % 2 == 0) for n, one in enumerate(sample(150))]
     articles = [
         one._replace(category=None) if n % 3 == 0 else one for n, one in enumerate(articles)
@@ -167,7 +168,7 @@ def test_gates_let_pass() -> None:
     gates.check(candidate(0.4), unmeasured, Config())
 
 
-def test_only_held_out_articles_ask_and_all_are_candidates() -> None:
+def test_only_held_out_articles_are_queries_and_all_are_candidates() -> None:
     shapes = []
 
     def scorer(left, right):
@@ -213,7 +214,7 @@ def test_articles_that_share_one_of_their_tags_are_relevant() -> None:
     assert result.values["blind"] == pytest.approx(shared[:, :10].mean(), abs=1e-9)
 
 
-def test_who_is_told_the_category_is_not_asked_for_it() -> None:
+def test_a_scorer_that_is_told_the_category_is_not_measured_by_it() -> None:
     results = suites.run(
         sample(100), {"recent in category": lambda a, b: np.zeros((len(a), len(b)))}
     )
@@ -275,23 +276,22 @@ def test_an_encoder_that_reads_nothing_is_refused_even_for_a_first_release(
         gates.check(report, good, Config())
 
 
-def test_an_encoder_with_another_tokenizer_is_refused(good: gates.Candidate) -> None:
-    encoder = Encoder(PRETRAINED)
-    words = sorted(
-        {word for speech in speeches() for word in re.findall(r"\w+|[^\w\s]+", speech["text"])}
-    )
-    other = Tokenizer(
-        WordLevel(
-            {"[PAD]": 0, "[UNK]": 1} | {w: n for n, w in enumerate(words, 2)}, unk_token="[UNK]"
-        )
-    )
+def test_an_encoder_with_another_tokenizer_is_refused(
+    good: gates.Candidate, tmp_path: Path
+) -> None:
+    texts = [speech["text"] for speech in speeches()]
+    words = sorted({word for text in texts for word in re.findall(r"\w+|[^\w\s]+", text)})
+    vocabulary = {"[PAD]": 0, "[UNK]": 1} | {word: n for n, word in enumerate(words, 2)}
+    other = Tokenizer(WordLevel(vocabulary, unk_token="[UNK]"))
     other.pre_tokenizer = Whitespace()
-    encoder._tokenizer = other
+    other.save(str(tmp_path / model_folder.TOKENIZER))
+    shutil.copy(PRETRAINED / model_folder.ONNX, tmp_path)
+    model_folder.finish(tmp_path, model_folder.check(PRETRAINED), {})
     with pytest.raises(GateError, match="split-half MRR of the encoder alone fell from"):
-        gates.check(measured(encoder.encode), good, Config())
+        gates.check(measured(Encoder(tmp_path).encode), good, Config())
 
 
-def test_who_keeps_nothing_reads_the_same_vectors(tmp_path: Path) -> None:
+def test_a_cache_that_stores_nothing_gives_the_same_vectors(tmp_path: Path) -> None:
     def encode(texts: Sequence[str]) -> np.ndarray:
         asked.append(list(texts))
         return np.stack([np.random.default_rng(len(text)).normal(size=16) for text in texts])

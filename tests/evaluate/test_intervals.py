@@ -38,7 +38,7 @@ def correlated(random: np.random.Generator, questions: int) -> np.ndarray:
         (correlated, spearman, 6 / np.pi * np.arcsin(0.3)),
     ],
 )
-def test_intervals_cover_what_they_say(draw, statistic, truth: float) -> None:
+def test_intervals_cover_the_truth_19_times_of_20(draw, statistic, truth: float) -> None:
     # 19 of 20, within what 300 simulations and the percentile method at 80 questions allow
     assert 0.91 <= covered(draw, statistic, truth, 80) <= 0.985
 
@@ -71,7 +71,7 @@ def test_p_is_that_of_the_randomisation_test(lead: float) -> None:
     assert found.p == pytest.approx(exact.pvalue, abs=0.04)
 
 
-def test_scorers_that_answer_alike_do_not_differ() -> None:
+def test_equal_scorers_do_not_differ() -> None:
     values = reciprocal_ranks(np.random.default_rng(3), 100)
     assert bootstrap.paired_difference(values, values, mean) == (0, 0, 0, 1)
 

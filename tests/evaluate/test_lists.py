@@ -58,7 +58,7 @@ def table(tmp_path: Path) -> tuple[Recommendations, list[tuple[str, int, str, fl
     return Recommendations.read(tmp_path / "similar.parquet", IDS), rows
 
 
-def test_facts_are_those_of_a_count_by_hand(table) -> None:
+def test_statistics_equal_a_count_by_hand(table) -> None:
     read, rows = table
     found = describe_lists(read, ACCOUNTS, DAYS)
     occurrences = Counter(row[2] for row in rows)
@@ -84,7 +84,7 @@ def test_facts_are_those_of_a_count_by_hand(table) -> None:
     assert found.freshness.first == "2024-01-03"
 
 
-def test_facts_that_cannot_be_are_none(table) -> None:
+def test_statistics_without_accounts_or_dates_are_none(table) -> None:
     found = describe_lists(table[0], [None] * 60, [None] * 60)
     assert found.accounts is None
     assert found.freshness is None
@@ -98,12 +98,12 @@ def test_facts_that_cannot_be_are_none(table) -> None:
     )
 
 
-def test_equal_accounts_are_as_many_as_they_are(table) -> None:
+def test_the_effective_number_of_equal_accounts_is_their_number(table) -> None:
     assert effective_number(np.array([5, 5, 5, 5, 0])) == pytest.approx(4)
     assert effective_number(np.array([97, 1, 1, 1])) < 1.3
 
 
-def test_worst_have_the_lowest_best_score_and_hubs_the_most_lists(table) -> None:
+def test_lowest_scored_and_hubs_equal_a_sort_by_hand(table) -> None:
     read, rows = table
     first = {row[0]: row[3] for row in rows if row[1] == 1}
     worst = sorted(IDS, key=lambda one: first[one])
@@ -116,7 +116,7 @@ def test_worst_have_the_lowest_best_score_and_hubs_the_most_lists(table) -> None
     ]
 
 
-def test_what_is_kept_of_the_lists_before_is_counted_by_id(tmp_path: Path) -> None:
+def test_overlap_with_the_lists_before_is_counted_by_id(tmp_path: Path) -> None:
     ids_before = [one for one in IDS if one not in ("a3", "a4")]
     ids_now = [one for one in IDS if one not in ("a7", "a8", "a9")]
     before = [row for row in written(tmp_path / "before", 1, ids_before) if row[1] <= K]
@@ -133,7 +133,7 @@ def test_what_is_kept_of_the_lists_before_is_counted_by_id(tmp_path: Path) -> No
     assert 0 < shares.mean() < 1
 
 
-def test_reasons_that_differ_in_names_and_numbers_are_one() -> None:
+def test_reasons_that_differ_only_in_names_and_numbers_count_as_one() -> None:
     rows = [Reject("/x/a.jsonl", n, f"no 'id{n}' of {n} bytes (write {n})") for n in range(1, 4)]
     rows += [Reject("/x/b.jsonl", 9, "not JSON")]
     assert summarize_rejects(rows) == [
@@ -152,7 +152,7 @@ def clusters() -> tuple[np.ndarray, np.ndarray]:
     return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32), of
 
 
-def test_maps_bring_together_what_is_alike_and_are_the_same_each_time() -> None:
+def test_the_layout_puts_alike_vectors_together_and_is_deterministic() -> None:
     vectors, of = clusters()
     places = layout(vectors)
     apart = np.linalg.norm(places[:, None] - places, axis=2) + np.eye(80)
@@ -180,7 +180,7 @@ def test_a_map_has_a_colour_for_the_largest_groups_and_none_of_too_few_points() 
     )
 
 
-def test_a_map_stays_where_it_was_and_new_points_stand_between_those_like_them() -> None:
+def test_old_points_stay_and_new_ones_are_between_their_nearest() -> None:
     vectors, of = clusters()
     before, added = projection.place_points(IDS80, vectors, projection.NO_MAP)
     assert added == 0

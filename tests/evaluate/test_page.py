@@ -47,7 +47,7 @@ class Page(HTMLParser):
         self.text += data
 
 
-def test_a_release_has_a_page_that_says_what_its_json_says(published: House) -> None:
+def test_the_page_shows_what_the_json_holds(published: House) -> None:
     facts, shown = report(published), Page(release(published) / "report.html")
     assert facts["articles"]["count"] == 400
     assert "400 articles of 10 accounts" in shown.text
@@ -64,7 +64,7 @@ def test_a_release_has_a_page_that_says_what_its_json_says(published: House) -> 
     assert (release(published) / "report.html").stat().st_size < 1_000_000
 
 
-def test_the_worst_seeds_are_the_worst_of_the_release(published: House) -> None:
+def test_the_lowest_scored_seeds_are_those_of_the_release(published: House) -> None:
     seeds = [seed for seed in report(published)["seeds"] if seed["why"] == "lowest scores"]
     stored = np.load(release(published) / "vectors.npy").astype(np.float64)
     stored /= np.linalg.norm(stored, axis=1, keepdims=True)
@@ -148,7 +148,7 @@ def test_hostile_text_is_only_text(house: House) -> None:
     assert EVIL in shown.text
 
 
-def test_the_command_names_the_page_and_writes_one_that_knows_how_long(
+def test_the_command_prints_the_path_and_writes_a_page_with_durations(
     published: House, tmp_path: Path
 ) -> None:
     assert published.simrec("report").out.strip() == str(release(published) / "report.html")
@@ -163,7 +163,7 @@ def test_the_command_names_the_page_and_writes_one_that_knows_how_long(
     assert (ran.code, "there is no folder" in ran.err) == (2, True)
 
 
-def test_a_comparison_of_releases_says_what_changed(house: House) -> None:
+def test_two_releases_are_compared_figure_by_figure(house: House) -> None:
     before = house.current
     house.configure("[ingest]\nsync = true\n")
     house.write_articles(house.articles[:-40])
@@ -207,7 +207,7 @@ POOR = {
 
 
 @pytest.mark.parametrize("name", POOR)
-def test_a_poor_corpus_has_a_report_that_says_what_is_missing(
+def test_the_report_of_a_poor_corpus_says_what_is_missing(
     name: str, empty_house: Callable[..., House], tmp_path: Path
 ) -> None:
     house = empty_house(POOR[name])
@@ -222,7 +222,7 @@ def test_a_poor_corpus_has_a_report_that_says_what_is_missing(
     assert house.simrec("report", "--html", tmp_path / "page.html").code == 0
 
 
-def test_the_map_of_a_night_that_changed_little_is_that_of_the_night_before(house: House) -> None:
+def test_a_night_that_changes_little_keeps_the_map(house: House) -> None:
     def points() -> dict[str, list[float]]:
         maps = json.loads((release(house) / "map.json").read_bytes())
         assert len(maps["articles"]["points"]) == 400
@@ -271,7 +271,7 @@ def summary(ahead_of: dict[str, Difference]) -> SuiteSummary:
     )
 
 
-def test_the_verdict_counts_what_is_clear() -> None:
+def test_the_verdict_counts_clear_differences() -> None:
     def suite(low: float, high: float) -> SuiteSummary:
         alone = Difference(value=1, low=1, high=1, p=0)
         return summary(

@@ -19,7 +19,7 @@ from simrec.encoder.default_encoder import PRETRAINED
 from simrec.encoder.model_folder import read_id
 from simrec.encoder.runtime import Encoder
 from simrec.errors import missing_extra
-from simrec.evaluate.scorers import RECENT, Encode, Scorer, Text, encoder_scorer
+from simrec.evaluate.scorers import RECENT, Encode, Scorer, Texts, encoder_scorer
 from simrec.evaluate.tfidf_baseline import TfIdfBaseline
 from simrec.training.doors import open_teacher, open_trainer
 
@@ -79,17 +79,18 @@ def open_baselines(names: Iterable[str], inputs: BaselineInputs) -> dict[str, Sc
     return {name: BASELINES[name](inputs) for name in names}
 
 
-def random_scores(left: Sequence[Text], right: Sequence[Text]) -> NDArray[np.float32]:
+def random_scores(queries: Texts, candidates: Texts) -> NDArray[np.float32]:
     """Return scores that know nothing."""
-    return np.random.default_rng(0).random((len(left), len(right)), dtype=np.float32)
+    shape = (len(queries), len(candidates))
+    return np.random.default_rng(0).random(shape, dtype=np.float32)
 
 
-def newest_in_category(left: Sequence[Text], right: Sequence[Text]) -> NDArray[np.float64]:
+def newest_in_category(queries: Texts, candidates: Texts) -> NDArray[np.float64]:
     """Return what a site without recommendations shows: the newest of the category first."""
-    dates = [text.published_at or "" for text in right]
+    dates = [candidate.published_at or "" for candidate in candidates]
     recency = np.argsort(np.argsort(dates, kind="stable"))
-    query_categories = np.array([text.category or "" for text in left])
-    categories = np.array([text.category or "" for text in right])
+    query_categories = np.array([query.category or "" for query in queries])
+    categories = np.array([candidate.category or "" for candidate in candidates])
     same_category = (query_categories[:, None] == categories) & (categories != "")
     return np.where(same_category, 1.0 + recency, 0.0)
 

@@ -28,6 +28,11 @@ class EvaluatedRelease:
     encoder: Path
     tfidf: TfIdf | None
 
+    @property
+    def words_share(self) -> float:
+        """Return the share of words in a score."""
+        return self.tfidf.weight if self.tfidf else 0.0
+
 
 class ArticleLabels(NamedTuple):
     """What the report counts of an article."""
@@ -54,14 +59,13 @@ def score_random_pairs(release: EvaluatedRelease) -> NDArray[np.float32]:
     left_vectors = unit(np.asarray(vectors[left]))
     right_vectors = unit(np.asarray(vectors[right]))
     cosines: NDArray[np.float32] = (left_vectors * right_vectors).sum(axis=1)
-    if release.tfidf is None:
+    if not release.tfidf:
         return cosines
     terms = open_npy(release.folder.terms)
     candidates = TermVectors(terms[right])
-    own_candidate = np.arange(len(left))[:, None]
-    weight = release.tfidf.weight
-    scores = candidates.hybrid_scores(cosines[:, None], terms[left], own_candidate, weight)
-    return scores[:, 0]
+    pairs = np.arange(len(left))[:, None]
+    weight = release.words_share
+    return candidates.hybrid_scores(cosines[:, None], terms[left], pairs, weight)[:, 0]
 
 
 def _draw_pairs(n_articles: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -12,32 +12,30 @@ from simrec.recommend.choose_weight import MIN_QUERIES
 
 BLOCK = 500  # pairs that are scored at a time
 
+Pairs = Sequence[tuple[str, ...]]
+Figures = NDArray[np.float64]
+
 
 def measure_graded_pairs(
-    name: str,
-    pairs: Sequence[tuple[str, ...]],
-    grades: Sequence[float],
-    scorers: dict[str, Scorer],
+    name: str, pairs: Pairs, grades: Sequence[float], scorers: dict[str, Scorer]
 ) -> list[SuiteResult]:
     """Correlate the score of each pair of texts with its grade."""
     count = len(pairs)
+    skipped = ""
+    per_query = {}
     if count < MIN_QUERIES:
         skipped = f"only {count} pairs, of {MIN_QUERIES} needed"
-        return [
-            SuiteResult(name, measure, count, skipped=skipped)
-            for measure in ("Pearson", "Spearman")
-        ]
-    per_query = {}
-    for scorer_name, scorer in scorers.items():
-        scores = _pair_scores(scorer, pairs)
-        per_query[scorer_name] = np.stack([scores, np.array(grades)], axis=1)
+    else:
+        for scorer_name, scorer in scorers.items():
+            scores = _pair_scores(scorer, pairs)
+            per_query[scorer_name] = np.stack([scores, np.array(grades)], axis=1)
     return [
-        SuiteResult(name, "Pearson", count, per_query, statistic=pearson),
-        SuiteResult(name, "Spearman", count, per_query, statistic=spearman),
+        SuiteResult(name, "Pearson", count, per_query, skipped, statistic=pearson),
+        SuiteResult(name, "Spearman", count, per_query, skipped, statistic=spearman),
     ]
 
 
-def _pair_scores(scorer: Scorer, pairs: Sequence[tuple[str, ...]]) -> NDArray[np.float64]:
+def _pair_scores(scorer: Scorer, pairs: Pairs) -> Figures:
     """Return the score of each pair, float [pairs]; memory is that of one block."""
     scores = []
     for start in range(0, len(pairs), BLOCK):
@@ -48,18 +46,18 @@ def _pair_scores(scorer: Scorer, pairs: Sequence[tuple[str, ...]]) -> NDArray[np
     return np.concatenate(scores)
 
 
-def pearson(pairs: NDArray[np.float64]) -> NDArray[np.float64]:
+def pearson(pairs: Figures) -> Figures:
     """Return Pearson's correlation of values [resamples, pairs, 2]; of a constant it is 0."""
     centred = pairs - pairs.mean(axis=1, keepdims=True)
     left = centred[..., 0]
     right = centred[..., 1]
-    covariance: NDArray[np.float64] = (left * right).sum(axis=1)
+    covariance: Figures = (left * right).sum(axis=1)
     spread = np.sqrt((left**2).sum(axis=1) * (right**2).sum(axis=1))
     correlation = np.zeros_like(covariance)
     np.divide(covariance, spread, out=correlation, where=spread > 1e-12)
     return correlation
 
 
-def spearman(pairs: NDArray[np.float64]) -> NDArray[np.float64]:
+def spearman(pairs: Figures) -> Figures:
     """Return Spearman's correlation of values [resamples, pairs, 2]; ties share their rank."""
     return pearson(np.asarray(rankdata(pairs, axis=1)))

@@ -24,13 +24,13 @@ BINS = 40  # of a histogram of scores
 LOWEST_SCORE = -0.2  # of the histogram; what is lower counts there
 NEWEST = 0.1  # share of the dated articles
 
+Labels = Sequence[str | None]  # of the articles
+Scores = NDArray[Any]
 Rows = NDArray[np.int64]
 Counts = NDArray[np.int64]
 
 
-def describe_lists(
-    lists: Recommendations, accounts: Sequence[str | None], days: Sequence[str | None]
-) -> ListStatistics:
+def describe_lists(lists: Recommendations, accounts: Labels, days: Labels) -> ListStatistics:
     """Return the statistics of the lists; one that needs accounts or dates is None without them.
 
     hubness is the skewness of N_K (Radovanović et al. 2010); novelty is the mean surprise
@@ -69,7 +69,7 @@ def _novelty(lists: Recommendations, occurrences: Counts) -> float:
     return float(surprise.mean())
 
 
-def score_histogram(lists: Recommendations, random_scores: NDArray[Any]) -> ScoreHistogram:
+def score_histogram(lists: Recommendations, random_scores: Scores) -> ScoreHistogram:
     """Return the shares of scores by bin: of first places, of K-th places and of random pairs."""
     scores_of = {
         "first place": lists.scores[lists.ranks == 1],
@@ -82,16 +82,16 @@ def score_histogram(lists: Recommendations, random_scores: NDArray[Any]) -> Scor
     return ScoreHistogram([_rounded(edge) for edge in edges], shares, medians)
 
 
-def _shares_by_bin(scores: NDArray[Any], edges: NDArray[Any]) -> list[float]:
+def _shares_by_bin(scores: Scores, edges: Scores) -> list[float]:
     counts, _ = np.histogram(np.clip(scores, LOWEST_SCORE, 1), edges)
     return [_rounded(count / max(1, len(scores))) for count in counts]
 
 
-def _median(scores: NDArray[Any]) -> float | None:
+def _median(scores: Scores) -> float | None:
     return _rounded(np.median(scores)) if len(scores) else None
 
 
-def _account_spread(lists: Recommendations, accounts: Sequence[str | None]) -> AccountSpread | None:
+def _account_spread(lists: Recommendations, accounts: Labels) -> AccountSpread | None:
     names = sorted({account for account in accounts if account is not None})
     if len(names) < 2 or not len(lists.articles):
         return None
@@ -128,7 +128,7 @@ def effective_number(counts: Counts) -> float:
     return float(np.exp(-(shares * np.log(shares)).sum()))
 
 
-def _freshness(lists: Recommendations, days: Sequence[str | None]) -> FreshnessFacts | None:
+def _freshness(lists: Recommendations, days: Labels) -> FreshnessFacts | None:
     numbers = np.array([_day_number(day) for day in days])
     seed_days = numbers[lists.seeds]
     recommended_days = numbers[lists.articles]

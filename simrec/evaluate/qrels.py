@@ -95,22 +95,21 @@ def _measure_qrels(
     queries = _draw_queries(qrels)
     n_queries = len(queries)
     if n_queries < MIN_QUERIES:
-        skipped = f"only {n_queries} articles are queries, of {MIN_QUERIES} needed"
-        if remark:
-            skipped += f"; {remark}"
+        too_few = f"only {n_queries} articles are queries, of {MIN_QUERIES} needed"
+        skipped = f"{too_few}; {remark}" if remark else too_few
         return [SuiteResult(name, measure, n_queries, skipped=skipped) for measure in NAMES]
     row_of = _candidate_rows(queries, qrels, sample)
     candidates = [Text(text) for text in row_of]
     grades = []
     for query in queries:
-        grades.append({row_of[candidate]: grade for candidate, grade in qrels[query].items()})
-    per_measure: list[dict[str, NDArray[np.float64]]] = [{} for _ in NAMES]
+        grades.append({row_of[text]: grade for text, grade in qrels[query].items()})
+    tables = {}
     for scorer_name, scorer in scorers.items():
-        values = measure_rankings(scorer(candidates[:n_queries], candidates), grades)
-        for column, per_query in enumerate(per_measure):
-            per_query[scorer_name] = values[:, column]
+        scores = scorer(candidates[:n_queries], candidates)
+        tables[scorer_name] = measure_rankings(scores, grades)
     results = []
-    for measure, per_query in zip(NAMES, per_measure, strict=True):
+    for column, measure in enumerate(NAMES):
+        per_query = {scorer_name: table[:, column] for scorer_name, table in tables.items()}
         results.append(SuiteResult(name, measure, n_queries, per_query, remark, len(candidates)))
     return results
 

@@ -74,8 +74,7 @@ def overlap(
 
     There is one figure for each article that has a list in both releases.
     """
-    new_row_of = {article_id: row for row, article_id in enumerate(ids)}
-    new_rows = np.array([new_row_of.get(article_id, -1) for article_id in old_ids], np.int64)
+    new_rows = _rows_of_ids(old_ids, ids)
     seeds = new_rows[old.seeds]
     articles = new_rows[old.articles]
     present = (seeds >= 0) & (articles >= 0)
@@ -88,6 +87,12 @@ def overlap(
     in_both = (lengths > 0) & (new_rows >= 0)
     shares: NDArray[np.float64] = kept[in_both] / lengths[in_both]
     return shares
+
+
+def _rows_of_ids(article_ids: Sequence[str], ids: Sequence[str]) -> NDArray[np.int64]:
+    """Return the row of each id among ids, -1 where it is not."""
+    row_of = {article_id: row for row, article_id in enumerate(ids)}
+    return np.array([row_of.get(article_id, -1) for article_id in article_ids], np.int64)
 
 
 def _pair_numbers(seeds: NDArray[Any], articles: NDArray[Any], n_articles: int) -> NDArray[Any]:

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from simrec.articles.store_writer import Reject
 from simrec.encoder.model_folder import read_card, read_id
-from simrec.evaluate import projection, samples
 from simrec.evaluate.bootstrap import confidence_interval
 from simrec.evaluate.evaluated_release import (
     ArticleLabels,
@@ -18,13 +18,7 @@ from simrec.evaluate.evaluated_release import (
     score_random_pairs,
 )
 from simrec.evaluate.list_statistics import describe_lists, score_histogram
-from simrec.evaluate.recommendations import (
-    K,
-    Recommendations,
-    find_hubs,
-    find_lowest_scored,
-    overlap,
-)
+from simrec.evaluate.recommendations import K, Recommendations, overlap
 from simrec.evaluate.report_format import (
     FORMAT,
     CorpusSummary,
@@ -36,13 +30,12 @@ from simrec.evaluate.report_format import (
     WordsSummary,
     read_part,
 )
+from simrec.evaluate.samples import show_duplicates, show_hubs, show_seeds
 from simrec.index.index_facts import IndexFacts
 from simrec.metrics import mean
 from simrec.recommend.tables.sqlite import read_ids
 from simrec.release_folder import ReleaseFolder
 
-MAX_HUBS = 10
-MAX_LOWEST_SCORED = 10
 MAX_REASONS = 12
 MAX_LANGUAGES = 5
 STABILITY_LISTS = 5_000  # that the interval is computed of
@@ -60,26 +53,23 @@ def build_report(
     folder = release.folder
     articles = read_labels(folder)
     ids = [article.id for article in articles]
-    lists = Recommendations.read(folder.similar_articles, ids)
-    lowest_scored = find_lowest_scored(
-        lists, MAX_LOWEST_SCORED, samples.duplicate_rows(folder, ids)
-    )
     accounts = [article.account for article in articles]
     days = [article.published_at for article in articles]
+    lists = Recommendations.read(folder.similar_articles, ids)
     return Report(
         format=FORMAT,
         release=folder.release_id,
         encoder=describe_encoder(release.encoder),
-        words=WordsSummary(share=release.tfidf.weight if release.tfidf else 0.0),
+        words=WordsSummary(release.words_share),
         index=read_part(folder.index_facts, IndexFacts),
         suites=suites,
         articles=describe_corpus(articles),
         lists=describe_lists(lists, accounts, days),
         scores=score_histogram(lists, score_random_pairs(release)),
-        hubs=samples.show_hubs(folder, find_hubs(lists, len(ids), MAX_HUBS)),
+        hubs=show_hubs(folder, lists, len(ids)),
         stability=_measure_stability(lists, ids, previous),
-        seeds=samples.show_seeds(folder, ids, lowest_scored, projection.sample_rows(ids)),
-        duplicates=samples.show_duplicates(folder, ids),
+        seeds=show_seeds(folder, lists, ids),
+        duplicates=show_duplicates(folder, ids),
         rejects=summarize_rejects(rejects),
     )
 
@@ -133,14 +123,19 @@ def _measure_stability(
     shares = overlap(lists, ids, previous_lists, previous_ids)
     if not len(shares):
         return Stability(skipped="no article is in this release and in the one before")
-    n_sampled = min(len(shares), STABILITY_LISTS)
-    sampled = shares[np.linspace(0, len(shares) - 1, n_sampled, dtype=np.int64)]
-    low, high = confidence_interval(sampled, mean)
     return Stability(
         measure=f"overlap@{K}",
         value=round(float(shares.mean()), 4),
-        interval=(round(low, 4), round(high, 4)),
+        interval=_stability_interval(shares),
         before=previous.release_id,
         articles=len(shares),
         unchanged=round(float((shares == 1).mean()), 4),
     )
+
+
+def _stability_interval(shares: NDArray[np.float64]) -> tuple[float, float]:
+    """Return the 95 % interval, from lists at equal distances where there are many."""
+    n_sampled = min(len(shares), STABILITY_LISTS)
+    rows = np.linspace(0, len(shares) - 1, n_sampled, dtype=np.int64)
+    low, high = confidence_interval(shares[rows], mean)
+    return round(low, 4), round(high, 4)

@@ -6,6 +6,8 @@ from typing import Any
 
 from pyarrow import parquet
 
+from simrec.evaluate.projection import sample_rows
+from simrec.evaluate.recommendations import Recommendations, find_hubs, find_lowest_scored
 from simrec.evaluate.report_format import (
     DuplicatesSummary,
     HubArticle,
@@ -16,6 +18,8 @@ from simrec.evaluate.report_format import (
 from simrec.recommend.tables.sqlite import read_articles
 from simrec.release_folder import ReleaseFolder
 
+MAX_HUBS = 10
+MAX_LOWEST_SCORED = 10
 MAX_RANDOM_SEEDS = 10
 MAX_RECOMMENDED = 5  # of each seed
 MAX_DUPLICATES = 20
@@ -32,8 +36,9 @@ def show_articles(folder: ReleaseFolder, rows: Sequence[int]) -> list[ShownArtic
     return articles
 
 
-def show_hubs(folder: ReleaseFolder, hubs: Sequence[tuple[int, int]]) -> list[HubArticle]:
-    """Return the articles of some rows, with the number of lists that each is in."""
+def show_hubs(folder: ReleaseFolder, lists: Recommendations, n_articles: int) -> list[HubArticle]:
+    """Return the articles that are in most lists, and in how many."""
+    hubs = find_hubs(lists, n_articles, MAX_HUBS)
     shown = show_articles(folder, [row for row, _ in hubs])
     articles = []
     for article, (_, count) in zip(shown, hubs, strict=True):
@@ -42,24 +47,22 @@ def show_hubs(folder: ReleaseFolder, hubs: Sequence[tuple[int, int]]) -> list[Hu
 
 
 def show_seeds(
-    folder: ReleaseFolder,
-    ids: Sequence[str],
-    lowest_scored: Sequence[int],
-    sampled: Sequence[int],
+    folder: ReleaseFolder, lists: Recommendations, ids: Sequence[str]
 ) -> list[SampleSeed]:
-    """Return articles with their first recommendations: lowest-scored rows, and sampled ones."""
-    random_rows = [row for row in sampled if row not in lowest_scored][:MAX_RANDOM_SEEDS]
-    rows = [*lowest_scored, *random_rows]
+    """Return the articles whose best recommendation scores lowest, and others of the map.
+
+    Near-duplicates are not among the first.
+    """
+    duplicates = duplicate_rows(folder, ids)
+    lowest_scored = find_lowest_scored(lists, MAX_LOWEST_SCORED, duplicates)
+    others = [row for row in sample_rows(ids) if row not in lowest_scored]
+    rows = lowest_scored + others[:MAX_RANDOM_SEEDS]
     recommended_to = _first_recommendations(folder, ids, rows)
     seeds = []
     for row, article in zip(rows, show_articles(folder, rows), strict=True):
-        seeds.append(
-            SampleSeed(
-                **_fields(article),
-                why="lowest scores" if row in lowest_scored else "at random",
-                similar=recommended_to.get(article.id, []),
-            )
-        )
+        why = "lowest scores" if row in lowest_scored else "at random"
+        similar = recommended_to.get(article.id, [])
+        seeds.append(SampleSeed(**_fields(article), why=why, similar=similar))
     return seeds
 
 
@@ -67,22 +70,29 @@ def _first_recommendations(
     folder: ReleaseFolder, ids: Sequence[str], rows: Sequence[int]
 ) -> dict[str, list[Recommended]]:
     """Return the first recommendations of some rows, by the id of the seed."""
-    filters = [("article", "in", [ids[row] for row in rows]), ("rank", "<=", MAX_RECOMMENDED)]
+    seed_ids = [ids[row] for row in rows]
+    filters = [("article", "in", seed_ids), ("rank", "<=", MAX_RECOMMENDED)]
     table = parquet.read_table(folder.similar_articles, filters=filters)
     pairs = table.sort_by("rank").to_pylist()
-    wanted = {pair["similar"] for pair in pairs}
-    row_of = {article_id: row for row, article_id in enumerate(ids) if article_id in wanted}
-    shown = show_articles(folder, [row_of[pair["similar"]] for pair in pairs])
+    article_of = _show_by_id(folder, ids, {pair["similar"] for pair in pairs})
     recommended_to: dict[str, list[Recommended]] = {}
-    for pair, article in zip(pairs, shown, strict=True):
+    for pair in pairs:
         recommended = Recommended(
-            **_fields(article),
+            **_fields(article_of[pair["similar"]]),
             score=round(pair["score"], 3),
             score_rank=pair["score_rank"],
             reason=pair["reason"] or None,
         )
         recommended_to.setdefault(pair["article"], []).append(recommended)
     return recommended_to
+
+
+def _show_by_id(
+    folder: ReleaseFolder, ids: Sequence[str], shown_ids: set[str]
+) -> dict[str, ShownArticle]:
+    """Return what the page shows of some articles, by id."""
+    rows = [row for row, article_id in enumerate(ids) if article_id in shown_ids]
+    return {article.id: article for article in show_articles(folder, rows)}
 
 
 def _fields(article: ShownArticle) -> dict[str, Any]:
@@ -105,9 +115,8 @@ def show_duplicates(folder: ReleaseFolder, ids: Sequence[str]) -> DuplicatesSumm
     table = parquet.read_table(folder.duplicates)
     pairs = table.slice(0, MAX_DUPLICATES).to_pylist()
     shown_ids = {article_id for pair in pairs for article_id in pair.values()}
-    rows = [row for row, article_id in enumerate(ids) if article_id in shown_ids]
-    title_of = {article.id: article.title for article in show_articles(folder, rows)}
+    article_of = _show_by_id(folder, ids, shown_ids)
     first = []
     for pair in pairs:
-        first.append({column: title_of.get(value, str(value)) for column, value in pair.items()})
+        first.append({column: article_of[value].title for column, value in pair.items()})
     return DuplicatesSummary(rows=table.num_rows, columns=table.column_names, first=first)

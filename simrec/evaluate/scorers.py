@@ -20,16 +20,18 @@ class Text(NamedTuple):
     published_at: str | None = None
 
 
+Texts = Sequence[Text]
 Scores = NDArray[Any]  # [queries, candidates], higher is more alike
-Scorer = Callable[[Sequence[Text], Sequence[Text]], Scores]
-Encode = Callable[[Sequence[str]], NDArray[Any]]
+Scorer = Callable[[Texts, Texts], Scores]
+Rows = NDArray[Any]  # [texts, dim]
+Encode = Callable[[Sequence[str]], Rows]
 
 
 def encoder_scorer(encode: Encode) -> Scorer:
     """Return a scorer by cosine of encoded texts, which encodes each text once for all suites."""
     rows = _cached_rows(encode)
 
-    def scores(queries: Sequence[Text], candidates: Sequence[Text]) -> Scores:
+    def scores(queries: Texts, candidates: Texts) -> Scores:
         cosines: Scores = rows(queries) @ rows(candidates).T
         return cosines
 
@@ -40,7 +42,7 @@ def hybrid_scorer(scorer: Scorer, tfidf: TfIdf, weight: float) -> Scorer:
     """Return a scorer by hybrid score, in which words have the share `weight`."""
     rows = _cached_rows(tfidf.encode)
 
-    def scores(queries: Sequence[Text], candidates: Sequence[Text]) -> Scores:
+    def scores(queries: Texts, candidates: Texts) -> Scores:
         cosines = scorer(queries, candidates)
         every_candidate = np.broadcast_to(np.arange(len(candidates)), cosines.shape)
         term_vectors = TermVectors(rows(candidates))
@@ -51,9 +53,9 @@ def hybrid_scorer(scorer: Scorer, tfidf: TfIdf, weight: float) -> Scorer:
 
 def with_last_scores(scorer: Scorer) -> Scorer:
     """Return a scorer that keeps its last scores, since suites of labels share their texts."""
-    last: list[tuple[Sequence[Text], Sequence[Text], Scores]] = []
+    last: list[tuple[Texts, Texts, Scores]] = []
 
-    def scores(queries: Sequence[Text], candidates: Sequence[Text]) -> Scores:
+    def scores(queries: Texts, candidates: Texts) -> Scores:
         if not last or last[0][:2] != (queries, candidates):
             last[:] = [(queries, candidates, scorer(queries, candidates))]
         return last[0][2]
@@ -61,11 +63,11 @@ def with_last_scores(scorer: Scorer) -> Scorer:
     return scores
 
 
-def _cached_rows(encode: Encode) -> Callable[[Sequence[Text]], NDArray[Any]]:
+def _cached_rows(encode: Encode) -> Callable[[Texts], Rows]:
     """Return a function from texts to their rows, which encodes no text twice."""
-    row_of: dict[str, NDArray[Any]] = {}
+    row_of: dict[str, Rows] = {}
 
-    def rows(texts: Sequence[Text]) -> NDArray[Any]:
+    def rows(texts: Texts) -> Rows:
         distinct = dict.fromkeys(text.text for text in texts)
         new = [text for text in distinct if text not in row_of]
         if new:

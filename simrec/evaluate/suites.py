@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from simrec import metrics
 from simrec.articles.article import encoded_text
-from simrec.evaluate.scorers import RECENT, Scorer, Text, with_last_scores
+from simrec.evaluate.scorers import RECENT, Scorer, Text, Texts, with_last_scores
 from simrec.evaluate.suite_result import SuiteResult
 from simrec.recommend.choose_weight import MIN_CHARS, MIN_QUERIES, halves
 
@@ -93,7 +93,7 @@ def _known_item(sample: Sample, scorers: Scorers) -> SuiteResult:
 
 
 def _measure_known_item(
-    suite: str, queries: Sequence[Text], candidates: Sequence[Text], scorers: Scorers, kind: str
+    suite: str, queries: Texts, candidates: Texts, scorers: Scorers, kind: str
 ) -> SuiteResult:
     """Measure the rank of candidate i for query i; `kind` names the texts that are needed."""
     n_queries = len(queries)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from simrec import arrays
-from simrec.evaluate.scorers import Text
+from simrec.evaluate.scorers import Texts
 
 WITHOUT_SPACES = re.compile(r"[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff]")
 ARRAYS = ("facts", "idf", "words")  # of the stored file
@@ -54,11 +54,12 @@ class TfIdfBaseline:
         facts = np.array([without_spaces, self.articles])
         arrays.write_npz(path, facts=facts, idf=self._vectorizer.idf_, words=encoded_words)
 
-    def scores(self, left: Sequence[Text], right: Sequence[Text]) -> NDArray[np.float32]:
-        """Return cosines [left, right]; a text without a known word has cosine 0 to all."""
-        queries = self.rows([text.text for text in left])
-        documents = self.rows([text.text for text in right])
-        return np.asarray((queries @ documents.T).todense(), dtype=np.float32)
+    def scores(self, queries: Texts, candidates: Texts) -> NDArray[np.float32]:
+        """Return cosines [queries, candidates]; a text without a known word has cosine 0 to all."""
+        query_rows = self.rows([query.text for query in queries])
+        candidate_rows = self.rows([candidate.text for candidate in candidates])
+        cosines = query_rows @ candidate_rows.T
+        return np.asarray(cosines.todense(), dtype=np.float32)
 
     def rows(self, texts: Sequence[str]) -> Any:
         """Return unit rows, a sparse matrix [texts, words]."""

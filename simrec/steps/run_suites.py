@@ -36,8 +36,9 @@ def run_suites(
         results = measure_release(evaluated, sample, scorers)
         max_reject_share = config.ingest.max_reject_share
         for name in config.evaluate.judgements:
-            text_of = partial(_text_outside_training, night, store, name)
-            results += measure_judgements(Path(name), sample, text_of, max_reject_share, scorers)
+            path = Path(name)
+            text_of = partial(_text_outside_training, night, store, str(path))
+            results += measure_judgements(path, sample, text_of, max_reject_share, scorers)
     return results
 
 

@@ -28,13 +28,13 @@ from simrec.lexical.words import words
 from tests.conftest import House, run, speeches
 
 TEXTS = [speech["text"] for speech in speeches()[:60]]
-ASKED = [Text(text) for text in TEXTS]
+QUERIES = [Text(text) for text in TEXTS]
 
 
 @pytest.fixture(scope="module")
 def published(published: House, tmp_path_factory: pytest.TempPathFactory) -> House:
-    """A copy, for what is asked by hand has a line in the journal."""
-    folder = tmp_path_factory.mktemp("asked") / "house"
+    """A copy of the published house, in which nothing else runs."""
+    folder = tmp_path_factory.mktemp("compared") / "house"
     shutil.copytree(published.folder, folder)
     return House(folder)
 
@@ -42,11 +42,11 @@ def published(published: House, tmp_path_factory: pytest.TempPathFactory) -> Hou
 def test_bm25_is_the_formula() -> None:
     corpus = [[*words(text)] for text in TEXTS]
     mean = np.mean([len(document) for document in corpus])
-    scores = bm25(ASKED[:5], ASKED)
-    for asks, row in zip(corpus[:5], scores, strict=True):
+    scores = bm25(QUERIES[:5], QUERIES)
+    for query, row in zip(corpus[:5], scores, strict=True):
         for document, score in zip(corpus, row, strict=True):
             expected = 0.0
-            for word in asks:
+            for word in query:
                 holding, tf = sum(word in other for other in corpus), document.count(word)
                 idf = math.log(1 + (len(corpus) - holding + 0.5) / (holding + 0.5))
                 expected += idf * tf / (tf + 1.5 * (0.25 + 0.75 * len(document) / mean))
@@ -54,7 +54,7 @@ def test_bm25_is_the_formula() -> None:
 
 
 def test_bm25_of_texts_without_words_is_zero() -> None:
-    assert not bm25([Text("..."), Text("")], [Text(""), Text("?"), ASKED[0]]).any()
+    assert not bm25([Text("..."), Text("")], [Text(""), Text("?"), QUERIES[0]]).any()
 
 
 @pytest.mark.parametrize(
@@ -64,42 +64,42 @@ def test_bm25_of_texts_without_words_is_zero() -> None:
 def test_a_stored_tfidf_scores_to_the_bit_as_when_it_was_fitted(
     texts: list[str], tmp_path: Path
 ) -> None:
-    asked = [Text(text) for text in [*texts, "a word that none has: xylophone 琴", ""]]
+    queries = [Text(text) for text in [*texts, "a word that none has: xylophone 琴", ""]]
     fitted = TfIdfBaseline.fit(texts, 60)
-    fitted.save(tmp_path / "kept.npz")
-    kept = TfIdfBaseline.open(tmp_path / "kept.npz")
-    assert kept.articles == 60
-    assert np.array_equal(kept.scores(asked, asked), fitted.scores(asked, asked))
-    kept.save(tmp_path / "again.npz")
-    assert (tmp_path / "again.npz").read_bytes() == (tmp_path / "kept.npz").read_bytes()
+    fitted.save(tmp_path / "stored.npz")
+    stored = TfIdfBaseline.open(tmp_path / "stored.npz")
+    assert stored.articles == 60
+    assert np.array_equal(stored.scores(queries, queries), fitted.scores(queries, queries))
+    stored.save(tmp_path / "again.npz")
+    assert (tmp_path / "again.npz").read_bytes() == (tmp_path / "stored.npz").read_bytes()
 
 
 def test_tfidf_is_fitted_once_until_the_corpus_has_doubled(house: House) -> None:
-    (kept,) = (house.workspace / "baselines").iterdir()
-    before, articles = kept.read_bytes(), house.articles
+    (stored,) = (house.workspace / "baselines").iterdir()
+    before, articles = stored.read_bytes(), house.articles
     more = [
         {**article, "id": f"more {article['id']}", "text": f"{article['text']} Xylophone."}
         for article in articles
     ]
     house.write_articles([*articles, *more])
     assert house.job().code == 0
-    assert kept.read_bytes() == before, "twice as many are not more than twice as many"
+    assert stored.read_bytes() == before, "twice as many are not more than twice as many"
     house.write_articles([*articles, *more, {**articles[0], "id": "one more"}])
     assert house.job().code == 0
-    assert kept.read_bytes() != before
-    assert TfIdfBaseline.open(kept).articles == 801
-    kept.write_bytes(before[: len(before) // 2])
+    assert stored.read_bytes() != before
+    assert TfIdfBaseline.open(stored).articles == 801
+    stored.write_bytes(before[: len(before) // 2])
     ran = house.step("evaluate", "--beside", "TF-IDF")
-    assert (ran.code, f"{kept}: damaged" in ran.err, "Traceback" in ran.err) == (5, True, False)
+    assert (ran.code, f"{stored}: damaged" in ran.err, "Traceback" in ran.err) == (5, True, False)
 
 
 def test_lsa_has_no_axis_for_words_of_queries_alone() -> None:
-    """Two halves that share one rare word, which no text of the fit holds, have nothing in common."""
+    """A rare word that no fitted text has gives two halves nothing in common."""
     tfidf = TfIdfBaseline.fit([*TEXTS, "xylophone"])
     scorer = baselines.lsa(tfidf, TEXTS)
     assert abs(scorer([Text("xylophone")], [Text("xylophone")])[0, 0]) < 1e-6
-    found = scorer(ASKED, ASKED)
-    assert (found.argmax(axis=1) == np.arange(60)).all()
+    scores = scorer(QUERIES, QUERIES)
+    assert (scores.argmax(axis=1) == np.arange(60)).all()
 
 
 def test_newest_in_category_ranks_the_newest_of_the_category_first() -> None:
@@ -135,12 +135,8 @@ def write_qrels(path: Path) -> dict[int, dict[int, int]]:
         for n in range(30)
     }
     lines = [f"{n} 0 {m} {grade}" for n, judged in grades.items() for m, grade in judged.items()]
-    path.write_text("\n".join([*lines, "nobody 0 3 1"]))
-    return {
-        n: with_measured_recall
-        for n, with_measured_recall in grades.items()
-        if any(with_measured_recall.values())
-    }
+    path.write_text("\n".join([*lines, "unknown 0 3 1"]))
+    return {query: judged for query, judged in grades.items() if any(judged.values())}
 
 
 def test_qrels_are_measured_as_scikit_learn_does(tmp_path: Path) -> None:
@@ -155,13 +151,13 @@ def test_qrels_are_measured_as_scikit_learn_does(tmp_path: Path) -> None:
     )
     assert [result.measure for result in results] == ["nDCG@10", "R@10", "MRR", "MAP"]
     assert results[0].skipped == "1 ids of the file are no articles"
-    scores = scorer(ASKED, ASKED).astype(np.float64)
+    scores = scorer(QUERIES, QUERIES).astype(np.float64)
     ndcg, ap, recall = [], [], []
-    for asks, judged in grades.items():
-        others = [n for n in range(60) if n != asks]
+    for query, judged in grades.items():
+        others = [n for n in range(60) if n != query]
         gains = np.array([judged.get(n, 0) for n in others])
         best = np.lexsort(
-            (gains, -scores[asks, others])
+            (gains, -scores[query, others])
         )  # of equal scores the better grade comes last
         places = -np.argsort(best)
         ndcg.append(ndcg_score([gains], [places], k=10))
@@ -205,7 +201,7 @@ def test_a_line_that_is_no_judgement_is_named(tmp_path: Path) -> None:
         qrels.measure_judgements(tmp_path / "absent.qrels", [], lambda _: None, 0.1, {})
 
 
-def held(house: House) -> dict[Path, bytes]:
+def stored_files(house: House) -> dict[Path, bytes]:
     return {path: path.read_bytes() for path in house.workspace.rglob("*") if path.is_file()}
 
 
@@ -222,7 +218,7 @@ def test_graded_pairs_and_links_through_the_command_line(published: House, tmp_p
         for name in ("graded", "clicks")
         for option in ("--judgements", tmp_path / f"{name}.jsonl")
     ]
-    before = held(published)
+    before = stored_files(published)
     ran = published.step("evaluate", *files, "--beside", "TF-IDF,BM25,random", "--json")
     assert ran.code == 0, ran.err
     rows = {(row["suite"], row["measure"]): row for row in ran.rows}
@@ -231,7 +227,7 @@ def test_graded_pairs_and_links_through_the_command_line(published: House, tmp_p
     neighbours, chance = (rows["clicks", "nDCG@10"]["values"][who] for who in ("BM25", "random"))
     assert neighbours > chance
     assert rows["clicks", "MRR"]["candidates"] >= 100
-    assert held(published) == before, "it keeps nothing"
+    assert stored_files(published) == before, "it stores nothing"
 
 
 @pytest.mark.parametrize(
@@ -265,8 +261,9 @@ def test_encoders_as_baselines_are_encoded_as_they_are(published: House) -> None
         assert rows[suite]["values"]["pretrained encoder"] == pytest.approx(
             measured[suite]["pretrained encoder"], abs=2e-3
         )
-    found = rows["split-half"]["values"]
-    assert found["pretrained encoder"] > found["untrained encoder"] > found["recent in category"]
+    values = rows["split-half"]["values"]
+    assert values["pretrained encoder"] > values["untrained encoder"]
+    assert values["untrained encoder"] > values["recent in category"]
     assert "recent in category" not in rows["same category"]["values"]
 
 
@@ -331,13 +328,15 @@ def test_a_comparison_by_hand_equals_the_report_and_stores_nothing(
     report = json.loads(
         (published.workspace / "releases" / published.current / "report.json").read_bytes()
     )
-    before = held(published)
-    asked = published.step("evaluate", "--beside", "TF-IDF", "--json")
-    assert asked.rows == report["suites"]
+    before = stored_files(published)
+    compared = published.step("evaluate", "--beside", "TF-IDF", "--json")
+    assert compared.rows == report["suites"]
     shown = published.step("evaluate", "--beside", "TF-IDF,LSA")
     for suite in report["suites"]:
-        assert suite.get("skipped", "") in shown.out, "why something was not measured is said whole"
-    assert held(published) == before
+        assert suite.get("skipped", "") in shown.out, (
+            "the reason for a skipped suite is printed whole"
+        )
+    assert stored_files(published) == before
 
 
 def test_a_release_against_itself_does_not_differ(published: House) -> None:
@@ -368,11 +367,14 @@ def test_account_halves_are_measured_as_a_recount_says() -> None:
     means = np.stack(
         [vectors[rows[[owner == name for owner in owners]]].mean(axis=0) for name in names]
     )
-    for who, matrix in {"mean of embeddings": means, "simrec": means - means.mean(axis=0)}.items():
+    for scorer, matrix in {
+        "mean of embeddings": means,
+        "simrec": means - means.mean(axis=0),
+    }.items():
         unit = matrix / np.linalg.norm(matrix, axis=1, keepdims=True)
         scores = unit[:30] @ unit[30:].T
         ranks = [(row >= row[n]).sum() for n, row in enumerate(scores)]
-        assert result.values[who] == pytest.approx(np.mean(1 / np.array(ranks)), abs=1e-6)
+        assert result.values[scorer] == pytest.approx(np.mean(1 / np.array(ranks)), abs=1e-6)
 
 
 def test_words_count_in_account_halves_where_they_have_a_share() -> None:

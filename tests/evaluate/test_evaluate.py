@@ -52,12 +52,9 @@ def test_a_perfect_scorer_is_perfect_and_a_blind_one_is_chance() -> None:
 def test_a_suite_says_why_it_was_not_measured() -> None:
     results = suites.run(sample(5), {"none": lambda left, right: np.eye(len(left))})
     assert all(result.values == {} and result.skipped for result in results)
-    one = [article._replace(category="same") for article in sample()]
-    (result,) = (
-        r
-        for r in suites.run(one, {"any": TfIdfBaseline.fit([a.text for a in one]).scores})
-        if r.suite == "same category"
-    )
+    same_category = [article._replace(category="same") for article in sample()]
+    tfidf = TfIdfBaseline.fit([article.text for article in same_category]).scores
+    (result,) = (r for r in suites.run(same_category, {"any": tfidf}) if r.suite == "same category")
     assert result.skipped == "all articles that have one are of one category"
 
 
@@ -73,32 +70,33 @@ def test_articles_without_a_label_are_no_queries() -> None:
 
 
 def test_a_suite_of_labels_equals_one_of_labelled_articles_alone() -> None:
-    articles = [one._replace(held_out=n % 2 == 0) for n, one in enumerate(sample(150))]
-    articles = [
-        one._replace(category=None) if n % 3 == 0 else one for n, one in enumerate(articles)
-    ]
-    articles = [one._replace(account=None) if n % 5 == 0 else one for n, one in enumerate(articles)]
-    scores = TfIdfBaseline.fit([one.text for one in articles]).scores
+    articles = []
+    for n, article in enumerate(sample(150)):
+        category = article.category if n % 3 else None
+        account = article.account if n % 5 else None
+        held_out = n % 2 == 0
+        articles.append(article._replace(held_out=held_out, category=category, account=account))
+    scores = TfIdfBaseline.fit([article.text for article in articles]).scores
     results = {result.suite: result for result in suites.run(articles, {"TF-IDF": scores})}
     for field in ("category", "account"):
-        counts = Counter(getattr(one, field) for one in articles)
-        some = [one for one in articles if getattr(one, field) and counts[getattr(one, field)] > 1]
-        some.sort(key=lambda one: not one.held_out)
-        asking, texts = sum(one.held_out for one in some), [Text(one.text) for one in some]
-        expected = precisions(
-            scores(texts[:asking], texts), same([getattr(one, field) for one in some], asking), 10
-        )
-        assert (results[f"same {field}"].n_queries, results[f"same {field}"].n_candidates) == (
-            asking,
-            len(some),
-        )
-        assert np.array_equal(results[f"same {field}"].per_query["TF-IDF"], expected)
+        counts = Counter(getattr(article, field) for article in articles)
+        del counts[None]
+        labelled = [article for article in articles if counts[getattr(article, field)] > 1]
+        labelled.sort(key=lambda article: not article.held_out)
+        labels = [getattr(article, field) for article in labelled]
+        texts = [Text(article.text) for article in labelled]
+        n_queries = sum(article.held_out for article in labelled)
+        relevant = same(labels, n_queries)
+        expected = precisions(scores(texts[:n_queries], texts), relevant, 10)
+        result = results[f"same {field}"]
+        assert (result.n_queries, result.n_candidates) == (n_queries, len(labelled))
+        assert np.array_equal(result.per_query["TF-IDF"], expected)
 
 
 def test_tfidf_finds_chinese_halves() -> None:
     texts = [f"{a}和{b}的关系很复杂，{a}喜欢{b}。" for a in "猫狗鸟鱼马" for b in "水火木金土"]
-    asked = [Text(text) for text in texts]
-    assert reciprocal_ranks(TfIdfBaseline.fit(texts).scores(asked, asked)).mean() == 1
+    queries = [Text(text) for text in texts]
+    assert reciprocal_ranks(TfIdfBaseline.fit(texts).scores(queries, queries)).mean() == 1
 
 
 def test_tfidf_survives_texts_without_words() -> None:
@@ -175,13 +173,13 @@ def test_only_held_out_articles_are_queries_and_all_are_candidates() -> None:
         shapes.append((len(left), len(right)))
         assert left[0].text in {
             text
-            for article in asking
+            for article in queries
             for text in (article.title, article.text, *halves(article.text))
         }
         return np.eye(len(left), len(right))
 
     mixed = [article._replace(held_out=n % 3 == 0) for n, article in enumerate(sample(90))]
-    asking = [article for article in mixed if article.held_out]
+    queries = [article for article in mixed if article.held_out]
     results = suites.run(mixed, {"eye": scorer})
     assert set(shapes) == {(30, 90)}
     assert {result.n_queries for result in results if result.per_query} == {30}
@@ -191,7 +189,8 @@ def test_only_held_out_articles_are_queries_and_all_are_candidates() -> None:
 def tagged(count: int) -> list[suites.SampledArticle]:
     names = ("war", "peace", "money", "land")
     return [
-        one._replace(tags=(names[n % 4], names[n // 4 % 4])) for n, one in enumerate(sample(count))
+        article._replace(tags=(names[n % 4], names[n // 4 % 4]))
+        for n, article in enumerate(sample(count))
     ]
 
 
@@ -202,7 +201,7 @@ def test_articles_that_share_one_of_their_tags_are_relevant() -> None:
     def by_tag(queries: Sequence[Text], candidates: Sequence[Text]) -> np.ndarray:
         query_tags = [tags_of.get(query.text, set()) for query in queries]
         candidate_tags = [tags_of.get(candidate.text, set()) for candidate in candidates]
-        return np.array([[len(own & other) for other in candidate_tags] for own in query_tags])
+        return np.array([[len(tags & other) for other in candidate_tags] for tags in query_tags])
 
     scorers = {"by tag": by_tag, "blind": lambda a, b: np.zeros((len(a), len(b)))}
     (result,) = (r for r in suites.run(articles, scorers) if r.suite == "shared tag")
@@ -293,33 +292,35 @@ def test_an_encoder_with_another_tokenizer_is_refused(
 
 def test_a_cache_that_stores_nothing_gives_the_same_vectors(tmp_path: Path) -> None:
     def encode(texts: Sequence[str]) -> np.ndarray:
-        asked.append(list(texts))
+        encoded.append(list(texts))
         return np.stack([np.random.default_rng(len(text)).normal(size=16) for text in texts])
 
-    asked: list[list[str]] = []
+    encoded: list[list[str]] = []
     texts = ["a", "bb", "ccc", "bb"]
-    glance = with_query_cache(encode, tmp_path / "kept", keep=False)(texts)
-    assert not (tmp_path / "kept").exists()
-    assert np.array_equal(with_query_cache(encode, tmp_path / "kept")(texts[:2]), glance[:2])
-    assert np.array_equal(with_query_cache(encode, tmp_path / "kept", keep=False)(texts), glance)
-    assert asked == [["a", "bb", "ccc"], ["a", "bb"], ["ccc"]]
-    assert len(list((tmp_path / "kept").iterdir())) == 1
+    not_stored = with_query_cache(encode, tmp_path / "cache", keep=False)(texts)
+    assert not (tmp_path / "cache").exists()
+    assert np.array_equal(with_query_cache(encode, tmp_path / "cache")(texts[:2]), not_stored[:2])
+    assert np.array_equal(
+        with_query_cache(encode, tmp_path / "cache", keep=False)(texts), not_stored
+    )
+    assert encoded == [["a", "bb", "ccc"], ["a", "bb"], ["ccc"]]
+    assert len(list((tmp_path / "cache").iterdir())) == 1
 
 
 def test_suites_encode_only_what_is_new_and_measure_the_same(house: House) -> None:
-    (asked,) = (house.workspace / "embeddings").glob("*-asked")
-    before = set(asked.iterdir())
+    (cache,) = (house.workspace / "embeddings").glob("*-asked")
+    before = set(cache.iterdir())
     articles = house.articles
     changed = [{**article, "text": f"{article['text']} Once more."} for article in articles[:40]]
     house.write_articles([*changed, *articles[40:]])
     assert house.job().code == 0
-    new = [len(np.load(path)["keys"]) for path in set(asked.iterdir()) - before]
+    new = [len(np.load(path)["keys"]) for path in set(cache.iterdir()) - before]
     assert 0 < sum(new) <= 3 * 40, "the text and the halves of each that is in the sample"
     report = house.workspace / "releases" / house.current / "report.json"
     suites = json.loads(report.read_text())["suites"]
-    shutil.rmtree(asked)
+    shutil.rmtree(cache)
     shutil.rmtree(report.parent)
     (house.workspace / "CURRENT").unlink()
     assert house.job().code == 0
     assert json.loads(report.read_text())["suites"] == suites
-    assert len(list(asked.iterdir())) >= 1
+    assert len(list(cache.iterdir())) >= 1

@@ -11,23 +11,23 @@ from simrec.metrics import mean
 SIMULATIONS = 300
 
 
-def covered(draw, statistic, truth: float, questions: int) -> float:
+def covered(draw, statistic, truth: float, n_queries: int) -> float:
     """The share of simulated samples whose interval holds the truth."""
     random = np.random.default_rng(7)
-    found = [
-        bootstrap.confidence_interval(draw(random, questions), statistic)
+    intervals = [
+        bootstrap.confidence_interval(draw(random, n_queries), statistic)
         for _ in range(SIMULATIONS)
     ]
-    return np.mean([within.low <= truth <= within.high for within in found])
+    return np.mean([within.low <= truth <= within.high for within in intervals])
 
 
-def reciprocal_ranks(random: np.random.Generator, questions: int) -> np.ndarray:
-    """Reciprocal ranks as suites see them: half of the questions are found at once."""
-    return np.where(random.random(questions) < 0.5, 1.0, 1 / random.integers(2, 200, questions))
+def reciprocal_ranks(random: np.random.Generator, n_queries: int) -> np.ndarray:
+    """Reciprocal ranks as suites see them: half of the answers rank first."""
+    return np.where(random.random(n_queries) < 0.5, 1.0, 1 / random.integers(2, 200, n_queries))
 
 
-def correlated(random: np.random.Generator, questions: int) -> np.ndarray:
-    return random.multivariate_normal([0, 0], [[1, 0.6], [0.6, 1]], questions)
+def correlated(random: np.random.Generator, n_queries: int) -> np.ndarray:
+    return random.multivariate_normal([0, 0], [[1, 0.6], [0.6, 1]], n_queries)
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ def correlated(random: np.random.Generator, questions: int) -> np.ndarray:
     ],
 )
 def test_intervals_cover_the_truth_19_times_of_20(draw, statistic, truth: float) -> None:
-    # 19 of 20, within what 300 simulations and the percentile method at 80 questions allow
+    # 19 of 20, within what 300 simulations and the percentile method at 80 queries allow
     assert 0.91 <= covered(draw, statistic, truth, 80) <= 0.985
 
 
@@ -65,10 +65,10 @@ def test_p_is_that_of_the_randomisation_test(lead: float) -> None:
         n_resamples=4000,
         rng=1,
     )
-    found = bootstrap.paired_difference(ours, theirs, mean)
-    assert found.value == pytest.approx((ours - theirs).mean())
-    assert found.low < found.value < found.high
-    assert found.p == pytest.approx(exact.pvalue, abs=0.04)
+    difference = bootstrap.paired_difference(ours, theirs, mean)
+    assert difference.value == pytest.approx((ours - theirs).mean())
+    assert difference.low < difference.value < difference.high
+    assert difference.p == pytest.approx(exact.pvalue, abs=0.04)
 
 
 def test_equal_scorers_do_not_differ() -> None:
@@ -78,13 +78,13 @@ def test_equal_scorers_do_not_differ() -> None:
 
 def test_p_under_no_difference_is_uniform() -> None:
     random = np.random.default_rng(11)
-    found = [
+    p_values = [
         bootstrap.paired_difference(
             reciprocal_ranks(random, 100), reciprocal_ranks(random, 100), mean
         ).p
         for _ in range(300)
     ]
-    assert 0.02 <= np.mean(np.array(found) < 0.05) <= 0.09
+    assert 0.02 <= np.mean(np.array(p_values) < 0.05) <= 0.09
 
 
 def test_correlations_are_scipys() -> None:

@@ -34,12 +34,13 @@ def written(path: Path, seed: int, ids: list[str] = IDS) -> list[tuple[str, int,
     rows = []
     for article in ids:
         others = [other for other in ids if other != article]
-        found = random.choice(
+        recommended = random.choice(
             others, random.integers(1, 15), replace=False, p=_popular(len(others))
         )
-        scores = np.sort(random.random(len(found)))[::-1]
+        scores = np.sort(random.random(len(recommended)))[::-1]
         rows += [
-            (article, place + 1, str(one), float(scores[place])) for place, one in enumerate(found)
+            (article, place + 1, other, float(scores[place]))
+            for place, other in enumerate(recommended.tolist())
         ]
     names = ("article", "rank", "similar", "score")
     table = pyarrow.table({name: [row[n] for row in rows] for n, name in enumerate(names)})
@@ -60,34 +61,34 @@ def table(tmp_path: Path) -> tuple[Recommendations, list[tuple[str, int, str, fl
 
 def test_statistics_equal_a_count_by_hand(table) -> None:
     read, rows = table
-    found = describe_lists(read, ACCOUNTS, DAYS)
+    statistics = describe_lists(read, ACCOUNTS, DAYS)
     occurrences = Counter(row[2] for row in rows)
-    counts = np.array([occurrences[one] for one in IDS])
-    assert found.coverage == pytest.approx(len(occurrences) / 60, abs=1e-4)
-    assert found.never_recommended == 60 - len(occurrences)
-    assert found.most_recommended == max(occurrences.values())
-    assert found.hubness == pytest.approx(skew(counts), abs=1e-3)
-    assert found.novelty_bits == pytest.approx(
+    counts = np.array([occurrences[article] for article in IDS])
+    assert statistics.coverage == pytest.approx(len(occurrences) / 60, abs=1e-4)
+    assert statistics.never_recommended == 60 - len(occurrences)
+    assert statistics.most_recommended == max(occurrences.values())
+    assert statistics.hubness == pytest.approx(skew(counts), abs=1e-3)
+    assert statistics.novelty_bits == pytest.approx(
         np.mean([np.log2(60 / occurrences[row[2]]) for row in rows]), abs=1e-3
     )
-    assert sum(found.occurrences.articles) == 60
+    assert sum(statistics.occurrences.articles) == 60
     owner = dict(zip(IDS, ACCOUNTS, strict=True))
     of_owned = [row for row in rows if owner[row[0]]]
     same = sum(owner[row[0]] == owner[row[2]] for row in of_owned) / len(of_owned)
-    assert found.accounts.of_the_same_account == pytest.approx(same, abs=1e-4)
+    assert statistics.accounts.of_the_same_account == pytest.approx(same, abs=1e-4)
     of_accounts = Counter(owner[row[2]] for row in rows if owner[row[2]])
     places = max(of_accounts.values())
-    assert of_accounts[found.accounts.most_recommended] == places
-    assert found.accounts.its_share == pytest.approx(
+    assert of_accounts[statistics.accounts.most_recommended] == places
+    assert statistics.accounts.its_share == pytest.approx(
         places / sum(owner[row[2]] is not None for row in rows), abs=1e-4
     )
-    assert found.freshness.first == "2024-01-03"
+    assert statistics.freshness.first == "2024-01-03"
 
 
 def test_statistics_without_accounts_or_dates_are_none(table) -> None:
-    found = describe_lists(table[0], [None] * 60, [None] * 60)
-    assert found.accounts is None
-    assert found.freshness is None
+    statistics = describe_lists(table[0], [None] * 60, [None] * 60)
+    assert statistics.accounts is None
+    assert statistics.freshness is None
     none = Recommendations(*(np.zeros(0, np.int64) for _ in range(4)))
     empty = describe_lists(none, ["one"], ["not a date"])
     assert (empty.coverage, empty.hubness, empty.accounts, empty.freshness) == (
@@ -106,10 +107,10 @@ def test_the_effective_number_of_equal_accounts_is_their_number(table) -> None:
 def test_lowest_scored_and_hubs_equal_a_sort_by_hand(table) -> None:
     read, rows = table
     first = {row[0]: row[3] for row in rows if row[1] == 1}
-    worst = sorted(IDS, key=lambda one: first[one])
+    worst = sorted(IDS, key=lambda article: first[article])
     assert [IDS[row] for row in find_lowest_scored(read, 5)] == worst[:5]
-    told = [IDS.index(one) for one in worst[1:3]]
-    assert [IDS[row] for row in find_lowest_scored(read, 5, told)] == [worst[0], *worst[3:7]]
+    duplicates = [IDS.index(article) for article in worst[1:3]]
+    assert [IDS[row] for row in find_lowest_scored(read, 5, duplicates)] == [worst[0], *worst[3:7]]
     occurrences = Counter(row[2] for row in rows)
     assert [count for _, count in find_hubs(read, 60, 5)] == [
         count for _, count in occurrences.most_common(5)
@@ -117,8 +118,8 @@ def test_lowest_scored_and_hubs_equal_a_sort_by_hand(table) -> None:
 
 
 def test_overlap_with_the_lists_before_is_counted_by_id(tmp_path: Path) -> None:
-    ids_before = [one for one in IDS if one not in ("a3", "a4")]
-    ids_now = [one for one in IDS if one not in ("a7", "a8", "a9")]
+    ids_before = [article for article in IDS if article not in ("a3", "a4")]
+    ids_now = [article for article in IDS if article not in ("a7", "a8", "a9")]
     before = [row for row in written(tmp_path / "before", 1, ids_before) if row[1] <= K]
     now = {(row[0], row[2]) for row in written(tmp_path / "now", 1, ids_now) if row[1] <= K}
     shares = overlap(
@@ -127,9 +128,9 @@ def test_overlap_with_the_lists_before_is_counted_by_id(tmp_path: Path) -> None:
         Recommendations.read(tmp_path / "before", ids_before),
         ids_before,
     )
-    both = [one for one in ids_before if one in ids_now]
-    own = [[(row[0], row[2]) in now for row in before if row[0] == one] for one in both]
-    assert shares == pytest.approx([np.mean(hits) for hits in own])
+    both = [article for article in ids_before if article in ids_now]
+    kept = [[(row[0], row[2]) in now for row in before if row[0] == article] for article in both]
+    assert shares == pytest.approx([np.mean(hits) for hits in kept])
     assert 0 < shares.mean() < 1
 
 
@@ -164,11 +165,11 @@ def test_the_layout_puts_alike_vectors_together_and_is_deterministic() -> None:
 def test_a_map_has_a_colour_for_the_largest_groups_and_none_of_too_few_points() -> None:
     vectors, of = clusters()
     labels = [f"group {n}" if n else None for n in of]
-    found = projection.project_articles(
+    article_map = projection.project_articles(
         IDS80, vectors, labels, ["t"] * 80, projection.NO_MAP, "category"
     )
-    assert found.groups == ["group 1", "group 2", "group 3"]
-    assert Counter(point[2] for point in found.points) == {0: 20, 1: 20, 2: 20, 3: 20}
+    assert article_map.groups == ["group 1", "group 2", "group 3"]
+    assert Counter(point[2] for point in article_map.points) == {0: 20, 1: 20, 2: 20, 3: 20}
     few = projection.project_articles(
         IDS80[:4], vectors[:4], labels[:4], ["t"] * 4, projection.NO_MAP, "category"
     )
@@ -211,13 +212,12 @@ def test_the_articles_of_a_map_are_the_same_every_night() -> None:
     assert len(set(before)) == projection.MAX_ARTICLES
     more = sorted([*ids, *(f"new {n}" for n in range(30))])
     now = [more[row] for row in projection.sample_rows(more)]
-    assert [one for one in now if not one.startswith("new")] == before[
-        : len(now) - sum("new" in one for one in now)
-    ]
+    old = [article for article in now if not article.startswith("new")]
+    assert old == before[: len(old)]
     assert 950 < len(set(before) & set(now)) < 1_000
 
 
 def test_another_vector_is_another_mark() -> None:
     vectors = clusters()[0].astype(np.float16)
-    assert len({projection.mark(one, vector) for one in ("a", "b") for vector in vectors}) == 160
+    assert len({projection.mark(name, vector) for name in ("a", "b") for vector in vectors}) == 160
     assert projection.mark("a", vectors[3]) == projection.mark("a", vectors[3].copy())

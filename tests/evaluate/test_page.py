@@ -58,7 +58,7 @@ def test_the_page_shows_what_the_json_holds(published: House) -> None:
         if "skipped" in suite:
             assert f"Not measured: {suite['skipped']}" in shown.text
     for seed in facts["seeds"]:
-        assert all(f"{found['score']:.3f}" in shown.text for found in seed["similar"])
+        assert all(f"{article['score']:.3f}" in shown.text for article in seed["similar"])
     assert len(facts["seeds"]) == 20
     assert sum(tag == "circle" and "data-t" in attrs for tag, attrs in shown.tags) == 400 + 10
     assert (release(published) / "report.html").stat().st_size < 1_000_000
@@ -71,8 +71,8 @@ def test_the_lowest_scored_seeds_are_those_of_the_release(published: House) -> N
     scores = stored @ stored.T - 2 * np.eye(400)
     worst = np.sort(scores.max(axis=1))[:10]
     assert [seed["similar"][0]["score"] for seed in seeds] == pytest.approx(worst, abs=6e-4)
-    (asked,) = published.simrec("similar", seeds[0]["id"], "-n", 1, "--json").rows
-    assert asked["id"] == seeds[0]["similar"][0]["id"]
+    (first,) = published.simrec("similar", seeds[0]["id"], "-n", 1, "--json").rows
+    assert first["id"] == seeds[0]["similar"][0]["id"]
 
 
 def test_nothing_is_fetched_and_only_our_script_may_run(published: House) -> None:
@@ -114,7 +114,7 @@ def test_hostile_text_is_only_text(house: House) -> None:
     ran = house.job()
     assert ran.code == 0, ran.err
     seeds = report(house)
-    assert seeds["duplicates"]["rows"] >= 2, "their texts are all but the same"
+    assert seeds["duplicates"]["rows"] >= 2, "their texts hardly differ"
     assert EVIL[:100] in seeds["duplicates"]["first"][-1]["article"]
     assert (
         sum(
@@ -245,17 +245,19 @@ def test_a_night_that_changes_little_keeps_the_map(house: House) -> None:
     assert house.job().code == 0
     now = points()
     assert (before["added"], now["added"]) == (0, 1)
-    kept = before.keys() & now.keys() - {"added"}
-    assert len(kept) == 399 + 10
-    assert all(before[mark] == now[mark] for mark in kept)
+    old_points = before.keys() & now.keys() - {"added"}
+    assert len(old_points) == 399 + 10
+    assert all(before[mark] == now[mark] for mark in old_points)
     assert len(set(seeds) & {seed["id"] for seed in report(house)["seeds"]}) >= 9, (
         "and so are the samples"
     )
-    house.write_articles([{**one, "text": f"{one['text']} {n}"} for n, one in enumerate(articles)])
+    house.write_articles(
+        [{**article, "text": f"{article['text']} {n}"} for n, article in enumerate(articles)]
+    )
     assert house.job().code == 0
     last = points()
     assert last["added"] == 0, "where most is new, it is laid out anew"
-    accounts = {one["account"] for one in articles}
+    accounts = {article["account"] for article in articles}
     assert any(last[name] != now[name] for name in accounts), "and so are the accounts"
 
 
@@ -307,12 +309,13 @@ def browser() -> Iterator[Any]:
 def test_in_a_browser(published: House, browser: Any, width: int, scheme: str) -> None:
     address = (release(published) / "report.html").absolute().as_uri()
     sheet = browser.new_page(viewport={"width": width, "height": 850}, color_scheme=scheme)
-    said, asked = [], []
-    sheet.on("console", lambda message: said.append(message.text))
-    sheet.on("pageerror", lambda error: said.append(str(error)))
-    sheet.on("request", lambda request: asked.append(request.url))
+    messages = []
+    requested = []
+    sheet.on("console", lambda message: messages.append(message.text))
+    sheet.on("pageerror", lambda error: messages.append(str(error)))
+    sheet.on("request", lambda request: requested.append(request.url))
     sheet.goto(address)
-    assert asked == [address], "nothing is fetched"
+    assert requested == [address], "nothing is fetched"
     assert sheet.evaluate("document.documentElement.scrollWidth") == width, "nothing sticks out"
     paper, ink = (
         sheet.evaluate(f"getComputedStyle(document.body).{name}")
@@ -337,10 +340,10 @@ def test_in_a_browser(published: House, browser: Any, width: int, scheme: str) -
     sheet.locator(".map svg").first.dispatch_event("pointerleave")
     assert not note.is_visible()
     for name in ("h1", ".bar circle >> nth=0", ".plot >> nth=0"):
-        found = sheet.locator(name).bounding_box()
-        assert found["width"] > 0
-        assert found["height"] > 0
-    assert said == []
+        box = sheet.locator(name).bounding_box()
+        assert box["width"] > 0
+        assert box["height"] > 0
+    assert messages == []
     sheet.close()
 
 

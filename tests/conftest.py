@@ -146,7 +146,7 @@ def run(*arguments: object, cwd: Path = ROOT) -> Ran:
         text=True,
         cwd=cwd,
         env=environment(),
-        timeout=3_600,  # ends a hang; no test asserts a time,
+        timeout=3_600,  # ends a hang; no test asserts a time
     )
     return Ran(done.returncode, done.stdout, done.stderr)
 

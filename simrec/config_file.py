@@ -5,14 +5,26 @@ import re
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 import msgspec
 from msgspec import Struct
 
-from simrec.config import SQLITE, STARTS, Config, Section, SinkConfig, SourceConfig, override
+from simrec.config import (
+    SQLITE,
+    STARTS,
+    Config,
+    Objective,
+    Section,
+    SinkConfig,
+    SourceConfig,
+    override,
+)
 from simrec.errors import ConfigError
 
+Place = TypeVar("Place", SourceConfig, SinkConfig)
+
+ARTICLES = "articles"  # pairs that are made of the articles, and not read from a file
 RENAMED = {
     "exact_up_to": "exact_max_rows",
     "fair_share": "max_exposure",
@@ -40,26 +52,32 @@ def load(path: Path) -> Config:
 
 
 def _resolve(config: Config, folder: Path) -> Config:
+    """Take relative paths from the folder of the file."""
+
     def resolved(path: str) -> str:
         return str(folder / path) if path else ""
 
-    def at_home(place: SourceConfig | SinkConfig) -> Any:
-        file = place.url.removeprefix(SQLITE)
-        url = place.url if file == place.url or not file else SQLITE + resolved(file)
+    def resolved_place(place: Place) -> Place:
+        url = place.url
+        database = url.removeprefix(SQLITE)
+        if url.startswith(SQLITE) and database:
+            url = SQLITE + resolved(database)
         return msgspec.structs.replace(place, path=resolved(place.path), url=url)
 
+    def resolved_pairs(objective: Objective) -> Objective:
+        if objective.pairs == ARTICLES:
+            return objective
+        return msgspec.structs.replace(objective, pairs=resolved(objective.pairs))
+
+    start = config.training.start
+    teacher = config.pretraining.teacher
+    distillation_data = config.pretraining.distillation_data
     config = msgspec.structs.replace(
         config,
-        sources=tuple(map(at_home, config.sources)),
-        sinks=tuple(map(at_home, config.sinks)),
-        objectives=tuple(
-            objective
-            if objective.pairs == "articles"
-            else msgspec.structs.replace(objective, pairs=resolved(objective.pairs))
-            for objective in config.objectives
-        ),
+        sources=tuple(map(resolved_place, config.sources)),
+        sinks=tuple(map(resolved_place, config.sinks)),
+        objectives=tuple(map(resolved_pairs, config.objectives)),
     )
-    start, pretraining = config.training.start, config.pretraining
     return override(
         config,
         ingest={"deletions": resolved(config.ingest.deletions)},
@@ -67,8 +85,8 @@ def _resolve(config: Config, folder: Path) -> Config:
         evaluate={"judgements": tuple(map(resolved, config.evaluate.judgements))},
         training={"start": start if start in STARTS else resolved(start)},
         pretraining={
-            "teacher": resolved(pretraining.teacher),
-            "distillation_data": resolved(pretraining.distillation_data),
+            "teacher": resolved(teacher),
+            "distillation_data": resolved(distillation_data),
         },
     )
 

@@ -1,4 +1,4 @@
-"""The run journal: one sealed line of JSON for each run of a job, with what its steps did and cost."""
+"""The run journal: one sealed line of JSON for each run of a job and what its steps did."""
 
 import json
 import resource
@@ -94,7 +94,7 @@ def read_runs(path: Path) -> list[RunRecord]:
 
 
 def verify(path: Path) -> None:
-    """Raise ReleaseError that names the first damaged line; one that a crash cut off is no damage."""
+    """Raise ReleaseError that names the first damaged line; one cut off by a crash is none."""
     for number, line in enumerate(_lines(path), start=1):
         try:
             files.unseal(line)

@@ -67,9 +67,9 @@ def silence_native_stderr() -> Iterator[None]:
 
 
 def now(precision: str = "microseconds", later: float = 0) -> str:
-    """Return the time in UTC as ISO 8601, or some seconds later; in microseconds, what is made in order sorts by it."""
-    return (
-        (datetime.now(UTC) + timedelta(seconds=later))
-        .isoformat(timespec=precision)
-        .replace("+00:00", "Z")
-    )
+    """Return the time in UTC as ISO 8601, or some seconds later.
+
+    In microseconds, artifacts that are made one after the other sort by it.
+    """
+    time = datetime.now(UTC) + timedelta(seconds=later)
+    return time.isoformat(timespec=precision).replace("+00:00", "Z")

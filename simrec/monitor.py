@@ -68,7 +68,7 @@ def _add_runs(gauges: Gauges, workspace: Workspace) -> None:
 
 
 def _add_release(gauges: Gauges, workspace: Workspace) -> None:
-    """Add the current release; without a readable one there is none, on which an alarm is raised."""
+    """Add the current release; none if it cannot be read, so that an alarm is raised."""
     try:
         manifest = release.Release.current(workspace).manifest
     except ReleaseError:

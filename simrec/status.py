@@ -1,12 +1,13 @@
 """What a workspace holds now, for people and monitors."""
 
-import math
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from simrec import journal, release
 from simrec.articles.store import Store
 from simrec.errors import GateError
+from simrec.index.index_facts import IndexFacts
 from simrec.journal import RunRecord
 from simrec.release_folder import ReleaseFolder
 from simrec.tasks import stages
@@ -14,64 +15,104 @@ from simrec.workspace import Workspace
 
 RELEASE_COLUMNS = ["release", "created_at", "articles", "accounts", "encoder", "current"]
 RUN_COLUMNS = ["job", "started_at", "exit_code", "seconds", "cpu_seconds", "peak_mib", "error"]
-SHOWN = 5
+SHOWN_RUNS = 5
 
 
-def read_status(workspace: Workspace) -> dict[str, Any]:
-    """Return counts, the current release and its age, what is pending, and how the last runs ended."""
+@dataclass(frozen=True)
+class WorkspaceStatus:
+    """Counts, the current release and its age, what is pending, and how the last runs ended.
+
+    What is None is not known yet: a workspace begins without articles, release and runs.
+    """
+
+    workspace: str
+    articles: int
+    accounts: int | None
+    rejects: int | None
+    release: str
+    released_at: str | None
+    age_hours: float | None
+    released_articles: int | None
+    encoder: str | None
+    index: str | None
+    pending: str
+    last_run: str
+    last_error: str | None
+    last_runs: list[dict[str, Any]]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return what is known, as JSON has it."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
+
+    def __str__(self) -> str:
+        """Return one line, for a monitor to show."""
+        age = "" if self.age_hours is None else f", {self.age_hours} hours old"
+        pending = f"; {self.pending}" if self.pending else ""
+        return f"release {self.release}{age}; last run {self.last_run}{pending}"
+
+
+def read_status(workspace: Workspace) -> WorkspaceStatus:
+    """Look at a workspace; nothing is changed."""
     runs = journal.read_runs(workspace.journal)
-    return {
-        "workspace": str(workspace.root),
-        **_articles(workspace),
-        **_current(workspace),
-        "pending": _pending(workspace, runs),
-        **_last_run(runs),
-        "last_runs": [
-            {name: getattr(run, name) for name in RUN_COLUMNS} for run in runs[: -SHOWN - 1 : -1]
-        ],
-    }
+    articles, accounts, rejects = _count_articles(workspace)
+    manifest = None
+    if release.current_id(workspace) is not None:
+        manifest = release.Release.current(workspace).manifest
+    last_run = runs[-1] if runs else None
+    return WorkspaceStatus(
+        workspace=str(workspace.root),
+        articles=articles,
+        accounts=accounts,
+        rejects=rejects,
+        release=manifest.release_id if manifest else "none yet",
+        released_at=manifest.created_at if manifest else None,
+        age_hours=_age_hours(manifest.created_at) if manifest else None,
+        released_articles=manifest.articles if manifest else None,
+        encoder=manifest.encoder_id if manifest else None,
+        index=_describe_index(manifest.index) if manifest else None,
+        pending=_pending(workspace, runs),
+        last_run=_describe_run(last_run) if last_run else "none yet",
+        last_error=last_run.error.partition("\n")[0] if last_run else None,
+        last_runs=[_as_row(run) for run in runs[: -SHOWN_RUNS - 1 : -1]],
+    )
 
 
-def as_line(facts: dict[str, Any]) -> str:
-    """Return the status as one line, for a monitor to show."""
-    age = f", {facts['age_hours']} hours old" if "age_hours" in facts else ""
-    pending = f"; {facts['pending']}" if facts["pending"] else ""
-    return f"release {facts['release']}{age}; last run {facts['last_run']}{pending}"
+def check_age(status: WorkspaceStatus, most_hours: float) -> None:
+    """Raise GateError if the current release is older than so many hours, or there is none.
+
+    0 hours are no limit.
+    """
+    if most_hours == 0 or (status.age_hours is not None and status.age_hours <= most_hours):
+        return
+    age = "not there yet" if status.age_hours is None else f"{status.age_hours} hours old"
+    raise GateError(
+        f"the release is {age}, release.max_age_hours is {most_hours:g}; see the last runs"
+    )
 
 
-def check_age(facts: dict[str, Any], most_hours: float) -> None:
-    """Raise GateError if the current release is older than so many hours, or there is none; 0 hours ask for nothing."""
-    if most_hours and not facts.get("age_hours", math.inf) <= most_hours:
-        age = f"{facts['age_hours']} hours old" if "age_hours" in facts else "not there yet"
-        raise GateError(
-            f"the release is {age}, release.max_age_hours is {most_hours:g}; see the last runs"
-        )
-
-
-def _articles(workspace: Workspace) -> dict[str, Any]:
+def _count_articles(workspace: Workspace) -> tuple[int, int | None, int | None]:
+    """Return how many articles, accounts and rejects there are."""
     if not workspace.articles_db.exists():
-        return {"articles": 0}
+        return 0, None, None
     with Store.open(workspace.articles_db) as store:
-        return {
-            "articles": store.count(),
-            "accounts": store.count("accounts"),
-            "rejects": store.count("rejects"),
-        }
+        return store.count(), store.count("accounts"), store.count("rejects")
 
 
-def _current(workspace: Workspace) -> dict[str, Any]:
-    if release.current_id(workspace) is None:
-        return {"release": "none yet"}
-    manifest = release.Release.current(workspace).manifest
-    age = datetime.now(UTC) - datetime.fromisoformat(manifest.created_at)
-    return {
-        "release": manifest.release_id,
-        "released_at": manifest.created_at,
-        "age_hours": round(age.total_seconds() / 3600, 2),
-        "released_articles": manifest.articles,
-        "encoder": manifest.encoder_id,
-        "index": f"{manifest.index.kind}, recall {manifest.index.recall:.3f}",
-    }
+def _age_hours(created_at: str) -> float:
+    age = datetime.now(UTC) - datetime.fromisoformat(created_at)
+    return round(age.total_seconds() / 3600, 2)
+
+
+def _describe_index(facts: IndexFacts) -> str:
+    return f"{facts.kind}, recall {facts.recall:.3f}"
+
+
+def _describe_run(run: RunRecord) -> str:
+    return f"{run.job} at {run.started_at}, exit code {run.exit_code}, {run.seconds:.1f} s"
+
+
+def _as_row(run: RunRecord) -> dict[str, Any]:
+    return {name: getattr(run, name) for name in RUN_COLUMNS}
 
 
 def _pending(workspace: Workspace, runs: list[RunRecord]) -> str:
@@ -101,14 +142,6 @@ def _how_far(staged: ReleaseFolder) -> str:
         return "not finished"
     counts = [f"{stage} {done} of {due}" for stage, (done, due) in progress.items()]
     return f"not finished ({', '.join(counts)})"
-
-
-def _last_run(runs: list[RunRecord]) -> dict[str, Any]:
-    if not runs:
-        return {"last_run": "none yet"}
-    last = runs[-1]
-    how = f"{last.job} at {last.started_at}, exit code {last.exit_code}, {last.seconds:.1f} s"
-    return {"last_run": how, "last_error": last.error.partition("\n")[0]}
 
 
 def list_releases(workspace: Workspace) -> list[dict[str, Any]]:

@@ -31,7 +31,7 @@ MODULES = {
 
 
 class LazyGroup(click.Group):
-    """A group of commands that are attributes of modules, of which only the one in use is loaded."""
+    """A group of commands; the module of a command is loaded when the command is used."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(MODULES)

@@ -45,7 +45,7 @@ def filter_options(command: Command) -> Command:
 
 
 def print_rows(columns: list[str], found: list[Any], as_json: bool) -> None:
-    """Print rows, which are dictionaries or have `as_dict()`, as a table of some columns or as JSON."""
+    """Print rows as a table of some columns, or as JSON; a row is a dict or has `as_dict()`."""
     rows = [row if isinstance(row, dict) else row.as_dict() for row in found]
     if as_json:
         terminal.print_json(rows)

@@ -13,29 +13,44 @@ SHORTEST_COLUMN = 12
 
 
 def print_table(
-    header: Sequence[str], rows: Sequence[Sequence[Any]], notes: Sequence[Sequence[str]] = ()
+    header: Sequence[str], rows: Sequence[Sequence[Any]], notes: Sequence[Sequence[str]]
 ) -> None:
-    """Print aligned columns, but for empty ones; the last, and long others, are cut to the terminal's width.
+    """Print aligned columns, without those that are empty, and the notes below each row.
 
-    notes are lines to print below each row.
+    The last column, and others that are long, are cut to the width of the terminal.
     """
-    cells = [[escape_control(cell) for cell in row] for row in (header, *rows)]
-    used = [n for n in range(len(header)) if n == 0 or any(row[n] for row in cells[1:])]
-    cells = [[row[n] for n in used] for row in cells]
+    table = [[escape_control(value) for value in row] for row in (header, *rows)]
+    table = _without_empty_columns(table)
     width = shutil.get_terminal_size((120, 24)).columns
-    longest = max(SHORTEST_COLUMN, width // 3)
-    columns = [min(longest, max(map(text_width, column))) for column in zip(*cells, strict=True)][
-        :-1
-    ]
-    last = max(SHORTEST_COLUMN, width - sum(columns) - 2 * len(columns))
-    for row, below in zip(cells, [[], *(notes or [[]] * len(rows))], strict=True):
-        fixed = [
-            fit(cell, size).ljust(size - _extra(fit(cell, size)))
-            for cell, size in zip(row, columns, strict=False)
-        ]
-        click.echo("  ".join([*fixed, fit(row[-1], last)]).rstrip())
-        for line in below:
-            click.echo(f"    {fit(escape_control(line), width - 4)}")
+    column_widths = _column_widths(table, width)
+    for number, row in enumerate(table):
+        cells = []
+        for text, column_width in zip(row, column_widths, strict=True):
+            fitted = fit(text, column_width)
+            cells.append(fitted + " " * (column_width - text_width(fitted)))
+        click.echo("  ".join(cells).rstrip())
+        for note in notes[number - 1] if number else ():
+            click.echo(f"    {fit(escape_control(note), width - 4)}")
+
+
+def _without_empty_columns(table: list[list[str]]) -> list[list[str]]:
+    """Drop columns without any value; the first stays, and row 0 is the header."""
+    filled = [0]
+    for column in range(1, len(table[0])):
+        if any(row[column] for row in table[1:]):
+            filled.append(column)
+    return [[row[column] for column in filled] for row in table]
+
+
+def _column_widths(table: list[list[str]], terminal_width: int) -> list[int]:
+    """Return how wide each column is; the last takes what the others leave."""
+    most = max(SHORTEST_COLUMN, terminal_width // 3)
+    widths = []
+    for column in range(len(table[0]) - 1):
+        widest = max(text_width(row[column]) for row in table)
+        widths.append(min(most, widest))
+    left = terminal_width - sum(widths) - 2 * len(widths)
+    return [*widths, max(SHORTEST_COLUMN, left)]
 
 
 def print_json(objects: Iterable[Any]) -> None:
@@ -53,7 +68,10 @@ def print_fields(fields: dict[str, Any]) -> None:
 
 
 def cell(row: dict[str, Any], column: str) -> Any:
-    """Return what a table shows of a row: the lead where there is no title, days, three decimals."""
+    """Return what a table shows of a row.
+
+    That is the lead where there is no title, the day of a time, three decimals of a number.
+    """
     if column == "title":
         return row["title"] or row["lead"]
     if column in ("date", "first", "last"):
@@ -65,16 +83,20 @@ def cell(row: dict[str, Any], column: str) -> Any:
 
 
 def because(row: dict[str, Any]) -> list[str]:
-    """Return the lines below a row: a remark, and why a hit is one, where somebody asked."""
-    why, lines = row.get("explanation"), [row["remark"]] if row.get("remark") else []
-    if why:
-        lines += [f"shares: {', '.join(why['words'])}"] if why["words"] else []
-        lines += [f"“{passage}”" for passage in why["passages"]]
-        lines += ["; ".join(why["notes"])] if why["notes"] else []
+    """Return the lines below a row: a remark, and the explanation and evidence of a hit, if any."""
+    lines = []
+    if row.get("remark"):
+        lines.append(row["remark"])
+    explanation = row.get("explanation")
+    if explanation:
+        if explanation["words"]:
+            lines.append(f"shares: {', '.join(explanation['words'])}")
+        lines += [f"“{passage}”" for passage in explanation["passages"]]
+        if explanation["notes"]:
+            lines.append("; ".join(explanation["notes"]))
     for pair in row.get("evidence", ()):
-        lines.append(
-            f"{pair['score']:.3f}  {' ~ '.join(filter(None, [pair['article'], pair['similar_article']]))}"
-        )
+        articles = [pair["article"], pair["similar_article"]]
+        lines.append(f"{pair['score']:.3f}  {' ~ '.join(filter(None, articles))}")
     return lines
 
 
@@ -98,14 +120,14 @@ def fit(text: str, width: int) -> str:
     """Cut a text to a width in columns, with an ellipsis where something is left out."""
     if text_width(text) <= width:
         return text
-    kept = ""
+    shortened = ""
     room = width - 1
     for character in text:
         room -= 1 + _extra(character)
         if room < 0:
             break
-        kept += character
-    return kept + "…"
+        shortened += character
+    return shortened + "…"
 
 
 def _extra(text: str) -> int:

@@ -13,7 +13,6 @@ from simrec.config import Config
 from simrec.status import (
     RELEASE_COLUMNS,
     RUN_COLUMNS,
-    as_line,
     check_age,
     list_releases,
     read_status,
@@ -30,16 +29,18 @@ def status(line: bool, as_json: bool, invocation: Invocation) -> None:
 
     The exit code is 7 if the release is older than release.max_age_hours of the configuration.
     """
-    facts = read_status(Workspace.open(invocation.root))
+    current = read_status(Workspace.open(invocation.root))
     if line:
-        click.echo(terminal.escape_control(as_line(facts)))
+        click.echo(terminal.escape_control(current))
     elif as_json:
-        terminal.print_json([facts])
+        terminal.print_json([current.as_dict()])
     else:
-        terminal.print_fields({name: value for name, value in facts.items() if name != "last_runs"})
-        print_rows(RUN_COLUMNS, facts["last_runs"], as_json)
+        fields = current.as_dict()
+        last_runs = fields.pop("last_runs")
+        terminal.print_fields(fields)
+        print_rows(RUN_COLUMNS, last_runs, as_json)
     config = invocation.read_config(for_step=False).config
-    check_age(facts, config.release.max_age_hours)
+    check_age(current, config.release.max_age_hours)
 
 
 @click.command()
@@ -65,7 +66,7 @@ def releases(as_json: bool, workspace: Path) -> None:
 def report(
     html: Path | None, compare: tuple[str, str] | None, as_json: bool, workspace: Path
 ) -> None:
-    """Print where the report page of the current release is, write it elsewhere, or compare two releases."""
+    """Print where the report page is, write it elsewhere, or compare two releases."""
     opened = Workspace.open(workspace)
     if compare:
         print_rows(reports.COMPARISON, reports.compare(opened, *compare), as_json)
@@ -97,7 +98,7 @@ def rejects(as_json: bool, workspace: Path) -> None:
 @click.command()
 @workspace_option
 def verify(workspace: Path) -> None:
-    """Read the current release, and all that the next one is made from, and name what is damaged."""
+    """Read the current release and all that the next one is made from; name what is damaged."""
     from simrec.steps.night import Night
 
     with Night(Workspace.open(workspace), Config()) as night:

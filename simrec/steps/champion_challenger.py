@@ -65,7 +65,8 @@ def _training_sentence(trained: "Trained", start: StartingPoint) -> str:
     last = trained.history[-1]
     return (
         f"{trained.encoder_id} from {start.name}: held-out score {best['score']:.3f} "
-        f"after epoch {best['epoch']:.0f} of {last['epoch']:.0f} ({trained.start['score']:.3f} before)"
+        f"after epoch {best['epoch']:.0f} of {last['epoch']:.0f} "
+        f"({trained.start['score']:.3f} before)"
     )
 
 
@@ -79,8 +80,8 @@ def _mean_scores(
 ) -> dict[str, float]:
     """Return the mean of all measures for each encoder; nothing where nothing can be measured.
 
-    Measures are the correlation with the held-out grades of each graded file, and the suites, unless
-    the articles are not what was trained for.
+    Measures are the correlation with the held-out grades of each graded file, and the suites,
+    unless the articles are not what was trained for.
     """
     config = night.config
     threads = worker_count(config.engine.workers)

@@ -30,7 +30,7 @@ BLOCK_TEXTS = 1_024
 
 
 class CacheFill(NamedTuple):
-    """How a cache is filled: its name, the task of one shard, and the file or folder it works by."""
+    """How a cache is filled: its name, the task of one shard, and what the task works by."""
 
     cache_name: str
     stage: str

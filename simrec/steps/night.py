@@ -152,7 +152,7 @@ class Night:
 
     @contextmanager
     def stages(self, step: str, staged: ReleaseFolder) -> Iterator[Stages]:
-        """Yield what runs the stages of a step on the engine; their parts are removed at the end."""
+        """Yield what runs the stages of a step on the engine; parts are removed at the end."""
         with open_engine(self.config.engine) as engine:
             stages = Stages(
                 engine.run,

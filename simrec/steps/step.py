@@ -28,8 +28,8 @@ class StepResult:
 class Step:
     """A verb of a job; run again, it does only what is missing.
 
-    `makes` names the file of a release, as ReleaseFolder does, that the step writes last. `needs` is
-    the step whose file it reads.
+    `makes` names the file of a release, as ReleaseFolder does, that the step writes last. `needs`
+    is the step whose file it reads.
     """
 
     name: str

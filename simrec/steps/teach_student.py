@@ -11,7 +11,7 @@ from simrec.training.doors import open_teacher
 
 
 def teach(night: Night) -> StepResult:
-    """Let the teacher encode its vocabulary, and texts of the articles that a student learns from."""
+    """Let the teacher encode its vocabulary, and the texts that a student learns from."""
     config = night.config
     if ask_teacher.is_file(config):
         return StepResult("the teacher is a file of distillation data already", skipped=True)

@@ -16,15 +16,21 @@ from tests.conftest import CONFIG, ROOT, House, environment, speeches
 
 LONG = bool(os.environ.get("SIMREC_LONG"))  # everywhere and often, instead of here and there
 
-# Python that runs before the job: something happens when the job is about to change the workspace for the n-th time.
-AT_CHANGE = """
-import atexit, os, sys
+# Python that runs before the job: something happens at the n-th event about a path.
+AT_EVENT = """
+import atexit, os, sys, time
 EVENTS = {events!r}
 seen = 0
+def is_write(event, arguments):
+    if event != "open":
+        return True
+    flags = arguments[2]
+    return isinstance(flags, int) and bool(flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT))
 def about_to(event, arguments):
     global seen
-    writes = event != "open" or isinstance(arguments[2], int) and arguments[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT)
-    if event in EVENTS and writes and {inside!r} in " ".join(map(str, arguments)):
+    if event not in EVENTS or {inside!r} not in " ".join(map(str, arguments)):
+        return
+    if {any_open!r} or is_write(event, arguments):
         seen += 1
         if seen {when}:
             {happens}
@@ -50,16 +56,28 @@ def busy_night(house: House) -> None:
     house.write_articles([*changed[:-1], {**speeches()[7], "id": "new", "title": "A new one"}])
 
 
+def at_event(inside: str, events: tuple[str, ...], happens: str, when: str = "== 1") -> str:
+    """Return Python that does something at an event whose arguments contain a text.
+
+    Reading counts as well.
+    """
+    return AT_EVENT.format(events=events, inside=inside, any_open=True, when=when, happens=happens)
+
+
 def killed_at(house: House, n: int) -> str:
     """Return Python that kills the job's process at its n-th change of the workspace."""
-    return AT_CHANGE.format(
-        events=CHANGES, inside=str(house.workspace), when=f"== {n}", happens=KILL
-    )
+    return _at_change(house, CHANGES, f"== {n}", KILL)
 
 
 def full_from(house: House, n: int) -> str:
-    """Return Python that lets the disk be full from the n-th time on that the job's process makes a file or folder."""
-    return AT_CHANGE.format(events=GROWS, inside=str(house.workspace), when=f">= {n}", happens=FULL)
+    """Return Python that lets the disk be full from the n-th file or folder on that is made."""
+    return _at_change(house, GROWS, f">= {n}", FULL)
+
+
+def _at_change(house: House, events: tuple[str, ...], when: str, happens: str) -> str:
+    return AT_EVENT.format(
+        events=events, inside=str(house.workspace), any_open=False, when=when, happens=happens
+    )
 
 
 def copy(house: House, folder: Path) -> House:

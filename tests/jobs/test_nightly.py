@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT, House, environment, run, speeches
+from tests.jobs.disturbed import KILL, at_event
 
 SEED = "1861-Lincoln-1/13"
 NEW = {"id": "new", "text": speeches()[7]["text"] + " And much more of it.", "account": "Somebody"}
-KILL = "os.kill(os.getpid(), 9)"
 
 
 def answer(house: House) -> str:
@@ -115,11 +115,8 @@ def test_killed_during_embed_the_old_release_answers_and_only_the_rest_is_done(
     house.write_articles(
         [{**article, "text": article["text"] + " Again."} for article in house.articles]
     )
-    slow = (
-        "import time, simrec.encoder.embedding_cache as s; write = s.write_shard\n"
-        "def slowly(*a): write(*a); time.sleep(0.5)\ns.write_shard = slowly\n"
-        "from simrec.tasks import local; local.worker_count = lambda n: 1"
-    )
+    slow = at_event("embeddings", ("os.rename",), "time.sleep(0.5)", when=">= 1")
+    house.configure("workers = 1\n")  # [engine] stands last
     code = house.job_code("nightly", slow)
     shards = next((house.workspace / "embeddings").iterdir())
     had = set(shards.glob("[!.]*.npz"))
@@ -139,22 +136,19 @@ def test_killed_during_embed_the_old_release_answers_and_only_the_rest_is_done(
     assert house.current != old
 
 
+# The name of a file is in the event of the file that is written beside it, too.
 KILLS = {
-    "before the manifest": f"import simrec.manifest as m; m.Manifest.write = lambda *a: {KILL}",
-    "before the folder is moved": f"import simrec.files as f; f.move_folder = lambda *a: {KILL}",
-    "between the two renames": f"import simrec.release as r; r._point_at = lambda *a: {KILL}",
-    "before CURRENT is renamed": (
-        "import pathlib; old = pathlib.Path.replace\n"
-        f"pathlib.Path.replace = lambda s, t: {KILL} if t.name == 'CURRENT' else old(s, t)"
+    "before the manifest": at_event("manifest.json.", ("open",), KILL),
+    "before the folder is moved": at_event("/releases/", ("os.rename",), KILL),
+    "between the two renames": at_event(".CURRENT.", ("open",), KILL),
+    "before CURRENT is renamed": at_event(".CURRENT.", ("os.rename",), KILL),
+    "half of CURRENT written": at_event(
+        ".CURRENT.", ("open",), f"os.truncate(arguments[0], 3); {KILL}", when="== 2"
     ),
-    "half of CURRENT written": (
-        "import pathlib; old = pathlib.Path.write_bytes\n"
-        f"pathlib.Path.write_bytes = lambda s, b: (old(s, b[:3]), {KILL}) if 'CURRENT' in s.name else old(s, b)"
+    "while the tables are written": at_event(
+        ".items.db.", ("sqlite3.connect", "open"), KILL, when="== 2"
     ),
-    "while the tables are written": f"import simrec.recommend.tables.sqlite as t; t.closing = lambda db: {KILL}",
-    "while the vectors are written": (
-        f"import simrec.encoder.embedding_cache as s\ns.EmbeddingCache.gather = lambda self, keys: {KILL}"
-    ),
+    "while the vectors are written": at_event(".vectors.npy.", ("open",), KILL, when="== 2"),
     "while articles come in": (
         f"import simrec.articles.store_writer as s\ns.StoreWriter.delete = lambda *a: {KILL}"
     ),
@@ -322,14 +316,22 @@ def test_a_damaged_release_is_not_built_upon(house: House, name: str) -> None:
     assert "from scratch" in house.last_steps()["index"]["what"]
 
 
+# The night of an index that misses half of the true neighbours.
+WORSE_INDEX = """
+import json
+def index_badly(night):
+    result = steps.index(night)
+    path = night.staged.index_facts
+    path.write_text(json.dumps({**json.loads(path.read_bytes()), "recall": 0.5}))
+    return result
+STEPS = [steps.ingest, steps.embed, Step("index", index_badly), steps.recommend, steps.evaluate,
+         steps.publish]
+"""
+
+
 def test_an_index_below_its_recall_target_is_refused(house: House) -> None:
     house.write_articles([*house.articles, NEW])
-    worse = (
-        "import simrec.index.refresh as l, dataclasses; old = l.build_index, l.with_measured_recall\n"
-        "def bad(i, k=0): i.facts = dataclasses.replace(i.facts, recall=0.5); return i\n"
-        "l.build_index = lambda *a: bad(old[0](*a)); l.with_measured_recall = lambda *a: bad(old[1](*a))"
-    )
-    ran = house.job(before=worse)
+    ran = house.own_job(WORSE_INDEX)
     assert (ran.code, "the index finds 50.0% of the true neighbours" in ran.err) == (7, True)
 
 

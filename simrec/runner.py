@@ -3,8 +3,9 @@
 import logging
 import sqlite3
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -113,49 +114,51 @@ def main(steps: Sequence[Step]) -> None:
     """Run a job file's steps with the options every job has; the job is named as its file."""
 
     @click.command(help=f"Run the job: {', then '.join(step.name for step in steps)}.")
-    @click.option(
-        "-c", "--config", "config_path", type=Path, required=True, help="The TOML configuration."
-    )
-    @click.option(
-        "-w", "--workspace", type=Path, required=True, help="The folder of the workspace."
-    )
-    @click.option("-v", "--verbose", is_flag=True, help="Say what happens even without a terminal.")
-    @click.option(
-        "--log-format",
-        type=click.Choice(["text", "json"]),
-        default="text",
-        help="For people or machines.",
-    )
-    @click.option(
-        "--dry-run", is_flag=True, help="Only say what would be done, and about what it would cost."
-    )
-    @click.option(
-        "--engine",
-        type=click.Choice(ENGINES),
-        help="Where tasks run, instead of engine.kind.",
-    )
-    def job(
-        config_path: Path,
-        workspace: Path,
-        verbose: bool,
-        log_format: str,
-        dry_run: bool,
-        engine: str | None,
-    ) -> None:
-        log.set_up(verbose, as_json=log_format == "json")
+    @_job_options
+    def job(config_path: Path, workspace: Path, engine: str | None, **options: Any) -> None:
+        log.set_up(options["verbose"], as_json=options["log_format"] == "json")
         loaded = LoadedConfig(config_file.load(config_path), config_path)
         config = loaded.config
         if engine:
             config = override(config, engine={"kind": engine})
-        if dry_run:
+        if options["dry_run"]:
             with Night(_as_it_is(workspace), config) as night:
                 click.echo("\n".join(forecast(steps, night)))
-        else:
-            job_name = Path(sys.argv[0]).stem
-            run(job_name, steps, Workspace.create(workspace), loaded, config)
+            return
+        job_name = Path(sys.argv[0]).stem
+        run(job_name, steps, Workspace.create(workspace), loaded, config)
 
     with exit_codes():
         job.main(standalone_mode=False)
+
+
+JOB_OPTIONS = (
+    click.option(
+        "-c", "--config", "config_path", type=Path, required=True, help="The TOML configuration."
+    ),
+    click.option(
+        "-w", "--workspace", type=Path, required=True, help="The folder of the workspace."
+    ),
+    click.option("-v", "--verbose", is_flag=True, help="Say what happens even without a terminal."),
+    click.option(
+        "--log-format",
+        type=click.Choice(["text", "json"]),
+        default="text",
+        help="For people or machines.",
+    ),
+    click.option(
+        "--dry-run", is_flag=True, help="Only say what would be done, and about what it would cost."
+    ),
+    click.option(
+        "--engine", type=click.Choice(ENGINES), help="Where tasks run, instead of engine.kind."
+    ),
+)
+
+
+def _job_options(command: Callable[..., None]) -> Callable[..., None]:
+    for option in reversed(JOB_OPTIONS):
+        command = option(command)
+    return command
 
 
 def _as_it_is(root: Path) -> Workspace:

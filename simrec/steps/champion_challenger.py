@@ -49,15 +49,19 @@ def choose_encoder(
     model_folder.amend_card(staged, kept=is_better, scores=scores)
     if not is_better and champion and not in_use:
         files.copy_folder(champion, workspace.encoder(model_folder.read_id(champion)))
-    if workspace.encoder(trained.encoder_id).exists():
-        files.remove_folder(staged)
-    else:
-        files.move_folder(staged, workspace.encoder(trained.encoder_id))
+    _move_to_place(staged, workspace.encoder(trained.encoder_id))
     night.encoder_changed()
     sentence = _training_sentence(trained, start)
     if scores and champion:
         sentence += _verdict(scores, is_better, model_folder.read_id(champion))
     return StepResult(sentence, len(trained.history) - 1, int(is_better))
+
+
+def _move_to_place(staged: Path, final: Path) -> None:
+    if final.exists():
+        files.remove_folder(staged)
+    else:
+        files.move_folder(staged, final)
 
 
 def _training_sentence(trained: "Trained", start: StartingPoint) -> str:
@@ -83,22 +87,29 @@ def _mean_scores(
     Measures are the correlation with the held-out grades of each graded file, and the suites,
     unless the articles are not what was trained for.
     """
-    config = night.config
-    threads = worker_count(config.engine.workers)
-    encode = {name: Encoder(path, threads).encode for name, path in encoders.items()}
-    graded = [file for file in training_corpus.pair_files.values() if file.kind == "graded"]
+    threads = worker_count(night.config.engine.workers)
+    encode: dict[str, Encode] = {}
+    for name, path in encoders.items():
+        encode[name] = Encoder(path, threads).encode
     measured = []
-    for file in graded:
-        measured.append({name: _correlation(encode[name], file) for name in encode})
-    if learns_from_articles(config) or not graded:
-        with night.open_store() as store:
-            rows = store.sample(config.evaluate.sample)
-        sample = suites.sample(rows, held_out_below(config.training.held_out))
-        scorers = {name: encoder_scorer(encode[name]) for name in encode}
-        measured += [result.values for result in suites.run(sample, scorers) if result.per_query]
+    for file in training_corpus.pair_files.values():
+        if file.kind == "graded":
+            measured.append({name: _correlation(encode[name], file) for name in encode})
+    if learns_from_articles(night.config) or not measured:
+        measured += _suite_values(night, encode)
     if not measured:
         return {}
     return {name: sum(values[name] for values in measured) / len(measured) for name in encoders}
+
+
+def _suite_values(night: Night, encode: dict[str, Encode]) -> list[dict[str, float]]:
+    """Return the value of each encoder in every suite that can be measured."""
+    config = night.config
+    with night.open_store() as store:
+        rows = store.sample(config.evaluate.sample)
+    sample = suites.sample(rows, held_out_below(config.training.held_out))
+    scorers = {name: encoder_scorer(encode[name]) for name in encode}
+    return [result.values for result in suites.run(sample, scorers) if result.per_query]
 
 
 def _correlation(encode: Encode, file: PairFile) -> float:

@@ -33,6 +33,7 @@ def compare_cells(
 
     with Night(workspace, config) as night, night.open_store() as store:
         training_corpus = corpus.gather(store, config, [])
+    texts = [encoded_text(*article) for article in training_corpus.articles[:SPEED_TEXTS]]
     results = []
     gradient_norms = {}
     for cell in cells:
@@ -41,15 +42,14 @@ def compare_cells(
         staged.mkdir()
         stopwatch = Stopwatch()
         cell_config = override(config, encoder={"cell": cell})
-        trained = trainer.train(
-            FROM_ARTICLES, training_corpus, cell_config, staged, trainer.TrainingRun()
-        )
+        training_run = trainer.TrainingRun()
+        trained = trainer.train(FROM_ARTICLES, training_corpus, cell_config, staged, training_run)
         result = plots.CellResult(
             cell,
             held_out=trained.best["score"],
             before=trained.start["score"],
             training_seconds=stopwatch.seconds,
-            articles_a_second=_speed(staged, training_corpus.articles[:SPEED_TEXTS]),
+            articles_a_second=_speed(staged, texts),
             gradient_reach=gradient_reach(trained.gradient_norms),
         )
         results.append(result)
@@ -59,10 +59,9 @@ def compare_cells(
     return [asdict(result) for result in results]
 
 
-def _speed(encoder: Path, articles: list[tuple[str, str]]) -> float:
-    """Return how many articles an encoder encodes in a second."""
+def _speed(encoder: Path, texts: Sequence[str]) -> float:
+    """Return how many texts an encoder encodes in a second."""
     opened = Encoder(encoder)
-    texts = [encoded_text(title, text) for title, text in articles]
     started = time.monotonic()
     opened.encode(texts)
     return len(texts) / (time.monotonic() - started)

@@ -1,13 +1,13 @@
 """The step that encodes: texts become vectors and terms, and both stay in a cache."""
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from simrec import files
 from simrec.articles.article import encoded_text
-from simrec.articles.store import Store
+from simrec.articles.store import LabelledText, Store
 from simrec.encoder import default_encoder, model_folder
 from simrec.encoder.embed import EmbedTask, cut_shards, embed_shard, terms_shard
 from simrec.encoder.embedding_cache import EmbeddingCache
@@ -110,28 +110,16 @@ def _fill(night: Night, engine: Engine, fill: CacheFill, keys: list[bytes]) -> i
 
 
 def _fit_words(night: Night, keys: list[bytes]) -> None:
-    """Fit the word weights and choose their share in a score, where that is due.
-
-    It is due where there are none, or the corpus has outgrown them.
-    """
-    config = night.config
+    """Fit the word weights and choose their share in a score, where that is due."""
     path = night.workspace.lexical(night.encoder_id)
-    if config.recommend.lexical_weight == 0 or not keys:
-        return
-    if TfIdf.is_current(path) and len(keys) <= OUTGROWN * TfIdf.open(path).n_texts:
+    if not _is_due(night, path, len(keys)):
         return
     night.workspace.lexicals.mkdir(exist_ok=True)
     counter = TermCounter()
     with night.open_store() as store:
         tfidf = TfIdf.fit(_texts(store, keys), on_document=counter.add)
-        sample = store.sample(config.evaluate.sample)
-    held_out: list[tuple[str, str]] = []
-    others: list[tuple[str, str]] = []
-    for text in sample:
-        part = held_out if text.key < night.held_out_boundary else others
-        part.append((text.title, text.text))
-    encode = query_encoder(night, night.encoder_id)
-    weight = choose_weight(held_out, others, encode, tfidf)
+        sample = store.sample(night.config.evaluate.sample)
+    weight = _choose_weight(night, sample, tfidf)
     counter.vocabulary().save(night.workspace.vocabulary(night.encoder_id))
     tfidf.with_weight(weight).save(path)
     night.word_weights_changed()
@@ -139,6 +127,22 @@ def _fit_words(night: Night, keys: list[bytes]) -> None:
         "embed: words have a share of %.1f in a score, with which held-out articles are found best",
         weight,
     )
+
+
+def _is_due(night: Night, path: Path, texts: int) -> bool:
+    """Tell whether there are no word weights, or the corpus has outgrown them."""
+    if night.config.recommend.lexical_weight == 0 or not texts:
+        return False
+    return not TfIdf.is_current(path) or texts > OUTGROWN * TfIdf.open(path).n_texts
+
+
+def _choose_weight(night: Night, sample: Sequence[LabelledText], tfidf: TfIdf) -> float:
+    held_out: list[tuple[str, str]] = []
+    others: list[tuple[str, str]] = []
+    for text in sample:
+        part = held_out if text.key < night.held_out_boundary else others
+        part.append((text.title, text.text))
+    return choose_weight(held_out, others, query_encoder(night, night.encoder_id), tfidf)
 
 
 def _texts(store: Store, keys: list[bytes]) -> Iterator[str]:

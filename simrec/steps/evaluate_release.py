@@ -10,7 +10,7 @@ from simrec.evaluate.evaluated_release import EvaluatedRelease
 from simrec.evaluate.maps import build_maps
 from simrec.evaluate.measure import release_scorers
 from simrec.evaluate.report import build_report
-from simrec.evaluate.report_format import to_json
+from simrec.evaluate.report_format import Maps, Report, to_json
 from simrec.evaluate.scorers import encoder_scorer
 from simrec.evaluate.suite_result import as_sentence
 from simrec.release_folder import ReleaseFolder
@@ -33,13 +33,17 @@ def evaluate(night: Night) -> StepResult:
     suites = [result.summary() for result in results]
     with night.open_store() as store:
         report = build_report(evaluated, previous, suites, store.rejects())
-    maps = build_maps(staged, previous)
+    _write(staged, report, build_maps(staged, previous))
+    measured = sum(bool(result.per_query) for result in results)
+    return StepResult(as_sentence(results), len(results), measured)
+
+
+def _write(staged: ReleaseFolder, report: Report, maps: Maps) -> None:
+    """Write the report last, since it says that the step is done."""
     compact = json.dumps(to_json(maps), ensure_ascii=False, separators=(",", ":"))
     files.write(staged.maps, compact.encode())
     files.write(staged.report_page, html.render(report, maps).encode())
-    files.write_json(staged.report, to_json(report))  # last, since it says that the step is done
-    measured = sum(bool(result.per_query) for result in results)
-    return StepResult(as_sentence(results), len(results), measured)
+    files.write_json(staged.report, to_json(report))
 
 
 def _previous_release(night: Night) -> ReleaseFolder | None:

@@ -93,12 +93,6 @@ class Recommender:
         """Return the n articles most similar to a text."""
         return self.search(Query(text=text), n, filters)
 
-    def next_to_read(
-        self, history: Sequence[str], n: int = 10, filters: Filters = NO_FILTERS
-    ) -> list[Hit]:
-        """Return the n articles to read after a history of ids, the last read last."""
-        return self.search(Query(history=history), n, filters)
-
     def accounts(self, account: str, n: int = 10) -> list[AccountHit]:
         """Return the n accounts most similar to one, best first. UnknownIdError."""
         return self._answer(lambda reader: reader.accounts(account, n))
@@ -152,17 +146,26 @@ class Recommender:
         while True:
             release = Release.current(self._workspace)
             try:
-                reader = ReleaseReader(
-                    release, self._encoder_of(release), self._workspace.articles_db
-                )
-                if not self._reload:
-                    reader.open_all()
+                reader = self._open_release(release)
             except (ReleaseError, OSError, sqlite3.Error):
                 if current_id(self._workspace) == release.manifest.release_id:
                     raise
             else:
                 self._users[reader] = 0
                 return reader
+
+    def _open_release(self, release: Release) -> ReleaseReader:
+        """Open a release, and all of it if it is to answer after it is pruned."""
+        encoder = self._encoder_of(release)
+        reader = ReleaseReader(release, encoder, self._workspace.articles_db)
+        if self._reload:
+            return reader
+        try:
+            reader.open_all()
+        except BaseException:
+            reader.close()
+            raise
+        return reader
 
     def _encoder_of(self, release: Release) -> "Lazy[Encoder]":
         """Return the encoder of a release, which is opened on first use and serves all its releases."""

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from simrec.articles.store import Store
     from simrec.encoder.runtime import Encoder
     from simrec.lexical.tfidf import TfIdf
-    from simrec.recommend.search import Search
+    from simrec.recommend.search import Search, SeedVectors
 
 ARTICLES_OF_ACCOUNT = 3  # the nearest of an account say whether it writes about a text
 HITS_PER_ACCOUNT = 10  # that are searched for each account wanted
@@ -126,15 +126,8 @@ class ReleaseReader:
         return is_one_article and is_listed and options.rules and not options.filters
 
     def _searched(self, query: Query, seeds: Seeds, options: SearchOptions) -> list[Hit]:
+        vectors = self._seed_vectors(query, seeds)
         search = self._search.get()
-        if query.text is None:
-            vectors = search.vectors_of_rows(seeds)
-        else:
-            text = _cleaned(query.text)
-            tfidf = self._tfidf.get()
-            vectors = search.vectors_of_text(
-                self._encoder.get().encode([text]), tfidf.encode([text]) if tfidf else None
-            )
         rules = search.rules if options.rules else ()
         rows = search.search(vectors, options.n, options.filters, seeds.excluded_rows, rules)
         hits = []
@@ -142,6 +135,14 @@ class ReleaseReader:
             seed_id = seeds.ids[row.seed] if len(seeds.ids) > 1 else None
             hits.append(self._tables.hit(row.row, row.score, row.score_rank, seed_id))
         return hits
+
+    def _seed_vectors(self, query: Query, seeds: Seeds) -> "SeedVectors":
+        if query.text is None:
+            return self._search.get().vectors_of_rows(seeds)
+        text = _cleaned(query.text)
+        tfidf = self._tfidf.get()
+        terms = tfidf.encode([text]) if tfidf else None
+        return self._search.get().vectors_of_text(self._encoder.get().encode([text]), terms)
 
     def _explained(self, hits: Sequence[Hit], query: Query, seeds: Seeds) -> list[Hit]:
         """Return hits with what they share with their seed, by the texts as they are now."""
@@ -155,15 +156,20 @@ class ReleaseReader:
         explained = []
         with Store.open(self._articles_db) as store:
             for rank, hit in enumerate(hits, start=1):
-                seed = None
-                seed_text = query.text or ""
-                if seeds.ids:
-                    seed = self.show(hit.seed_id or seeds.ids[0])
-                    seed_text = _text_of(seed.id, store)
+                seed, seed_text = self._seed_of(hit, query, seeds, store)
                 explanation = explainer.explain(seed_text, _text_of(hit.id, store))
                 explanation = replace(explanation, notes=notes(hit, rank, seed))
                 explained.append(replace(hit, explanation=explanation))
         return explained
+
+    def _seed_of(
+        self, hit: Hit, query: Query, seeds: Seeds, store: "Store"
+    ) -> tuple[ArticleDetails | None, str]:
+        """Return the article that a hit is similar to, None for a text, and its text as it is now."""
+        if query.text is not None:
+            return None, query.text
+        seed = self.show(hit.seed_id or seeds.ids[0])
+        return seed, _text_of(seed.id, store)
 
     def _open_tfidf(self) -> "TfIdf | None":
         from simrec.lexical.tfidf import TfIdf

@@ -1,6 +1,6 @@
 """Searches a release for what no table answers: several seeds, texts, filters."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -161,22 +161,13 @@ class Search:
         scores = scores.round(DECIMALS)
         order = np.lexsort((rows, -scores * weights))
         rows = rows[order]
-        # One call numbers the groups of candidates and seeds alike.
-        attributes = self._attributes(np.concatenate([rows, excluded]))
-        of_candidates = attributes.at(np.arange(len(rows))[None])
-        of_seeds = attributes.at(np.arange(len(rows), len(rows) + len(excluded))[None])
+        of_candidates, of_seeds = self._attributes(rows, excluded)
         candidates = Candidates.of(rows[None], scores[order][None], of_candidates)
         candidates = replace(candidates, weights=weights[order][None])
         # Only the first n are wanted, but diversity chooses them out of twice as many.
         listed = apply_rules(rules, candidates, of_seeds, 2 * n, self._unit_vectors)
         seed_of = dict(zip(rows.tolist(), nearest_seed[order].tolist(), strict=True))
-        scored = []
-        for column in np.flatnonzero(listed.is_there[0]):
-            row = int(listed.rows[0, column])
-            score = float(listed.scores[0, column])
-            score_rank = int(listed.score_ranks[0, column])
-            scored.append(ScoredRow(row, score, score_rank, seed_of[row]))
-        return scored
+        return _scored_rows(listed, seed_of)
 
     def _scores(self, seeds: SeedVectors, rows: Rows) -> Scores:
         """Return the scores of rows to every seed [seeds, rows], to the digits of the tables."""
@@ -187,23 +178,29 @@ class Search:
         terms = TermVectors(self._terms[rows])
         return rounded(terms.hybrid_scores(cosines, seeds.terms, columns, self._lexical.weight))
 
-    def _attributes(self, rows: Rows) -> RowAttributes:
-        """Return what the rules know of rows."""
+    def _attributes(self, rows: Rows, seed_rows: Rows) -> tuple[RowAttributes, RowAttributes]:
+        """Return what the rules know of candidates [1, rows] and of seeds [1, seed_rows].
+
+        Groups have the same numbers in both.
+        """
         originals = []
         accounts = []
         categories = []
         dates = []
-        for original, account, category, date in self._tables.attributes(rows.tolist()):
+        all_rows = [*rows.tolist(), *seed_rows.tolist()]
+        for original, account, category, date in self._tables.attributes(all_rows):
             originals.append(NO_GROUP if original is None else original)
             accounts.append(account)
             categories.append(category)
             dates.append(date)
-        return RowAttributes(
+        attributes = RowAttributes(
             np.array(originals, np.int64),
             group_numbers(accounts),
             group_numbers(categories),
             days_of(dates),
         )
+        places = np.arange(len(all_rows))[None]
+        return attributes.at(places[:, : len(rows)]), attributes.at(places[:, len(rows) :])
 
     def _unit_vectors(self, rows: Rows) -> UnitVectors:
         """Return the unit vectors of rows of any shape [..., dim]."""
@@ -222,3 +219,13 @@ def _distinct(rows: Rows) -> Rows:
     """Return rows ascending and once each, without -1."""
     distinct = np.unique(rows)
     return distinct[distinct >= 0]
+
+
+def _scored_rows(listed: Candidates, seed_of: Mapping[int, int]) -> list[ScoredRow]:
+    """Return the candidates of the one query as rows, without empty places."""
+    rows = []
+    for column in np.flatnonzero(listed.is_there[0]):
+        row = int(listed.rows[0, column])
+        score = float(listed.scores[0, column])
+        rows.append(ScoredRow(row, score, int(listed.score_ranks[0, column]), seed_of[row]))
+    return rows

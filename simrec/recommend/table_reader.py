@@ -55,13 +55,21 @@ class TableReader:
         """Open the tables; ReleaseError if they are of another version."""
         self._lock = threading.Lock()
         self._db = folder.open_tables(any_thread=True)
+        try:
+            self.list_length = self._check(folder)
+        except BaseException:
+            self.close()
+            raise
+
+    def _check(self, folder: ReleaseFolder) -> int:
+        """Return how long the lists of articles are; ReleaseError if the tables are of another version."""
         ((version,),) = self._rows("PRAGMA user_version")
         if version != VERSION:
-            self.close()
             raise ReleaseError(
                 f"{folder}: its tables are of another simrec; the next nightly run makes new ones"
             )
-        ((self.list_length,),) = self._rows("SELECT similar_articles FROM facts")
+        ((list_length,),) = self._rows("SELECT similar_articles FROM facts")
+        return int(list_length)
 
     def close(self) -> None:
         """Close the connection."""

@@ -9,7 +9,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar
 
-from simrec.articles.article import Account
 from simrec.errors import ReleaseError, UsageError
 from simrec.recommend.hits import AccountHit, ArticleDetails, Hit
 from simrec.recommend.lazy import Lazy
@@ -19,6 +18,7 @@ from simrec.release import Release, current_id
 from simrec.workspace import Workspace
 
 if TYPE_CHECKING:
+    from simrec.articles.article import Account
     from simrec.encoder.runtime import Encoder
 
 Answer = TypeVar("Answer")
@@ -101,7 +101,7 @@ class Recommender:
         """Return the n accounts that write about a text, best first."""
         return self._answer(lambda reader: reader.accounts_writing_about(text, n))
 
-    def largest_accounts(self, n: int = 10) -> list[Account]:
+    def largest_accounts(self, n: int = 10) -> "list[Account]":
         """Return the n accounts with most articles, ties in order of id."""
         return self._answer(lambda reader: reader.largest_accounts(n))
 

@@ -1,11 +1,10 @@
 """Answers queries from one release, and opens of it only what a query needs."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from simrec.articles.article import Account, encoded_text
 from simrec.errors import UsageError
 from simrec.recommend.hits import AccountHit, ArticleDetails, Hit
 from simrec.recommend.lazy import Lazy
@@ -15,6 +14,7 @@ from simrec.recommend.table_reader import TableReader
 from simrec.release import Release
 
 if TYPE_CHECKING:
+    from simrec.articles.article import Account
     from simrec.articles.store import Store
     from simrec.encoder.runtime import Encoder
     from simrec.lexical.tfidf import TfIdf
@@ -24,17 +24,13 @@ ARTICLES_OF_ACCOUNT = 3  # the nearest of an account say whether it writes about
 HITS_PER_ACCOUNT = 10  # that are searched for each account wanted
 
 
-@dataclass(frozen=True)
-class SearchOptions:
+class SearchOptions(NamedTuple):
     """How many hits are wanted, which may be among them, and what is made of them."""
 
     n: int = 10
     filters: Filters = NO_FILTERS
     rules: bool = True
     explain: bool = False
-
-    def __post_init__(self) -> None:
-        check_n(self.n)
 
 
 def check_n(n: int) -> None:
@@ -76,6 +72,7 @@ class ReleaseReader:
         The hits of one article come from the release's table; with filters, without rules, or beyond the
         length of the table, they come from a search among all articles that pass the filters.
         """
+        check_n(options.n)
         seeds = find_seeds(query, self._tables)
         if self._is_in_tables(query, options):
             hits = self._tables.similar_articles(seeds.rows[0], options.n)
@@ -111,7 +108,7 @@ class ReleaseReader:
             for score, account, evidence in hits[:n]
         ]
 
-    def largest_accounts(self, n: int) -> list[Account]:
+    def largest_accounts(self, n: int) -> "list[Account]":
         """Return the n accounts with most articles, ties in order of id."""
         check_n(n)
         return self._tables.largest_accounts(n)
@@ -197,6 +194,8 @@ def _cleaned(text: str) -> str:
 
 def _text_of(article_id: str, store: "Store") -> str:
     """Return the text of an article as it is now, empty if it was deleted."""
+    from simrec.articles.article import encoded_text
+
     found = store.text_of(article_id)
     if found is None:
         return ""

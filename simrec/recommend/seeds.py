@@ -1,7 +1,7 @@
 """The seeds of a query: which rows of a release it starts from, and what each counts."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from simrec.errors import UnknownIdError
 from simrec.recommend.query import Query
@@ -12,8 +12,7 @@ HISTORY_HALF_LIFE = 10  # articles read after one, until it counts half
 LESS_LIKE_WEIGHT = -0.5  # beside 1 of what hits are to be similar to (Rocchio 1971)
 
 
-@dataclass(frozen=True)
-class Seeds:
+class Seeds(NamedTuple):
     """The articles that a query starts from, with their rows and weights, all in one order.
 
     No hit is one of excluded_rows. With `max_over_seeds` a hit is scored by the seed it is nearest to,

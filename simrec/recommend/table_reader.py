@@ -1,19 +1,20 @@
 """Reads the SQLite tables of a release: articles, accounts and what is similar to them."""
 
-import difflib
 import threading
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from simrec.articles.article import Account
-from simrec.articles.store_schema import COLUMNS
 from simrec.errors import ReleaseError, UnknownIdError
 from simrec.recommend.hits import AccountHit, ArticleDetails, Evidence, Hit
 from simrec.recommend.query import Filters
-from simrec.recommend.tables.schema import VERSION, WORD_BITS
+from simrec.recommend.tables.schema import ARTICLES, VERSION, WORD_BITS
 from simrec.release_folder import ReleaseFolder
 
-COLUMN_NAMES = COLUMNS.split(", ")
+# What a release knows of an article itself: all columns but its row and that of its original.
+DETAILS = [column.name for column in ARTICLES.sqlite_columns[1:-1]]
+if TYPE_CHECKING:
+    from simrec.articles.article import Account
+
 WORD_MASK = (1 << WORD_BITS) - 1
 COMPARED_IDS = (
     50  # before and after an unknown id, in order, among which similar ones are looked for
@@ -38,6 +39,7 @@ JOIN articles a ON a.row = e.article
 JOIN articles b ON b.row = e.similar_article
 WHERE e.account = ? AND e.similar = ? ORDER BY e.rank
 """
+ARTICLE = f"SELECT {', '.join(DETAILS)} FROM articles WHERE row = ?"
 WORD = "SELECT word FROM words WHERE number = ?"
 DUPLICATES = """
 SELECT b.id FROM articles a JOIN articles b ON b.original = a.original
@@ -161,15 +163,17 @@ class TableReader:
             account, round(score, 6), count, first, last, bool(few_articles), evidence
         )
 
-    def largest_accounts(self, n: int) -> list[Account]:
+    def largest_accounts(self, n: int) -> "list[Account]":
         """Return the n accounts with most articles, ties in order of id."""
+        from simrec.articles.article import Account
+
         query = "SELECT id, articles, first, last FROM accounts ORDER BY articles DESC, id LIMIT ?"
         return [Account(*values) for values in self._rows(query, (n,))]
 
     def _article(self, row: int) -> dict[str, Any]:
         """Return the columns of an article by name."""
-        (values,) = self._rows(f"SELECT {COLUMNS} FROM articles WHERE row = ?", (row,))
-        return dict(zip(COLUMN_NAMES, values, strict=True))
+        (values,) = self._rows(ARTICLE, (row,))
+        return dict(zip(DETAILS, values, strict=True))
 
     def _words(self, packed: int) -> list[str]:
         """Return the words whose numbers are packed into one, heaviest first."""
@@ -194,6 +198,8 @@ class TableReader:
 
     def _similar_ids(self, table: str, name: str) -> list[str]:
         """Return ids like an unknown one; only those beside it in order are compared."""
+        import difflib  # takes a millisecond, for an error
+
         after = f"SELECT id FROM {table} WHERE id >= ? ORDER BY id LIMIT {COMPARED_IDS}"
         before = f"SELECT id FROM {table} WHERE id < ? ORDER BY id DESC LIMIT {COMPARED_IDS}"
         rows = [*self._rows(before, (name,)), *self._rows(after, (name,))]
@@ -205,7 +211,9 @@ class TableReader:
     def _rows_of_each(self, query: str, parameters: Iterable[Sequence[Any]]) -> list[Any]:
         """Return what a query finds for each of some parameters."""
         rows = []
-        with self._lock:  # two threads could bind parameters to one cached statement
+        with (
+            self._lock
+        ):  # of a shared connection, threads could bind values to one cached statement
             for values in parameters:
                 rows += self._db.execute(query, values).fetchall()
         return rows

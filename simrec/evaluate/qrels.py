@@ -44,14 +44,19 @@ def measure_judgements(
     if pairs.kind == "graded":
         return measure_graded_pairs(path.stem, pairs.rows, pairs.grades, scorers)
     if pairs.kind in ("links", "pairs"):
-        linked: Qrels = {}
-        for left, right in pairs.rows:
-            linked.setdefault(left, {})[right] = 1
-        return _measure_qrels(path.stem, linked, sample, scorers, "")
+        return _measure_qrels(path.stem, _qrels_of_links(pairs.rows), sample, scorers, "")
     raise ConfigError(
         f"{path}: judgements are a, b, score; a, b; id_a, id_b; "
         "or TREC qrels in a file named *.qrels"
     )
+
+
+def _qrels_of_links(links: Sequence[tuple[str, ...]]) -> Qrels:
+    """Return qrels in which the right text of each link is relevant to the left one."""
+    qrels: Qrels = {}
+    for left, right in links:
+        qrels.setdefault(left, {})[right] = 1
+    return qrels
 
 
 def read_qrels(path: Path, text_of: TextOf) -> tuple[Qrels, str]:

@@ -11,9 +11,10 @@ MEASURES: tuple[Measure, ...] = (nDCG @ 10, R @ 10, RR, AP)
 CUTOFF = 1_000  # candidates of a ranking that are measured, as in TREC
 
 Grades = dict[int, int]  # by candidate
+Scores = NDArray[Any]
 
 
-def measure_rankings(scores: NDArray[Any], grades: list[Grades]) -> NDArray[np.float64]:
+def measure_rankings(scores: Scores, grades: list[Grades]) -> NDArray[np.float64]:
     """Return every measure of every query, float [queries, measures].
 
     scores are [queries, candidates], and candidate i is query i itself, which is left out; grades
@@ -24,8 +25,9 @@ def measure_rankings(scores: NDArray[Any], grades: list[Grades]) -> NDArray[np.f
     qrels = {}
     run = {}
     for query, judged in enumerate(grades):
-        qrels[str(query)] = {str(candidate): grade for candidate, grade in judged.items()}
-        run[str(query)] = _rank(scores[query], judged)
+        query_id = str(query)
+        qrels[query_id] = {str(candidate): grade for candidate, grade in judged.items()}
+        run[query_id] = _rank(scores[query], judged)
     values = np.zeros((len(scores), len(MEASURES)))
     for metric in ir_measures.iter_calc(MEASURES, qrels, run):
         column = MEASURES.index(metric.measure)
@@ -33,7 +35,7 @@ def measure_rankings(scores: NDArray[Any], grades: list[Grades]) -> NDArray[np.f
     return values
 
 
-def _rank(scores: NDArray[Any], judged: Grades) -> dict[str, float]:
+def _rank(scores: Scores, judged: Grades) -> dict[str, float]:
     """Return the best candidates with scores that say their order; the query itself is last."""
     n_candidates = len(scores)
     grades = np.zeros(n_candidates)

@@ -11,7 +11,8 @@ from pyarrow import compute, parquet
 
 K = 10  # places of a list that are looked at
 
-Rows = NDArray[np.int32]
+Rows = NDArray[np.integer]
+Ids = Sequence[str]  # of all articles of a release, by row
 
 
 class Recommendations(NamedTuple):
@@ -23,7 +24,7 @@ class Recommendations(NamedTuple):
     scores: NDArray[np.float32]
 
     @classmethod
-    def read(cls, path: Path, ids: Sequence[str]) -> "Recommendations":
+    def read(cls, path: Path, ids: Ids) -> "Recommendations":
         """Read the table of similar articles; ids are those of the articles, by row."""
         columns = ["article", "rank", "similar", "score"]
         table = parquet.read_table(path, columns=columns, filters=[("rank", "<=", K)])
@@ -68,7 +69,7 @@ def find_lowest_scored(lists: Recommendations, n: int, duplicates: Sequence[int]
 
 
 def overlap(
-    new: Recommendations, ids: Sequence[str], old: Recommendations, old_ids: Sequence[str]
+    new: Recommendations, ids: Ids, old: Recommendations, old_ids: Ids
 ) -> NDArray[np.float64]:
     """Return the share of each old list that is in the new list of the same article.
 
@@ -89,13 +90,13 @@ def overlap(
     return shares
 
 
-def _rows_of_ids(article_ids: Sequence[str], ids: Sequence[str]) -> NDArray[np.int64]:
+def _rows_of_ids(article_ids: Ids, ids: Ids) -> Rows:
     """Return the row of each id among ids, -1 where it is not."""
     row_of = {article_id: row for row, article_id in enumerate(ids)}
     return np.array([row_of.get(article_id, -1) for article_id in article_ids], np.int64)
 
 
-def _pair_numbers(seeds: NDArray[Any], articles: NDArray[Any], n_articles: int) -> NDArray[Any]:
+def _pair_numbers(seeds: Rows, articles: Rows, n_articles: int) -> Rows:
     """Return a number for each pair, int64, the same for the same pair."""
-    numbers: NDArray[Any] = seeds.astype(np.int64) * n_articles + articles
+    numbers: Rows = seeds.astype(np.int64) * n_articles + articles
     return numbers

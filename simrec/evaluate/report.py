@@ -125,11 +125,11 @@ def _measure_stability(
         return Stability(skipped="no article is in this release and in the one before")
     return Stability(
         measure=f"overlap@{K}",
-        value=round(float(shares.mean()), 4),
+        value=_rounded(shares.mean()),
         interval=_stability_interval(shares),
         before=previous.release_id,
         articles=len(shares),
-        unchanged=round(float((shares == 1).mean()), 4),
+        unchanged=_rounded((shares == 1).mean()),
     )
 
 
@@ -138,4 +138,8 @@ def _stability_interval(shares: NDArray[np.float64]) -> tuple[float, float]:
     n_sampled = min(len(shares), STABILITY_LISTS)
     rows = np.linspace(0, len(shares) - 1, n_sampled, dtype=np.int64)
     low, high = confidence_interval(shares[rows], mean)
-    return round(low, 4), round(high, 4)
+    return _rounded(low), _rounded(high)
+
+
+def _rounded(value: np.floating | float) -> float:
+    return round(float(value), 4)

@@ -41,6 +41,7 @@ class SampledArticle(NamedTuple):
 
 Sample = Sequence[SampledArticle]
 Scorers = dict[str, Scorer]
+Relevance = NDArray[np.bool_]  # [queries, candidates]
 
 
 def sample(rows: Iterable[tuple[Any, ...]], boundary: bytes) -> list[SampledArticle]:
@@ -134,8 +135,7 @@ def _same_label(
     if n_queries < MIN_QUERIES:
         return _too_few(suite, n_queries, f"{kind} others have")
     if len(set(row_labels)) == 1:
-        skipped = f"all articles that have one are of one {kind}"
-        return SuiteResult(suite, PRECISION, n_queries, skipped=skipped)
+        return _unmeasured(suite, n_queries, f"all articles that have one are of one {kind}")
     relevant = metrics.same(row_labels, n_queries)
     return _measure_relevant(suite, sample, rows, relevant, scorers)
 
@@ -144,18 +144,15 @@ def _shared_tag(sample: Sample, scorers: Scorers) -> SuiteResult:
     """Let each text find others that share a tag with it among all tagged texts."""
     suite = "shared tag"
     counts = Counter(tag for article in sample for tag in set(article.tags))
-    rows = []
-    for row, article in enumerate(sample):
-        if any(counts[tag] >= MIN_ARTICLES_OF_LABEL for tag in article.tags):
-            rows.append(row)
+    shared = {tag for tag, count in counts.items() if count >= MIN_ARTICLES_OF_LABEL}
+    rows = [row for row, article in enumerate(sample) if shared.intersection(article.tags)]
     n_queries = _count_queries(sample, rows)
     if n_queries < MIN_QUERIES:
         return _too_few(suite, n_queries, "tags others have")
     tags = _tag_matrix([sample[row].tags for row in rows], list(counts))
     relevant = tags[:n_queries] @ tags.T > 0
     if relevant.all():
-        skipped = "all articles that have tags share one"
-        return SuiteResult(suite, PRECISION, n_queries, skipped=skipped)
+        return _unmeasured(suite, n_queries, "all articles that have tags share one")
     return _measure_relevant(suite, sample, rows, relevant, scorers)
 
 
@@ -177,6 +174,10 @@ def _too_few(suite: str, n_queries: int, what_others_have: str) -> SuiteResult:
         f"only {n_queries} held-out articles whose {what_others_have} as well, "
         f"of {MIN_QUERIES} needed"
     )
+    return _unmeasured(suite, n_queries, skipped)
+
+
+def _unmeasured(suite: str, n_queries: int, skipped: str) -> SuiteResult:
     return SuiteResult(suite, PRECISION, n_queries, skipped=skipped)
 
 
@@ -184,19 +185,20 @@ def _measure_relevant(
     suite: str,
     sample: Sample,
     rows: Sequence[int],
-    relevant: NDArray[np.bool_],
+    relevant: Relevance,
     scorers: Scorers,
 ) -> SuiteResult:
     """Measure the precision of the first of some rows, where relevant is [queries, rows].
 
-    Scorers score the whole sample, so that their last scores serve every suite of labels.
+    The sample begins with the held-out articles. Scorers score the whole sample, so that their last
+    scores serve every suite of labels.
     """
     texts = [article.with_text(article.text or article.title) for article in sample]
-    queries = [text for text, article in zip(texts, sample, strict=True) if article.held_out]
+    queries = texts[: _count_queries(sample, range(len(sample)))]
     n_queries = len(relevant)
     measured = np.ix_(rows[:n_queries], rows)
     precisions = {}
     for name, scorer in scorers.items():
-        scores = scorer(queries, texts)
-        precisions[name] = metrics.precisions(scores[measured], relevant, K)
+        scores = scorer(queries, texts)[measured]
+        precisions[name] = metrics.precisions(scores, relevant, K)
     return SuiteResult(suite, PRECISION, n_queries, precisions, n_candidates=len(rows))

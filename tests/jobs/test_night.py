@@ -47,3 +47,22 @@ def test_a_night_looks_once(house: House, changed: bool) -> None:
 
 def test_a_first_night_looks_again_after_the_encoder_has_come(empty_house) -> None:
     expect_few(empty_house().job(before=COUNTING))
+
+
+CHANGING = """
+import pathlib
+def add_an_article(night):
+    path = pathlib.Path({path!r})
+    path.write_text(path.read_text() + path.read_text().splitlines()[0].replace('"id": "', '"id": "x'))
+    return steps.ingest(night)
+night_of = [steps.embed, steps.index, steps.recommend, steps.evaluate, steps.publish]
+STEPS = [steps.ingest, *night_of, Step("ingest", add_an_article), *night_of]
+"""
+
+
+def test_what_a_step_changes_is_looked_up_anew(house: House) -> None:
+    before = house.current
+    ran = house.own_job(CHANGING.format(path=str(house.folder / "articles.jsonl")))
+    assert ran.code == 0, ran.err
+    assert house.current != before
+    assert house.simrec("show", f"x{speeches()[0]['id']}").code == 0

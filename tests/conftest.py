@@ -68,7 +68,7 @@ class Ran:
 
 @dataclass
 class House:
-    """A folder with articles.jsonl, config.toml and a workspace, and the commands that people type."""
+    """A folder with articles.jsonl, config.toml and a workspace, and commands to run on it."""
 
     folder: Path
 
@@ -118,7 +118,7 @@ class House:
         return f"{start}runpy.run_path({script!r}, run_name='__main__')"
 
     def own_job(self, steps: str) -> Ran:
-        """Run a nightly job of the test's own: Python that defines STEPS, from steps of simrec or others."""
+        """Run a nightly job of the test's own: Python that defines STEPS."""
         return run(*self.own_job_command(steps))
 
     def own_job_command(self, steps: str) -> list[object]:

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import click
 import msgspec
 import pytest
 
-from simrec import config, config_file, errors
+from simrec import config, config_file, errors, steps
 from simrec.cli import MODULES as COMMANDS
 from simrec.cli import cli
 from simrec.release_folder import ReleaseFolder
@@ -263,3 +264,23 @@ def test_every_make_target_has_help_and_a_recipe() -> None:
     }
     for target in targets:
         subprocess.run(["make", "--dry-run", target], capture_output=True, cwd=ROOT, check=True)
+
+
+def test_steps_and_commands_import_at_the_top_of_their_modules() -> None:
+    """A step or a command is a module that is loaded when it is used; few doors are needed inside."""
+    inner = []
+    for path in MODULES:
+        if name(path).startswith(("steps/", "cli/")):
+            at_top = Counter(imports(path, top_only=True))
+            everywhere = Counter(imports(path))
+            inner += [f"{name(path)}: {module}" for module in everywhere - at_top]
+    typing_only = "simrec.steps.night"
+    assert len([entry for entry in inner if not entry.endswith(typing_only)]) <= 20, inner
+
+
+def test_steps_make_files_of_a_release() -> None:
+    folder = ReleaseFolder(Path())
+    for verb in steps.__all__:
+        step = getattr(steps, verb)
+        if isinstance(step, steps.Step) and step.makes:
+            assert isinstance(getattr(folder, step.makes), Path), f"{verb} makes no file"

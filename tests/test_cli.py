@@ -1,4 +1,4 @@
-"""What people ask on the command line, against a brute-force recount of the release's own vectors."""
+"""Answers on the command line, against a brute-force recount of the release's vectors."""
 
 import json
 from collections.abc import Callable

@@ -42,9 +42,10 @@ def similar(
     workspace: Path,
     **options: Any,
 ) -> None:
-    """Print the articles most similar to article ID (to all, if there are several), to a text or to a file.
+    """Print the articles most similar to article ID, or to several, to a text or to a file.
 
-    With --history they are what a reader may read next, with --account alone what followers of an account may like.
+    With --history they are what a reader may read next, with --account alone what followers of an
+    account may like.
     """
     query, filters = _query(ids, **options)
     with Recommender.open(workspace) as recommender:
@@ -60,7 +61,7 @@ def _query(
     less_like: tuple[str, ...],
     **options: Any,
 ) -> tuple[Query, Filters]:
-    """Return what the command line asks for; an account alone is a seed, with another it filters."""
+    """Return the query of the command line; an account is a seed if it is alone, else a filter."""
     account = None
     if not (ids or text or file or history):
         account = options.pop("account")

@@ -1,4 +1,4 @@
-"""A night that is disturbed: what is to be done in it, what it has to end in, and who asks meanwhile."""
+"""A night that is disturbed: what it has to do, what it ends in, and a reader meanwhile."""
 
 import json
 import os
@@ -44,14 +44,14 @@ FULL = "raise OSError(28, 'No space left on device', str(arguments[0]))"
 
 
 def busy_night(house: House) -> None:
-    """Let there be something to do for every step: articles changed, new and gone, and words to be weighed."""
+    """Give every step something to do: articles changed, new and gone, and no word weights."""
     more = '[ingest]\nsync = true\n[release]\nkeep = 2\n[[sinks]]\npath = "out"\n'
     (house.folder / "config.toml").write_text(
         CONFIG.replace("lexical_weight = 0", "lexical_weight = 0.5") + more
     )
     changed = [
-        {**one, "text": one["text"] + " Again."} if n % 3 == 0 else one
-        for n, one in enumerate(house.articles)
+        {**article, "text": article["text"] + " Again."} if n % 3 == 0 else article
+        for n, article in enumerate(house.articles)
     ]
     house.write_articles([*changed[:-1], {**speeches()[7], "id": "new", "title": "A new one"}])
 
@@ -86,7 +86,10 @@ def copy(house: House, folder: Path) -> House:
 
 
 def contents(house: House) -> dict[str, str]:
-    """The checksum of every file of the current release; of the manifest all but when it was made and its seal."""
+    """Return the checksum of every file of the current release.
+
+    Of the manifest it is all but the time when it was made, and its seal.
+    """
     folder = house.workspace / "releases" / house.current
     manifest = json.loads((folder / "manifest.json").read_bytes())
     dateless = {
@@ -107,7 +110,7 @@ def ids(database: Path) -> list[str]:
 
 
 def stored_ids(house: House) -> list[str]:
-    """The ids in the article store; as it is a set, what is there twice shows in `texts_and_articles`."""
+    """Return the ids in the article store, in order."""
     return ids(house.workspace / "articles.db")
 
 
@@ -131,7 +134,7 @@ def changes(house: House, at: Callable[[House, int], str]) -> int:
 
 
 def killed(house: House, seconds: float) -> bool:
-    """Run the nightly job as cron does and kill it with all its workers after so long; tell whether it still ran."""
+    """Run the nightly job and kill it with its workers after so long; tell whether it still ran."""
     command = [
         ROOT / "jobs" / "nightly.py",
         "-c",

@@ -61,7 +61,7 @@ def resize(folder: Path, kib: int) -> None:
 def test_a_real_disk_that_is_full(
     tonight: House, undisturbed: House, tmp_path: Path, left: int
 ) -> None:
-    """Also for what is written by SQLite, Arrow and FAISS. A night here needs about 3 MiB; `left` is in KiB."""
+    """SQLite, Arrow and FAISS fail, too. A night needs about 3 MiB here; `left` is in KiB."""
     used = sum(4 + path.stat().st_size // 1024 for path in tonight.folder.rglob("*"))
     with disk(tmp_path / "disk", 1 << 16) as folder:
         house = disturbed.copy(tonight, folder / "house")

@@ -6,7 +6,7 @@ from tests.conftest import House, speeches
 
 
 def shards(house: House) -> list[np.lib.npyio.NpzFile]:
-    """The shards of articles; what suites asked with stands apart, and goes with every housekeeping."""
+    """Return the shards of articles; the cache of queries is not among them."""
     paths = sorted((house.workspace / "embeddings").glob("*/*.npz"))
     return [np.load(path) for path in paths if not path.parent.name.endswith("-asked")]
 

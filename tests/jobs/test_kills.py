@@ -1,4 +1,4 @@
-"""SIGKILL at any moment of a night: nothing is lost or there twice, readers see whole releases, the end is the same.
+"""SIGKILL at any moment of a night: nothing is lost, readers see whole releases, the end is the same.
 
 SIMREC_LONG=1 kills 200 times at random, and at every change of the disk.
 """
@@ -15,7 +15,7 @@ SEED = "1861-Lincoln-1/13"
 
 
 def test_killed_at_random_moments(tonight: House, undisturbed: House, tmp_path: Path) -> None:
-    """A whole night takes some seconds; each house is killed at random until its night is over, then comes the next."""
+    """Each house is killed at random moments until a night of it ends; then comes the next."""
     chance, kills, houses = random.Random(7), 0, 0
     whole, wanted = (
         undisturbed.journal()[-1]["seconds"] + 0.5,

@@ -1,4 +1,4 @@
-"""A workspace remembers the configuration of its last run: a step without -c uses it, and says so."""
+"""A workspace remembers the configuration of its last run, which a step without -c uses."""
 
 import json
 from pathlib import Path

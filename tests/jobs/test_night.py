@@ -53,7 +53,8 @@ CHANGING = """
 import pathlib
 def add_an_article(night):
     path = pathlib.Path({path!r})
-    path.write_text(path.read_text() + path.read_text().splitlines()[0].replace('"id": "', '"id": "x'))
+    first = path.read_text().splitlines()[0]
+    path.write_text(path.read_text() + first.replace('"id": "', '"id": "x'))
     return steps.ingest(night)
 night_of = [steps.embed, steps.index, steps.recommend, steps.evaluate, steps.publish]
 STEPS = [steps.ingest, *night_of, Step("ingest", add_an_article), *night_of]

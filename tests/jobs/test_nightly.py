@@ -337,7 +337,7 @@ def test_an_index_below_its_recall_target_is_refused(house: House) -> None:
 
 @pytest.mark.parametrize("kib", [16, 64, 160, 400])
 def test_a_full_disk_is_a_sentence_and_the_old_release_stays(house: House, kib: int) -> None:
-    """A limit on the size of files fails the same writes as a full disk, at another step for each limit."""
+    """A limit on the size of files fails writes as a full disk does, each at another step."""
     old, before = house.current, answer(house)
     house.write_articles(
         [{**article, "text": article["text"] + " Again."} for article in house.articles]
@@ -586,7 +586,7 @@ def test_the_nightly_job_needs_nothing_that_only_training_needs(house: House) ->
 
 
 def test_held_out_articles_are_never_trained_on(house: House) -> None:
-    """Also where there are more articles than are trained on: the sample must not be the held-out ones."""
+    """Nor where there are more articles than are trained on."""
     spy = (
         "import simrec.training.train_encoder as t, json, pathlib\n"
         "def train(start, seen, *rest):\n"

@@ -1,4 +1,4 @@
-"""What somebody who runs the nights looks at: status, the monitor's file, a dry run, the log, and what stops a job."""
+"""What an operator looks at: status, the monitor's file, a dry run, the log, what stops a job."""
 
 import json
 import os

@@ -39,7 +39,7 @@ def test_of_two_runs_at_once_one_works_and_one_exits_6(house: House) -> None:
 
 
 def test_readers_are_answered_while_releases_come_and_go(house: House) -> None:
-    """The release that was asked stays for as long as the next one answers; with keep = 1 it would go at once."""
+    """A release stays while the next one answers; with keep = 1 it would go at once."""
     house.configure("[release]\nkeep = 2\n")
     known = {house.current}
     with disturbed.reader(house, SEED, known):

@@ -1,13 +1,10 @@
 """Typed configuration: every key with its default and range."""
 
-from collections.abc import Sequence
-from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 from msgspec import Meta, Struct
 
-from simrec.errors import UsageError
 from simrec.source_formats import SOURCE_FORMATS, BodyKind
 
 Count = Annotated[int, Meta(ge=1)]
@@ -281,50 +278,3 @@ def override(config: Config, **sections: dict[str, Any]) -> Config:
         for name, keys in sections.items()
     }
     return msgspec.structs.replace(config, **changed)
-
-
-def with_sources(
-    config: Config,
-    paths: Sequence[str],
-    fields: Sequence[str],
-    deletions: Path | None,
-    **options: Any,
-) -> Config:
-    """Return the configuration with what a command line asks for.
-
-    `fields` are "name=column", `options` are format, body and sync. Paths replace the configured
-    sources, and then nothing configured is deleted either: to add one file must not delete what it
-    does not hold.
-    """
-    config = msgspec.structs.replace(config, fields=_with_columns(config.fields, fields))
-    if not (paths or deletions):
-        return override(config, ingest={"sync": options["sync"] or config.ingest.sync})
-    sources = []
-    for path in paths:
-        absolute = str(Path(path).absolute())  # tasks may run in another working directory
-        source = SourceConfig(path=absolute, format=options["format"], body=options["body"])
-        sources.append(source)
-    config = msgspec.structs.replace(config, sources=tuple(sources))
-    return override(config, ingest={"sync": options["sync"], "deletions": str(deletions or "")})
-
-
-def _with_columns(fields: Fields, named: Sequence[str]) -> Fields:
-    """Return the fields with some of them read from other columns, given as "name=column"."""
-    columns = {}
-    for text in named:
-        name, _, column = text.partition("=")
-        columns[name] = column
-    unknown = columns.keys() - set(Fields.__struct_fields__)
-    if unknown:
-        raise UsageError(
-            f"--field {', '.join(sorted(unknown))}: "
-            f"the names are {', '.join(Fields.__struct_fields__)}"
-        )
-    return msgspec.structs.replace(fields, **columns)
-
-
-def with_sink(config: Config, target: str, form: str) -> Config:
-    """Return the configuration with one sink, a folder or a database's URL, instead of its own."""
-    is_database = "://" in target or target.startswith("$")
-    place = {"url": target} if is_database else {"path": target, "format": form}
-    return msgspec.structs.replace(config, sinks=(msgspec.convert(place, SinkConfig),))

@@ -57,26 +57,13 @@ def _resolve(config: Config, folder: Path) -> Config:
     def resolved(path: str) -> str:
         return str(folder / path) if path else ""
 
-    def resolved_place(place: Place) -> Place:
-        url = place.url
-        database = url.removeprefix(SQLITE)
-        if url.startswith(SQLITE) and database:
-            url = SQLITE + resolved(database)
-        return msgspec.structs.replace(place, path=resolved(place.path), url=url)
-
-    def resolved_pairs(objective: Objective) -> Objective:
-        if objective.pairs == ARTICLES:
-            return objective
-        return msgspec.structs.replace(objective, pairs=resolved(objective.pairs))
-
     start = config.training.start
-    teacher = config.pretraining.teacher
-    distillation_data = config.pretraining.distillation_data
+    pretraining = config.pretraining
     config = msgspec.structs.replace(
         config,
-        sources=tuple(map(resolved_place, config.sources)),
-        sinks=tuple(map(resolved_place, config.sinks)),
-        objectives=tuple(map(resolved_pairs, config.objectives)),
+        sources=tuple(_resolve_place(source, folder) for source in config.sources),
+        sinks=tuple(_resolve_place(sink, folder) for sink in config.sinks),
+        objectives=tuple(_resolve_pairs(objective, folder) for objective in config.objectives),
     )
     return override(
         config,
@@ -85,10 +72,28 @@ def _resolve(config: Config, folder: Path) -> Config:
         evaluate={"judgements": tuple(map(resolved, config.evaluate.judgements))},
         training={"start": start if start in STARTS else resolved(start)},
         pretraining={
-            "teacher": resolved(teacher),
-            "distillation_data": resolved(distillation_data),
+            "teacher": resolved(pretraining.teacher),
+            "distillation_data": resolved(pretraining.distillation_data),
         },
     )
+
+
+def _resolve_place(place: Place, folder: Path) -> Place:
+    path = place.path
+    if path:
+        path = str(folder / path)
+    url = place.url
+    database = url.removeprefix(SQLITE)
+    if url.startswith(SQLITE) and database:
+        url = f"{SQLITE}{folder / database}"
+    return msgspec.structs.replace(place, path=path, url=url)
+
+
+def _resolve_pairs(objective: Objective, folder: Path) -> Objective:
+    pairs = objective.pairs
+    if pairs and pairs != ARTICLES:
+        pairs = str(folder / pairs)
+    return msgspec.structs.replace(objective, pairs=pairs)
 
 
 def _explain(path: Path, text: str, message: str) -> str:

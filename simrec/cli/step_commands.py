@@ -6,9 +6,9 @@ from typing import Any
 import click
 
 from simrec import runner, steps
+from simrec.cli.config_changes import with_sink, with_sources
 from simrec.cli.config_options import Invocation, step_options
 from simrec.cli.options import json_option, print_rows
-from simrec.config import with_sink, with_sources
 from simrec.errors import UsageError
 from simrec.source_formats import BODY_KINDS, SOURCE_FORMATS
 from simrec.workspace import Workspace

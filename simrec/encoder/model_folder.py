@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -10,23 +10,25 @@ from typing import Any
 from simrec import files
 from simrec.config import EncoderConfig
 from simrec.errors import ReleaseError
+from simrec.files import JsonObject
 
 FORMAT = 2
+ONNX = "encoder.onnx"
+KERAS = "encoder.keras"
+TOKENIZER = "tokenizer.json"
+CONFIG = "config.json"
+CARD = "card.json"
 PLOT = "training.svg"
-ONNX, KERAS, TOKENIZER, CONFIG, CARD, MANIFEST = (
-    "encoder.onnx",
-    "encoder.keras",
-    "tokenizer.json",
-    "config.json",
-    "card.json",
-    "manifest.json",
-)
+MANIFEST = "manifest.json"
+RUNTIME_FILES = (ONNX, TOKENIZER, CONFIG)  # what decides the vectors
+FILES = (ONNX, KERAS, TOKENIZER, CONFIG, CARD, PLOT)
 NETWORK = ("cell", "layers", "bidirectional", "hidden", "pooling", "residual", "dim")
+HINT = "restore the folder, or remove it and run simrec train"
 
 
 @dataclass(frozen=True)
 class Runtime:
-    """What running the encoder needs to know: `config.json`."""
+    """What running the encoder needs to know; `config.json`."""
 
     cell: str
     dim: int
@@ -34,16 +36,20 @@ class Runtime:
     max_windows: int
     title_weight: float
     lead_weight: float
-    network: dict[str, Any]  # the keys of [encoder] that say what the weights are of
+    network: dict[str, Any]  # the keys of [encoder] that the weights are of
     format: int = FORMAT
 
     @classmethod
     def of(cls, config: EncoderConfig) -> "Runtime":
-        """Return what the configuration says of running, and of the network."""
-        network = {key: getattr(config, key) for key in NETWORK}
-        own = {key: getattr(config, key) for key in ("cell", "dim", "window_tokens", "max_windows")}
+        """Return what a configuration says of running and of the network."""
         return cls(
-            **own, title_weight=config.title_weight, lead_weight=config.lead_weight, network=network
+            cell=config.cell,
+            dim=config.dim,
+            window_tokens=config.window_tokens,
+            max_windows=config.max_windows,
+            title_weight=config.title_weight,
+            lead_weight=config.lead_weight,
+            network={key: getattr(config, key) for key in NETWORK},
         )
 
 
@@ -55,67 +61,68 @@ def encoder_id(cell: str, runtime_files: list[bytes]) -> str:
     return f"{cell}-{digest.hexdigest()[:12]}"
 
 
-def finish(folder: Path, runtime: Runtime, card: dict[str, Any]) -> str:
-    """Complete a staged folder that holds ONNX and TOKENIZER, and may hold KERAS; return the encoder's id."""
+def finish(folder: Path, runtime: Runtime, card: JsonObject) -> str:
+    """Complete a staged folder and return the encoder's id.
+
+    The folder holds ONNX and TOKENIZER, and may hold KERAS and PLOT.
+    """
     files.write_json(folder / CONFIG, asdict(runtime))
-    identity = encoder_id(
-        runtime.cell, [(folder / name).read_bytes() for name in (ONNX, TOKENIZER, CONFIG)]
-    )
     files.write_json(folder / CARD, card)
-    present = [
-        name for name in (ONNX, KERAS, TOKENIZER, CONFIG, CARD, PLOT) if (folder / name).exists()
-    ]
-    checksums = {name: files.sha256(folder / name) for name in present}
-    files.write_json(folder / MANIFEST, files.seal({"encoder_id": identity, "files": checksums}))
-    return identity
+    checksums = {}
+    for name in FILES:
+        if (folder / name).exists():
+            checksums[name] = files.sha256(folder / name)
+    manifest = {"encoder_id": _derived_id(folder, runtime), "files": checksums}
+    files.write_json(folder / MANIFEST, files.seal(manifest))
+    return str(manifest["encoder_id"])
+
+
+def _derived_id(folder: Path, runtime: Runtime) -> str:
+    return encoder_id(runtime.cell, [(folder / name).read_bytes() for name in RUNTIME_FILES])
 
 
 def check(folder: Path) -> Runtime:
-    """Return what `config.json` says, or raise ReleaseError if a file it runs on is not what was trained."""
+    """Return what `config.json` says; ReleaseError if a file the encoder runs on has changed."""
     try:
-        _compare(folder, (ONNX, TOKENIZER, CONFIG))
+        _compare(folder, RUNTIME_FILES)
         config = json.loads((folder / CONFIG).read_bytes())
     except PermissionError:
         raise
     except (OSError, ValueError, KeyError) as error:
-        raise ReleaseError(f"{folder}: no whole encoder ({error}); {_MEND}") from error
+        raise ReleaseError(f"{folder}: no whole encoder ({error}); {HINT}") from error
     if config.get("format") != FORMAT:
         raise ReleaseError(
-            f"{folder}: format {config.get('format')}, this simrec reads {FORMAT}; {_MEND}"
+            f"{folder}: format {config.get('format')}, this simrec reads {FORMAT}; {HINT}"
         )
     return Runtime(**config)
 
 
 def verify(folder: Path) -> None:
-    """Read an encoder that is in its place whole; ReleaseError names the file that is not what was trained."""
-    runtime, manifest = check(folder), _manifest(folder)
+    """Read a whole encoder in its place; ReleaseError names the file that has changed."""
+    runtime = check(folder)
+    manifest = _manifest(folder)
     _compare(folder, manifest["files"])
-    identity = encoder_id(
-        runtime.cell, [(folder / name).read_bytes() for name in (ONNX, TOKENIZER, CONFIG)]
-    )
-    if not identity == manifest["encoder_id"] == folder.name:
-        raise ReleaseError(f"{folder}: holds the encoder {identity}; {_MEND}")
+    derived = _derived_id(folder, runtime)
+    if not derived == manifest["encoder_id"] == folder.name:
+        raise ReleaseError(f"{folder}: holds the encoder {derived}; {HINT}")
 
 
 def _compare(folder: Path, names: Iterable[str]) -> None:
+    """Raise ReleaseError for the first file that has not the checksum of the manifest."""
     checksums = _manifest(folder)["files"]
     for name in names:
-        if files.sha256(folder / name) != checksums[name]:
-            raise ReleaseError(
-                f"{folder / name}: not the file that was trained (checksum); {_MEND}"
-            )
+        path = folder / name
+        if files.sha256(path) != checksums[name]:
+            raise ReleaseError(f"{path}: not the file that was trained (checksum); {HINT}")
 
 
-def _manifest(folder: Path) -> dict[str, Any]:
+def _manifest(folder: Path) -> JsonObject:
     try:
         return files.unseal((folder / MANIFEST).read_bytes())
     except PermissionError:
         raise
     except (OSError, ValueError) as error:
-        raise ReleaseError(f"{folder / MANIFEST}: no whole encoder ({error}); {_MEND}") from error
-
-
-_MEND = "restore the folder, or remove it and run simrec train"
+        raise ReleaseError(f"{folder / MANIFEST}: no whole encoder ({error}); {HINT}") from error
 
 
 def read_id(folder: Path) -> str:
@@ -123,19 +130,19 @@ def read_id(folder: Path) -> str:
     return str(_manifest(folder)["encoder_id"])
 
 
-def read_card(folder: Path) -> dict[str, Any]:
+def read_card(folder: Path) -> JsonObject:
     """Return how the encoder was made and what it scored; ReleaseError if that cannot be read."""
     try:
-        card: dict[str, Any] = json.loads((folder / CARD).read_bytes())
+        card: JsonObject = json.loads((folder / CARD).read_bytes())
     except PermissionError:
         raise
     except (OSError, ValueError) as error:
-        raise ReleaseError(f"{folder / CARD}: not readable ({error}); {_MEND}") from error
+        raise ReleaseError(f"{folder / CARD}: not readable ({error}); {HINT}") from error
     return card
 
 
 def amend_card(folder: Path, **more: Any) -> None:
-    """Add to the card of a staged folder what is known only after it was made."""
+    """Add to the card of a staged folder what is known only after the encoder was made."""
     files.write_json(folder / CARD, {**read_card(folder), **more})
     manifest = _manifest(folder)
     manifest["files"][CARD] = files.sha256(folder / CARD)
@@ -143,19 +150,28 @@ def amend_card(folder: Path, **more: Any) -> None:
 
 
 def newest(encoders: Path) -> str | None:
-    """Return the id of the encoder trained last, or None: what the workspace embeds with."""
-    cards = [
-        (read_card(folder), folder.name) for folder in encoders.glob("*/") if _is_whole(folder)
-    ]
-    kept = [(card["created_at"], name) for card, name in cards if card.get("kept", True)]
-    return max(kept)[1] if kept else None
+    """Return the id of the encoder that was made last, with which articles are embedded, or None.
+
+    One that lost against the encoder before it does not count.
+    """
+    made = []
+    for folder in _encoders(encoders):
+        card = read_card(folder)
+        if card.get("kept", True):
+            made.append((card["created_at"], folder.name))
+    return max(made)[1] if made else None
 
 
 def trained_from(encoders: Path, plan: str) -> str | None:
-    """Return the id of the encoder that came of this training plan, or None."""
-    folders = (folder for folder in sorted(encoders.glob("*/")) if _is_whole(folder))
-    return next((folder.name for folder in folders if read_card(folder).get("plan") == plan), None)
+    """Return the id of the encoder that was trained by this plan, or None."""
+    for folder in _encoders(encoders):
+        if read_card(folder).get("plan") == plan:
+            return folder.name
+    return None
 
 
-def _is_whole(folder: Path) -> bool:
-    return not folder.name.startswith(".") and (folder / MANIFEST).exists()
+def _encoders(encoders: Path) -> Iterator[Path]:
+    """Yield the folders of encoders that are whole, in order of their ids."""
+    for folder in sorted(encoders.glob("[!.]*/")):
+        if (folder / MANIFEST).exists():
+            yield folder

@@ -68,7 +68,7 @@ def _ensure_encoder(night: Night) -> None:
         return
     pretrained = default_encoder.PRETRAINED
     with night.open_store() as store:
-        texts = store.texts(store.text_keys(default_encoder.ASKED))
+        texts = store.texts(store.text_keys(default_encoder.CHECKED_ARTICLES))
     problem = default_encoder.unreadable(pretrained, texts)
     if problem:
         raise ReleaseError(f"{workspace.root}: no encoder yet, and {problem}; run simrec train")

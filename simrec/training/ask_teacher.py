@@ -12,7 +12,7 @@ from simrec import files, log
 from simrec.articles.article import held_out_below
 from simrec.articles.store import Store
 from simrec.config import Config
-from simrec.encoder.tokenizer import pieces, plain
+from simrec.encoder.tokenizer import pieces, without_additions
 from simrec.errors import ConfigError
 from simrec.training.distillation import (
     DistillationSet,
@@ -105,7 +105,7 @@ def _write_vocabulary(teacher: Teacher, folder: Path) -> None:
     tokenizer_json = teacher.tokenizer_json()
     if not tokenizer_json or (folder / TOKENS).exists():
         return
-    tokenizer = plain(tokenizer_json)
+    tokenizer = without_additions(tokenizer_json)
     texts = pieces(tokenizer)
     files.write(folder / TOKENIZER, tokenizer.to_str(pretty=False).encode())
     write_distillation_set(folder / TOKENS, DistillationSet(texts, teacher.encode(texts)))

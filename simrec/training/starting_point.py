@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 
 from simrec.config import Config
 from simrec.encoder import model_folder
-from simrec.encoder.default_encoder import ASKED, PRETRAINED, unreadable
+from simrec.encoder.default_encoder import CHECKED_ARTICLES, PRETRAINED, unreadable
 from simrec.errors import ConfigError, ReleaseError
 from simrec.training.corpus import Articles
 
@@ -55,7 +55,7 @@ def choose(
 
 
 def _pretrained_or_articles(config: Config, articles: Articles) -> StartingPoint:
-    obstacle = _misfit(PRETRAINED, config) or unreadable(PRETRAINED, articles[:ASKED])
+    obstacle = _misfit(PRETRAINED, config) or unreadable(PRETRAINED, articles[:CHECKED_ARTICLES])
     if obstacle:
         logger.info("train: starts from the articles alone, since %s", obstacle)
         return FROM_ARTICLES

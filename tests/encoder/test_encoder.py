@@ -1,14 +1,16 @@
-"""The encoder that runs every day: every text has a vector, and the tokenizer knows every byte."""
+"""The encoder that runs every day: it gives every text a vector, and its tokenizer knows every byte."""
 
 import copy
+import unicodedata
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from tokenizers import Tokenizer
 
-from simrec.encoder import model_folder as encoder_folder
-from simrec.encoder.runtime import Encoder, _windows
+from simrec.encoder import model_folder
+from simrec.encoder.runtime import Encoder, split_windows
 from simrec.encoder.tokenizer import token_ids, train_tokenizer
 from simrec.metrics import reciprocal_ranks
 from simrec.recommend.choose_weight import halves
@@ -24,8 +26,15 @@ def tokenizer() -> Tokenizer:
 
 
 @pytest.fixture(scope="module")
-def encoder(published: House) -> Encoder:
-    return Encoder(next((published.workspace / "encoders").iterdir()))
+def folder(published: House) -> Path:
+    """The folder of the one encoder of the published house."""
+    (folder,) = (published.workspace / "encoders").iterdir()
+    return folder
+
+
+@pytest.fixture(scope="module")
+def encoder(folder: Path) -> Encoder:
+    return Encoder(folder)
 
 
 @pytest.mark.parametrize(
@@ -43,12 +52,12 @@ def test_a_batch_gives_what_single_texts_give_in_order(encoder: Encoder) -> None
     assert np.abs(together - alone).max() < 1e-5
 
 
-def test_a_long_text_is_the_weighted_mean_of_its_windows(encoder: Encoder) -> None:
+def test_a_long_text_is_the_weighted_mean_of_its_windows(folder: Path, encoder: Encoder) -> None:
     text = " ".join(TEXTS[:4])
-    (ids,) = token_ids(encoder._tokenizer, [text])
+    (ids,) = token_ids(Tokenizer.from_file(str(folder / model_folder.TOKENIZER)), [text])
     window = encoder.runtime.window_tokens
     assert 2 * window < len(ids) <= encoder.runtime.max_windows * window
-    windows = encoder.run(_windows(ids, window))
+    windows = encoder.run(split_windows(ids, window))
     assert encoder.runtime.lead_weight == 2.5
     mean = 2.5 * windows[0] + windows[1:].sum(axis=0)
     assert np.abs(encoder.encode([text])[0] - mean / np.linalg.norm(mean)).max() < 1e-5
@@ -69,7 +78,7 @@ def test_a_title_counts_once_more_by_its_weight(encoder: Encoder) -> None:
 
 @pytest.mark.parametrize("length", [1, 127, 128, 129, 256, 257, 1000])
 def test_windows_hold_every_token_once_and_are_alike_in_length(length: int) -> None:
-    windows = _windows(list(range(length)), 128)
+    windows = split_windows(list(range(length)), 128)
     assert [token for window in windows for token in window] == list(range(length))
     assert max(map(len, windows)) <= 128
     assert len(windows) == -(-length // 128)
@@ -82,8 +91,6 @@ def test_the_tokenizer_knows_every_byte(tokenizer: Tokenizer) -> None:
 
 
 def normalised(text: str) -> str:
-    import unicodedata
-
     return unicodedata.normalize("NFKC", text).lower().replace(" ", "")
 
 
@@ -118,12 +125,12 @@ def mrr(left: np.ndarray, right: np.ndarray) -> float:
     return float(reciprocal_ranks(unit[0] @ unit[1].T).mean())
 
 
-def test_the_id_follows_the_content(tmp_path) -> None:
+def test_the_id_depends_on_every_file_that_decides_the_vectors() -> None:
     contents = [b"onnx", b"tokenizer", b"config"]
-    ids = {encoder_folder.encoder_id("gru", contents)}
+    ids = {model_folder.encoder_id("gru", contents)}
     ids |= {
-        encoder_folder.encoder_id("gru", [*contents[:n], b"other", *contents[n + 1 :]])
+        model_folder.encoder_id("gru", [*contents[:n], b"other", *contents[n + 1 :]])
         for n in range(3)
     }
     assert len(ids) == 4
-    assert encoder_folder.encoder_id("gru", contents) in ids
+    assert model_folder.encoder_id("gru", contents) in ids

@@ -1,4 +1,4 @@
-"""The encoder in the box: whole, small, documented, and good on the first day without any training."""
+"""The pretrained encoder: whole, small, documented, and good on the first day without any training."""
 
 import json
 import shutil
@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from simrec.encoder import model_folder as encoder_folder
+from simrec.encoder import model_folder
 from simrec.encoder.default_encoder import PRETRAINED
 from simrec.encoder.runtime import Encoder
+from simrec.errors import ReleaseError
 from tests.conftest import House, new_house
 
 MOST_BYTES = 16 * 2**20
@@ -24,7 +25,7 @@ def encoder() -> Encoder:
 
 @pytest.fixture
 def untrained(tmp_path: Path) -> House:
-    """A house whose configuration says nothing of encoders."""
+    """A house whose configuration leaves the encoder to the default."""
     house = new_house(tmp_path / "house")
     (house.folder / "config.toml").write_text('[[sources]]\npath = "articles.jsonl"\n')
     return house
@@ -41,7 +42,7 @@ def test_it_is_whole_small_and_documented(encoder: Encoder) -> None:
         "card.json",
     }
     card = (PRETRAINED / "MODEL_CARD.md").read_text()
-    assert encoder_folder.read_id(PRETRAINED) in card, "the card is of this encoder"
+    assert model_folder.read_id(PRETRAINED) in card, "the card is of this encoder"
     for said in ("CC BY-SA", "Apache-2.0", "STS-B", "make pretrain", "## Limits"):
         assert said in card
 
@@ -77,7 +78,7 @@ def test_it_is_whole_small_and_documented(encoder: Encoder) -> None:
         ),
     ],
 )
-def test_it_knows_what_is_alike_in_other_words(
+def test_texts_of_one_meaning_are_close_without_common_words(
     encoder: Encoder, text: str, near: str, far: str
 ) -> None:
     vectors = encoder.encode([text, near, far])
@@ -90,7 +91,7 @@ def test_the_first_night_needs_no_training(untrained: House) -> None:
     manifest = json.loads(
         (untrained.workspace / "releases" / untrained.current / "manifest.json").read_text()
     )
-    assert manifest["encoder_id"] == encoder_folder.read_id(PRETRAINED)
+    assert manifest["encoder_id"] == model_folder.read_id(PRETRAINED)
     report = json.loads(
         (untrained.workspace / "releases" / untrained.current / "report.json").read_text()
     )
@@ -105,7 +106,7 @@ def test_the_first_night_needs_no_training(untrained: House) -> None:
     assert sum("peace" in text or "nations" in text or "treaty" in text for text in texts) >= 5
 
 
-def test_articles_it_cannot_read_are_not_embedded_with_it(tmp_path: Path) -> None:
+def test_articles_in_an_unknown_script_are_not_embedded(tmp_path: Path) -> None:
     rows = [
         {"id": str(n), "text": "股票市场今天大幅下跌。投资者担心利率。银行股票价格上涨。" * (n + 1)}
         for n in range(30)
@@ -120,7 +121,7 @@ def test_articles_it_cannot_read_are_not_embedded_with_it(tmp_path: Path) -> Non
     ), ran.err
 
 
-def test_training_starts_from_it_and_gives_it_back_where_nothing_is_learned(
+def test_training_for_no_epochs_returns_the_pretrained_encoder(
     untrained: House,
 ) -> None:
     with (untrained.folder / "config.toml").open("a") as config:
@@ -129,7 +130,7 @@ def test_training_starts_from_it_and_gives_it_back_where_nothing_is_learned(
     ran = untrained.step("train")
     assert ran.code == 0, ran.err
     assert [path.name for path in (untrained.workspace / "encoders").iterdir()] == [
-        encoder_folder.read_id(PRETRAINED)
+        model_folder.read_id(PRETRAINED)
     ]
 
 
@@ -140,7 +141,7 @@ def test_a_flipped_byte_is_refused_by_name(tmp_path: Path, name: str) -> None:
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
-    with pytest.raises(encoder_folder.ReleaseError, match=f"{name}: not the file that was trained"):
+    with pytest.raises(ReleaseError, match=f"{name}: not the file that was trained"):
         Encoder(tmp_path / "encoder")
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from simrec.errors import ReleaseError
-from simrec.lexical.term_vectors import KEY_TERMS, TermVectors, unpack
+from simrec.lexical.term_vectors import KEY_TERMS, TABLE_TEXTS, TermVectors, unpack
 from simrec.lexical.tfidf import TERMS_PER_TEXT, TfIdf
 from simrec.lexical.words import words
 from tests.conftest import speeches
@@ -124,3 +124,16 @@ def test_the_terms_shared_most_are_those_of_a_recount() -> None:
         shared = sorted((product for product in products.values() if product), reverse=True)
         found = [products[term] for term in top_ids if term]
         assert found == shared[:3], "an id of 0 stands where no more are shared"
+
+
+def test_few_texts_are_compared_without_a_table_of_terms_and_with_the_same_bits() -> None:
+    texts = [text[:400] for text in TEXTS] * (1 + TABLE_TEXTS // len(TEXTS))
+    packed = TfIdf.fit(texts).encode(texts)
+    packed[5] = 0
+    queries = packed[:20]
+    rows = np.random.default_rng(0).integers(0, TABLE_TEXTS - 1, (20, 30))
+    many, few = TermVectors(packed), TermVectors(packed[: TABLE_TEXTS - 1])
+    assert np.array_equal(many.cosines(queries, rows), few.cosines(queries, rows))
+    assert np.array_equal(
+        many.top_shared_terms(queries, rows, 3), few.top_shared_terms(queries, rows, 3)
+    )

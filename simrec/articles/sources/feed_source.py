@@ -1,4 +1,4 @@
-"""Feeds: the entries of RSS and Atom files, under the names that fields have by default."""
+"""Feeds: the entries of RSS and Atom files of every age."""
 
 import io
 import re
@@ -7,83 +7,84 @@ from typing import Any
 
 import feedparser
 
+from simrec.articles.sources.feed_entry import entry_record
 from simrec.articles.sources.file_source import FileSource
 from simrec.articles.sources.source import DamagedSourceError, Record, Row, Split
+from simrec.articles.sources.xml_repair import RepairedXml, repair_xml
 
-# A feed that is not well-formed is read, as browsers do it; one without its end tag is damaged.
-CLOSED = re.compile(
-    rb"</\s*(?:[\w.-]+:)?(?:rss|feed|rdf)\s*>[^<]*(?:<!--.*-->\s*)?$", re.IGNORECASE | re.DOTALL
+ENTRY = re.compile(
+    r"<((?:[\w.-]+:)?(?:item|entry))[\s>](?:<!\[CDATA\[.*?\]\]>|.)*?</\1\s*>",
+    re.DOTALL | re.IGNORECASE,
 )
-TAIL = 4_096  # bytes that are searched for the end of the feed
+UTF8_MARK = b"\xef\xbb\xbf"
 
 
 class FeedSource(FileSource):
     """An RSS or Atom file; its entries are numbered from 1 on."""
 
     def rows(self, split: Split, since: str | None = None) -> Iterator[Row]:
-        content = bytearray()
-        damage = None
-        try:
-            for line in self.lines(split):
-                content += line
-        except DamagedSourceError as error:
-            damage = error
-        records, problem = _parse(bytes(content))
-        for number, record in enumerate(records, start=1):
-            yield Row(self.name, number, record)
+        """Yield the entries; DamagedSourceError behind the last one that is whole."""
+        content, damage = self.content(split)
+        number = 0
+        for row in self._entries(content):
+            number = row.line
+            yield row
         if damage:
-            raise damage
-        if problem:
-            raise DamagedSourceError(len(records) + 1, problem)
+            raise DamagedSourceError(number + 1, damage.problem)
+
+    def _entries(self, content: bytes) -> Iterator[Row]:
+        """Yield the entries; one that the library cannot read is rejected alone."""
+        try:
+            xml = repair_xml(content)
+        except ValueError as error:
+            raise DamagedSourceError(1, f"{error}; nothing of it was read") from None
+        try:
+            parsed = _parse(xml.text)
+        except Exception as error:
+            if not ENTRY.search(xml.text):
+                raise DamagedSourceError(1, f"cannot be read ({_sentence(error)})") from error
+            yield from self._entries_apart(xml.text)
+        else:
+            yield from self._parsed_entries(parsed, xml)
+
+    def _parsed_entries(self, parsed: Any, xml: RepairedXml) -> Iterator[Row]:
+        if not parsed.get("version"):
+            what = f"it is XML with the root <{xml.root}>" if xml.root else "it is no XML, or empty"
+            raise DamagedSourceError(1, f"not RSS or Atom ({what})")
+        entries = parsed.entries[:-1] if xml.open_entry else parsed.entries
+        for number, entry in enumerate(entries, start=1):
+            yield Row(self.name, number, _record(entry, parsed))
+        if not xml.closed:
+            problem = f"the feed is cut short here (</{xml.root}> is not there)"
+            raise DamagedSourceError(len(entries) + 1, problem)
+
+    def _entries_apart(self, text: str) -> Iterator[Row]:
+        """Yield each entry of a feed, parsed as if it were the only one."""
+        entries = list(ENTRY.finditer(text))
+        head = text[: entries[0].start()]
+        tail = text[entries[-1].end() :]
+        for number, entry in enumerate(entries, start=1):
+            try:
+                parsed = _parse(head + entry[0] + tail)
+                record = _record(parsed.entries[0], parsed)
+            except Exception as error:
+                yield Row(self.name, number, problem=f"cannot be read ({_sentence(error)})")
+            else:
+                yield Row(self.name, number, record)
 
 
-def _parse(content: bytes) -> tuple[list[Record], str]:
-    """Return the entries of a feed in its order, and what is wrong with it where it is damaged.
+def _parse(text: str) -> Any:
+    """Parse XML as a feed; nothing outside the text is opened, and bodies are left as they are.
 
-    Nothing outside the file is ever opened, and one that declares entities is refused, since a few
-    lines of them can grow to gigabytes.
+    A stream is given, since text that happens to be a path would be opened.
     """
-    if b"<!ENTITY" in content.replace(b"\0", b""):  # in UTF-16 too
-        return [], "it declares XML entities, which feeds have no use for; nothing of it was read"
-    # A stream, since bytes that happen to be a path would be opened. Bodies are cleaned by simrec.
-    stream = io.BytesIO(content)
-    parsed = feedparser.parse(stream, sanitize_html=False, resolve_relative_uris=False)
-    error = str(parsed.get("bozo_exception", "it is XML of another kind, or empty"))
-    reason = error.rpartition(": ")[2]
-    if not parsed.get("version"):
-        return [], f"not RSS or Atom ({reason})"
-    records = [_record(entry, parsed.feed) for entry in parsed.entries]
-    if parsed.bozo and not CLOSED.search(content[-TAIL:]):
-        return records[:-1], f"the feed is cut short here ({reason})"
-    return records, ""
+    stream = io.BytesIO(UTF8_MARK + text.encode())
+    return feedparser.parse(stream, sanitize_html=False, resolve_relative_uris=False)
 
 
-def _record(entry: Any, feed: Any) -> Record:
-    body = _body(entry)
-    link = entry.get("link", "")  # an Atom id, where there is none
-    terms = [tag.term for tag in entry.get("tags", ()) if tag.get("term")]
-    return {
-        "id": entry.get("id") or link,
-        "title": entry.get("title", ""),
-        "text": _marked_up(body) if body else "",
-        "account": feed.get("title"),
-        "author": entry.get("author"),
-        "published_at": entry.get("published") or entry.get("updated"),
-        "url": link if link.startswith("http") else None,
-        "lang": (body or {}).get("language") or feed.get("language"),
-        "category": terms[0] if terms else None,
-        "tags": terms,
-    }
+def _record(entry: Any, parsed: Any) -> Record:
+    return entry_record(entry, parsed.feed, parsed.version.startswith("atom"))
 
 
-def _body(entry: Any) -> Any:
-    """Return the longest content of an entry, or its summary where it has no content."""
-    contents = entry.get("content", ())
-    if contents:
-        return max(contents, key=lambda content: len(content.value))
-    return entry.get("summary_detail")
-
-
-def _marked_up(body: Any) -> str:
-    """Return a body so that cleaning sees that it is HTML, also where it starts with a word."""
-    return str(body.value) if body.type == "text/plain" else f"<div>{body.value}</div>"
+def _sentence(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"

@@ -87,6 +87,16 @@ class FileSource(ABC):
                 problem = f"the file is damaged from here on ({error})"
                 raise DamagedSourceError(number, problem) from error
 
+    def content(self, split: Split) -> tuple[bytes, DamagedSourceError | None]:
+        """Return a file whole, or up to where it is damaged, and that damage."""
+        content = bytearray()
+        try:
+            for line in self.lines(split):
+                content += line
+        except DamagedSourceError as damage:
+            return bytes(content), damage
+        return bytes(content), None
+
     def _open(self) -> IO[bytes]:
         opener = OPENERS.get(self.path.suffix.lower(), open)
         file: IO[bytes] = opener(self.path, "rb")

@@ -1,0 +1,127 @@
+"""Entries of feeds become records, under the names that fields have by default."""
+
+import re
+from typing import Any
+from urllib.parse import urljoin
+
+from simrec.articles.html_text import fragment_text, is_html
+from simrec.articles.sources.source import Record
+
+# Ids that no other feed has: URLs, URNs and the like, and UUIDs.
+UNIVERSAL_ID = re.compile(
+    r"\s*(?:[a-z][a-z0-9+.-]*://\S|(?:urn|tag|doi|info|yt:video):\S"
+    r"|[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\s*\Z)",
+    re.IGNORECASE,
+)
+PREFIX_TITLE = 80  # characters of a feed's title in the ids of its entries
+AUTHOR_IN_BRACKETS = re.compile(r"\S+@\S+\s+\((.+)\)\s*\Z", re.DOTALL)
+TEXT_TYPES = ("text/", "application/xhtml", "html", "xhtml")
+
+
+def entry_record(entry: Any, feed: Any, is_atom: bool) -> Record:
+    """Return an entry as a record; its links are resolved and its title is plain text."""
+    body = _body(entry)
+    base = _home(feed)
+    url = _url(entry, base)
+    terms = [tag.term for tag in entry.get("tags", ()) if tag.get("term")]
+    record = {
+        "id": _id(entry, feed, url),
+        "title": _title(entry, is_atom),
+        "text": _marked_up(body) if body else "",
+        "account": feed.get("title"),
+        "author": _author(entry),
+        "published_at": entry.get("published") or entry.get("updated") or entry.get("created"),
+        "url": url,
+        "lang": _language(entry, body, feed),
+        "category": terms[0] if terms else None,
+        "tags": terms,
+    }
+    if entry.get("app_draft", "").strip().lower() == "yes":
+        record["status"] = "draft"
+    return record
+
+
+def universal_id(local_id: str, home: str, title: str) -> str:
+    """Return an id of a feed or site as one that holds among all others.
+
+    What is a URL or a URN stays; a number gets the home page and the title of the feed before it,
+    since several feeds of a site have one home page.
+    """
+    if not local_id.strip() or UNIVERSAL_ID.match(local_id):
+        return local_id
+    name = "-".join(title.split())[:PREFIX_TITLE]
+    return "#".join(filter(None, (home, name))) + f"/{local_id}" if home or name else local_id
+
+
+def _home(feed: Any) -> str:
+    """Return the page that a feed's links are relative to, "" where it names none."""
+    hrefs = [feed.get("link", "")]
+    hrefs += [link.get("href", "") for link in feed.get("links", ())]
+    hrefs.append(feed.get("id", ""))
+    for href in hrefs:
+        if href.startswith(("http://", "https://")):
+            return str(href)
+    return ""
+
+
+def _id(entry: Any, feed: Any, url: str | None) -> str:
+    entry_id = entry.get("id")
+    if not entry_id:
+        return url or str(entry.get("link", ""))
+    if str(entry_id).startswith("/") and entry.get("guidislink") and url:
+        return url
+    return universal_id(str(entry_id), _home(feed), str(feed.get("title", "")))
+
+
+def _url(entry: Any, home: str) -> str | None:
+    """Return the address of an entry; a guid that is no link is none, whatever it says of itself."""
+    link = entry.get("feedburner_origlink") or entry.get("link", "")
+    if not entry.get("links") and not link.startswith(("http", "/")):
+        return None
+    url = urljoin(home, link.strip()) if link else ""
+    return url if url.startswith(("http://", "https://")) else None
+
+
+def _title(entry: Any, is_atom: bool) -> str:
+    """Return the title as plain text: Atom says whether it is HTML, in RSS its look decides."""
+    title = str(entry.get("title", ""))
+    detail = entry.get("title_detail") or {}
+    as_html = detail.get("type", "text/plain") != "text/plain" or (not is_atom and is_html(title))
+    return " ".join(fragment_text(title).split()) if as_html else title
+
+
+def _author(entry: Any) -> str | None:
+    author = entry.get("author")
+    named = AUTHOR_IN_BRACKETS.match(author or "")
+    return named[1] if named else author
+
+
+def _language(entry: Any, body: Any, feed: Any) -> str | None:
+    for where in (entry, body or {}, entry.get("title_detail") or {}, feed):
+        if where.get("language"):
+            return str(where["language"])
+    return None
+
+
+def _body(entry: Any) -> Any:
+    """Return the longest content of an entry, or its summary where no content says anything."""
+    contents = [content for content in entry.get("content", ()) if _is_text(content)]
+    for body in sorted(contents, key=lambda content: len(content.value), reverse=True):
+        if _says_something(body):
+            return body
+    return entry.get("summary_detail") or (contents[0] if contents else None)
+
+
+def _is_text(content: Any) -> bool:
+    return str(content.get("type") or "text/plain").startswith(TEXT_TYPES)
+
+
+def _says_something(body: Any) -> bool:
+    if body.type == "text/plain":
+        return bool(body.value.strip())
+    return bool(fragment_text(body.value).strip())
+
+
+def _marked_up(body: Any) -> str:
+    """Return a body so that cleaning sees that it is HTML, also where it starts with a word."""
+    return str(body.value) if body.type == "text/plain" else f"<div>{body.value}</div>"

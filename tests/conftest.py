@@ -27,6 +27,7 @@ settings.register_profile(
 settings.load_profile("house")
 
 ROOT = Path(__file__).parent.parent
+CASES = Path(__file__).parent / "data" / "cases"
 SPEECHES = Path(__file__).parent / "data" / "speeches.jsonl"
 CONFIG = """
 [[sources]]

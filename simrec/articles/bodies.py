@@ -1,24 +1,24 @@
-"""Bodies: HTML and Markdown become plain text."""
-
-import re
-
-from resiliparse.extract.html2text import extract_plain_text
+"""Bodies: HTML and Markdown become plain text, once."""
 
 from simrec.articles.cleaning import clean_text
-
-STARTS_AS_HTML = re.compile(r"\s*<(?:!doctype|[a-z][a-z0-9]*)\b[^>]*>", re.IGNORECASE)
+from simrec.articles.html_text import fragment_text, is_html
 
 
 def body_text(body: str, kind: str) -> str:
-    """Return the plain text of a text, html or markdown body; "auto" takes a leading tag for HTML.
+    """Return the plain text of a text, html or markdown body; "auto" is HTML if it has mark-up.
 
     Raises ValueError for half a surrogate pair.
     """
     if kind == "markdown":
-        from markdown_it import MarkdownIt
-
-        body = MarkdownIt().render(body)
-        kind = "html"
-    if kind == "html" or (kind == "auto" and STARTS_AS_HTML.match(body)):
-        body = extract_plain_text(body, list_bullets=False)
+        body = fragment_text(render_markdown(body))
+    elif kind == "html" or (kind == "auto" and is_html(body)):
+        body = fragment_text(body)
     return clean_text(body)
+
+
+def render_markdown(body: str) -> str:
+    """Return Markdown, with tables and struck-out text as well, as HTML."""
+    from markdown_it import MarkdownIt
+
+    html: str = MarkdownIt().enable(["table", "strikethrough"]).render(body)
+    return html

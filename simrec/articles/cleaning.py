@@ -1,21 +1,29 @@
 """Cleaning: texts, titles and dates take one form, or an error says why they cannot."""
 
 import email.utils
-import html
 import re
 import unicodedata
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
-VERSION = 1  # to be raised with a change here or in bodies.py: every row is then cleaned again
-CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufeff\ufffe]+")
-LINE_BREAK = re.compile(r"\r\n?|\x85|\u2028|\u2029")
+from simrec.articles.html_text import unescape
+
+# To be raised with a change here, in bodies.py or html_text.py: every row is then cleaned again.
+VERSION = 2
+# Control characters, and those that only say where a word may or may not be broken. U+001C to
+# U+001F separate fields and records, so that they are blanks.
+UNSEEN = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x9f\xad\u2060\ufeff\ufffe]+")
+LINE_BREAK = re.compile(r"\r\n?|[\v\f\x85\u2028\u2029]")
 BLANKS = re.compile(r"[^\S\n]+")
 BLANK_LINES = re.compile(r" ?\n ?(?:\n ?)+")
-TITLE_BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
+TITLE_BREAK = re.compile(r"</?(?:br|div|h[1-6]|p)(?:\s[^<>]*)?/?>", re.IGNORECASE)
 TITLE_TAG = re.compile(
-    r"</?(?:a|b|code|em|i|p|small|span|strong|sub|sup|u)(?:\s[^<>]*)?>", re.IGNORECASE
+    r"""<!--.*?-->
+    | <(script|style|svg)(?:\s[^<>]*)?>.*?</\1\s*>
+    | </?(?:a|b|big|bdi|cite|code|del|em|font|i|img|ins|kbd|mark|q|s|small|span|strike|strong
+        |sub|sup|tt|u|var|wbr)(?:\s[^<>]*)?/?>""",
+    re.IGNORECASE | re.DOTALL | re.VERBOSE,
 )
 
 
@@ -28,18 +36,29 @@ def clean_text(text: str) -> str:
         text.encode()
     except UnicodeEncodeError:
         raise ValueError("not valid UTF-8") from None
-    text = LINE_BREAK.sub("\n", unicodedata.normalize("NFC", text))
-    return BLANK_LINES.sub("\n\n", BLANKS.sub(" ", CONTROL.sub("", text))).strip()
+    text = UNSEEN.sub("", LINE_BREAK.sub("\n", text))
+    text = BLANKS.sub(" ", unicodedata.normalize("NFC", text))
+    return BLANK_LINES.sub("\n\n", text).strip()
 
 
 def clean_line(text: str) -> str:
-    """Return text on one line, with character references such as `&amp;` resolved."""
-    return " ".join(clean_text(html.unescape(text)).split())
+    """Return text on one line, exactly as it is otherwise: a URL, an id, a language."""
+    return " ".join(clean_text(text).split())
+
+
+def clean_name(text: str) -> str:
+    """Return the name of an account, a category or a tag on one line, its `&amp;` resolved."""
+    return clean_line(text if "://" in text else unescape(text))
 
 
 def clean_title(text: str) -> str:
-    """Return a title on one line, without the mark-up that content systems leave in titles."""
-    return clean_line(TITLE_TAG.sub("", TITLE_BREAK.sub(" ", text)))
+    """Return a title on one line, without the mark-up that content systems leave in titles.
+
+    Other elements are words: "The <video> element".
+    """
+    if "<" in text:
+        text = TITLE_TAG.sub("", TITLE_BREAK.sub(" ", text))
+    return clean_line(unescape(text))
 
 
 def clean_date(value: Any) -> str:

@@ -16,12 +16,12 @@ _NAMES = (
     "span|strike|strong|style|sub|summary|sup|svg|table|tbody|td|tfoot|th|thead|"
     "time|title|tr|tt|u|ul|video|wbr"
 )
-# A leading comment, declaration or tag; a closing tag; a tag that is never closed; a reference.
+# A leading comment, declaration or tag; a closing tag; a tag that needs no end; a reference.
 MARKUP = re.compile(
     rf"""\A[\s\ufeff]*(?:<!--|<!doctype\s|<\?xml\s|<!\[CDATA\[|</?(?:{_NAMES})(?=[\s/>])[^<>]*>)
     | </(?:{_NAMES}|[a-z]+(?:-[a-z0-9]+)+)\s*>
-    | <(?:br|hr|img|wbr)(?:\s[^<>]*)?/?>
-    | &(?:\#\d{{1,7}}|\#x[0-9a-f]{{1,6}}|[a-z]{{2,8}}\d{{0,2}});""",
+    | <(?:br|hr|img|p|wbr)(?:\s[^<>]*)?/?>
+    | &(?:\#\d{{1,7}}|\#x[0-9a-f]{{1,6}}|[a-z]{{2,31}}\d{{0,2}});""",
     re.IGNORECASE | re.VERBOSE,
 )
 # A body that was escaped once too often: &lt;p&gt;Words&lt;/p&gt;
@@ -48,7 +48,13 @@ def is_html(text: str) -> bool:
 
     Angle brackets alone are no mark-up: `<ada@example.org>` and `List<T>` are text.
     """
-    return ("<" in text or "&" in text) and MARKUP.search(text) is not None
+    if "<" not in text and "&" not in text:
+        return False
+    for markup in MARKUP.finditer(text):
+        is_reference = markup[0].startswith("&")
+        if not is_reference or unescape(markup[0]) != markup[0]:
+            return True
+    return False
 
 
 def fragment_text(fragment: str) -> str:

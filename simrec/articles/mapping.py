@@ -13,7 +13,7 @@ from uuid import UUID
 from simrec.articles import cleaning
 from simrec.articles.article import Article
 from simrec.articles.bodies import body_text
-from simrec.articles.cleaning import clean_date, clean_line, clean_title
+from simrec.articles.cleaning import clean_date, clean_line, clean_name, clean_title
 from simrec.articles.sources.source import Record
 from simrec.config import Config, Fields, IngestConfig, SourceConfig
 
@@ -69,17 +69,17 @@ class Mapping:
                     raise ValueError(f"id {article_id!r} holds a line break or a control character")
         return article_id
 
-    def article(self, record: Record) -> tuple[Article, list[str]]:
+    def article(self, record: Record, body: str = "") -> tuple[Article, list[str]]:
         """Return the record as a cleaned Article, and a problem for each value it is kept without.
 
-        Raises ValueError for a bad id or text, or a title that is too long.
+        `body` is what its source knows its text to be; without it the configuration says so. Raises ValueError for a bad id or text, or a title that is too long.
         """
         article_id = self.article_id(record)
         problems: list[str] = []
         title = self._title(record, problems)
         raw = _text(record, self.fields.text, "text")
         _check_length("text", raw, self.limits.max_text_chars)
-        text = _without_title(body_text(raw, self.body), title)
+        text = _without_title(body_text(raw, body or self.body), title)
         if not (title or text):
             problem = problems or [f"no text in '{self.fields.text}' nor '{self.fields.title}'"]
             raise ValueError(f"{problem[0]}; the fields are {_names(record)}")
@@ -141,12 +141,16 @@ def _label(value: Any) -> str | None:
     return clean_line(_plain(value)) or None
 
 
+def _name(value: Any) -> str | None:
+    return clean_name(_plain(value)) or None
+
+
 def _tags(value: Any) -> tuple[str, ...]:
     if isinstance(value, str):
         value = _json_list(value) if value.startswith("[") else value.split(",")
     if not isinstance(value, list | tuple):
         raise ValueError(f"a {type(value).__name__} where a list was expected")
-    tags = [clean_line(str(tag)) for tag in value]
+    tags = [clean_name(str(tag)) for tag in value]
     return tuple(tag for tag in tags if tag)
 
 
@@ -157,7 +161,12 @@ def _json_list(text: str) -> Any:
         return text.split(",")
 
 
-CLEANERS: dict[str, Callable[[Any], Any]] = {"published_at": clean_date, "tags": _tags}
+CLEANERS: dict[str, Callable[[Any], Any]] = {
+    "account": _name,
+    "category": _name,
+    "published_at": clean_date,
+    "tags": _tags,
+}
 
 
 def _without_title(text: str, title: str) -> str:

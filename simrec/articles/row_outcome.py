@@ -70,7 +70,7 @@ def parse_row(row: Row, mapping: Mapping, is_unchanged: IsUnchanged) -> RowOutco
         source_key = mapping.source_key(row.record)
         if is_unchanged(article_id, source_key):
             return Unchanged(row.file, row.line, article_id, source_key)
-        article, problems = mapping.article(row.record)
+        article, problems = mapping.article(row.record, row.body)
     except ValueError as problem:
         return _rejected(row, mapping, str(problem))
     if problems:

@@ -17,7 +17,8 @@ class Row(NamedTuple):
     """One row of a source: a record, or the problem that kept it from being one.
 
     `end` marks the last row of a damaged source: what followed it is lost. Where a row is not
-    `numbered`, its line is only a count, which differs from read to read.
+    `numbered`, its line is only a count, which differs from read to read. `body` is the kind of its
+    text (text, html, markdown) where the source knows it better than the configuration.
     """
 
     file: str
@@ -26,6 +27,7 @@ class Row(NamedTuple):
     problem: str = ""
     end: bool = False
     numbered: bool = True
+    body: str = ""
 
 
 class Split(NamedTuple):

@@ -72,7 +72,8 @@ class Mapping:
     def article(self, record: Record, body: str = "") -> tuple[Article, list[str]]:
         """Return the record as a cleaned Article, and a problem for each value it is kept without.
 
-        `body` is what its source knows its text to be; without it the configuration says so. Raises ValueError for a bad id or text, or a title that is too long.
+        `body` is the kind of its text where the source knows it. Raises ValueError for a bad
+        id or text, or a title that is too long.
         """
         article_id = self.article_id(record)
         problems: list[str] = []

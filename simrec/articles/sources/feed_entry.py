@@ -1,5 +1,6 @@
 """Entries of feeds become records, under the names that fields have by default."""
 
+import html
 import re
 from typing import Any
 from urllib.parse import urljoin
@@ -124,4 +125,6 @@ def _says_something(body: Any) -> bool:
 
 def _marked_up(body: Any) -> str:
     """Return a body so that cleaning sees that it is HTML, also where it starts with a word."""
-    return str(body.value) if body.type == "text/plain" else f"<div>{body.value}</div>"
+    if body.type == "text/plain":
+        return f"<pre>{html.escape(body.value)}</pre>"
+    return f"<div>{body.value}</div>"

@@ -59,8 +59,9 @@ _MODULES = {
 def open(workspace: str | os.PathLike[str], reload: bool = True) -> "Recommender":
     """Open a workspace's current release to ask it; use it as a context manager, or close it.
 
-    With `reload`, answers come from the newest release as soon as it is published; without, from the
-    one that is current now, also after it is pruned. ReleaseError without a workspace or a release.
+    With `reload`, answers come from the newest release as soon as it is published; without, from
+    the one that is current now, also after it is pruned. ReleaseError without a workspace or a
+    release.
     """
     from simrec.recommend.recommender import Recommender
 

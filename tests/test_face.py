@@ -191,7 +191,7 @@ def test_a_search_has_the_scores_of_the_table_to_the_last_digit(built: TwoReleas
 def test_threads_are_answered_by_one_whole_release_while_others_are_published_and_pruned(
     two: TwoReleases, told: dict[str, dict[str, list[dict[str, Any]]]]
 ) -> None:
-    """Every answer is that of one of the two releases, and of the one that was current meanwhile."""
+    """Every answer is that of one of the two releases, and both answer."""
     names = [name for name in QUESTIONS if name not in OF_ARTICLES_AS_THEY_ARE]
     enough = threading.Event()
 

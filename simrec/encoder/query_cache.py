@@ -22,7 +22,8 @@ def with_query_cache(encode: Encode, folder: Path, keep: bool = True) -> Encode:
     """
 
     def encode_cached(texts: Sequence[str]) -> Vectors:
-        text_of = {_key(text): text for text in texts}
+        keys = [_key(text) for text in texts]
+        text_of = dict(zip(keys, texts, strict=True))
         vector_of = _cached_vectors(folder, list(text_of))
         missing = [key for key in text_of if key not in vector_of]
         if missing:
@@ -31,7 +32,7 @@ def with_query_cache(encode: Encode, folder: Path, keep: bool = True) -> Encode:
             if keep:
                 folder.mkdir(parents=True, exist_ok=True)
                 write_shard(folder, missing, new)
-        vectors = np.stack([vector_of[_key(text)] for text in texts]).astype(np.float32)
+        vectors = np.stack([vector_of[key] for key in keys]).astype(np.float32)
         unit: Vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
         return unit
 

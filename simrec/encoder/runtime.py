@@ -16,6 +16,7 @@ BATCH_ROWS = 64
 MAX_CHARS_PER_TOKEN = 8  # enough for any prose; bounds the work on a text of megabytes
 
 UnitVectors = NDArray[np.float32]
+TokenIds = Sequence[int] | NDArray[np.integer]
 
 
 class Window(NamedTuple):
@@ -55,10 +56,10 @@ class Encoder:
     def encode(self, texts: Sequence[str], titles: Sequence[str] = ()) -> UnitVectors:
         """Return unit vectors [texts, dim], in order.
 
-        A text longer than a window is split into windows of equal length. Its vector is the unit mean of
-        theirs, the first with `lead_weight`; what is beyond `max_windows` windows is not read. titles,
-        with which the texts begin, count once more with `title_weight`. Memory grows with the number of
-        texts by their tokens and vectors only.
+        A text longer than a window is split into windows of equal length. Its vector is the unit
+        mean of theirs, the first with `lead_weight`; what is beyond `max_windows` windows is not
+        read. titles, with which the texts begin, count once more with `title_weight`. Memory grows
+        with the number of texts by their tokens and vectors only.
         """
         windows = list(self._windows_of(texts))
         if titles and self.runtime.title_weight:
@@ -88,7 +89,7 @@ class Encoder:
                 window = ids[: self.runtime.window_tokens]
                 yield Window(window, text, self.runtime.title_weight)
 
-    def run(self, rows: Sequence[Sequence[int] | NDArray[np.integer]]) -> UnitVectors:
+    def run(self, rows: Sequence[TokenIds]) -> UnitVectors:
         """Return the vectors [rows, dim] of rows of token ids, each of one window, in order."""
         vectors = np.empty((len(rows), self.dim), np.float32)
         by_length = sorted(range(len(rows)), key=lambda row: len(rows[row]))
@@ -97,7 +98,7 @@ class Encoder:
             vectors[batch] = self._run_batch([rows[row] for row in batch])
         return vectors
 
-    def _run_batch(self, rows: Sequence[Sequence[int] | NDArray[np.integer]]) -> UnitVectors:
+    def _run_batch(self, rows: Sequence[TokenIds]) -> UnitVectors:
         lengths = np.array([len(row) for row in rows], np.int32)
         ids = np.full((len(rows), lengths.max()), PAD_ID, np.int32)
         for padded, row in zip(ids, rows, strict=True):

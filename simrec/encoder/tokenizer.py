@@ -50,7 +50,7 @@ def token_ids(tokenizer: Tokenizer, texts: list[str]) -> Iterator[list[int]]:
 
 
 def unknown_id(tokenizer: Tokenizer) -> int:
-    """Return the id of the unknown token, which depends on the teacher that a vocabulary is from."""
+    """Return the id of the unknown token; a vocabulary from a teacher has its own."""
     token_id = tokenizer.token_to_id(UNKNOWN)
     if token_id is None:
         raise ReleaseError(

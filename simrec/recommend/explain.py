@@ -17,7 +17,7 @@ MAX_WORDS = 5
 
 
 class Explainer:
-    """Compares texts by the encoder and, with `weight`, by their terms; tfidf is None without terms."""
+    """Compares texts by the encoder and, unless tfidf is None, with `weight` by their terms."""
 
     def __init__(self, encoder: Encoder, tfidf: TfIdf | None, weight: float) -> None:
         self._encoder = encoder
@@ -61,7 +61,7 @@ class Explainer:
 
 
 def passages(text: str) -> list[str]:
-    """Return passages of whole sentences, each of at least PASSAGE_CHARS characters but the last."""
+    """Return passages of whole sentences, of PASSAGE_CHARS or more characters but the last."""
     found = []
     passage = ""
     for sentence in SENTENCE_END.split(text):

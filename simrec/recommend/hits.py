@@ -8,8 +8,9 @@ from typing import Any
 class Explanation:
     """Why a hit is similar to a seed.
 
-    words are in both texts, heaviest first; passages are the two that are closest, one of each text, or
-    none if one is empty; notes say what of the metadata is the same and what the rules did.
+    words are in both texts, heaviest first; passages are the two that are closest, one of each
+    text, or none if one is empty; notes say what of the metadata is the same and what the rules
+    did.
     """
 
     words: list[str]
@@ -21,9 +22,9 @@ class Explanation:
 class Hit:
     """An article with its score: the cosine to the query, from -1 to 1, higher is better.
 
-    score_rank is the rank by score alone, from 1, or 0 of an orphan that was given this place. words
-    are those it shares with the seed, where the release's table has the answer. seed_id is the seed it
-    is most similar to, where there are several.
+    score_rank is the rank by score alone, from 1, or 0 of an orphan that was given this place.
+    words are those it shares with the seed, where the release's table has the answer. seed_id is
+    the seed it is most similar to, where there are several.
     """
 
     id: str
@@ -78,8 +79,8 @@ class Evidence:
 class AccountHit:
     """An account with its score, a cosine from -1 to 1, and the articles that say so.
 
-    articles is how many it has, first and last are their dates; few_articles tells that one of the two
-    accounts has too few to be sure.
+    articles is how many it has, first and last are their dates; few_articles tells that one of the
+    two accounts has too few to be sure.
     """
 
     id: str

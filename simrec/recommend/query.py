@@ -14,10 +14,11 @@ SEEDS = ("ids", "text", "history", "account")
 class Query:
     """What hits are to be similar to: exactly one of ids, text, history and account.
 
-    With several `ids`, a hit is similar to all of them, and little like those of `less_like`. `history`
-    holds the ids that a reader has read, the last one last; hits are what to read next, and ids that the
-    release does not hold are passed over. With `account`, hits are what its followers may like: articles
-    of others that are similar to its latest. One id may be given without a list. UsageError otherwise.
+    With several `ids`, a hit is similar to all of them, and little like those of `less_like`.
+    `history` holds the ids that a reader has read, the last one last; hits are what to read next,
+    and ids that the release does not hold are passed over. With `account`, hits are what its
+    followers may like: articles of others that are similar to its latest. One id may be given
+    without a list. UsageError otherwise.
     """
 
     ids: Sequence[str] = ()
@@ -45,8 +46,8 @@ class Query:
 class Filters:
     """What a hit has to be; None filters nothing.
 
-    since and until are days, months or years (2024-05-31, 2024-05, 2024), both included. among holds
-    the ids that hits may have.
+    since and until are days, months or years (2024-05-31, 2024-05, 2024), both included. among
+    holds the ids that hits may have.
     """
 
     account: str | None = None

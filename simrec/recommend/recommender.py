@@ -25,10 +25,10 @@ Answer = TypeVar("Answer")
 
 
 class Recommender:
-    """Similar articles and accounts. Threads may share one; it takes no locks on disk and writes nothing.
+    """Similar articles and accounts; it takes no locks on disk and writes nothing.
 
-    Every answer comes from one whole release. The encoder is opened once, and again only for a release
-    of another encoder.
+    Threads may share one. Every answer comes from one whole release. The encoder is opened once,
+    and again only for a release of another encoder.
     """
 
     def __init__(self, workspace: Workspace, reload: bool = True) -> None:
@@ -43,7 +43,7 @@ class Recommender:
 
     @classmethod
     def open(cls, workspace: str | os.PathLike[str], reload: bool = True) -> Self:
-        """Open a workspace's current release; ReleaseError if there is no workspace or no release."""
+        """Open a workspace's current release; ReleaseError if there is none."""
         return cls(Workspace.open(Path(workspace)), reload)
 
     def close(self) -> None:
@@ -110,7 +110,7 @@ class Recommender:
         return self._answer(lambda reader: reader.show(article_id))
 
     def _answer(self, ask: Callable[[ReleaseReader], Answer]) -> Answer:
-        """Ask one release; if it is pruned before all that the answer needs is open, ask the next."""
+        """Ask one release, or the next if it is pruned before all that is needed is open."""
         while True:
             with self._borrowed_reader() as reader:
                 try:
@@ -168,7 +168,7 @@ class Recommender:
         return reader
 
     def _encoder_of(self, release: Release) -> "Lazy[Encoder]":
-        """Return the encoder of a release, which is opened on first use and serves all its releases."""
+        """Return the encoder of a release, opened on first use and shared by its releases."""
         encoder_id = release.manifest.encoder_id
         if encoder_id != self._encoder_id:
             folder = self._workspace.encoder(encoder_id)

@@ -42,7 +42,8 @@ def check_n(n: int) -> None:
 class ReleaseReader:
     """One release, open. Any number of threads may ask it at once.
 
-    What is open stays open when the release is pruned; what is not raises ReleaseError or OSError then.
+    What is open stays open when the release is pruned; what is not raises ReleaseError or OSError
+    then.
     """
 
     def __init__(self, release: Release, encoder: "Lazy[Encoder]", articles_db: Path) -> None:
@@ -69,8 +70,9 @@ class ReleaseReader:
     def search(self, query: Query, options: SearchOptions) -> list[Hit]:
         """Return the articles most similar to a query, best first, ties in order of id.
 
-        The hits of one article come from the release's table; with filters, without rules, or beyond the
-        length of the table, they come from a search among all articles that pass the filters.
+        The hits of one article come from the release's table; with filters, without rules, or
+        beyond the length of the table, they come from a search among all articles that pass the
+        filters.
         """
         check_n(options.n)
         seeds = find_seeds(query, self._tables)
@@ -86,10 +88,11 @@ class ReleaseReader:
         return self._tables.similar_accounts(self._tables.account_row(account), n)
 
     def accounts_writing_about(self, text: str, n: int) -> list[AccountHit]:
-        """Return the n accounts with the highest mean score of their ARTICLES_OF_ACCOUNT nearest articles.
+        """Return the n accounts that write about a text, best first.
 
-        An account with fewer near articles is taken to have others of score 0 (the sum over articles of
-        Balog, Azzopardi & de Rijke 2006).
+        They are ranked by the mean score of their ARTICLES_OF_ACCOUNT nearest articles. An
+        account with fewer near articles is taken to have others of score 0 (the sum over articles
+        of Balog, Azzopardi & de Rijke 2006).
         """
         check_n(n)
         options = SearchOptions(HITS_PER_ACCOUNT * n + MAX_SEEDS, rules=False)
@@ -139,7 +142,8 @@ class ReleaseReader:
         text = _cleaned(query.text)
         tfidf = self._tfidf.get()
         terms = tfidf.encode([text]) if tfidf else None
-        return self._search.get().vectors_of_text(self._encoder.get().encode([text]), terms)
+        vectors = self._encoder.get().encode([text])
+        return self._search.get().vectors_of_text(vectors, terms)
 
     def _explained(self, hits: Sequence[Hit], query: Query, seeds: Seeds) -> list[Hit]:
         """Return hits with what they share with their seed, by the texts as they are now."""
@@ -162,7 +166,7 @@ class ReleaseReader:
     def _seed_of(
         self, hit: Hit, query: Query, seeds: Seeds, store: "Store"
     ) -> tuple[ArticleDetails | None, str]:
-        """Return the article that a hit is similar to, None for a text, and its text as it is now."""
+        """Return the article that a hit is similar to, None for a text, and its current text."""
         if query.text is not None:
             return None, query.text
         seed = self.show(hit.seed_id or seeds.ids[0])

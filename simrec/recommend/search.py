@@ -32,9 +32,10 @@ DEEPER = 4  # times as many candidates are searched where the rules left too few
 class SeedVectors:
     """Seeds as vectors [seeds, dim], packed terms [seeds, terms] or None, and weights [seeds].
 
-    A candidate's score is the weighted mean of its scores to the seeds; negative weights are of seeds
-    that it should not be like (Rocchio 1971). With `max_over_seeds` its score is that to one seed, the
-    one whose weighted score is highest, because between several interests there is nothing.
+    A candidate's score is the weighted mean of its scores to the seeds; negative weights are of
+    seeds that it should not be like (Rocchio 1971). With `max_over_seeds` its score is that to one
+    seed, the one whose weighted score is highest, because between several interests there is
+    nothing.
     """
 
     vectors: UnitVectors
@@ -117,11 +118,12 @@ class Search:
     ) -> list[ScoredRow]:
         """Return the n best rows that pass the filters, by the rules, none of those excluded.
 
-        Where the rules leave fewer than n, more candidates are searched, until there are n or no more
-        that pass.
+        Where the rules leave fewer than n, more candidates are searched, until there are n or no
+        more that pass.
         """
         excluded = np.array(sorted(excluded_rows), np.int64)
-        depth = max(n, self._lexical.candidates if self._lexical else 0) + len(excluded)
+        candidates_scored = self._lexical.candidates if self._lexical else 0
+        depth = max(n, candidates_scored) + len(excluded)
         while True:
             candidates, are_all = self._candidates(seeds, depth, filters)
             candidates = candidates[~np.isin(candidates, excluded)]
@@ -131,7 +133,7 @@ class Search:
             depth *= DEEPER
 
     def _candidates(self, seeds: SeedVectors, k: int, filters: Filters) -> tuple[Rows, bool]:
-        """Return the k rows nearest to each query, ascending, and whether no others pass the filters."""
+        """Return the k rows nearest to each query, ascending, and whether no others pass."""
         queries = unit(seeds.queries())
         if not filters:
             found = self._index.get().search(queries, k).rows
@@ -171,8 +173,10 @@ class Search:
 
     def _scores(self, seeds: SeedVectors, rows: Rows) -> Scores:
         """Return the scores of rows to every seed [seeds, rows], to the digits of the tables."""
-        columns = np.broadcast_to(np.arange(len(rows)), (len(seeds.vectors), len(rows)))
-        cosines = rounded(exact_cosines(seeds.vectors, columns, self._unit_vectors(rows)))
+        shape = (len(seeds.vectors), len(rows))
+        columns = np.broadcast_to(np.arange(len(rows)), shape)
+        vectors = self._unit_vectors(rows)
+        cosines = rounded(exact_cosines(seeds.vectors, columns, vectors))
         if seeds.terms is None or self._terms is None or self._lexical is None:
             return cosines
         terms = TermVectors(self._terms[rows])
@@ -199,15 +203,16 @@ class Search:
             group_numbers(categories),
             days_of(dates),
         )
-        places = np.arange(len(all_rows))[None]
-        return attributes.at(places[:, : len(rows)]), attributes.at(places[:, len(rows) :])
+        of_candidates = np.arange(len(rows))[None]
+        of_seeds = np.arange(len(rows), len(all_rows))[None]
+        return attributes.at(of_candidates), attributes.at(of_seeds)
 
     def _unit_vectors(self, rows: Rows) -> UnitVectors:
         """Return the unit vectors of rows of any shape [..., dim]."""
         return unit_rows(self._vectors[rows.ravel()]).reshape(*rows.shape, -1)
 
     def _open_index(self) -> VectorIndex:
-        """Open the index; an exact one searches unit vectors in memory, unless they are too many."""
+        """Open the index; an exact one searches unit vectors in memory, up to MEMORY_BYTES."""
         vectors = self._vectors
         bytes_in_memory = vectors.size * np.dtype(np.float32).itemsize
         if self._index_facts.kind == "exact" and bytes_in_memory <= MEMORY_BYTES:
@@ -227,5 +232,6 @@ def _scored_rows(listed: Candidates, seed_of: Mapping[int, int]) -> list[ScoredR
     for column in np.flatnonzero(listed.is_there[0]):
         row = int(listed.rows[0, column])
         score = float(listed.scores[0, column])
-        rows.append(ScoredRow(row, score, int(listed.score_ranks[0, column]), seed_of[row]))
+        score_rank = int(listed.score_ranks[0, column])
+        rows.append(ScoredRow(row, score, score_rank, seed_of[row]))
     return rows

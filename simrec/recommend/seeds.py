@@ -15,8 +15,9 @@ LESS_LIKE_WEIGHT = -0.5  # beside 1 of what hits are to be similar to (Rocchio 1
 class Seeds(NamedTuple):
     """The articles that a query starts from, with their rows and weights, all in one order.
 
-    No hit is one of excluded_rows. With `max_over_seeds` a hit is scored by the seed it is nearest to,
-    otherwise by the weighted mean over all seeds. A query with a text has one seed, which is no article.
+    No hit is one of excluded_rows. With `max_over_seeds` a hit is scored by the seed it is nearest
+    to, otherwise by the weighted mean over all seeds. A query with a text has one seed, which is no
+    article.
     """
 
     ids: Sequence[str] = ()

@@ -41,6 +41,9 @@ WHERE e.account = ? AND e.similar = ? ORDER BY e.rank
 """
 ARTICLE = f"SELECT {', '.join(DETAILS)} FROM articles WHERE row = ?"
 WORD = "SELECT word FROM words WHERE number = ?"
+ACCOUNT = """
+SELECT articles, first, last, articles < min_articles FROM accounts, facts WHERE id = ?
+"""
 DUPLICATES = """
 SELECT b.id FROM articles a JOIN articles b ON b.original = a.original
 WHERE a.row = ? AND b.row <> a.row ORDER BY b.row
@@ -64,7 +67,7 @@ class TableReader:
             raise
 
     def _check(self, folder: ReleaseFolder) -> int:
-        """Return how long the lists of articles are; ReleaseError if the tables are of another version."""
+        """Return the length of the lists; ReleaseError if the tables are of another version."""
         ((version,),) = self._rows("PRAGMA user_version")
         if version != VERSION:
             raise ReleaseError(
@@ -156,8 +159,7 @@ class TableReader:
 
     def account_hit(self, account: str, score: float, articles: Sequence[Hit]) -> AccountHit:
         """Return an account as a hit, with the articles that made it one as evidence."""
-        query = "SELECT articles, first, last, articles < min_articles FROM accounts, facts WHERE id = ?"
-        ((count, first, last, few_articles),) = self._rows(query, (account,))
+        ((count, first, last, few_articles),) = self._rows(ACCOUNT, (account,))
         evidence = [Evidence("", hit.id, hit.score) for hit in articles]
         return AccountHit(
             account, round(score, 6), count, first, last, bool(few_articles), evidence
@@ -202,8 +204,9 @@ class TableReader:
 
         after = f"SELECT id FROM {table} WHERE id >= ? ORDER BY id LIMIT {COMPARED_IDS}"
         before = f"SELECT id FROM {table} WHERE id < ? ORDER BY id DESC LIMIT {COMPARED_IDS}"
-        rows = [*self._rows(before, (name,)), *self._rows(after, (name,))]
-        return difflib.get_close_matches(name, [row[0] for row in rows], n=SUGGESTED_IDS)
+        rows = self._rows(before, (name,)) + self._rows(after, (name,))
+        ids = [row[0] for row in rows]
+        return difflib.get_close_matches(name, ids, n=SUGGESTED_IDS)
 
     def _rows(self, query: str, parameters: Sequence[Any] = ()) -> list[Any]:
         return self._rows_of_each(query, [parameters])

@@ -1,7 +1,7 @@
-"""Benchmark of the face: what queries cost a program that has the workspace open, and a new process.
+"""Benchmark of the face: what queries cost in an open workspace, and in a new process.
 
-`python -m tests.benchmarks.face ARTICLES.jsonl`, or a folder with a workspace that has a release. From a
-file, a workspace is built in a temporary folder, which takes minutes.
+`python -m tests.benchmarks.face ARTICLES.jsonl`, or a folder with a workspace that has a release.
+From a file, a workspace is built in a temporary folder, which takes minutes.
 """
 
 import statistics

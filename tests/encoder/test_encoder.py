@@ -1,4 +1,4 @@
-"""The encoder that runs every day: it gives every text a vector, and its tokenizer knows every byte."""
+"""The encoder that runs every day: every text has a vector, every byte a token."""
 
 import copy
 import unicodedata
@@ -95,7 +95,7 @@ def normalised(text: str) -> str:
 
 
 def test_token_vectors_start_as_good_as_exact_lsa(tokenizer: Tokenizer) -> None:
-    """Halves of texts find each other as well by mean token vectors as by SVD of the same weighted counts."""
+    """Halves of texts find each other as well by token vectors as by SVD of their counts."""
     size = tokenizer.get_vocab_size()
     ids = list(token_ids(tokenizer, TEXTS))
     left, right = (

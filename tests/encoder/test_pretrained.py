@@ -1,4 +1,4 @@
-"""The pretrained encoder: whole, small, documented, and good on the first day without any training."""
+"""The pretrained encoder: whole, small, documented, and good without any training."""
 
 import json
 import shutil

@@ -44,7 +44,7 @@ ARTICLES = {article["id"]: article for article in reposted()}
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> House:
-    """A house with re-posted speeches, whose words have a share and whose rules are those by default."""
+    """A house with re-posted speeches, the lexical weight .3 and the default rules."""
     house = new_house(tmp_path_factory.mktemp("ranking"), reposted())
     (house.folder / "config.toml").write_text(WORDS.replace(RULES, ""))
     ran = house.job("retrain")
@@ -69,10 +69,10 @@ def table(house: House, name: str = "similar_articles") -> list[dict[str, Any]]:
 
 
 def lists(house: House) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
+    similar_of: dict[str, list[str]] = {}
     for row in table(house):
-        found.setdefault(row["article"], []).append(row["similar"])
-    return found
+        similar_of.setdefault(row["article"], []).append(row["similar"])
+    return similar_of
 
 
 def night(house: House, rules: str) -> House:
@@ -82,7 +82,7 @@ def night(house: House, rules: str) -> House:
     return house
 
 
-def test_a_story_told_twice_is_listed_once_and_kept_as_a_duplicate(house: House) -> None:
+def test_near_duplicates_are_listed_once_and_named_in_a_table_of_their_own(house: House) -> None:
     originals = {row["article"]: row["original"] for row in table(house, "duplicates")}
     again = {
         f"again/{letter}": list(ARTICLES)[number]
@@ -90,8 +90,8 @@ def test_a_story_told_twice_is_listed_once_and_kept_as_a_duplicate(house: House)
     }
     assert originals == again
     for article, listed in lists(house).items():
-        told = [originals.get(one, one) for one in [article, *listed]]
-        assert len(set(told)) == len(told), article
+        texts = [originals.get(article_id, article_id) for article_id in [article, *listed]]
+        assert len(set(texts)) == len(texts), article
     with sqlite3.connect(folder(house) / "items.db") as db:
         assert dict(db.execute("SELECT article, original FROM duplicates")) == originals
     assert house.simrec("show", "again/a", "--json").rows[0]["duplicates"] == again["again/a"]
@@ -101,33 +101,30 @@ def test_a_story_told_twice_is_listed_once_and_kept_as_a_duplicate(house: House)
     assert plain[0]["id"] == "again/a"
 
 
-def test_everybody_stands_somewhere_and_nobody_everywhere(house: House) -> None:
+def test_every_article_is_in_some_list_and_none_in_too_many(house: House) -> None:
     listed = lists(house)
     counts = dict.fromkeys(ARTICLES, 0)
-    for one in itertools.chain.from_iterable(listed.values()):
-        counts[one] += 1
-    assert {len(one) for one in listed.values()} == {TABLE}
+    for article_id in itertools.chain.from_iterable(listed.values()):
+        counts[article_id] += 1
+    assert {len(similar) for similar in listed.values()} == {TABLE}
     assert max(counts.values()) <= 2 * TABLE
     originals = {row["article"] for row in table(house, "duplicates")}
-    assert [one for one, count in counts.items() if count == 0 and one not in originals] == []
+    orphans = {article_id for article_id, count in counts.items() if count == 0}
+    assert orphans <= originals
 
 
 def test_a_reason_names_words_that_both_texts_have_and_the_place_by_score(house: House) -> None:
     seen = 0
     for row in table(house)[::7]:
         said = row["reason"].split("; ")
-        named = (
-            []
-            if said[0].startswith(("same ", "number ", "seldom "))
-            else list(filter(None, said[0].split(", ")))
-        )
-        shared = set(words(ARTICLES[row["article"]]["text"])) & set(
-            words(ARTICLES[row["similar"]]["text"])
-        )
-        assert set(named) <= shared, row
-        one, other = ARTICLES[row["article"]], ARTICLES[row["similar"]]
-        assert ("same account" in said) == (one["account"] == other["account"])
-        assert ("same category" in said) == (one["category"] == other["category"])
+        named = []
+        if said[0] and not said[0].startswith(("same ", "number ", "seldom ")):
+            named = said[0].split(", ")
+        article = ARTICLES[row["article"]]
+        similar = ARTICLES[row["similar"]]
+        assert set(named) <= set(words(article["text"])) & set(words(similar["text"])), row
+        assert ("same account" in said) == (article["account"] == similar["account"])
+        assert ("same category" in said) == (article["category"] == similar["category"])
         seen += len(named) == 3
     assert seen > 400
     row = table(house)[0]
@@ -208,15 +205,16 @@ def test_rules_hold_for_tables_and_questions(changed: House, options: list[str])
     assert [hit["score"] for hit in hits] != sorted((hit["score"] for hit in hits), reverse=True)
 
 
-def test_rules_that_leave_nobody_are_refused_by_the_gate(changed: House) -> None:
-    before, asked = changed.current, changed.simrec("similar", SEED).out
+def test_rules_that_leave_no_candidates_are_refused_by_the_gate(changed: House) -> None:
+    before = changed.current
+    answer = changed.simrec("similar", SEED).out
     changed.write_articles([{**article, "account": "One"} for article in changed.articles])
     (changed.folder / "config.toml").write_text(
         WORDS.replace(RULES, "[rules]\nexclude_own_account = true\n")
     )
     ran = changed.job()
     assert (ran.code, "0.0% of the articles have similar ones" in ran.err) == (7, True), ran.err
-    assert (changed.current, changed.simrec("similar", SEED).out) == (before, asked)
+    assert (changed.current, changed.simrec("similar", SEED).out) == (before, answer)
     (changed.folder / "config.toml").write_text(
         WORDS.replace(RULES, "[rules]\nexclude_own_account = true\n")
         + "[release]\nmin_coverage = 0\n"
@@ -241,7 +239,7 @@ def joint_scores(house: House) -> tuple[list[str], np.ndarray]:
 def test_several_seeds_are_the_mean_of_their_scores_less_those_of_the_unlike(house: House) -> None:
     ids, scores = joint_scores(house)
     likes, unlike = [ids[3], ids[90]], ids[200]
-    a, b, c = (ids.index(one) for one in [*likes, unlike])
+    a, b, c = (ids.index(article_id) for article_id in [*likes, unlike])
     wanted = scores[[a, b]].mean(axis=0) - 0.5 * scores[c]
     hits = house.simrec(
         "similar", *likes, "--less-like", unlike, "-n", 15, "--no-rules", "--json"
@@ -259,7 +257,7 @@ def test_several_seeds_are_the_mean_of_their_scores_less_those_of_the_unlike(hou
     assert [hit["id"] for hit in hits[:5]] == [ids[row] for row in best]
 
 
-def test_a_history_is_answered_by_what_is_nearest_to_any_of_it_and_not_read(
+def test_what_to_read_next_is_nearest_to_one_of_the_history_and_not_in_it(
     house: House, tmp_path: Path
 ) -> None:
     ids, scores = joint_scores(house)
@@ -269,11 +267,11 @@ def test_a_history_is_answered_by_what_is_nearest_to_any_of_it_and_not_read(
         "similar", "--history", tmp_path / "read.txt", "-n", 12, "--no-rules", "--json"
     ).rows
     assert not {hit["id"] for hit in hits} & set(read)
-    weight = {one: 0.5 ** (ago / 10) for ago, one in enumerate(reversed(read))}
+    weight = {seed: 0.5 ** (ago / 10) for ago, seed in enumerate(reversed(read))}
     values = []
     for hit in hits:
-        pairs = {one: scores[ids.index(one), ids.index(hit["id"])] for one in read}
-        nearest = max(pairs, key=lambda one: weight[one] * pairs[one])  # noqa: B023
+        pairs = {seed: scores[ids.index(seed), ids.index(hit["id"])] for seed in read}
+        nearest = max(pairs, key=lambda seed: weight[seed] * pairs[seed])  # noqa: B023
         assert (hit["seed_id"], hit["score"]) == (nearest, pytest.approx(pairs[nearest], abs=3e-6))
         values.append(weight[nearest] * hit["score"])
     assert values == pytest.approx(sorted(values, reverse=True), abs=3e-6)
@@ -282,7 +280,7 @@ def test_a_history_is_answered_by_what_is_nearest_to_any_of_it_and_not_read(
     assert (ran.code, "none of the 1 articles of the history" in ran.err) == (4, True)
 
 
-def test_followers_get_the_articles_of_others(house: House) -> None:
+def test_followers_of_an_account_get_articles_of_others(house: House) -> None:
     hits = house.simrec("similar", "--account", "Abraham Lincoln", "-n", 20, "--json").rows
     own = {
         article["id"] for article in ARTICLES.values() if article["account"] == "Abraham Lincoln"
@@ -296,10 +294,10 @@ def test_followers_get_the_articles_of_others(house: House) -> None:
 def test_accounts_that_write_about_a_text_are_those_of_its_nearest_articles(house: House) -> None:
     text = ARTICLES[SEED]["text"]
     hits = house.simrec("similar", "--text", text, "-n", 100, "--no-rules", "--json").rows
-    told: dict[str, list[float]] = {}
+    scores_of: dict[str, list[float]] = {}
     for hit in hits:
-        told.setdefault(hit["account"], []).append(hit["score"])
-    expected = {account: sum(scores[:3]) / 3 for account, scores in told.items()}
+        scores_of.setdefault(hit["account"], []).append(hit["score"])
+    expected = {account: sum(scores[:3]) / 3 for account, scores in scores_of.items()}
     best = sorted(expected, key=lambda account: -expected[account])[:5]
     found = house.simrec("accounts", "--text", text, "-n", 5, "--explain", "--json").rows
     assert [row["id"] for row in found] == best
@@ -315,8 +313,8 @@ def test_the_evidence_of_accounts_are_the_pairs_of_highest_score(house: House) -
     candidates = graph.between(0, len(graph), 20).rows
     near = {(row, other) for row, others in enumerate(candidates) for other in others.tolist()}
     rows_of: dict[str, list[int]] = {}
-    for row, one in enumerate(ids):
-        rows_of.setdefault(ARTICLES[one]["account"], []).append(row)
+    for row, article_id in enumerate(ids):
+        rows_of.setdefault(ARTICLES[article_id]["account"], []).append(row)
     evidence = table(house, "account_evidence")
     pairs = {(row["account"], row["similar"]) for row in table(house, "similar_accounts")}
     assert {(row["account"], row["similar"]) for row in evidence} == pairs
@@ -403,9 +401,9 @@ def test_lists_are_filled_where_copies_take_all_candidates(changed: House) -> No
     changed.write_articles([*changed.articles, *copies])
     assert changed.job().code == 0
     listed = lists(changed)
-    told = {SEED, "again/a", *(one["id"] for one in copies)}
-    assert len(listed["copy/07"]) == TABLE and not told & set(listed["copy/07"])
-    assert {len(one) for one in listed.values()} == {TABLE}
+    same_text = {SEED, "again/a", *(copy["id"] for copy in copies)}
+    assert len(listed["copy/07"]) == TABLE and not same_text & set(listed["copy/07"])
+    assert {len(similar) for similar in listed.values()} == {TABLE}
 
 
 def release_id_of(workspace: Workspace, config: Config, today: str | None = None) -> str:

@@ -5,7 +5,6 @@ import logging
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import msgspec
 from msgspec import Struct
@@ -13,6 +12,7 @@ from msgspec import Struct
 from simrec import config_file, files
 from simrec.config import Config
 from simrec.errors import ConfigError, ReleaseError
+from simrec.files import JsonObject
 from simrec.workspace import Workspace
 
 logger = logging.getLogger(__name__)
@@ -32,7 +32,7 @@ class RememberedConfig(Struct, frozen=True):
     """The file of the last run's configuration, and the values that it had, by "section.key"."""
 
     path: str
-    values: dict[str, Any]
+    values: JsonObject
 
 
 def load(workspace: Workspace, path: Path | None) -> LoadedConfig:
@@ -110,7 +110,7 @@ def read(workspace: Workspace) -> RememberedConfig | None:
         ) from error
 
 
-def _values(config: Config) -> dict[str, Any]:
+def _values(config: Config) -> JsonObject:
     """Return the values as JSON has them, by "section.key", without passwords of databases."""
     text = PASSWORD.sub(r"\1@", msgspec.json.encode(config).decode())
     values = {}

@@ -8,6 +8,7 @@ from typing import Any
 from simrec import files, journal, release
 from simrec.errors import ReleaseError, UsageError
 from simrec.evaluate.report_format import Maps, Report, read_part
+from simrec.files import JsonObject
 from simrec.release_folder import ReleaseFolder
 from simrec.workspace import Workspace
 
@@ -59,7 +60,7 @@ def write_page(workspace: Workspace, target: Path) -> Path:
     return target
 
 
-def compare(workspace: Workspace, before: str, after: str) -> list[dict[str, Any]]:
+def compare(workspace: Workspace, before: str, after: str) -> list[JsonObject]:
     """Return every figure of two releases, and by how much it changed.
 
     The releases may be of any format. ReleaseError for an unknown one.
@@ -84,7 +85,7 @@ def _change(before: Any, after: Any) -> float | str:
     return "" if before == after else "changed"
 
 
-def _figures(folder: ReleaseFolder) -> dict[str, Any]:
+def _figures(folder: ReleaseFolder) -> JsonObject:
     """Return the facts that can be compared; a report of an older format has fewer of them."""
     try:
         report = json.loads(folder.report.read_bytes())

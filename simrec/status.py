@@ -2,11 +2,11 @@
 
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 from simrec import journal, release
 from simrec.articles.store import Store
 from simrec.errors import GateError
+from simrec.files import JsonObject
 from simrec.index.index_facts import IndexFacts
 from simrec.journal import RunRecord
 from simrec.release_folder import ReleaseFolder
@@ -38,9 +38,9 @@ class WorkspaceStatus:
     pending: str
     last_run: str
     last_error: str | None
-    last_runs: list[dict[str, Any]]
+    last_runs: list[JsonObject]
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> JsonObject:
         """Return what is known, as JSON has it."""
         return {name: value for name, value in asdict(self).items() if value is not None}
 
@@ -111,7 +111,7 @@ def _describe_run(run: RunRecord) -> str:
     return f"{run.job} at {run.started_at}, exit code {run.exit_code}, {run.seconds:.1f} s"
 
 
-def _as_row(run: RunRecord) -> dict[str, Any]:
+def _as_row(run: RunRecord) -> JsonObject:
     return {name: getattr(run, name) for name in RUN_COLUMNS}
 
 
@@ -144,7 +144,7 @@ def _how_far(staged: ReleaseFolder) -> str:
     return f"not finished ({', '.join(counts)})"
 
 
-def list_releases(workspace: Workspace) -> list[dict[str, Any]]:
+def list_releases(workspace: Workspace) -> list[JsonObject]:
     """Return the kept releases, newest first."""
     current = release.pointer(workspace)  # also a damaged one: this list is what mends it
     manifests = [kept.manifest for kept in release.published(workspace)]

@@ -4,7 +4,8 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass, fields
 from operator import attrgetter
-from typing import Any
+
+from simrec.files import JsonObject
 
 LEAD_CHARS = 240
 
@@ -52,7 +53,7 @@ class Account:
     first: str | None
     last: str | None
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> JsonObject:
         return asdict(self)
 
 

@@ -1,7 +1,6 @@
 """The command that measures a release, and how its figures look."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import click
 
@@ -11,6 +10,7 @@ from simrec.cli.config_options import Invocation, step_options
 from simrec.cli.options import json_option, print_rows
 from simrec.config import BASELINES
 from simrec.evaluate.report_format import Report, SuiteSummary, read_part, to_json
+from simrec.files import JsonObject
 from simrec.workspace import Workspace
 
 COLUMNS = [
@@ -91,12 +91,12 @@ def _newest_suites(workspace: Workspace) -> list[SuiteSummary]:
     return read_part(path, Report).suites
 
 
-def _rows(suites: Sequence[SuiteSummary]) -> list[dict[str, Any]]:
+def _rows(suites: Sequence[SuiteSummary]) -> list[JsonObject]:
     """Return a row for each scorer of each suite, to be printed.
 
     The suite is named in its first row only; what could not be measured is a remark below its last.
     """
-    rows: list[dict[str, Any]] = []
+    rows: list[JsonObject] = []
     for suite in suites:
         start = len(rows)
         for scorer in suite.values:
@@ -110,8 +110,8 @@ def _rows(suites: Sequence[SuiteSummary]) -> list[dict[str, Any]]:
     return rows
 
 
-def _row(suite: SuiteSummary, scorer: str) -> dict[str, Any]:
-    row: dict[str, Any] = dict.fromkeys(COLUMNS, "")
+def _row(suite: SuiteSummary, scorer: str) -> JsonObject:
+    row: JsonObject = dict.fromkeys(COLUMNS, "")
     low, high = suite.intervals[scorer]
     row["scorer"] = scorer
     row["value"] = suite.values[scorer]

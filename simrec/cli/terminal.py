@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from simrec.files import JsonObject
+
 INVISIBLE = dict.fromkeys(map(ord, "\u00ad\u200b\u200c\u200d\u2060\ufeff"))
 SHORTEST_COLUMN = 12
 
@@ -59,7 +61,7 @@ def print_json(objects: Iterable[Any]) -> None:
         click.echo(json.dumps(value, ensure_ascii=False))
 
 
-def print_fields(fields: dict[str, Any]) -> None:
+def print_fields(fields: JsonObject) -> None:
     """Print one thing, a field a line; empty fields are left out."""
     width = max(map(len, fields))
     for name, value in fields.items():
@@ -67,7 +69,7 @@ def print_fields(fields: dict[str, Any]) -> None:
             click.echo(f"{name.replace('_', ' '):<{width}}  {escape_control(value)}")
 
 
-def cell(row: dict[str, Any], column: str) -> Any:
+def cell(row: JsonObject, column: str) -> Any:
     """Return what a table shows of a row.
 
     That is the lead where there is no title, the day of a time, three decimals of a number.
@@ -82,7 +84,7 @@ def cell(row: dict[str, Any], column: str) -> Any:
     return f"{value:.3f}" if isinstance(value, float) else value
 
 
-def because(row: dict[str, Any]) -> list[str]:
+def because(row: JsonObject) -> list[str]:
     """Return the lines below a row: a remark, and the explanation and evidence of a hit, if any."""
     lines = []
     if row.get("remark"):

@@ -5,7 +5,8 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+
+import msgspec
 
 from simrec import files
 from simrec.config import EncoderConfig
@@ -36,7 +37,7 @@ class Runtime:
     max_windows: int
     title_weight: float
     lead_weight: float
-    network: dict[str, Any]  # the keys of [encoder] that the weights are of
+    network: JsonObject  # the keys of [encoder] that the weights are of
     format: int = FORMAT
 
     @classmethod
@@ -53,6 +54,29 @@ class Runtime:
         )
 
 
+class EncoderCard(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How an encoder was made and what it scored: `card.json`.
+
+    `plan` is empty unless it was trained in this workspace. `history` has a row for each epoch,
+    `gradient_reach` a norm for each distance in tokens, and `scores` those of champion and
+    challenger; an untrained encoder has none of them.
+    """
+
+    created_at: str = ""
+    plan: str = ""
+    articles: int | None = None
+    held_out: int | None = None
+    encoder: JsonObject = {}
+    training: JsonObject = {}
+    pretraining: JsonObject = {}
+    objectives: list[JsonObject] = []
+    start: str | None = None
+    history: list[dict[str, float]] | None = None
+    gradient_reach: list[float] | None = None
+    kept: bool = True
+    scores: dict[str, float] | None = None
+
+
 def encoder_id(cell: str, runtime_files: list[bytes]) -> str:
     """Derive the id from what decides the vectors, so that two encoders never share one."""
     digest = hashlib.sha256()
@@ -61,13 +85,13 @@ def encoder_id(cell: str, runtime_files: list[bytes]) -> str:
     return f"{cell}-{digest.hexdigest()[:12]}"
 
 
-def finish(folder: Path, runtime: Runtime, card: JsonObject) -> str:
+def finish(folder: Path, runtime: Runtime, card: EncoderCard) -> str:
     """Complete a staged folder and return the encoder's id.
 
     The folder holds ONNX and TOKENIZER, and may hold KERAS and PLOT.
     """
     files.write_json(folder / CONFIG, asdict(runtime))
-    files.write_json(folder / CARD, card)
+    files.write_json(folder / CARD, msgspec.to_builtins(card))
     checksums = {}
     for name in FILES:
         if (folder / name).exists():
@@ -130,20 +154,20 @@ def read_id(folder: Path) -> str:
     return str(_manifest(folder)["encoder_id"])
 
 
-def read_card(folder: Path) -> JsonObject:
+def read_card(folder: Path) -> EncoderCard:
     """Return how the encoder was made and what it scored; ReleaseError if that cannot be read."""
     try:
-        card: JsonObject = json.loads((folder / CARD).read_bytes())
+        return msgspec.json.decode((folder / CARD).read_bytes(), type=EncoderCard)
     except PermissionError:
         raise
     except (OSError, ValueError) as error:
         raise ReleaseError(f"{folder / CARD}: not readable ({error}); {HINT}") from error
-    return card
 
 
-def amend_card(folder: Path, **more: Any) -> None:
+def amend_card(folder: Path, kept: bool, scores: dict[str, float]) -> None:
     """Add to the card of a staged folder what is known only after the encoder was made."""
-    files.write_json(folder / CARD, {**read_card(folder), **more})
+    card = json.loads((folder / CARD).read_bytes())
+    files.write_json(folder / CARD, {**card, "kept": kept, "scores": scores})
     manifest = _manifest(folder)
     manifest["files"][CARD] = files.sha256(folder / CARD)
     files.write_json(folder / MANIFEST, files.seal(manifest))
@@ -157,15 +181,15 @@ def newest(encoders: Path) -> str | None:
     made = []
     for folder in _encoders(encoders):
         card = read_card(folder)
-        if card.get("kept", True):
-            made.append((card["created_at"], folder.name))
+        if card.kept:
+            made.append((card.created_at, folder.name))
     return max(made)[1] if made else None
 
 
 def trained_from(encoders: Path, plan: str) -> str | None:
     """Return the id of the encoder that was trained by this plan, or None."""
     for folder in _encoders(encoders):
-        if read_card(folder).get("plan") == plan:
+        if read_card(folder).plan == plan:
             return folder.name
     return None
 

@@ -77,9 +77,17 @@ def build_report(
 def describe_encoder(folder: Path) -> EncoderSummary:
     """Return what the encoder's card says of how it was made."""
     card = read_card(folder)
-    names = ("encoder", "start", "articles", "held_out", "history", "gradient_reach", "scores")
-    facts = {name: card[name] for name in names if name in card}
-    return EncoderSummary(id=read_id(folder), trained_here="plan" in card, **facts)
+    return EncoderSummary(
+        id=read_id(folder),
+        trained_here=bool(card.plan),
+        encoder=card.encoder,
+        start=card.start,
+        articles=card.articles,
+        held_out=card.held_out,
+        history=card.history,
+        gradient_reach=card.gradient_reach,
+        scores=card.scores,
+    )
 
 
 def describe_corpus(articles: Sequence[ArticleLabels]) -> CorpusSummary:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from simrec import files
+from simrec.files import JsonObject
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ class IndexFacts:
         """Read the facts from a JSON file."""
         return cls.from_dict(json.loads(path.read_bytes()))
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> JsonObject:
         """Return the facts as JSON has them."""
         return asdict(self)
 

@@ -1,7 +1,8 @@
 """Hits: what a release answers with."""
 
 from dataclasses import asdict, dataclass, field
-from typing import Any
+
+from simrec.files import JsonObject
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Hit:
     seed_id: str | None = None
     explanation: Explanation | None = None
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> JsonObject:
         """Return the hit as JSON has it."""
         return asdict(self)
 
@@ -61,7 +62,7 @@ class ArticleDetails:
     tags: str
     duplicates: list[str]
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> JsonObject:
         """Return the details as JSON has them: ids of duplicates are one text, as tags are."""
         return {**asdict(self), "duplicates": ", ".join(self.duplicates)}
 
@@ -91,6 +92,6 @@ class AccountHit:
     few_articles: bool = False
     evidence: list[Evidence] = field(default_factory=list)
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> JsonObject:
         """Return the hit as JSON has it."""
         return asdict(self)

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from simrec.errors import ReleaseError, UnknownIdError
+from simrec.files import JsonObject
 from simrec.recommend.hits import AccountHit, ArticleDetails, Evidence, Hit
 from simrec.recommend.query import Filters
 from simrec.recommend.tables.schema import ARTICLES, VERSION, WORD_BITS
@@ -172,7 +173,7 @@ class TableReader:
         query = "SELECT id, articles, first, last FROM accounts ORDER BY articles DESC, id LIMIT ?"
         return [Account(*values) for values in self._rows(query, (n,))]
 
-    def _article(self, row: int) -> dict[str, Any]:
+    def _article(self, row: int) -> JsonObject:
         """Return the columns of an article by name."""
         (values,) = self._rows(ARTICLE, (row,))
         return dict(zip(DETAILS, values, strict=True))

@@ -4,12 +4,12 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from simrec import files
 from simrec.articles.article import encoded_text
 from simrec.config import Config, override
 from simrec.encoder.runtime import Encoder
+from simrec.files import JsonObject
 from simrec.journal import Stopwatch
 from simrec.steps.night import Night
 from simrec.training import corpus
@@ -22,7 +22,7 @@ SPEED_TEXTS = 500
 
 def compare_cells(
     workspace: Workspace, config: Config, cells: Sequence[str], plot: Path
-) -> list[dict[str, Any]]:
+) -> list[JsonObject]:
     """Train one encoder of each cell from the articles alone; return and plot what they are worth.
 
     That is quality, speed and how far gradients reach. Nothing in the workspace changes.

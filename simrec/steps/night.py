@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -77,7 +76,7 @@ class Night:
         return self.workspace.encoder(self.encoder_id)
 
     @cached_property
-    def encoder_card(self) -> dict[str, Any]:
+    def encoder_card(self) -> model_folder.EncoderCard:
         """How the encoder in use was made."""
         return model_folder.read_card(self.encoder)
 
@@ -89,8 +88,8 @@ class Night:
         would hold out are the queries.
         """
         share = self.config.training.held_out
-        if "plan" in self.encoder_card:
-            share = self.encoder_card["training"]["held_out"]
+        if self.encoder_card.plan:
+            share = self.encoder_card.training["held_out"]
         return held_out_below(share)
 
     @cached_property

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from simrec import files, log
 from simrec.errors import ReleaseError
+from simrec.files import JsonObject
 
 logger = logging.getLogger(__name__)
 
@@ -127,10 +128,10 @@ def _plan_name(folder: Path) -> str | None:
     return name
 
 
-def _read_plan(folder: Path) -> dict[str, Any]:
+def _read_plan(folder: Path) -> JsonObject:
     """Return the plan of a run that is under way or was killed; empty without a readable one."""
     try:
-        plan: dict[str, Any] = json.loads((folder / PLAN).read_bytes())
+        plan: JsonObject = json.loads((folder / PLAN).read_bytes())
     except (OSError, ValueError):
         return {}
     return plan

@@ -10,6 +10,7 @@ from simrec.articles.sources.locate import open_sources
 from simrec.articles.sources.source import read_all
 from simrec.config import Fields, SourceConfig
 from simrec.errors import ConfigError, GateError
+from simrec.files import JsonObject
 
 logger = logging.getLogger(__name__)
 
@@ -94,7 +95,7 @@ def _report(path: Path, problems: list[str], is_too_many: bool) -> None:
     logger.warning("%s: %s rows left out\n%s", path, f"{len(problems):,}", listed)
 
 
-def _kind(path: Path, record: dict[str, Any], objectives: Iterable[str]) -> str:
+def _kind(path: Path, record: JsonObject, objectives: Iterable[str]) -> str:
     fitting = [kind for kind, columns in COLUMNS.items() if set(columns) <= record.keys()]
     if not fitting:
         possible = "; ".join(", ".join(columns) for columns in COLUMNS.values())
@@ -113,7 +114,7 @@ def _kind(path: Path, record: dict[str, Any], objectives: Iterable[str]) -> str:
     return kind
 
 
-def _texts(record: dict[str, Any], kind: str, text_of: TextOf) -> tuple[str, ...]:
+def _texts(record: JsonObject, kind: str, text_of: TextOf) -> tuple[str, ...]:
     if kind == "groups":
         texts = record["texts"]
         if not isinstance(texts, list) or len(texts) < 2:

@@ -28,4 +28,4 @@ def write_random_encoder(trained: Path, folder: Path, seed: int) -> None:
     tokenizer = (trained / model_folder.TOKENIZER).read_bytes()
     files.write(folder / model_folder.ONNX, export(weights_of(tower, config), config))
     files.write(folder / model_folder.TOKENIZER, tokenizer)
-    model_folder.finish(folder, runtime, {})
+    model_folder.finish(folder, runtime, model_folder.EncoderCard())

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import keras
 import msgspec
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 from simrec import files
 from simrec.config import Config, EncoderConfig, TrainingConfig
 from simrec.encoder import model_folder
+from simrec.encoder.model_folder import EncoderCard
 from simrec.encoder.runtime import Encoder
 from simrec.errors import SimrecError
 from simrec.training.corpus import MIN_ARTICLES, TrainingCorpus
@@ -89,7 +89,7 @@ def train(
     norms = gradient_norms(initial.tower, config.encoder, texts, training.seed)
     write_training(staged / model_folder.PLOT, history, norms)
     card = _card(start, corpus, config, run)
-    card |= {"history": history, "gradient_reach": norms}
+    card = msgspec.structs.replace(card, history=history, gradient_reach=norms)
     encoder_id = _write_encoder(initial, config, staged, card)
     check_parity(initial.tower, Encoder(staged), texts)
     files.remove(staged / CHECKPOINT)
@@ -99,18 +99,18 @@ def train(
 
 def _card(
     start: StartingPoint, corpus: TrainingCorpus, config: Config, run: TrainingRun
-) -> dict[str, Any]:
-    return {
-        "created_at": run.created_at,
-        "plan": run.plan,
-        "articles": len(corpus.articles),
-        "held_out": len(corpus.held_out),
-        "encoder": msgspec.to_builtins(config.encoder),
-        "training": msgspec.to_builtins(config.training),
-        "pretraining": msgspec.to_builtins(config.pretraining),
-        "objectives": msgspec.to_builtins(config.objectives),
-        "start": start.name,
-    }
+) -> EncoderCard:
+    return EncoderCard(
+        created_at=run.created_at,
+        plan=run.plan,
+        articles=len(corpus.articles),
+        held_out=len(corpus.held_out),
+        encoder=msgspec.to_builtins(config.encoder),
+        training=msgspec.to_builtins(config.training),
+        pretraining=msgspec.to_builtins(config.pretraining),
+        objectives=msgspec.to_builtins(config.objectives),
+        start=start.name,
+    )
 
 
 def _initial_tower(
@@ -156,9 +156,7 @@ def _fit_tokens(
     fit(token_mean, tasks, [], training, Checkpoint(staged / TOKENS_CHECKPOINT))
 
 
-def _write_encoder(
-    initial: InitialTower, config: Config, staged: Path, card: dict[str, Any]
-) -> str:
+def _write_encoder(initial: InitialTower, config: Config, staged: Path, card: EncoderCard) -> str:
     """Write the trained tower with rounded token embeddings; return the encoder's id."""
     weights = _round_tower(initial.tower, config.encoder)
     tokenizer = initial.tokenizer.to_str(pretty=False)

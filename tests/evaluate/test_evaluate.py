@@ -285,7 +285,7 @@ def test_an_encoder_with_another_tokenizer_is_refused(
     other.pre_tokenizer = Whitespace()
     other.save(str(tmp_path / model_folder.TOKENIZER))
     shutil.copy(PRETRAINED / model_folder.ONNX, tmp_path)
-    model_folder.finish(tmp_path, model_folder.check(PRETRAINED), {})
+    model_folder.finish(tmp_path, model_folder.check(PRETRAINED), model_folder.EncoderCard())
     with pytest.raises(GateError, match="split-half MRR of the encoder alone fell from"):
         gates.check(measured(Encoder(tmp_path).encode), good, Config())
 

@@ -35,4 +35,4 @@ def only_encoder(house: House) -> Path:
 
 
 def history(house: House) -> list[dict[str, float]]:
-    return model_folder.read_card(only_encoder(house))["history"]
+    return model_folder.read_card(only_encoder(house)).history or []

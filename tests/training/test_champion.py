@@ -14,8 +14,8 @@ def test_a_worse_challenger_leaves_the_champion_in_use(house: House) -> None:
     assert ran.code == 0, ran.err
     (challenger,) = {folder.name for folder in encoder_folders(house)} - {champion}
     card = model_folder.read_card(house.workspace / "encoders" / challenger)
-    scores = card["scores"]
-    assert not card["kept"]
+    scores = card.scores or {}
+    assert not card.kept
     assert scores["challenger"] < scores["champion"]
     what = house.last_steps()["train"]["what"]
     assert f"{scores['challenger']:.4f} to {scores['champion']:.4f}" in what

@@ -35,7 +35,7 @@ SHAPES = [
 def save(tower: keras.Model, config: EncoderConfig, folder: Path) -> Encoder:
     files.write(folder / model_folder.TOKENIZER, train_tokenizer(TEXTS, VOCAB).to_str().encode())
     files.write(folder / model_folder.ONNX, export(weights_of(tower, config), config))
-    model_folder.finish(folder, model_folder.Runtime.of(config), {})
+    model_folder.finish(folder, model_folder.Runtime.of(config), model_folder.EncoderCard())
     return Encoder(folder)
 
 

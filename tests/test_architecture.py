@@ -18,6 +18,7 @@ from simrec import config, config_file, errors, steps
 from simrec.cli import MODULES as COMMANDS
 from simrec.cli import cli
 from simrec.release_folder import ReleaseFolder
+from tests.benchmarks.readability import measure
 from tests.conftest import ROOT, House, environment
 
 PACKAGE = ROOT / "simrec"
@@ -142,6 +143,21 @@ def test_functions_are_short_enough_to_read(path: Path) -> None:
             assert length <= most, (
                 f"{name(path)}: {node.name} has {length} lines; name a part of it"
             )
+
+
+def test_lines_and_functions_hold_few_tokens() -> None:
+    figures = measure(PACKAGE)
+    for tokens, module, function in figures.functions:
+        assert tokens <= 300, f"{module}: {function} has {tokens} tokens; name a part of it"
+    assert figures.function_quantile(0.9) <= 150
+    assert figures.tokens_per_line <= 8.7, "put one thing on a line"
+
+
+def test_class_and_module_names_occur_once() -> None:
+    figures = measure(PACKAGE)
+    for kind, names in (("class", figures.classes), ("module", figures.modules)):
+        for defined, modules in names.items():
+            assert len(modules) == 1, f"the {kind} {defined} is in {modules}; rename all but one"
 
 
 @pytest.mark.parametrize("path", MODULES, ids=name)

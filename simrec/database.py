@@ -14,6 +14,7 @@ DRIVERS = {
     "postgres": "postgresql+psycopg",
     "postgresql": "postgresql+psycopg",
     "mysql": "mysql+pymysql",
+    "mariadb": "mariadb+pymysql",
 }
 TIMEOUT = 30  # seconds for a server to answer, or for SQLite's lock
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests import postgres
+from tests import mariadb, postgres
 
 # A busy machine is no bug, and CI has to try the same examples every time.
 settings.register_profile(
@@ -212,4 +212,21 @@ def database(postgres_port: int) -> postgres.Database:
     """An empty PostgreSQL database."""
     made = postgres.Database(postgres_port, f"test_{uuid.uuid4().hex}")
     postgres.Database(postgres_port, "postgres").run(f"CREATE DATABASE {made.name}")
+    return made
+
+
+@pytest.fixture(scope="session")
+def mariadb_port() -> Iterator[int]:
+    """A running MariaDB; without one, or without PyMySQL, its tests are skipped."""
+    if not mariadb.is_installed():
+        pytest.skip("there is no MariaDB on this machine, or no PyMySQL")
+    with mariadb.server() as port:
+        yield port
+
+
+@pytest.fixture
+def maria(mariadb_port: int) -> mariadb.MariaDb:
+    """An empty MariaDB database."""
+    made = mariadb.MariaDb(mariadb_port, f"test_{uuid.uuid4().hex}")
+    mariadb.MariaDb(mariadb_port, "mysql").run(f"CREATE DATABASE {made.name}")
     return made

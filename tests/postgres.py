@@ -53,7 +53,7 @@ def server(bin_folder: Path) -> Iterator[int]:
     ]
     initdb += ["--locale=C.UTF-8", f"--pwfile={folder / 'password'}"]
     subprocess.run(initdb, check=True, capture_output=True, cwd=folder, **user)
-    port = _free_port()
+    port = free_port()
     command = [
         bin_folder / "postgres",
         "-D",
@@ -78,7 +78,7 @@ def server(bin_folder: Path) -> Iterator[int]:
     shutil.rmtree(folder)
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with closing(socket.socket()) as listener:
         listener.bind(("127.0.0.1", 0))
         return int(listener.getsockname()[1])

@@ -36,6 +36,8 @@ OpenEarlier = Callable[[str, str], ParquetTable | None]
 NOT_OURS = "nothing was changed. Empty or rename it, or name another database"
 LONGEST_ID = 512  # characters; MySQL cannot index a text of any length
 ID = Text().with_variant(mysql.VARCHAR(LONGEST_ID, collation="utf8mb4_bin"), "mysql", "mariadb")
+# What the tables of MySQL hold, whatever the database holds by default.
+ANY_LANGUAGE = {"mysql_charset": "utf8mb4", "mariadb_charset": "utf8mb4"}
 TYPES: dict[Kind, Any] = {
     "article": ID,
     "account": ID,
@@ -91,7 +93,7 @@ def write(
         logger.warning(
             "export: %s was changed by others; all its rows are written anew", _name(url)
         )
-        return _write(url, tables, manifest, now, lambda *_: None)
+        return _write(url, tables, manifest, now, None)
 
 
 def _write(
@@ -99,7 +101,7 @@ def _write(
     tables: Sequence[ParquetTable],
     manifest: Manifest,
     now: str,
-    open_earlier: OpenEarlier,
+    open_earlier: OpenEarlier | None,
 ) -> RowCounts | None:
     with database.transaction(url, create=True) as connection:
         RECORD.create(connection, checkfirst=True)
@@ -109,10 +111,17 @@ def _write(
 
 
 class DatabaseWriter:
-    """An open database that is brought to a release, table by table."""
+    """An open database that is brought to a release, table by table.
+
+    Without `open_earlier` nothing is believed of what the database holds: all rows are written.
+    """
 
     def __init__(
-        self, connection: Connection, name: str, manifest: Manifest, open_earlier: OpenEarlier
+        self,
+        connection: Connection,
+        name: str,
+        manifest: Manifest,
+        open_earlier: OpenEarlier | None,
     ) -> None:
         self._connection = connection
         self._name = name
@@ -121,14 +130,14 @@ class DatabaseWriter:
         self.counts = RowCounts()
 
     def bring(self, table: ParquetTable, now: str) -> bool:
-        """Make the database hold a table of the release; return False if it does already."""
+        """Make the database hold a table of the release; return False if it does already.
+
+        Raises _AlteredError if it does not hold as many rows as were written last.
+        """
         target = self._target(table)
         columns = ",".join(column.name for column in target.columns)
         query = sqlalchemy.select(RECORD).where(RECORD.c.table_name == table.name)
         record = self._connection.execute(query).first()
-        has_columns = record is not None and record.columns == columns
-        if record and has_columns and record.release_id == self._manifest.release_id:
-            return False
         rows = self._count(target)
         if rows and not record:
             raise ConfigError(
@@ -136,14 +145,18 @@ class DatabaseWriter:
                 f"{NOT_OURS}"
             )
         before = None
-        if record and has_columns and table.key:
-            before = self._open_earlier(record.release_id, table.name)
+        if record and self._open_earlier:
+            if rows != record.row_count:
+                raise _AlteredError
+            if record.columns == columns:
+                if record.release_id == self._manifest.release_id:
+                    return False
+                if table.key:
+                    before = self._open_earlier(record.release_id, table.name)
         if before is None:
             self._write_all(target, table)
-        elif record and rows == record.row_count:
-            self._write_changes(target, before, table)
         else:
-            raise _AlteredError
+            self._write_changes(target, before, table)
         self._remember(table, columns, now)
         return True
 
@@ -177,7 +190,7 @@ class DatabaseWriter:
             if existing is None or column.name in existing:
                 is_key = column.name in table.key
                 columns.append(Column(column.name, TYPES[column.kind], primary_key=is_key))
-        target = sqlalchemy.Table(table.name, MetaData(), *columns)
+        target = sqlalchemy.Table(table.name, MetaData(), *columns, **ANY_LANGUAGE)
         if not table.key:
             sqlalchemy.Index(f"{key[0]}_of_{table.name}", target.columns[key[0]])
         target.create(self._connection, checkfirst=True)

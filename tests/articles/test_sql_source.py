@@ -316,10 +316,10 @@ def test_rows_are_fetched_by_and_by(news: Database) -> None:
             "oracel://h/d: no such kind of database; postgresql, mysql and sqlite",
         ),
         (
-            "mysql://u:{secret}@h/d",
+            "mssql+pyodbc://u:{secret}@h/d",
             QUERY,
             "",
-            "mysql://h/d: its driver is not installed: pip install pymysql",
+            "mssql://h/d: its driver is not installed: pip install pyodbc",
         ),
         ("postgresql//u:{secret}@h", QUERY, "", "is no URL of a database"),
         ("postgresql://u:{secret}@h:port/d", QUERY, "", "is no URL of a database"),

@@ -1,11 +1,12 @@
 """Databases of users: how they are named and opened, and what their errors become."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import URL, Connection, NullPool, create_engine, make_url
+from sqlalchemy import URL, Connection, NullPool, create_engine, event, make_url
 from sqlalchemy.exc import DBAPIError, NoSuchModuleError, SQLAlchemyError
 
 from simrec.errors import ConfigError, missing_extra
@@ -15,6 +16,13 @@ DRIVERS = {
     "postgresql": "postgresql+psycopg",
     "mysql": "mysql+pymysql",
     "mariadb": "mariadb+pymysql",
+}
+# The first statement of a transaction that cannot change anything, by dialect.
+READ_ONLY = {
+    "sqlite": "PRAGMA query_only = ON",
+    "postgresql": "SET TRANSACTION READ ONLY",
+    "mysql": "START TRANSACTION READ ONLY",
+    "mariadb": "START TRANSACTION READ ONLY",
 }
 TIMEOUT = 30  # seconds for a server to answer, or for SQLite's lock
 
@@ -27,17 +35,25 @@ def transaction(url: str, create: bool = False) -> Iterator[Connection]:
     first line of its message, without any password.
     """
     address = resolve(url)
-    if is_sqlite(address) and not create and not Path(address.database or "").is_file():
-        raise ConfigError(f"{name_of(address)}: no such file")
-    try:
-        with _connect(address) as connection:
-            yield connection
-    except SQLAlchemyError as error:
-        original = error.orig if isinstance(error, DBAPIError) else error
-        message = str(original).strip().partition("\n")[0]
-        if address.password:
-            message = message.replace(str(address.password), "***")
-        raise ConfigError(f"{name_of(address)}: {message}; nothing was changed") from error
+    if not create:
+        _check_file(address)
+    with _errors_in_words(address), _connect(address) as connection:
+        yield connection
+
+
+@contextmanager
+def read_only(url: str, prepare: Callable[[Any], None]) -> Iterator[Connection]:
+    """Open a database in one transaction that cannot change it; errors are as in `transaction`.
+
+    `prepare` is called with the connection of the driver.
+    """
+    address = resolve(url)
+    _check_file(address)
+    with _errors_in_words(address), _connect(address, prepare) as connection:
+        statement = READ_ONLY.get(connection.dialect.name)
+        if statement:
+            connection.exec_driver_sql(statement)
+        yield connection
 
 
 def resolve(url: str) -> URL:
@@ -67,8 +83,33 @@ def is_sqlite(address: URL) -> bool:
     return address.drivername.startswith("sqlite")
 
 
+def _check_file(address: URL) -> None:
+    if is_sqlite(address) and not Path(address.database or "").is_file():
+        raise ConfigError(f"{name_of(address)}: no such file")
+
+
 @contextmanager
-def _connect(address: URL) -> Iterator[Connection]:
+def _errors_in_words(address: URL) -> Iterator[None]:
+    try:
+        yield
+    except SQLAlchemyError as error:
+        original = error.orig if isinstance(error, DBAPIError) else error
+        message = _message(original).strip().partition("\n")[0]
+        if address.password:
+            message = message.replace(str(address.password), "***")
+        raise ConfigError(f"{name_of(address)}: {message}; nothing was changed") from error
+
+
+def _message(error: BaseException | None) -> str:
+    """Return what a driver says; PyMySQL says a number and a sentence."""
+    match getattr(error, "args", ()):
+        case (int(), str() as sentence):
+            return sentence
+    return str(error)
+
+
+@contextmanager
+def _connect(address: URL, prepare: Callable[[Any], None] | None = None) -> Iterator[Connection]:
     options = {"timeout" if is_sqlite(address) else "connect_timeout": TIMEOUT}
     try:
         engine = create_engine(address, poolclass=NullPool, connect_args=options)
@@ -82,6 +123,9 @@ def _connect(address: URL) -> Iterator[Connection]:
         raise ConfigError(
             f"{name_of(address)}: its driver is not installed: pip install {error.name}"
         ) from error
+    if prepare:
+        # before SQLAlchemy asks the server for its version
+        event.listen(engine, "connect", lambda connection, _: prepare(connection), insert=True)
     try:
         with engine.begin() as connection:
             yield connection

@@ -74,7 +74,7 @@ HEAVY = {
         "sinks/",
     ],
     "sqlalchemy": ["articles/sources/sql_source.py", "sinks/", "database.py"],
-    "psycopg": [],
+    "psycopg": ["articles/sources/sql_values.py"],
     "prometheus_client": ["monitor.py"],
     "feedparser": ["articles/sources/feed_source.py"],
     "markdown_it": ["articles/bodies.py"],

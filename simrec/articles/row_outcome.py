@@ -73,6 +73,8 @@ def parse_row(row: Row, mapping: Mapping, is_unchanged: IsUnchanged) -> RowOutco
         article, problems = mapping.article(row.record, row.body)
     except ValueError as problem:
         return _rejected(row, mapping, str(problem))
+    if not row.numbered:
+        problems = [f"{problem} (id {article_id!r})" for problem in problems]
     if problems:
         source_key = b""  # so that the next ingest names the problem again
     keys = Keys(article.row_key, article.text_key, source_key)

@@ -37,7 +37,7 @@ NOT_OURS = "nothing was changed. Empty or rename it, or name another database"
 LONGEST_ID = 512  # characters; MySQL cannot index a text of any length
 ID = Text().with_variant(mysql.VARCHAR(LONGEST_ID, collation="utf8mb4_bin"), "mysql", "mariadb")
 # What the tables of MySQL hold, whatever the database holds by default.
-ANY_LANGUAGE = {"mysql_charset": "utf8mb4", "mariadb_charset": "utf8mb4"}
+ANY_LANGUAGE: Any = {"mysql_charset": "utf8mb4", "mariadb_charset": "utf8mb4"}
 TYPES: dict[Kind, Any] = {
     "article": ID,
     "account": ID,

@@ -311,7 +311,7 @@ LOST = {
     "rows gone": "DELETE FROM similar_articles WHERE rank > 2",
     "a row too many": (
         "INSERT INTO similar_articles "
-        "SELECT (jsonb_populate_record(r, '{\"article\": \"of editors\"}')).* "
+        'SELECT (jsonb_populate_record(r, \'{"article": "of editors"}\')).* '
         "FROM similar_articles r LIMIT 1"
     ),
 }

@@ -1,6 +1,7 @@
 """Queries: the rows of a database, all of them or those since a watermark."""
 
 import logging
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,6 +13,13 @@ from sqlalchemy import Connection, Result, text
 
 from simrec import database
 from simrec.articles.sources.source import Cursor, Record, Row, Split, check_columns
+from simrec.articles.sources.sql_values import (
+    RawValue,
+    accept_any_value,
+    is_in_future,
+    latest_now,
+    readable,
+)
 from simrec.config import Fields
 from simrec.errors import ConfigError
 
@@ -19,6 +27,12 @@ logger = logging.getLogger(__name__)
 
 FETCHED_ROWS = 1_000  # at most, that are in memory at once
 SHOWN_CHARS = 60  # of a query, where it is named
+# A statement that changes something, behind comments; a read-only transaction refuses the others.
+CHANGES = re.compile(
+    r"(?:\s|--[^\n]*\n|/\*.*?\*/)*"
+    r"(alter|create|delete|drop|insert|merge|replace|truncate|update)\b",
+    re.IGNORECASE | re.DOTALL,
+)
 # How a watermark that was stored as text becomes what it was.
 TYPES: dict[str, Callable[[str], Any]] = {
     "datetime": datetime.fromisoformat,
@@ -74,49 +88,74 @@ class SqlSource:
                     f"{', '.join(columns)}"
                 )
             newest = query.newest()
-        since = None if previous is None else _restored(previous)
+            future = None
+            if is_in_future(newest):
+                future = str(newest)
+                newest = query.newest_until(latest_now(newest))
+        since, known_future = _restored(previous)
+        if future and future != known_future:
+            self._warn_of_future(future)
         if since is not None and _is_before(newest, since):
-            logger.warning(
-                "ingest: %s: '%s' went back from %s to %s, so every row is read again; "
-                "was something deleted, or the database restored?",
-                self.name,
-                self.watermark,
-                since,
-                newest,
-            )
+            self._warn_of_going_back(since, newest)
             previous = None
-        return Cursor(previous, self._stored(newest))
+        return Cursor(previous, self._stored(newest, future))
 
     def rows(self, split: Split, since: str | None = None) -> Iterator[Row]:
         """Yield rows in the order of the database, those without a watermark always."""
         with self._result() as query:
-            result = query.all_rows() if since is None else query.rows_since(_restored(since))
+            watermark, _ = _restored(since)
+            result = query.all_rows() if since is None else query.rows_since(watermark)
             columns = list(result.keys())
             check_columns(self.name, columns, self.fields.id)
             for number, values in enumerate(result, start=1):
-                record = dict(zip(columns, values, strict=True))
+                record = dict(zip(columns, map(readable, values), strict=True))
                 yield Row(self.name, number, record, numbered=False)
 
     def ids(self) -> Iterator[Record]:
         with self._result() as query:
             for value in query.values(self.fields.id):
-                yield {self.fields.id: value}
+                yield {self.fields.id: readable(value)}
 
     @contextmanager
     def _result(self) -> Iterator["_QueryResult"]:
-        with database.transaction(self.url) as connection:
+        change = CHANGES.match(self.query)
+        if change:
+            raise ConfigError(
+                f"{self.name}: a query may only read, and this one begins with {change[1].upper()};"
+                " nothing was changed"
+            )
+        with database.read_only(self.url, accept_any_value) as connection:
             yield _QueryResult(connection, self.query, self.watermark)
 
-    def _stored(self, newest: Any) -> str | None:
-        """Return a watermark as text that tells its type."""
-        if newest is None:
+    def _stored(self, newest: Any, future: str | None) -> str | None:
+        """Return a watermark as text that tells its type; a future one that was named follows."""
+        if newest is None or isinstance(newest, RawValue):
             return None
         kind = type(newest).__name__
         if kind not in TYPES:
             raise ConfigError(
                 f"{self.name}: a {kind} cannot be a watermark; a number, a time or a text can"
             )
-        return f"{kind} {newest}"
+        return f"{kind} {newest}\n{future}" if future else f"{kind} {newest}"
+
+    def _warn_of_future(self, future: str) -> None:
+        logger.warning(
+            "ingest: %s: '%s' reaches %s, which is in the future; rows of the future are read "
+            "every time, and the watermark stays at the newest of the others; correct these rows",
+            self.name,
+            self.watermark,
+            future,
+        )
+
+    def _warn_of_going_back(self, since: Any, newest: Any) -> None:
+        logger.warning(
+            "ingest: %s: '%s' went back from %s to %s, so every row is read again; "
+            "was something deleted, or the database restored?",
+            self.name,
+            self.watermark,
+            since,
+            newest,
+        )
 
 
 class _QueryResult:
@@ -137,6 +176,11 @@ class _QueryResult:
 
     def newest(self) -> Any:
         return self._select(f"max(pulled.{self._watermark})").scalar_one()
+
+    def newest_until(self, latest: Any) -> Any:
+        watermark = f"pulled.{self._watermark}"
+        newest = self._select(f"max({watermark})", f"WHERE {watermark} <= :latest", latest=latest)
+        return newest.scalar_one()
 
     def all_rows(self) -> Result[Any]:
         return self._connection.execute(text(self._query))
@@ -161,6 +205,10 @@ def _is_before(newest: Any, since: Any) -> bool:
         return True
 
 
-def _restored(stored: str) -> Any:
-    kind, _, value = stored.partition(" ")
-    return TYPES[kind](value)
+def _restored(stored: str | None) -> tuple[Any, str]:
+    """Return a stored watermark, None if there is none, and the future one that was named."""
+    if stored is None:
+        return None, ""
+    watermark, _, future = stored.partition("\n")
+    kind, _, value = watermark.partition(" ")
+    return TYPES[kind](value), future

@@ -145,6 +145,12 @@ def test_functions_are_short_enough_to_read(path: Path) -> None:
             )
 
 
+@pytest.mark.parametrize("path", MODULES, ids=name)
+def test_lines_have_at_most_100_columns(path: Path) -> None:
+    for number, line in enumerate(path.read_text().splitlines(), start=1):
+        assert len(line) <= 100, f"{name(path)}, line {number}: {len(line)} columns"
+
+
 def test_lines_and_functions_hold_few_tokens() -> None:
     figures = measure(PACKAGE)
     for tokens, module, function in figures.functions:

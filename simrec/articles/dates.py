@@ -65,12 +65,14 @@ FORMS = [
         rf"(?:t?(?P<hour>\d{{2}})(?P<minute>\d{{2}})(?P<second>\d{{2}})(?:[.,]\d+)?{_ZONE})?",
         # Fri, 31 May 2024 03:00:00 CEST, 31 May 2024, 31-May-24 (RFC 822 and 2822)
         rf"{_WEEKDAY}{_DAY}(?:\s+|-){_MONTH}(?:\s+|-|,\s*)(?P<year>\d{{4}}|\d{{2}}){_AFTER}",
-        # May 31, 2024 03:00 PM, Friday, May 31st 2024 at 15:00, Fri May 31 2024 03:00:00 GMT+0800 (CST)
+        # May 31, 2024 03:00 PM, Friday, May 31st 2024 at 15:00,
+        # Fri May 31 2024 03:00:00 GMT+0800 (CST)
         rf"{_WEEKDAY}{_MONTH}\s+{_DAY}(?:,\s*|\s+){_YEAR}{_AFTER}",
         # Fri May 31 03:00:00 UTC 2024 (asctime, date)
         rf"{_WEEKDAY}{_MONTH}\s+{_DAY}\s+{_CLOCK}{_ZONE}\s+{_YEAR}",
         # 2024年5月31日 15:00
-        rf"{_YEAR}\s*[年년]\s*(?P<month>\d{{1,2}})\s*[月월]\s*(?P<day>\d{{1,2}})\s*[日일](?:\s*{_CLOCK})?",
+        rf"{_YEAR}\s*[年년]\s*(?P<month>\d{{1,2}})\s*[月월]\s*(?P<day>\d{{1,2}})\s*[日일]"
+        rf"(?:\s*{_CLOCK})?",
     )
 ]
 DIGITS = FORMS[1]

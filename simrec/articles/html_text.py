@@ -34,7 +34,8 @@ BLANK_LINE = re.compile(r"\n\s*\n")
 REFERENCE = re.compile(r"&(?:#\d{1,7}|#x[0-9a-f]{1,6}|[a-z]{2,31}\d{0,2});", re.IGNORECASE)
 
 NAVIGATION = [
-    "nav", "footer", "body > header", "body > aside", "form", "button", "select", "dialog", "template",
+    "nav", "footer", "body > header", "body > aside", "form", "button", "select", "dialog",
+    "template",
     "[role=navigation]", "[role=banner]", "[role=contentinfo]", "[role=search]", "[role=dialog]",
 ]  # fmt: skip
 # The first of these that stands alone on a page and holds most of its text is its body.

@@ -33,9 +33,9 @@ def ingest(
     """Bring the sources into the store, delete what is to be deleted, and record the rejects.
 
     `clean_ahead` may let tasks clean batches, and returns the folder of their parts; a batch
-    without a part is cleaned here. Raises GateError, with nothing changed but the rejects, if too many rows
-    are bad or a sync would delete too many articles. Raises GateError as well, with the good rows
-    kept and nothing deleted by sync, if a source was damaged.
+    without a part is cleaned here. Raises GateError, with nothing changed but the rejects, if too
+    many rows are bad or a sync would delete too many articles. Raises GateError as well, with the
+    good rows kept and nothing deleted by sync, if a source was damaged.
     """
     result = Ingested()
     fingerprints = _fingerprints(mapped_sources(config))

@@ -75,7 +75,7 @@ def _id(entry: Any, feed: Any, url: str | None) -> str:
 
 
 def _url(entry: Any, home: str) -> str | None:
-    """Return the address of an entry; a guid that is no link is none, whatever it says of itself."""
+    """Return the address of an entry; a guid that is no link is none, whatever it claims."""
     link = entry.get("feedburner_origlink") or entry.get("link", "")
     if not entry.get("links") and not link.startswith(("http", "/")):
         return None

@@ -10,6 +10,13 @@ FORMATS: dict[str, tuple[str, ...]] = {
     "parquet": (".parquet",),
     "feed": (".rss", ".atom", ".xml"),
     "folder": (),
+    # Exports of sites, which "auto" knows by what is in a .json or .xml file.
+    "wordpress": (),
+    "wordpressrest": (),
+    "ghost": (),
+    "blogger": (),
+    "drupal": (),
+    "jsonfeed": (),
 }
 SOURCE_FORMATS = ("auto", *FORMATS)
 BodyKind = Literal["auto", "text", "html", "markdown"]

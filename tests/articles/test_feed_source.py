@@ -266,7 +266,7 @@ def test_feeds_in_any_encoding(tmp_path: Path, text: str, declared: str, encodin
     declaration = f'<?xml version="1.0" encoding="{declared}"?>' if declared else ""
     items = f"<item><guid>1</guid><title>{text}</title><description>{text}</description></item>"
     record = records(tmp_path, (declaration + rss(items)).encode(encoding))[0]
-    assert (record["title"], record["text"]) == (text, f"<div>{text}</div>")
+    assert (record["title"], record["text"]) == (text, f"<body>{text}")
 
 
 def test_links_are_resolved_by_the_page_of_the_channel(tmp_path: Path) -> None:

@@ -1,11 +1,11 @@
 """Entries of feeds become records, under the names that fields have by default."""
 
-import html
 import re
 from typing import Any
 from urllib.parse import urljoin
 
 from simrec.articles.html_text import fragment_text, is_html
+from simrec.articles.sources.marked_up import as_html, plain_as_html, says_something
 from simrec.articles.sources.source import Record
 
 # Ids that no other feed has: URLs, URNs and the like, and UUIDs.
@@ -28,7 +28,7 @@ def entry_record(entry: Any, feed: Any, is_atom: bool) -> Record:
     record = {
         "id": _id(entry, feed, url),
         "title": _title(entry, is_atom),
-        "text": _marked_up(body) if body else "",
+        "text": _marked_up(body, is_atom) if body else "",
         "account": feed.get("title"),
         "author": _author(entry),
         "published_at": entry.get("published") or entry.get("updated") or entry.get("created"),
@@ -118,13 +118,11 @@ def _is_text(content: Any) -> bool:
 
 
 def _says_something(body: Any) -> bool:
-    if body.type == "text/plain":
-        return bool(body.value.strip())
-    return bool(fragment_text(body.value).strip())
+    return bool(body.value.strip()) if body.type == "text/plain" else says_something(body.value)
 
 
-def _marked_up(body: Any) -> str:
-    """Return a body so that cleaning sees that it is HTML, also where it starts with a word."""
-    if body.type == "text/plain":
-        return f"<pre>{html.escape(body.value)}</pre>"
-    return f"<div>{body.value}</div>"
+def _marked_up(body: Any, is_atom: bool) -> str:
+    """Return a body so that cleaning sees what it is; in RSS text without tags may be HTML too."""
+    if body.type != "text/plain":
+        return as_html(body.value)
+    return plain_as_html(body.value) if is_atom else str(body.value)

@@ -4,6 +4,7 @@ from importlib import import_module
 from pathlib import Path
 
 from simrec.articles.sources.file_source import OPENERS, FileSource
+from simrec.articles.sources.recognise import export_format
 from simrec.articles.sources.source import Source
 from simrec.config import Fields, SourceConfig
 from simrec.errors import UsageError, missing_extra
@@ -60,6 +61,9 @@ def _format_of(path: Path) -> str:
     if path.is_dir():
         return "folder"
     suffixes = [suffix.lower() for suffix in path.suffixes if suffix.lower() not in OPENERS]
+    export = export_format(path, suffixes[-1]) if suffixes else ""
+    if export:
+        return export
     for name, known in FORMATS.items():
         if suffixes and suffixes[-1] in known:
             return name

@@ -73,7 +73,7 @@ def _status(entry: Element) -> str:
 
 
 def _url(entry: Element, home: str) -> str | None:
-    """Return the page of an entry; since 2024 there is its path alone, and the blog is not named."""
+    """Return the page of an entry; exports since 2024 hold its path alone."""
     for link in entry.findall("link"):
         if link.get("rel") == "alternate" and link.get("href"):
             return link.get("href")

@@ -9,6 +9,7 @@ from typing import Any
 import feedparser
 import pytest
 
+from simrec.articles.bodies import body_text
 from simrec.articles.html_text import fragment_text
 from simrec.articles.sources.feed_source import FeedSource
 from simrec.articles.sources.source import Split, read_rows
@@ -322,3 +323,47 @@ def test_an_entry_that_its_library_cannot_read_costs_that_entry_alone(
     assert len(rows) == 43
     problems = {row.line: row.problem for row in rows if row.problem}
     assert problems == {3: "cannot be read (ValueError: invalid literal)"}
+
+
+FEEDS = ROOT / "tests" / "data" / "feeds"
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        (
+            "media",  # media:title and itunes:summary are not those of the article
+            [
+                ("https://p.example/1", "Right title", "Right words of the article.", "A"),
+                ("https://p.example/2", "Right title", "Right words of the article.", None),
+            ],
+        ),
+        ("rdf", [("https://j.example/1", "T 1", "Words", "Ken")]),
+        (
+            "atom03",
+            [
+                ("https://f.example/a/1", "L'eau", "Mots", "A"),
+                ("https://f.example/2", "Deux", "Un\n\nDeux", None),
+            ],
+        ),
+        ("atombase", [("https://b.example/blog/posts/1", "Uno", "a <b> c", None)]),
+        (
+            "unescaped",
+            [
+                ("https://u.example/1", "Bread & butter", "First\nline\n\nSecond & more", None),
+                ("https://u.example/2", "2", "x", None),
+            ],
+        ),
+    ],
+)
+def test_feeds_of_every_age(name: str, expected: list[tuple[str | None, ...]]) -> None:
+    rows = list(read_rows(FeedSource(FEEDS / f"{name}.xml", Fields()), Split(0)))
+    assert [
+        (
+            row.record["url"],
+            row.record["title"],
+            body_text(row.record["text"], "auto"),
+            row.record["author"],
+        )
+        for row in rows
+    ] == expected

@@ -92,6 +92,10 @@ def _title(entry: Any, is_atom: bool) -> str:
 
 
 def _author(entry: Any) -> str | None:
+    """Return the name of the author, of several the first; `ada@x.example (Ada)` is Ada."""
+    authors = entry.get("authors", ())
+    if len(authors) > 1 and authors[0].get("name"):
+        return str(authors[0].name)
     author = entry.get("author")
     named = AUTHOR_IN_BRACKETS.match(author or "")
     return named[1] if named else author

@@ -63,6 +63,7 @@ class SourceConfig(Section, frozen=True):
     query: str = ""
     watermark: str = ""
     body: BodyKind = "auto"
+    follow_links: bool = False
     fields: Fields | None = None
 
     def __post_init__(self) -> None:

@@ -9,7 +9,7 @@ FORMATS: dict[str, tuple[str, ...]] = {
     "csv": (".csv", ".tsv"),
     "parquet": (".parquet",),
     "feed": (".rss", ".atom", ".xml"),
-    "folder": (),
+    "folder": (".zip",),
     # Exports of sites, which "auto" knows by what is in a .json or .xml file.
     "wordpress": (),
     "wordpressrest": (),

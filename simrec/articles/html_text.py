@@ -20,10 +20,11 @@ _NAMES = (
 MARKUP = re.compile(
     rf"""\A[\s\ufeff]*(?:<!--|<!doctype\s|<\?xml\s|<!\[CDATA\[|</?(?:{_NAMES})(?=[\s/>])[^<>]*>)
     | </(?:{_NAMES}|[a-z]+(?:-[a-z0-9]+)+)\s*>
-    | <(?:br|hr|img|p|wbr)(?:\s[^<>]*)?/?>
+    | <(?:br|hr|img|wbr)(?:\s[^<>]*)?/?>
     | &(?:\#\d{{1,7}}|\#x[0-9a-f]{{1,6}}|[a-z]{{2,31}}\d{{0,2}});""",
     re.IGNORECASE | re.VERBOSE,
 )
+PARAGRAPH = re.compile(r"<p(?:\s[^<>]*)?>", re.IGNORECASE)  # one alone may be what a text is about
 # A body that was escaped once too often: &lt;p&gt;Words&lt;/p&gt;
 ESCAPED = re.compile(rf"\A\s*&lt;(?:{_NAMES})(?:\s|/|&gt;)", re.IGNORECASE)
 CDATA = re.compile(r"\A[\s\ufeff]*<!\[CDATA\[(.*?)\]\]>\s*\Z", re.DOTALL)
@@ -55,7 +56,7 @@ def is_html(text: str) -> bool:
         is_reference = markup[0].startswith("&")
         if not is_reference or unescape(markup[0]) != markup[0]:
             return True
-    return False
+    return len(PARAGRAPH.findall(text)) > 1
 
 
 def fragment_text(fragment: str) -> str:

@@ -31,6 +31,7 @@ BODY = "春天的潮水在中午最高，渔船此时进港。"
         ("Caf&eacute; &#8211; open &#x27;late&#x27;", "Café – open 'late'"),
         ("One <em>paragraph</em>.\n\nAnother.", "One paragraph.\n\nAnother."),
         ("one<br>two", "one\ntwo"),
+        ("One.<P>Two.<p class=a>Three.", "One.\n\nTwo.\n\nThree."),
     ],
 )
 def test_markup_becomes_its_words(fragment: str, text: str) -> None:
@@ -46,6 +47,7 @@ def test_markup_becomes_its_words(fragment: str, text: str) -> None:
         "if a < b and c > d",
         "R&D budget; AT&T",
         "a&b; c",
+        "cats&dogs; the <p> element",
         "",
     ],
 )

@@ -3,12 +3,13 @@
 import bz2
 import gzip
 import lzma
+import os
 import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import IO, Any
 
 from simrec import files
@@ -34,7 +35,7 @@ class FileSource(ABC):
 
     @property
     def name(self) -> str:
-        return str(self.path)
+        return escaped_path(self.path)
 
     @property
     def identity(self) -> Record:
@@ -52,8 +53,8 @@ class FileSource(ABC):
         """Return the path and the SHA-256 of every file."""
         lines = []
         for path in self.files():
-            with readable(str(path)):
-                lines.append(f"{path} {files.sha256(path)}")
+            with readable(escaped_path(path)):
+                lines.append(f"{escaped_path(path)} {files.sha256(path)}")
         return "\n".join(lines)
 
     def splits(self, max_bytes: int) -> Iterator[Split]:
@@ -101,3 +102,8 @@ class FileSource(ABC):
         opener = OPENERS.get(self.path.suffix.lower(), open)
         file: IO[bytes] = opener(self.path, "rb")
         return file
+
+
+def escaped_path(path: PurePath) -> str:
+    """Return a path as text that can be stored and printed, also where its bytes are no UTF-8."""
+    return os.fsencode(path.as_posix()).decode(errors="backslashreplace")

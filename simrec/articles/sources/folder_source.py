@@ -1,17 +1,19 @@
-"""Folders: every text, Markdown and HTML file below a folder is one record."""
+"""Folders: every text, Markdown and HTML file below a folder, or in a zip, is one record."""
 
-from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
-from typing import Any
-
-from resiliparse.extract.html2text import extract_plain_text
-from resiliparse.parse.html import HTMLTree
+import zipfile
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
 
 from simrec.articles.article import encoded_text
-from simrec.articles.bodies import body_text
-from simrec.articles.sources.file_source import FileSource
-from simrec.articles.sources.front_matter import split_front_matter
-from simrec.articles.sources.source import Record, Row, Split
+from simrec.articles.sources.file_source import FileSource, escaped_path
+from simrec.articles.sources.folder_walk import FolderFile, files_of_folder, files_of_zip
+from simrec.articles.sources.html_page import html_record
+from simrec.articles.sources.markdown_page import markdown_record
+from simrec.articles.sources.page_charset import decode_page, decode_text
+from simrec.articles.sources.site import Site, find_site
+from simrec.articles.sources.source import DamagedSourceError, Record, Row, Split
+from simrec.articles.sources.substack import LIST_NAME, add_post, read_posts
 from simrec.config import Fields
 
 KINDS = {
@@ -21,83 +23,112 @@ KINDS = {
     ".html": "html",
     ".htm": "html",
 }
+MEDIUM_DRAFT = "draft_"
+SECTION_PAGE = "_index.md"  # of Hugo: the title of a list of pages, sometimes with a text
 
 
+@dataclass(frozen=True)
 class FolderSource(FileSource):
-    """A folder of texts; the id of a text is its path below the folder."""
+    """A folder of texts, or a zip of one; the id of a text is its path below the folder."""
+
+    follow_links: bool = False
 
     def files(self) -> Iterable[Path]:
-        for path in sorted(self.path.rglob("*")):
-            if path.suffix.lower() in KINDS and path.is_file():
-                yield path
+        if self._is_zip:
+            return [self.path]
+        return [file.path for file in self._texts() if not file.is_dead_link]
 
     def rows(self, split: Split, since: str | None = None) -> Iterator[Row]:
-        for path in self.files():
-            yield self.row(path, KINDS[path.suffix.lower()])
-
-    def row(self, path: Path, kind: str) -> Row:
-        """Return the row of a file of this folder, read as text, Markdown or HTML."""
-        relative = path.relative_to(self.path)
-        record: Record = {"id": relative.as_posix(), "folder": relative.parent.as_posix()}
         try:
-            text = path.read_text(encoding="utf-8-sig")
-            return Row(str(path), 1, record | RECORDS[kind](text, self.fields))
+            texts = list(self._texts())
+        except zipfile.BadZipFile as error:
+            raise DamagedSourceError(1, f"not a zip ({error})") from error
+        pages = [file for file in texts if file.relative.name != LIST_NAME]
+        site = find_site(self.path, [file.relative for file in pages])
+        lists = _Lists(texts)
+        for file in pages:
+            row = self._row(file, site, lists)
+            if row:
+                yield row
+
+    @property
+    def _is_zip(self) -> bool:
+        return self.path.is_file()
+
+    def _texts(self) -> Iterator[FolderFile]:
+        """Yield the files that hold texts, and lists of posts, in order of their paths."""
+        for file in self._files():
+            if file.relative.suffix.lower() in KINDS or file.relative.name == LIST_NAME:
+                yield file
+
+    def _files(self) -> Iterator[FolderFile]:
+        if self._is_zip:
+            return files_of_zip(self.path)
+        return files_of_folder(self.path, self.follow_links)
+
+    def _row(self, file: FolderFile, site: Site, lists: "_Lists") -> Row | None:
+        """Return the row of a file, None for a page of Hugo that only lists others."""
+        if file.is_dead_link:
+            return Row(file.name, 1, problem="a link to a file that is not there")
+        try:
+            record = _read(file, site, self.fields)
+            record = add_post(file.relative, lists.posts_of(file.relative), record)
         except UnicodeDecodeError as error:
             line = error.object[: error.start].count(b"\n") + 1
-            return Row(str(path), line, problem=f"not valid UTF-8 (byte {error.start + 1})")
+            problem = f"not valid {error.encoding.upper()} (byte {error.start + 1})"
+            return Row(file.name, line, problem=problem)
         except ValueError as error:
-            return Row(str(path), 1, problem=str(error))
+            return Row(file.name, 1, problem=str(error))
+        if file.relative.name == SECTION_PAGE and not record["text"]:
+            return None
+        known = {
+            "id": escaped_path(file.relative),
+            "folder": escaped_path(file.relative.parent),
+        }
+        return Row(file.name, 1, known | record, body=_body_kind(file))
+
+
+class _Lists:
+    """The lists of posts of a folder, read when a page beside them is."""
+
+    def __init__(self, files: Iterable[FolderFile]) -> None:
+        self.files = {
+            file.relative.parent: file for file in files if file.relative.name == LIST_NAME
+        }
+        self.read: dict[PurePosixPath, dict[str, Record]] = {}
+
+    def posts_of(self, page: PurePosixPath) -> dict[str, Record]:
+        """Return the posts of the list beside a page or its folder; ValueError for a bad list."""
+        for folder in list(page.parents)[:2]:
+            if folder in self.files:
+                if folder not in self.read:
+                    self.read[folder] = read_posts(decode_text(self.files[folder].content()))
+                return self.read[folder]
+        return {}
 
 
 def read_text(path: Path) -> str:
     """Return the title and text of one file; ValueError or OSError if there is none to be read."""
-    kind = KINDS.get(path.suffix.lower(), "text")
-    row = FolderSource(path.parent, Fields()).row(path, kind)
-    if row.problem:
-        raise ValueError(row.problem)
-    return encoded_text(str(row.record.get("title", "")), str(row.record["text"]))
+    file = FolderFile(PurePosixPath(path.name), path)
+    record = _read(file, Site(), Fields())
+    return encoded_text(str(record.get("title", "")), str(record["text"]))
 
 
-def _text_record(text: str, _: Fields) -> Record:
+def _read(file: FolderFile, site: Site, fields: Fields) -> Record:
+    """Return a file as a record; ValueError where it is not what its name says."""
+    kind = KINDS.get(file.relative.suffix.lower(), "text")
+    content = file.content()
+    if kind == "html":
+        record = html_record(decode_page(content))
+        if file.relative.name.startswith(MEDIUM_DRAFT):
+            record["status"] = "draft"
+        return record
+    text = decode_text(content)
+    if kind == "markdown":
+        return markdown_record(text, file.relative, site, fields)
     return {"text": text}
 
 
-def _markdown_record(text: str, fields: Fields) -> Record:
-    values, body = split_front_matter(text, _text_fields(fields))
-    first, _, rest = body.lstrip().partition("\n")
-    if first.startswith("# "):
-        values = {"title": body_text(first[2:], "markdown"), **values}
-        body = rest
-    return {**values, "text": body_text(body, "markdown")}
-
-
-def _text_fields(fields: Fields) -> set[str]:
-    texts = (fields.id, fields.title, fields.account, fields.url, fields.lang, fields.category)
-    return set(texts)
-
-
-def _html_record(text: str, _: Fields) -> Record:
-    tree = HTMLTree.parse(text)
-    record = _meta_tags(tree)
-    record["title"] = tree.title or ""
-    # The main content is without navigation and footers; a page without any of it is taken whole.
-    content = extract_plain_text(tree, main_content=True, list_bullets=False)
-    record["text"] = content or extract_plain_text(tree)
-    return record
-
-
-def _meta_tags(tree: Any) -> Record:
-    """Return the contents of the `meta` elements of a page by name or property."""
-    record: Record = {}
-    for meta in tree.head.query_selector_all("meta") if tree.head else ():
-        name = meta.getattr("name") or meta.getattr("property")
-        if name:
-            record[name] = meta.getattr("content")
-    return record
-
-
-RECORDS: dict[str, Callable[[str, Fields], Record]] = {
-    "text": _text_record,
-    "markdown": _markdown_record,
-    "html": _html_record,
-}
+def _body_kind(file: FolderFile) -> str:
+    """Return "text" for what has been read as Markdown or HTML; of the others nothing is known."""
+    return "" if KINDS[file.relative.suffix.lower()] == "text" else "text"

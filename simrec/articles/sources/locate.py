@@ -4,6 +4,7 @@ from importlib import import_module
 from pathlib import Path
 
 from simrec.articles.sources.file_source import OPENERS, FileSource
+from simrec.articles.sources.folder_source import FolderSource
 from simrec.articles.sources.recognise import export_format
 from simrec.articles.sources.source import Source
 from simrec.config import Fields, SourceConfig
@@ -23,7 +24,7 @@ def open_sources(config: SourceConfig, fields: Fields) -> list[Source]:
     sources: list[Source] = []
     for path in _matches(config.path):
         name = _format_of(path) if config.format == "auto" else config.format
-        sources.append(_file_source(name, path, fields))
+        sources.append(_file_source(name, path, fields, config.follow_links))
     return sources
 
 
@@ -35,11 +36,13 @@ def _sql_source(config: SourceConfig, fields: Fields) -> Source:
     return SqlSource(config.url, config.query, config.watermark, fields)
 
 
-def _file_source(name: str, path: Path, fields: Fields) -> FileSource:
+def _file_source(name: str, path: Path, fields: Fields, follow_links: bool) -> FileSource:
     """Return the source of a format: for "csv" the `CsvSource` of the module `csv_source`."""
     module = import_module(f"simrec.articles.sources.{name}_source")
-    source: FileSource = getattr(module, f"{name.capitalize()}Source")(path, fields)
-    return source
+    source_class: type[FileSource] = getattr(module, f"{name.capitalize()}Source")
+    if issubclass(source_class, FolderSource):
+        return source_class(path, fields, follow_links)
+    return source_class(path, fields)
 
 
 def _matches(pattern: str) -> list[Path]:

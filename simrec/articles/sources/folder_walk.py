@@ -1,0 +1,107 @@
+"""The files of a folder or a zip; hidden ones, and those of tools and servers, are left out."""
+
+import logging
+import os
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+from simrec.articles.sources.file_source import escaped_path
+from simrec.articles.sources.source import readable
+
+logger = logging.getLogger(__name__)
+
+# Beside names that begin with a dot: what tools and servers keep beside the texts of people, and
+# the templates and output of site generators.
+FOREIGN_FOLDERS = {
+    "node_modules",
+    "__MACOSX",
+    "lost+found",
+    "System Volume Information",
+    "$RECYCLE.BIN",
+    "@eaDir",
+    "_includes",
+    "_layouts",
+    "_sass",
+    "_site",
+}
+LARGEST_MEMBER = 1 << 27  # bytes of a file in a zip, which tells its size before it is unpacked
+
+
+class FolderFile(NamedTuple):
+    """A file of a folder, or of the zip that lies at `path`."""
+
+    relative: PurePosixPath
+    path: Path
+    in_zip: bool = False
+
+    @property
+    def name(self) -> str:
+        """What messages call the file."""
+        return escaped_path(self.path / self.relative if self.in_zip else self.path)
+
+    @property
+    def is_dead_link(self) -> bool:
+        return self.path.is_symlink() and not self.path.exists()
+
+    def content(self) -> bytes:
+        """Return its bytes; ValueError where a zip does not give them."""
+        if not self.in_zip:
+            return self.path.read_bytes()
+        try:
+            with zipfile.ZipFile(self.path) as archive:
+                size = archive.getinfo(str(self.relative)).file_size
+                if size > LARGEST_MEMBER:
+                    raise ValueError(f"{size:,} bytes; at most {LARGEST_MEMBER:,} are unpacked")
+                return archive.read(str(self.relative))
+        except (zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:
+            raise ValueError(f"cannot be unpacked ({error})") from error
+
+
+def files_of_folder(root: Path, follow_links: bool) -> Iterator[FolderFile]:
+    """Yield the files below a folder in order of their paths, links to nothing among them.
+
+    ConfigError where a folder cannot be read: what cannot be seen is not gone.
+    """
+    for path in _walk(root, follow_links, {_identity(root)}):
+        yield FolderFile(PurePosixPath(path.relative_to(root)), path)
+
+
+def files_of_zip(path: Path) -> Iterator[FolderFile]:
+    """Yield the files in a zip in order of their paths; BadZipFile where it is none."""
+    with zipfile.ZipFile(path) as archive:
+        names = [name for name in archive.namelist() if not name.endswith("/")]
+    for name in sorted(names, key=lambda name: PurePosixPath(name).parts):
+        relative = PurePosixPath(name)
+        if not any(part.startswith(".") or part in FOREIGN_FOLDERS for part in relative.parts):
+            yield FolderFile(relative, path, in_zip=True)
+
+
+def _walk(folder: Path, follow_links: bool, above: set[tuple[int, int]]) -> Iterator[Path]:
+    with readable(escaped_path(folder)), os.scandir(folder) as entries:
+        found = sorted(entries, key=lambda entry: entry.name)
+    for entry in found:
+        path = folder / entry.name
+        if entry.name.startswith("."):
+            continue
+        if not entry.is_dir():
+            if entry.is_file() or entry.is_symlink():
+                yield path
+            continue
+        if entry.name in FOREIGN_FOLDERS:
+            continue
+        if entry.is_symlink() and not follow_links:
+            logger.info(
+                "%s: a link to a folder, not followed; set follow_links = true in its source",
+                escaped_path(path),
+            )
+            continue
+        identity = _identity(path)
+        if identity not in above:  # a link to a folder that it lies in has no end
+            yield from _walk(path, follow_links, above | {identity})
+
+
+def _identity(folder: Path) -> tuple[int, int]:
+    status = folder.stat()
+    return status.st_dev, status.st_ino

@@ -47,6 +47,16 @@ def split_front_matter(text: str, text_fields: Collection[str]) -> tuple[Record,
     return {}, text
 
 
+def load_site_config(text: str, suffix: str) -> Record:
+    """Return what a configuration of a site says, {} for one that cannot be read."""
+    load = {".toml": _load_toml, ".yml": _load_yaml, ".yaml": _load_yaml}.get(suffix)
+    try:
+        values = load(text, ()) if load else {}
+    except (yaml.YAMLError, ValueError):
+        return {}
+    return values if isinstance(values, dict) else {}
+
+
 class _Loader(SafeLoader):
     """YAML's safe loader, but a date that does not exist, such as 2023-02-29, stays text."""
 

@@ -70,7 +70,7 @@ def _known(tree: Any, meta: Record) -> Record:
 
 
 def _wechat(tree: Any, page: str, meta: Record) -> Record:
-    """Return what a saved article of WeChat says, whose `title` is empty until a script fills it."""
+    """Return what a saved article of WeChat says; a script fills its `title` only later."""
     created = CREATED.search(page)
     name = NICKNAME.search(page)
     title = MESSAGE_TITLE.search(page)

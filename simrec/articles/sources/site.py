@@ -1,14 +1,13 @@
 """What a folder of texts is: notes, or the pages of a site that a generator makes of them."""
 
 import re
-import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
 from urllib.parse import urljoin
 
-import yaml
+from simrec.articles.sources.front_matter import load_site_config
+from simrec.articles.sources.source import Record
 
 CONFIGS = {
     "hugo": ("hugo.toml", "hugo.yaml", "hugo.yml", "config.toml", "config.yaml", "config.yml"),
@@ -28,7 +27,7 @@ NOTION_ID = re.compile(r"(.*\S)\s+[0-9a-f]{32}")
 
 @dataclass(frozen=True)
 class Site:
-    """Who made a folder (hugo, jekyll, eleventy, obsidian, notion or ""), and where it is published.
+    """Who made a folder (hugo, jekyll, eleventy, obsidian, notion or ""), and its address.
 
     `above` are the folders of a site's pages above the one that is read; `by_path` says that a page
     is published under its path.
@@ -81,7 +80,7 @@ def _above(root: Path) -> tuple[str, ...]:
     return parts[parts.index(CONTENT) + 1 :] if CONTENT in parts else ()
 
 
-def _values(config: Path) -> dict[str, Any] | None:
+def _values(config: Path) -> Record | None:
     """Return what a configuration says, by names in lower case; None where there is no such file.
 
     {} for one that cannot be read, or is a program.
@@ -90,19 +89,13 @@ def _values(config: Path) -> dict[str, Any] | None:
         return None
     try:
         text = config.read_text(encoding="utf-8")
-        values: Any = None
-        if config.suffix == ".toml":
-            values = tomllib.loads(text)
-        elif config.suffix in {".yml", ".yaml"}:
-            values = yaml.safe_load(text)
-    except (OSError, ValueError, yaml.YAMLError):
+    except (OSError, UnicodeDecodeError):
         return {}
-    if not isinstance(values, dict):
-        return {}
+    values = load_site_config(text, config.suffix)
     return {str(name).lower(): value for name, value in values.items()}
 
 
-def _base_url(values: dict[str, Any] | None) -> str:
+def _base_url(values: Record | None) -> str:
     """Return the address of a site: of Jekyll, `url` and the path `baseurl`."""
     if not values:
         return ""

@@ -41,7 +41,10 @@ class Section(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Fields(Section, frozen=True):
-    """Which field of a source holds what; a dot reaches into nested objects ("author.name")."""
+    """Which field of a source holds what; a dot reaches into nested objects ("author.name").
+
+    `date_format` says how dates are written, as of `strptime`, where that is no standard form.
+    """
 
     id: str = "id"
     title: str = "title"
@@ -52,6 +55,10 @@ class Fields(Section, frozen=True):
     lang: str = "lang"
     category: str = "category"
     tags: str = "tags"
+    status: str = "status"
+    draft: str = "draft"
+    published: str = "published"
+    date_format: str = ""
 
 
 class SourceConfig(Section, frozen=True):
@@ -99,6 +106,8 @@ class IngestConfig(Section, frozen=True):
     max_delete_share: Share = 0.2
     max_title_chars: Count = 1_000
     max_text_chars: Count = 10_000_000
+    include_unpublished: bool = False
+    status: tuple[str, ...] = ("publish", "published", "public", "live", "true", "1")
 
 
 class EncoderConfig(Section, frozen=True):

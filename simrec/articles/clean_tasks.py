@@ -13,11 +13,13 @@ import msgspec
 from simrec import __version__, files
 from simrec.articles import cleaning
 from simrec.articles.mapping import Mapping
+from simrec.articles.publication import is_after
 from simrec.articles.row_outcome import (
     IsUnchanged,
     RowOutcome,
     SyncState,
     Unchanged,
+    Unpublished,
     parse_since_cursor,
     parse_split,
 )
@@ -71,11 +73,11 @@ class CleanTask(NamedTuple):
         return f"{source.name}, line {split.line}{more}"
 
 
-def mapped_sources(config: Config) -> list[MappedSource]:
-    """Return all sources that a configuration names, in order."""
+def mapped_sources(config: Config, now: str) -> list[MappedSource]:
+    """Return all sources that a configuration names, in order, to be read at a time."""
     mapped = []
     for source_config in config.sources:
-        mapping = Mapping.of(source_config, config)
+        mapping = Mapping.of(source_config, config, now)
         for source in open_sources(source_config, mapping.fields):
             mapped.append(MappedSource(source, mapping))
     return mapped
@@ -152,7 +154,7 @@ def read_batch(
     done = 0
     if parts and (parts / batch.name).exists():
         for outcome in _read_part(parts / batch.name):
-            if not _is_valid(outcome, store):
+            if not _is_valid(outcome, store, batch.mapping.now):
                 break
             yield outcome
             done += 1
@@ -161,7 +163,9 @@ def read_batch(
     yield from islice(_parse(batch, store.is_unchanged), done, None)
 
 
-def _is_valid(outcome: RowOutcome, store: Store) -> bool:
+def _is_valid(outcome: RowOutcome, store: Store, now: str) -> bool:
+    if isinstance(outcome, Unpublished) and outcome.until:
+        return is_after(outcome.until, now)
     if isinstance(outcome, Unchanged):
         return store.is_unchanged(outcome.id, outcome.source_key)
     return True

@@ -1,16 +1,12 @@
-"""Cleaning: texts, titles and dates take one form, or an error says why they cannot."""
+"""Cleaning: texts, titles and names take one form, or an error says why they cannot."""
 
-import email.utils
 import re
 import unicodedata
-from datetime import UTC, date, datetime
-from decimal import Decimal
-from typing import Any
 
 from simrec.articles.html_text import unescape
 
 # To be raised with a change here, in bodies.py or html_text.py: every row is then cleaned again.
-VERSION = 2
+VERSION = 3
 # Control characters, and those that only say where a word may or may not be broken. U+001C to
 # U+001F separate fields and records, so that they are blanks.
 UNSEEN = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x9f\xad\u2060\ufeff\ufffe]+")
@@ -59,38 +55,3 @@ def clean_title(text: str) -> str:
     if "<" in text:
         text = TITLE_TAG.sub("", TITLE_BREAK.sub(" ", text))
     return clean_line(unescape(text))
-
-
-def clean_date(value: Any) -> str:
-    """Return a date or time as ISO 8601, times in UTC; naive times are taken as UTC.
-
-    Takes dates, ISO 8601, RFC 2822 (feeds, mail) and seconds since 1970. Raises ValueError.
-    """
-    if isinstance(value, int | float | Decimal) and not isinstance(value, bool):
-        value = _from_timestamp(float(value))
-    if isinstance(value, str):
-        value = _parse_date(value.strip())
-    if isinstance(value, datetime):
-        moment = value if value.tzinfo else value.replace(tzinfo=UTC)
-        return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ").rjust(20, "0")
-    if isinstance(value, date):
-        return value.isoformat()
-    raise ValueError(f"{value!r} is not a date")
-
-
-def _from_timestamp(seconds: float) -> datetime:
-    try:
-        return datetime.fromtimestamp(seconds, UTC)
-    except (OverflowError, OSError, ValueError):
-        raise ValueError(f"{seconds} is not in seconds since 1970") from None
-
-
-def _parse_date(text: str) -> date:
-    for parse in (date.fromisoformat, datetime.fromisoformat, email.utils.parsedate_to_datetime):
-        try:
-            return parse(text)
-        except (ValueError, TypeError, IndexError):
-            continue
-    raise ValueError(
-        f"{text[:60]!r} is not a date (write it as 2024-05-31 or 2024-05-31T12:00:00Z)"
-    )

@@ -6,6 +6,8 @@ from decimal import Decimal
 from typing import Any
 
 EARLIEST_YEAR = 1900
+# Zero of Windows, of SQL Server, of spreadsheets.
+NO_DAYS = {"1601-01-01", "1753-01-01", "1899-12-30", "1899-12-31"}
 SHOWN_CHARS = 60
 LONGEST = 100
 NOT_A_DATE = (
@@ -94,15 +96,17 @@ MICROSECONDS = {
 }
 
 
-def parse_date(value: Any, latest_year: int, date_format: str = "") -> str:
+def parse_date(
+    value: Any, latest_year: int, date_format: str = "", earliest_year: int = EARLIEST_YEAR
+) -> str:
     """Return a day as `2024-05-31`, or a moment in UTC as `2024-05-31T12:00:00Z`.
 
     Takes dates and datetimes (naive ones are UTC), counts of seconds, milliseconds, microseconds or
     nanoseconds since 1970, and texts: ISO 8601, RFC 822 and 2822 with names of zones, English month
     names with 12 or 24 hours, what JavaScript and C print, and `2024年5月31日`. A text is first read
     by `date_format`, as of `datetime.strptime`, if one is given. Raises ValueError for every other
-    value, for a zone that is unknown or stands for several, and for a year before EARLIEST_YEAR or
-    after `latest_year`.
+    value, for a zone that is unknown or stands for several, for a year before `earliest_year` or
+    after `latest_year`, and for a day by which systems say that there is none.
     """
     try:
         moment = _parse(value, date_format)
@@ -111,8 +115,10 @@ def parse_date(value: Any, latest_year: int, date_format: str = "") -> str:
     except (ValueError, OverflowError) as reason:
         why = NOT_A_DATE if isinstance(reason, OverflowError) else reason
         raise ValueError(f"{_shown(value)} {why}") from None
-    if not EARLIEST_YEAR <= moment.year <= latest_year:
-        raise ValueError(f"{_shown(value)} is not between {EARLIEST_YEAR} and {latest_year}")
+    if not earliest_year <= moment.year <= latest_year:
+        raise ValueError(f"{_shown(value)} is not between {earliest_year} and {latest_year}")
+    if moment.strftime("%Y-%m-%d") in NO_DAYS:
+        raise ValueError(f"{_shown(value)} is how systems write that there is no date")
     if isinstance(moment, datetime):
         return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
     return moment.isoformat()

@@ -1,6 +1,7 @@
 """Ingest: the rows of all sources go into the store, all or nothing, and what is bad is named."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -14,8 +15,16 @@ from simrec.articles.clean_tasks import (
     mapped_sources,
     read_batch,
 )
-from simrec.articles.ingested import Ingested
-from simrec.articles.row_outcome import Parsed, Rejected, RowOutcome, SyncState, Unchanged
+from simrec.articles.ingested import NOTE, Ingested
+from simrec.articles.publication import is_after
+from simrec.articles.row_outcome import (
+    Parsed,
+    Rejected,
+    RowOutcome,
+    SyncState,
+    Unchanged,
+    Unpublished,
+)
 from simrec.articles.store import Store
 from simrec.articles.store_writer import Change, Reject, StoreWriter
 from simrec.config import Config
@@ -23,8 +32,11 @@ from simrec.errors import GateError, UsageError
 
 CleanAhead = Callable[[list[SplitBatch]], Path | None]
 
-ALL_FILES = "files"  # the key of the checksum of all files among the cursors
+# Among the cursors: the checksum of all files, and when the first scheduled article is published.
+ALL_FILES = "files"
+DUE = "due"
 FEW_BAD_ROWS = 10  # in a read since a watermark: no sign that the mapping is wrong
+FEW_WITHDRAWN = 10  # articles, however few there are
 
 
 def ingest(
@@ -38,13 +50,19 @@ def ingest(
     good rows kept and nothing deleted by sync, if a source was damaged.
     """
     result = Ingested()
-    fingerprints = _fingerprints(mapped_sources(config))
-    sources = mapped_sources(config)  # again, since files may have come meanwhile
+    fingerprints = _fingerprints(mapped_sources(config, now))
+    sources = mapped_sources(config, now)  # again, since files may have come meanwhile
     checksum = _checksum(config, sources, fingerprints)
     previous = store.cursors()
+    due = previous.get(DUE, "")
+    if due and not is_after(due, now):
+        previous = {}  # what was to come has come: all sources are read from their beginning
+    known = store.rejects()
     if checksum and previous.get(ALL_FILES) == checksum:
         result.unchanged = store.count()
+        result.repeat(known)
         return result
+    result.known = Counter((reject.file, reject.reason) for reject in known)
     batches = list(cut_batches(sources, fingerprints, config.engine.batch_bytes))
     parts = clean_ahead([batch for batch in batches if batch.name]) if clean_ahead else None
     try:
@@ -53,14 +71,17 @@ def ingest(
             with log.progress("ingest", total=None, unit="rows") as bar:
                 for batch in batches:
                     for outcome in read_batch(batch, parts, store, sync):
-                        _take(writer, outcome, result)
+                        _take(writer, outcome, result, now)
                         bar.update()
             _check_rejects(result, config)
-            if checksum and not result.bad_rows:
-                # Bad rows have to be read again, so that they go on being named.
+            _check_withdrawn(result, config)
+            if checksum and not result.damaged:
                 sync.current[ALL_FILES] = checksum
+            due = min(filter(None, [previous.get(DUE), result.due]), default="")
+            if due:
+                sync.current[DUE] = due
             writer.replace_cursors(sync.current)
-            result.deleted = writer.delete(_deletions(store, writer, result, config), now)
+            result.deleted += writer.delete(_deletions(store, writer, result, config), now)
     finally:
         with store.transaction() as writer:
             writer.replace_rejects(result.files, result.named)
@@ -84,13 +105,21 @@ def _checksum(config: Config, sources: list[MappedSource], fingerprints: Fingerp
     for article_id in _listed(config.ingest.deletions):
         digest.update(f"\n{article_id}".encode())
     for source, _ in sources:
-        digest.update(f"\n{source.name}: {fingerprints.get(source.name)}".encode())
+        # A file name may be no UTF-8.
+        line = f"\n{source.name}: {fingerprints.get(source.name)}"
+        digest.update(line.encode(errors="surrogateescape"))
     return digest.hexdigest()
 
 
-def _take(writer: StoreWriter, outcome: RowOutcome, result: Ingested) -> None:
+def _take(writer: StoreWriter, outcome: RowOutcome, result: Ingested, now: str) -> None:
     result.read += 1
     result.files.setdefault(outcome.file)
+    if isinstance(outcome, Unpublished):
+        result.leave_out(outcome)
+        withdrawn = writer.delete([outcome.id], now)
+        result.withdrawn += withdrawn
+        result.deleted += withdrawn
+        return
     if isinstance(outcome, Rejected):
         reject = Reject(outcome.file, outcome.line, outcome.reason)
         result.rejects.add(reject)
@@ -101,17 +130,32 @@ def _take(writer: StoreWriter, outcome: RowOutcome, result: Ingested) -> None:
     setattr(result, change, getattr(result, change) + 1)
     earlier = writer.mark_seen(outcome.id, outcome.file, outcome.line)
     if earlier:
+        _name_second(outcome, *earlier, change, result)
+
+
+def _name_second(
+    outcome: Unchanged | Parsed, file: str, line: int, change: Change, result: Ingested
+) -> None:
+    """Name an id that was met before: in the same file each, among two files the first."""
+    if file == outcome.file:
         reason = (
             f"id '{outcome.id}' stands again on line {outcome.line}, and the later row was taken"
         )
-        result.rejects.add(Reject(outcome.file, earlier, reason))
+        result.rejects.add(Reject(file, line, reason))
+    elif file and change != "unchanged" and outcome.file not in result.clashing:
+        result.clashing.add(outcome.file)
+        reason = (
+            f"id '{outcome.id}' is also that of another article in {file}, line {line}, and the "
+            "later one was taken; other ids of these two are not named"
+        )
+        result.remarks.add(Reject(outcome.file, outcome.line, reason))
 
 
 def _store(writer: StoreWriter, outcome: Unchanged | Parsed, result: Ingested) -> Change:
     if isinstance(outcome, Unchanged):
         return "unchanged"
     for problem in outcome.problems:
-        result.notes.add(Reject(outcome.file, outcome.line, f"kept without {problem}"))
+        result.notes.add(Reject(outcome.file, outcome.line, NOTE + problem))
     return writer.upsert(outcome.article, outcome.keys)
 
 
@@ -123,6 +167,18 @@ def _check_rejects(result: Ingested, config: Config) -> None:
             f"{result.problems}\nthat is more than ingest.max_reject_share = {most:.0%}; "
             "no article was changed. Mend the rows or the field mapping; "
             "simrec rejects lists all of them"
+        )
+
+
+def _check_withdrawn(result: Ingested, config: Config) -> None:
+    count = result.withdrawn + result.new + result.changed + result.unchanged
+    most = config.ingest.max_delete_share
+    if result.withdrawn > max(most * count, FEW_WITHDRAWN):
+        raise GateError(
+            f"{result.withdrawn:,} articles that were published are not any more "
+            f"({result.left_out}), which is more than ingest.max_delete_share = {most:.0%}; "
+            "no article was changed. If it is meant, raise the share; if not, see ingest.status "
+            "and the fields status, draft and published"
         )
 
 

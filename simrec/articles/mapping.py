@@ -4,16 +4,16 @@ import hashlib
 import json
 import unicodedata
 from collections.abc import Callable
-from dataclasses import dataclass
-from decimal import Decimal
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
-from uuid import UUID
 
-from simrec.articles import cleaning
+from simrec.articles import cleaning, values
 from simrec.articles.article import Article
 from simrec.articles.bodies import body_text
-from simrec.articles.cleaning import clean_date, clean_line, clean_name, clean_title
+from simrec.articles.cleaning import clean_title
+from simrec.articles.dates import parse_date
+from simrec.articles.publication import unpublished_status
 from simrec.articles.sources.source import Record
 from simrec.config import Config, Fields, IngestConfig, SourceConfig
 
@@ -21,27 +21,41 @@ LONGEST_ID = 512  # characters
 # Made once, since `json.dumps` makes an encoder for every row.
 CANONICAL = json.JSONEncoder(default=str, sort_keys=True).encode
 BREAKING = ("Cc", "Cs", "Zl", "Zp")  # would break lists of ids, one a line
-OPTIONAL_FIELDS = ("account", "published_at", "url", "lang", "category", "tags")
+CLEANERS: dict[str, Callable[[Any], Any]] = {
+    "account": values.name,
+    "url": values.line,
+    "lang": values.line,
+    "category": values.name,
+    "tags": values.tags,
+}
+LAST_YEAR = 9999
+EARLIEST_YEAR = 1000  # archives hold texts that are older than newspapers
+NULL = "\\N"  # of MySQL and PostgreSQL; a title may be "Null"
 SHOWN_NAMES = 20
 
 
 @dataclass(frozen=True)
 class Mapping:
-    """How the records of one source are read: field names, kind of body, limits."""
+    """How the records of one source are read: field names, kind of body, limits.
+
+    `now` is the clock, "" without one; it is no part of the rules.
+    """
 
     fields: Fields
     body: str
     limits: IngestConfig
+    now: str = field(default="", compare=False, repr=False)
 
     @classmethod
-    def of(cls, source: SourceConfig, config: Config) -> "Mapping":
-        """Return how a source is read by a configuration."""
-        return cls(source.fields or config.fields, source.body, config.ingest)
+    def of(cls, source: SourceConfig, config: Config, now: str) -> "Mapping":
+        """Return how a source is read by a configuration at a time."""
+        return cls(source.fields or config.fields, source.body, config.ingest, now)
 
     @cached_property
     def _rules(self) -> str:
         # Stored hashes are made of this text: another text makes every row be parsed again.
         limits = f"{self.limits.max_title_chars}{self.limits.max_text_chars}"
+        limits += f"{self.limits.include_unpublished}{self.limits.status}"
         return f"{cleaning.VERSION}{self.fields}{self.body}{limits}"
 
     def source_key(self, record: Record) -> bytes:
@@ -69,6 +83,27 @@ class Mapping:
                     raise ValueError(f"id {article_id!r} holds a line break or a control character")
         return article_id
 
+    @cached_property
+    def _public(self) -> frozenset[str]:
+        return frozenset(status.lower() for status in self.limits.status)
+
+    @cached_property
+    def _publication_fields(self) -> list[str]:
+        # A field that holds something else, as a text that is called "status", says nothing of it.
+        names = [self.fields.status, self.fields.draft, self.fields.published]
+        others = {getattr(self.fields, name) for name in ("id", "title", "text", *CLEANERS)}
+        return ["" if name in others else name for name in names]
+
+    def unpublished_status(self, record: Record) -> str:
+        """Return why a record is not published, such as "draft", or "" if it is to be taken."""
+        if self.limits.include_unpublished:
+            return ""
+        names = self._publication_fields
+        if not any(name in record or "." in name for name in names):
+            return ""  # as most records
+        status, draft, published = (_get(record, name) for name in names)
+        return unpublished_status(status, draft, published, self._public)
+
     def article(self, record: Record, body: str = "") -> tuple[Article, list[str]]:
         """Return the record as a cleaned Article, and a problem for each value it is kept without.
 
@@ -84,8 +119,9 @@ class Mapping:
         if not (title or text):
             problem = problems or [f"no text in '{self.fields.text}' nor '{self.fields.title}'"]
             raise ValueError(f"{problem[0]}; the fields are {_names(record)}")
-        values = _optional_values(record, self.fields, problems)
-        return Article(article_id, title, text, **values), problems
+        optional = _optional_values(record, self.fields, problems)
+        date = self._date(record, problems)
+        return Article(article_id, title, text, published_at=date, **optional), problems
 
     def _title(self, record: Record, problems: list[str]) -> str:
         """Return the title of a record, "" and a problem for a value that is no text."""
@@ -98,76 +134,66 @@ class Mapping:
         _check_length("title", title, self.limits.max_title_chars)
         return title
 
+    def _date(self, record: Record, problems: list[str]) -> str | None:
+        """Return when a record was published, None and a problem for a date nobody can read."""
+        value = _get(record, self.fields.published_at)
+        if values.is_missing(value):
+            return None
+        latest_year = int(self.now[:4]) + 1 if self.now else LAST_YEAR
+        try:
+            return parse_date(value, latest_year, self.fields.date_format, EARLIEST_YEAR)
+        except ValueError as problem:
+            problems.append(f"published_at: {problem}")
+            return None
+
 
 def _optional_values(record: Record, fields: Fields, problems: list[str]) -> dict[str, Any]:
     """Return the optional values of a record; one that cannot be read becomes a problem."""
-    values: dict[str, Any] = {}
-    for name in OPTIONAL_FIELDS:
+    optional: dict[str, Any] = {}
+    for name, clean in CLEANERS.items():
         value = _get(record, getattr(fields, name))
-        if value is None or value == "":
+        if values.is_missing(value):
             continue
-        clean: Callable[[Any], Any] = CLEANERS.get(name, _label)
         try:
-            values[name] = clean(value)
+            optional[name] = clean(value)
         except ValueError as problem:
             problems.append(f"{name}: {problem}")
-    return values
+    return optional
 
 
 def _get(record: Record, name: str) -> Any:
-    """Return the value of a field; a dot in its name reaches into nested objects."""
+    """Return the value of a field.
+
+    A dot in its name reaches into nested objects ("author.name"), a number into a list
+    ("authors.0.name"); another name in a list is asked of each of its objects ("tags.name").
+    """
     if name in record or "." not in name:
         return record.get(name)
     value: Any = record
     for part in name.split("."):
-        value = value.get(part) if isinstance(value, dict) else None
+        value = _step(value, part)
     return value
+
+
+def _step(value: Any, part: str) -> Any:
+    if isinstance(value, dict):
+        return value.get(part)
+    if not isinstance(value, list):
+        return None
+    if not part.isdecimal():
+        return [each.get(part) for each in value if isinstance(each, dict)]
+    index = int(part)
+    return value[index] if index < len(value) else None
 
 
 def _text(record: Record, name: str, what: str) -> str:
     value = _get(record, name)
+    if isinstance(value, str):
+        return "" if value == NULL else value
     try:
-        return "" if value is None else _plain(value)
+        return "" if values.is_missing(value) else values.plain_text(value)
     except ValueError as problem:
         raise ValueError(f"{what}: {problem}") from None
-
-
-def _plain(value: Any) -> str:
-    if isinstance(value, str | int | float | Decimal | UUID) and not isinstance(value, bool):
-        return str(value)
-    raise ValueError(f"a {type(value).__name__} where text was expected")
-
-
-def _label(value: Any) -> str | None:
-    return clean_line(_plain(value)) or None
-
-
-def _name(value: Any) -> str | None:
-    return clean_name(_plain(value)) or None
-
-
-def _tags(value: Any) -> tuple[str, ...]:
-    if isinstance(value, str):
-        value = _json_list(value) if value.startswith("[") else value.split(",")
-    if not isinstance(value, list | tuple):
-        raise ValueError(f"a {type(value).__name__} where a list was expected")
-    tags = [clean_name(str(tag)) for tag in value]
-    return tuple(tag for tag in tags if tag)
-
-
-def _json_list(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text.split(",")
-
-
-CLEANERS: dict[str, Callable[[Any], Any]] = {
-    "account": _name,
-    "category": _name,
-    "published_at": clean_date,
-    "tags": _tags,
-}
 
 
 def _without_title(text: str, title: str) -> str:

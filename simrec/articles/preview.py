@@ -3,7 +3,14 @@
 from dataclasses import dataclass, field
 
 from simrec.articles.clean_tasks import mapped_sources
-from simrec.articles.row_outcome import Parsed, Rejected, RowOutcome, SyncState, parse_since_cursor
+from simrec.articles.row_outcome import (
+    Parsed,
+    Rejected,
+    RowOutcome,
+    SyncState,
+    Unpublished,
+    parse_since_cursor,
+)
 from simrec.articles.store import Store
 from simrec.config import Config
 
@@ -18,6 +25,7 @@ class Preview:
     rows: int = 0
     changed: int = 0
     gone: int = 0
+    unpublished: int = 0
     rejected: int = 0
     ids: set[str] = field(default_factory=set)
     text_keys: set[bytes] = field(default_factory=set)
@@ -26,6 +34,7 @@ class Preview:
         return (
             f"{self.rows:,} rows to read, {self.changed:,} new or changed, "
             f"{self.gone:,} to be deleted by sync, {self.rejected:,} to be rejected"
+            + (f", {self.unpublished:,} not published" if self.unpublished else "")
         )
 
     def add(self, outcome: RowOutcome) -> None:
@@ -34,13 +43,16 @@ class Preview:
         if isinstance(outcome, Rejected):
             self.rejected += 1
             return
+        if isinstance(outcome, Unpublished):
+            self.unpublished += 1
+            return
         self.ids.add(outcome.id)
         if isinstance(outcome, Parsed):
             self.changed += 1
             self.text_keys.add(outcome.keys.text)
 
 
-def preview(store: Store | None, config: Config) -> Preview:
+def preview(store: Store | None, config: Config, now: str) -> Preview:
     """Read the configured sources and compare them with the store, changing nothing.
 
     Without a store (None) there are no articles yet.
@@ -49,7 +61,7 @@ def preview(store: Store | None, config: Config) -> Preview:
     cursors = store.cursors() if store else {}
     sync = SyncState(cursors, {}, result.ids.update if config.ingest.sync else None)
     is_unchanged = store.is_unchanged if store else _never_unchanged
-    for source, mapping in mapped_sources(config):
+    for source, mapping in mapped_sources(config, now):
         for split in source.splits(config.engine.batch_bytes):
             for outcome in parse_since_cursor(source, split, mapping, is_unchanged, sync):
                 result.add(outcome)

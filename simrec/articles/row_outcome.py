@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from simrec.articles.article import Article
 from simrec.articles.mapping import Mapping
+from simrec.articles.publication import SCHEDULED, is_after
 from simrec.articles.sources.source import Row, Source, Split, read_rows
 from simrec.articles.store_writer import Keys
 
@@ -20,6 +21,16 @@ class Rejected(Struct, frozen=True, array_like=True, tag=True):
     line: int
     reason: str
     end: bool = False
+
+
+class Unpublished(Struct, frozen=True, array_like=True, tag=True):
+    """A row that is not published, and why; `until` is the date of one that is to come."""
+
+    file: str
+    line: int
+    id: str
+    status: str
+    until: str = ""
 
 
 class Unchanged(Struct, frozen=True, array_like=True, tag=True):
@@ -45,7 +56,7 @@ class Parsed(Struct, frozen=True, array_like=True, tag=True):
         return self.article.id
 
 
-RowOutcome = Rejected | Unchanged | Parsed
+RowOutcome = Rejected | Unpublished | Unchanged | Parsed
 
 
 @dataclass(frozen=True)
@@ -65,6 +76,9 @@ def parse_row(row: Row, mapping: Mapping, is_unchanged: IsUnchanged) -> RowOutco
     """Turn a row into its article, unless it is unchanged or has to be rejected."""
     if row.problem:
         return _rejected(row, mapping, row.problem)
+    status = mapping.unpublished_status(row.record)
+    if status:
+        return Unpublished(row.file, row.line, _id_if_any(row, mapping), status)
     try:
         article_id = mapping.article_id(row.record)
         source_key = mapping.source_key(row.record)
@@ -73,12 +87,23 @@ def parse_row(row: Row, mapping: Mapping, is_unchanged: IsUnchanged) -> RowOutco
         article, problems = mapping.article(row.record, row.body)
     except ValueError as problem:
         return _rejected(row, mapping, str(problem))
+    if is_after(article.published_at, mapping.now) and not mapping.limits.include_unpublished:
+        until = article.published_at or ""
+        return Unpublished(row.file, row.line, article_id, SCHEDULED, until)
     if not row.numbered:
         problems = [f"{problem} (id {article_id!r})" for problem in problems]
     if problems:
         source_key = b""  # so that the next ingest names the problem again
     keys = Keys(article.row_key, article.text_key, source_key)
     return Parsed(row.file, row.line, article, keys, problems)
+
+
+def _id_if_any(row: Row, mapping: Mapping) -> str:
+    """Return the id of a row, "" where it has none that can be used, as drafts may have none."""
+    try:
+        return mapping.article_id(row.record)
+    except ValueError:
+        return ""
 
 
 def parse_split(
@@ -90,6 +115,8 @@ def parse_split(
 ) -> Iterator[RowOutcome]:
     """Yield what becomes of each row of a split."""
     for row in read_rows(source, split, since):
+        if not row.file.isascii():
+            row = row._replace(file=_valid_utf8(row.file))
         yield parse_row(row, mapping, is_unchanged)
 
 
@@ -123,8 +150,13 @@ def _usable_ids(source: Source, mapping: Mapping) -> Iterator[str]:
 
 
 def _rejected(row: Row, mapping: Mapping, problem: str) -> Rejected:
-    reason = problem.encode(errors="backslashreplace").decode()  # it may hold half a surrogate pair
+    reason = _valid_utf8(problem)
     article_id = row.record.get(mapping.fields.id)
     if not row.numbered and article_id is not None and not reason.startswith("id "):
         reason = f"id {str(article_id)!r}: {reason}"
     return Rejected(row.file, row.line, reason, row.end)
+
+
+def _valid_utf8(text: str) -> str:
+    """Escape halves of surrogate pairs, as in the name of a file that is no UTF-8."""
+    return text.encode(errors="backslashreplace").decode()

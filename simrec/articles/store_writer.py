@@ -93,15 +93,15 @@ class StoreWriter:
                 deleted += 1
         return deleted
 
-    def mark_seen(self, article_id: str, file: str, line: int) -> int | None:
-        """Note where an id was met; return its earlier line in the same file, if any."""
+    def mark_seen(self, article_id: str, file: str, line: int) -> tuple[str, int] | None:
+        """Note where an id was met; return the file and line where it was met before, if any."""
         seen = (article_id, file, line)
         if self._db.execute("INSERT OR IGNORE INTO seen VALUES (?, ?, ?)", seen).rowcount:
             return None
-        query = "SELECT line FROM seen WHERE id = ? AND file = ?"
-        earlier = self._db.execute(query, (article_id, file)).fetchone()
+        query = "SELECT file, line FROM seen WHERE id = ?"
+        earlier: tuple[str, int] = self._db.execute(query, (article_id,)).fetchone()
         self._db.execute("REPLACE INTO seen VALUES (?, ?, ?)", seen)
-        return int(earlier[0]) if earlier else None
+        return earlier
 
     def mark_present(self, ids: Iterable[str]) -> None:
         """Note ids that a source holds in rows that were not read."""

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from simrec import journal, release
+from simrec import journal, log, release
 from simrec.articles.preview import Preview, preview
 from simrec.encoder.embedding_cache import EmbeddingCache
 from simrec.journal import StepRecord
@@ -76,9 +76,9 @@ def _last_costs(workspace: Workspace) -> dict[str, StepRecord]:
 
 def _preview(night: Night) -> Preview:
     if not night.workspace.articles_db.exists():
-        return preview(None, night.config)
+        return preview(None, night.config, log.now())
     with night.open_store() as store:
-        return preview(store, night.config)
+        return preview(store, night.config, log.now())
 
 
 def _count_texts_to_encode(night: Night, changes: Preview) -> int:

@@ -28,8 +28,8 @@ def ingest(night: Night) -> StepResult:
         total = store.count()
     night.articles_changed()
     files.remove_folder(night.workspace.parts)
-    if done.bad_rows:
-        logger.warning("ingest: %s", done.problems)
+    if done.new_problems:
+        logger.warning("ingest: %s", done.new_problems)
     rows_out = done.new + done.changed + done.deleted
     return StepResult(f"{done}; {total:,} articles", done.read, rows_out)
 

@@ -280,12 +280,19 @@ def test_keys_are_those_that_stores_hold(first_mapping: Mapping) -> None:
 
 
 @pytest.mark.parametrize("release_format", [1, 2, 3])
+<<<<<<< HEAD
 def test_rows_of_an_older_store_are_unchanged(
     tmp_path: Path, release_format: int, first_mapping: Mapping
 ) -> None:
     house = unpack(release_format, tmp_path)
     keys = {article["id"]: first_mapping.source_key(article) for article in house.articles}
     assert {row["id"]: row["source_key"] for row in stored(house).values()} == keys
+=======
+def test_rows_of_an_older_store_are_the_same_articles(tmp_path: Path, release_format: int) -> None:
+    house = unpack(release_format, tmp_path)
+    keys = {article["id"]: MAPPING.article(article)[0].row_key for article in house.articles}
+    assert {row["id"]: row["row_key"] for row in stored(house).values()} == keys
+>>>>>>> 16376b1 (wip)
 
 
 POST = "---\n{front}\n---\n\nThe sea rises.\n"

@@ -20,7 +20,7 @@ from scipy import stats
 
 from simrec.arrays import write_npy
 from simrec.articles.article import encoded_text
-from simrec.articles.cleaning import clean_date
+from simrec.articles.dates import parse_date
 from simrec.config import IndexConfig, RulesConfig
 from simrec.encoder.default_encoder import PRETRAINED
 from simrec.encoder.runtime import Encoder
@@ -114,7 +114,7 @@ def index(texts: list[str], staged: ReleaseFolder, stages: Stages) -> IndexFacts
 def dated(value: Any) -> str | None:
     """Return a date as it is taken in, None where there is none."""
     try:
-        return clean_date(value)
+        return parse_date(value, 9999)
     except ValueError:
         return None
 

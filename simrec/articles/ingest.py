@@ -1,8 +1,7 @@
 """Ingest: the rows of all sources go into the store, all or nothing, and what is bad is named."""
 
 import hashlib
-from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from simrec import __version__, log
@@ -49,37 +48,25 @@ def ingest(
     many rows are bad or a sync would delete too many articles. Raises GateError as well, with the
     good rows kept and nothing deleted by sync, if a source was damaged.
     """
-    result = Ingested()
+    result = Ingested(known=store.rejects())
     fingerprints = _fingerprints(mapped_sources(config, now))
     sources = mapped_sources(config, now)  # again, since files may have come meanwhile
     checksum = _checksum(config, sources, fingerprints)
-    previous = store.cursors()
-    due = previous.get(DUE, "")
-    if due and not is_after(due, now):
-        previous = {}  # what was to come has come: all sources are read from their beginning
-    known = store.rejects()
+    previous = _cursors(store, now)
     if checksum and previous.get(ALL_FILES) == checksum:
         result.unchanged = store.count()
-        result.repeat(known)
+        result.repeat()
         return result
-    result.known = Counter((reject.file, reject.reason) for reject in known)
     batches = list(cut_batches(sources, fingerprints, config.engine.batch_bytes))
     parts = clean_ahead([batch for batch in batches if batch.name]) if clean_ahead else None
     try:
         with store.transaction() as writer:
             sync = SyncState(previous, {}, writer.mark_present if config.ingest.sync else None)
-            with log.progress("ingest", total=None, unit="rows") as bar:
-                for batch in batches:
-                    for outcome in read_batch(batch, parts, store, sync):
-                        _take(writer, outcome, result, now)
-                        bar.update()
+            for outcome in _outcomes(batches, parts, store, sync):
+                _take(writer, outcome, result, now)
             _check_rejects(result, config)
             _check_withdrawn(result, config)
-            if checksum and not result.damaged:
-                sync.current[ALL_FILES] = checksum
-            due = min(filter(None, [previous.get(DUE), result.due]), default="")
-            if due:
-                sync.current[DUE] = due
+            _note_all(sync, result, checksum)
             writer.replace_cursors(sync.current)
             result.deleted += writer.delete(_deletions(store, writer, result, config), now)
     finally:
@@ -87,6 +74,35 @@ def ingest(
             writer.replace_rejects(result.files, result.named)
     _check_damage(result)
     return result
+
+
+def _outcomes(
+    batches: list[SplitBatch], parts: Path | None, store: Store, sync: SyncState
+) -> Iterator[RowOutcome]:
+    with log.progress("ingest", total=None, unit="rows") as bar:
+        for batch in batches:
+            for outcome in read_batch(batch, parts, store, sync):
+                yield outcome
+                bar.update()
+
+
+def _cursors(store: Store, now: str) -> dict[str, str]:
+    """Return the cursors of the last ingest; none once an article that was to come has come.
+
+    All sources are then read from their beginning.
+    """
+    previous = store.cursors()
+    due = previous.get(DUE, "")
+    return {} if due and not is_after(due, now) else previous
+
+
+def _note_all(sync: SyncState, result: Ingested, checksum: str) -> None:
+    """Note what stands for all sources: the checksum of files, and when to read all of them again."""
+    if checksum and not result.damaged:
+        sync.current[ALL_FILES] = checksum
+    due = min(filter(None, [sync.previous.get(DUE), result.due]), default="")
+    if due:
+        sync.current[DUE] = due
 
 
 def _fingerprints(sources: Iterable[MappedSource]) -> Fingerprints:

@@ -42,7 +42,7 @@ class Ingested:
     remarks: Problems = field(
         default_factory=Problems
     )  # what was decided and may be meant otherwise
-    known: Counter[tuple[str, str]] = field(default_factory=Counter)  # problems of the last time
+    known: list[Reject] = field(default_factory=list)  # problems of the last time
     clashing: set[str] = field(default_factory=set)  # files with ids that other files hold
     damaged: list[str] = field(default_factory=list)  # where sources could not be read any further
     files: dict[str, None] = field(default_factory=dict)  # that were read, in order
@@ -93,7 +93,7 @@ class Ingested:
 
         A known one is known by its file and sentence: rows move to other lines.
         """
-        known = self.known.copy()
+        known = Counter((reject.file, reject.reason) for reject in self.known)
         new = []
         for reject in self.named:
             key = (reject.file, reject.reason)
@@ -106,12 +106,11 @@ class Ingested:
         unnamed = self.bad_rows + self.remarks.count - len(self.named)
         return "\n".join([self._counts, *_first(new, len(new) + unnamed)])
 
-    def repeat(self, known: list[Reject]) -> None:
+    def repeat(self) -> None:
         """Count the problems of files that were not read again, since they are unchanged."""
-        for reject in known:
+        for reject in self.known:
             problems = self.notes if reject.reason.startswith(NOTE) else self.rejects
             problems.add(reject)
-        self.known = Counter((reject.file, reject.reason) for reject in known)
 
     @property
     def _counts(self) -> str:

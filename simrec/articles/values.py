@@ -74,7 +74,7 @@ def _tag_names(value: Any) -> Iterator[str]:
     if isinstance(value, str):
         value = _list_of_text(value.strip())
     if isinstance(value, dict):
-        value = [value]
+        value = [value] if value else []
     if not isinstance(value, list | tuple):
         raise ValueError(f"a {type(value).__name__} where a list was expected")
     for tag in value:

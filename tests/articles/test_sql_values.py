@@ -132,7 +132,7 @@ def test_zero_dates_of_mariadb_cost_themselves(fresh: House, maria: MariaDb) -> 
     ran = ingest(fresh)
     assert dates(fresh) == {"0": "2024-05-31T12:00:00Z", "1": None, "2": None, "3": None}
     assert stored(fresh)["2"]["text"] == "Café 2 你好 🌍"
-    assert "'0000-00-00 00:00:00' is not a date" in ran.err
+    assert "'0000-00-00 00:00:00' names no day that exists" in ran.err
 
 
 def test_nights_of_pulls_from_mariadb_by_watermark(fresh: House, maria: MariaDb) -> None:

@@ -97,7 +97,7 @@ def _cursors(store: Store, now: str) -> dict[str, str]:
 
 
 def _note_all(sync: SyncState, result: Ingested, checksum: str) -> None:
-    """Note what stands for all sources: the checksum of files, and when to read all of them again."""
+    """Note what stands for all sources: a checksum of files, and when all are to be read again."""
     if checksum and not result.damaged:
         sync.current[ALL_FILES] = checksum
     due = min(filter(None, [sync.previous.get(DUE), result.due]), default="")

@@ -96,7 +96,7 @@ def _name_of(value: dict[str, Any]) -> Any:
 
 
 def _list_of_text(text: str) -> Any:
-    """Return the list that a text holds, in JSON, as Python or PostgreSQL writes it, or with commas."""
+    """Return the list that a text holds: JSON, Python's or PostgreSQL's, or with commas."""
     if PHP_ARRAY.match(text):
         raise ValueError("a list in PHP's own form; export it as JSON or with commas")
     if text[:1] in ("[", "{", "(") and len(text) <= LONGEST_LIST:

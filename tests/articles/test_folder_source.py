@@ -7,7 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pyarrow
 import pytest
+from pyarrow import parquet
 
 from simrec.articles.article import Article
 from simrec.articles.mapping import Mapping
@@ -341,7 +343,8 @@ def test_links_to_folders_are_followed_where_the_source_says_so(tmp_path: Path) 
     (tmp_path / "far" / "a.md").write_text("Words.")
     (texts / "far").symlink_to(tmp_path / "far")
     (texts / "loop").symlink_to(texts)
-    assert rows_of(texts) == []
+    with pytest.raises(ConfigError, match="no .txt, .md or .html in it"):
+        rows_of(texts)
     (row,) = rows_of(texts, follow_links=True)
     assert row.record["id"] == "far/a.md"
     (texts / "gone.md").symlink_to(tmp_path / "gone.md")
@@ -380,3 +383,26 @@ def test_a_folder_that_cannot_be_read_is_not_gone(
     with pytest.raises(ConfigError, match=r"docs/sub: cannot be read \(Permission denied\)"):
         FolderSource(sub.parent, Fields()).fingerprint()
     assert stored(fresh).keys() == {"sub/a.txt"}
+
+
+def test_case_22_parts_of_a_table_are_read(tmp_path: Path) -> None:
+    spark = tmp_path / "articles.parquet"
+    spark.mkdir()
+    for number in (1, 2):
+        table = pyarrow.Table.from_pylist([{"id": str(number), "text": f"Words {number}."}])
+        parquet.write_table(table, spark / f"part-0000{number}.snappy.parquet")
+    (spark / "_SUCCESS").touch()
+    assert [row.record["id"] for row in rows_of(spark)] == ["1", "2"]
+    exports = tmp_path / "exports"
+    exports.mkdir()
+    (exports / "a.jsonl").write_text('{"id": "3", "text": "Words."}')
+    assert [row.record["id"] for row in rows_of(exports)] == ["3"]
+    (exports / "b.xml").touch()
+    says = "no .txt, .md or .html in it; give .*/exports/\\*.jsonl or .*/exports/\\*.xml"
+    with pytest.raises(ConfigError, match=says):
+        rows_of(exports)
+    assert [row.record["id"] for row in rows_of(exports, format="jsonl")] == ["3"]
+    with pytest.raises(ConfigError, match="exports: no csv files in it"):
+        rows_of(exports, format="csv")
+    (exports / "notes.md").write_text("A note.")
+    assert [row.record["id"] for row in rows_of(exports)] == ["notes.md"]

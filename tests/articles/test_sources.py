@@ -135,7 +135,9 @@ def test_a_query_keeps_the_contract_of_a_source(tmp_path: Path) -> None:
 
 def test_every_format_has_a_source_and_an_unknown_one_is_named(tmp_path: Path) -> None:
     for name in FORMATS:
-        (source,) = open_sources(SourceConfig(path=str(tmp_path), format=name), Fields())
+        path = tmp_path / "articles"
+        path.touch()
+        (source,) = open_sources(SourceConfig(path=str(path), format=name), Fields())
         assert type(source).__name__ == f"{name.capitalize()}Source"
     (tmp_path / "config.toml").write_text("[[sources]]\npath = 'a'\nformat = 'xls'\n")
     says = f"format is 'xls'; the formats are {', '.join(SOURCE_FORMATS)}"

@@ -4,11 +4,13 @@ from importlib import import_module
 from pathlib import Path
 
 from simrec.articles.sources.file_source import OPENERS, FileSource
+from simrec.articles.sources.folder_source import KINDS as TEXT_SUFFIXES
 from simrec.articles.sources.folder_source import FolderSource
+from simrec.articles.sources.folder_walk import files_of_folder
 from simrec.articles.sources.recognise import export_format
 from simrec.articles.sources.source import Source
 from simrec.config import Fields, SourceConfig
-from simrec.errors import UsageError, missing_extra
+from simrec.errors import ConfigError, UsageError, missing_extra
 from simrec.source_formats import FORMATS
 
 WILDCARDS = set("*?[")
@@ -17,14 +19,16 @@ WILDCARDS = set("*?[")
 def open_sources(config: SourceConfig, fields: Fields) -> list[Source]:
     """Return the sources of one entry of the configuration, in order of name.
 
-    Raises UsageError where no file is found, ConfigError where a database needs an extra.
+    Raises UsageError where no file is found, ConfigError where a folder holds nothing to read or a
+    database needs an extra.
     """
     if config.url:
         return [_sql_source(config, fields)]
     sources: list[Source] = []
     for path in _matches(config.path):
-        name = _format_of(path) if config.format == "auto" else config.format
-        sources.append(_file_source(name, path, fields, config.follow_links))
+        for part in _parts(path, config):
+            name = _format_of(part) if config.format == "auto" else config.format
+            sources.append(_file_source(name, part, fields, config.follow_links))
     return sources
 
 
@@ -45,6 +49,47 @@ def _file_source(name: str, path: Path, fields: Fields, follow_links: bool) -> F
     return source_class(path, fields)
 
 
+def _parts(path: Path, config: SourceConfig) -> list[Path]:
+    """Return a path, or the files of a folder that holds parts of a table instead of texts.
+
+    Raises ConfigError for a folder that holds neither.
+    """
+    if not path.is_dir() or config.format == "folder":
+        return [path]
+    files = [file.path for file in files_of_folder(path, config.follow_links)]
+    if config.format == "auto" and any(file.suffix.lower() in TEXT_SUFFIXES for file in files):
+        return [path]
+    parts: dict[str, list[Path]] = {}
+    for file in files:
+        name = _format_of_suffix(_suffixes(file))
+        if name and name != "folder" and not file.name.startswith("_"):
+            parts.setdefault(name, []).append(file)
+    wanted = list(parts) if config.format == "auto" else [config.format]
+    if len(wanted) == 1 and wanted[0] in parts:
+        return parts[wanted[0]]
+    raise ConfigError(_nothing_to_read(path, config, parts))
+
+
+def _nothing_to_read(path: Path, config: SourceConfig, parts: dict[str, list[Path]]) -> str:
+    if config.format != "auto":
+        return f"{path}: no {config.format} files in it"
+    firsts = [files[0] for files in parts.values()]
+    patterns = [f"{first.parent}/*{''.join(first.suffixes[-1:])}" for first in firsts]
+    instead = f"; give {' or '.join(patterns)}" if patterns else ""
+    return f"{path}: no .txt, .md or .html in it{instead}"
+
+
+def _suffixes(path: Path) -> list[str]:
+    return [suffix.lower() for suffix in path.suffixes if suffix.lower() not in OPENERS]
+
+
+def _format_of_suffix(suffixes: list[str]) -> str:
+    for name, known in FORMATS.items():
+        if suffixes and suffixes[-1] in known:
+            return name
+    return ""
+
+
 def _matches(pattern: str) -> list[Path]:
     path = Path(pattern)
     if path.exists():
@@ -63,11 +108,9 @@ def _matches(pattern: str) -> list[Path]:
 def _format_of(path: Path) -> str:
     if path.is_dir():
         return "folder"
-    suffixes = [suffix.lower() for suffix in path.suffixes if suffix.lower() not in OPENERS]
+    suffixes = _suffixes(path)
     export = export_format(path, suffixes[-1]) if suffixes else ""
-    if export:
-        return export
-    for name, known in FORMATS.items():
-        if suffixes and suffixes[-1] in known:
-            return name
-    raise UsageError(f"{path}: cannot tell its format from its name; set format in the source")
+    name = export or _format_of_suffix(suffixes)
+    if not name:
+        raise UsageError(f"{path}: cannot tell its format from its name; set format in the source")
+    return name

@@ -71,6 +71,7 @@ class SourceConfig(Section, frozen=True):
     watermark: str = ""
     body: BodyKind = "auto"
     follow_links: bool = False
+    prefix: str = "auto"
     fields: Fields | None = None
 
     def __post_init__(self) -> None:

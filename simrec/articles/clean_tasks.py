@@ -15,7 +15,6 @@ from simrec.articles import cleaning
 from simrec.articles.mapping import Mapping
 from simrec.articles.publication import is_after
 from simrec.articles.row_outcome import (
-    IsUnchanged,
     RowOutcome,
     SyncState,
     Unchanged,
@@ -131,7 +130,7 @@ def write_part(task: CleanTask, frame_rows: int = FRAME_ROWS) -> int:
         Store.open(task.articles_db, immutable=task.immutable) as store,
         files.atomic_path(task.path) as temporary,
     ):
-        outcomes = _parse(task.batch, store.is_unchanged)
+        outcomes = _parse(task.batch, store)
         with temporary.open("wb") as file:
             while frame := list(islice(outcomes, frame_rows)):
                 content = ENCODER.encode(frame)
@@ -149,7 +148,9 @@ def read_batch(
     """
     if not batch.name:
         for source, split in batch.splits:
-            yield from parse_since_cursor(source, split, batch.mapping, store.is_unchanged, sync)
+            yield from parse_since_cursor(
+                source, split, batch.mapping, store.is_unchanged, sync, store.holds
+            )
         return
     done = 0
     if parts and (parts / batch.name).exists():
@@ -160,7 +161,7 @@ def read_batch(
             done += 1
         else:
             return
-    yield from islice(_parse(batch, store.is_unchanged), done, None)
+    yield from islice(_parse(batch, store), done, None)
 
 
 def _is_valid(outcome: RowOutcome, store: Store, now: str) -> bool:
@@ -171,9 +172,9 @@ def _is_valid(outcome: RowOutcome, store: Store, now: str) -> bool:
     return True
 
 
-def _parse(batch: SplitBatch, is_unchanged: IsUnchanged) -> Iterator[RowOutcome]:
+def _parse(batch: SplitBatch, store: Store) -> Iterator[RowOutcome]:
     for source, split in batch.splits:
-        yield from parse_split(source, split, batch.mapping, is_unchanged)
+        yield from parse_split(source, split, batch.mapping, store.is_unchanged, holds=store.holds)
 
 
 def _read_part(part: Path) -> Iterator[RowOutcome]:

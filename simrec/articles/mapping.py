@@ -13,6 +13,7 @@ from simrec.articles.article import Article
 from simrec.articles.bodies import body_text
 from simrec.articles.cleaning import clean_title
 from simrec.articles.dates import parse_date
+from simrec.articles.local_ids import AUTO, prefixed
 from simrec.articles.publication import unpublished_status
 from simrec.articles.sources.source import Record
 from simrec.config import Config, Fields, IngestConfig, SourceConfig
@@ -44,12 +45,14 @@ class Mapping:
     fields: Fields
     body: str
     limits: IngestConfig
+    prefix: str = AUTO
     now: str = field(default="", compare=False, repr=False)
 
     @classmethod
     def of(cls, source: SourceConfig, config: Config, now: str) -> "Mapping":
         """Return how a source is read by a configuration at a time."""
-        return cls(source.fields or config.fields, source.body, config.ingest, now)
+        fields = source.fields or config.fields
+        return cls(fields, source.body, config.ingest, source.prefix, now)
 
     @cached_property
     def _rules(self) -> str:
@@ -81,7 +84,7 @@ class Mapping:
             for character in article_id:
                 if unicodedata.category(character) in BREAKING:
                     raise ValueError(f"id {article_id!r} holds a line break or a control character")
-        return article_id
+        return article_id if self.prefix == AUTO else prefixed(article_id, self.prefix)
 
     @cached_property
     def _public(self) -> frozenset[str]:

@@ -60,14 +60,19 @@ def preview(store: Store | None, config: Config, now: str) -> Preview:
     result = Preview()
     cursors = store.cursors() if store else {}
     sync = SyncState(cursors, {}, result.ids.update if config.ingest.sync else None)
+    holds = store.holds if store else _holds_nothing
     is_unchanged = store.is_unchanged if store else _never_unchanged
     for source, mapping in mapped_sources(config, now):
         for split in source.splits(config.engine.batch_bytes):
-            for outcome in parse_since_cursor(source, split, mapping, is_unchanged, sync):
+            for outcome in parse_since_cursor(source, split, mapping, is_unchanged, sync, holds):
                 result.add(outcome)
     if store and config.ingest.sync:
         result.gone = sum(article_id not in result.ids for article_id in store.ids())
     return result
+
+
+def _holds_nothing(article_id: str, url: str, title: str) -> bool:
+    return False
 
 
 def _never_unchanged(article_id: str, source_key: bytes) -> bool:

@@ -16,14 +16,28 @@ UNPUBLISHED = {
     "future",
     "hidden",
     "inherit",
+    "menu item",
     "password",
     "pending",
     "private",
+    "revision",
+    "sent",  # by mail alone
     "trash",
     "unlisted",
     "unpublished",
     SCHEDULED,
     *FALSE,
+    # What WordPress keeps beside its posts and pages.
+    "custom_css",
+    "customize_changeset",
+    "oembed_cache",
+    "wp_block",
+    "wp_font_face",
+    "wp_font_family",
+    "wp_global_styles",
+    "wp_navigation",
+    "wp_template",
+    "wp_template_part",
 }
 
 

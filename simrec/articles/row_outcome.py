@@ -1,17 +1,19 @@
 """What becomes of a row: it is rejected, unchanged, or parsed into an article."""
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from msgspec import Struct
 
 from simrec.articles.article import Article
+from simrec.articles.local_ids import AUTO, prefixed
 from simrec.articles.mapping import Mapping
 from simrec.articles.publication import SCHEDULED, is_after
 from simrec.articles.sources.source import Row, Source, Split, read_rows
 from simrec.articles.store_writer import Keys
 
 IsUnchanged = Callable[[str, bytes], bool]  # of an article's id and its record's key
+Holds = Callable[[str, str, str], bool]  # of an article's id, URL and title
 
 
 class Rejected(Struct, frozen=True, array_like=True, tag=True):
@@ -72,15 +74,25 @@ class SyncState:
     mark_present: Callable[[Iterable[str]], None] | None = None
 
 
-def parse_row(row: Row, mapping: Mapping, is_unchanged: IsUnchanged) -> RowOutcome:
-    """Turn a row into its article, unless it is unchanged or has to be rejected."""
+def _holds_nothing(article_id: str, url: str, title: str) -> bool:
+    return False
+
+
+def parse_row(
+    row: Row, mapping: Mapping, is_unchanged: IsUnchanged, holds: Holds = _holds_nothing
+) -> RowOutcome:
+    """Turn a row into its article, unless it is unchanged or has to be rejected.
+
+    `holds` tells whether an article is stored under its bare id, as it was before there were
+    prefixes: it keeps that id.
+    """
     if row.problem:
         return _rejected(row, mapping, row.problem)
     status = mapping.unpublished_status(row.record)
     if status:
-        return Unpublished(row.file, row.line, _id_if_any(row, mapping), status)
+        return Unpublished(row.file, row.line, _id_if_any(row, mapping, holds), status)
     try:
-        article_id = mapping.article_id(row.record)
+        article_id = _article_id(row, mapping, holds)
         source_key = mapping.source_key(row.record)
         if is_unchanged(article_id, source_key):
             return Unchanged(row.file, row.line, article_id, source_key)
@@ -94,16 +106,27 @@ def parse_row(row: Row, mapping: Mapping, is_unchanged: IsUnchanged) -> RowOutco
         problems = [f"{problem} (id {article_id!r})" for problem in problems]
     if problems:
         source_key = b""  # so that the next ingest names the problem again
+    if article_id != article.id:
+        article = replace(article, id=article_id)
     keys = Keys(article.row_key, article.text_key, source_key)
     return Parsed(row.file, row.line, article, keys, problems)
 
 
-def _id_if_any(row: Row, mapping: Mapping) -> str:
+def _id_if_any(row: Row, mapping: Mapping, holds: Holds) -> str:
     """Return the id of a row, "" where it has none that can be used, as drafts may have none."""
     try:
-        return mapping.article_id(row.record)
+        return _article_id(row, mapping, holds)
     except ValueError:
         return ""
+
+
+def _article_id(row: Row, mapping: Mapping, holds: Holds) -> str:
+    article_id = mapping.article_id(row.record)
+    if not row.prefix or mapping.prefix != AUTO:
+        return article_id
+    url = str(row.record.get(mapping.fields.url) or "")
+    title = str(row.record.get(mapping.fields.title) or "")
+    return article_id if holds(article_id, url, title) else prefixed(article_id, row.prefix)
 
 
 def parse_split(
@@ -112,16 +135,22 @@ def parse_split(
     mapping: Mapping,
     is_unchanged: IsUnchanged,
     since: str | None = None,
+    holds: Holds = _holds_nothing,
 ) -> Iterator[RowOutcome]:
     """Yield what becomes of each row of a split."""
     for row in read_rows(source, split, since):
         if not row.file.isascii():
             row = row._replace(file=_valid_utf8(row.file))
-        yield parse_row(row, mapping, is_unchanged)
+        yield parse_row(row, mapping, is_unchanged, holds)
 
 
 def parse_since_cursor(
-    source: Source, split: Split, mapping: Mapping, is_unchanged: IsUnchanged, sync: SyncState
+    source: Source,
+    split: Split,
+    mapping: Mapping,
+    is_unchanged: IsUnchanged,
+    sync: SyncState,
+    holds: Holds = _holds_nothing,
 ) -> Iterator[RowOutcome]:
     """Yield what becomes of each row since the source's cursor, then move the cursor.
 
@@ -130,7 +159,7 @@ def parse_since_cursor(
     key = mapping.source_key(source.identity).hex()
     cursor = source.cursor(sync.previous.get(key))
     damaged = False
-    for outcome in parse_split(source, split, mapping, is_unchanged, cursor.since):
+    for outcome in parse_split(source, split, mapping, is_unchanged, cursor.since, holds):
         damaged = damaged or (isinstance(outcome, Rejected) and outcome.end)
         yield outcome
     if damaged:

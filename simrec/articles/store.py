@@ -106,6 +106,11 @@ class Store:
         query = "SELECT 1 FROM articles WHERE id = ? AND source_key = ?"
         return self._db.execute(query, (article_id, source_key)).fetchone() is not None
 
+    def holds(self, article_id: str, url: str, title: str) -> bool:
+        """Tell whether the article of an id has that URL, or has none and that title."""
+        query = "SELECT 1 FROM articles WHERE id = ? AND (url = ? OR (url IS NULL AND title = ?))"
+        return self._db.execute(query, (article_id, url, title)).fetchone() is not None
+
     def cursors(self) -> dict[str, str]:
         """Return how far each source was read in the last transaction that read any."""
         query = "SELECT 1 FROM sqlite_master WHERE name = 'marks'"

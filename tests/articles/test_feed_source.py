@@ -2,7 +2,9 @@
 
 import io
 import json
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -286,7 +288,7 @@ def test_links_are_resolved_by_the_page_of_the_channel(tmp_path: Path) -> None:
 def test_a_guid_that_is_no_link_is_no_url(tmp_path: Path) -> None:
     items = "<item><guid>7</guid><title>T</title></item>"
     record = records(tmp_path, rss(items))[0]
-    assert (record["id"], record["url"]) == ("https://p.example/#P/7", None)
+    assert (record["id"], record["url"]) == ("7", None)
 
 
 def test_titles_lose_tags_and_authors_their_address(tmp_path: Path) -> None:
@@ -367,3 +369,26 @@ def test_feeds_of_every_age(name: str, expected: list[tuple[str | None, ...]]) -
         )
         for row in rows
     ] == expected
+
+
+def test_articles_that_are_stored_under_their_number_keep_it(fresh: House) -> None:
+    """Workspaces of before there were prefixes hold the last of several feeds' articles."""
+    path = CASES / "03-feeds-same-guid"
+    fresh.simrec("ingest", path / "b_bakery.xml")
+    with closing(sqlite3.connect(fresh.workspace / "articles.db")) as db:
+        db.execute("UPDATE articles SET id = replace(id, 'https://paper.example/#Bakery/', '')")
+        db.commit()
+    ran = ingest(fresh, path / "*.xml")
+    assert (ran.code, "10 new, 0 changed, 10 unchanged" in ran.err) == (0, True), ran.err
+    articles = stored(fresh)
+    assert (articles["1"]["account"], len(articles)) == ("Bakery", 20)
+    assert articles["https://paper.example/#Tides/1"]["account"] == "Tides"
+
+
+def test_a_source_may_name_its_prefix(empty_house: Callable[..., House]) -> None:
+    path = CASES / "03-feeds-same-guid" / "a_tides.xml"
+    rows = [{"id": "1", "text": "One."}, {"id": "https://x.example/2", "text": "Two."}]
+    house = empty_house(rows)
+    (house.folder / "simrec.toml").write_text(f'[[sources]]\npath = "{path}"\nprefix = "tides:"\n')
+    ran = house.simrec("ingest", "-c", house.folder / "simrec.toml")
+    assert (ran.code, "tides:1" in stored(house)) == (0, True), ran.err

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from simrec.articles.sources.file_source import FileSource
+from simrec.articles.sources.marked_up import HTML
 from simrec.articles.sources.source import DamagedSourceError, Record, Row, Split
 from simrec.articles.sources.xml_repair import repair_xml
 from simrec.articles.sources.xml_tree import Child, read_children
@@ -30,8 +31,7 @@ class XmlExport(FileSource):
             raise DamagedSourceError(1, f"{error}; nothing of it was read") from None
         number = 0
         for number, record in enumerate(self.records(read_children(xml.text, self.depth)), start=1):
-            if is_published(record):
-                yield Row(self.name, number, record)
+            yield Row(self.name, number, record, body=HTML)
         if damage:
             raise DamagedSourceError(number + 1, damage.problem)
         if not xml.closed:
@@ -58,9 +58,9 @@ class JsonExport(FileSource):
             raise DamagedSourceError(line, f"not JSON ({error}); export it again") from None
         if not self.recognises(document):
             raise DamagedSourceError(1, f"not an export of this format: {self.expected}")
+        prefix = self.prefix(document)
         for number, record in enumerate(self.records(document), start=1):
-            if is_published(record):
-                yield Row(self.name, number, record)
+            yield Row(self.name, number, record, body=HTML, prefix=prefix)
 
     expected: str  # what such a document holds, for a sentence about one that does not
 
@@ -70,14 +70,14 @@ class JsonExport(FileSource):
         """Tell whether a JSON document is such an export."""
 
     @staticmethod
+    def prefix(document: Any) -> str:
+        """Return what stands before ids that hold in the export alone."""
+        return ""
+
+    @staticmethod
     @abstractmethod
     def records(document: Any) -> Iterator[Record]:
         """Yield the records of a document that was recognised, in order."""
-
-
-def is_published(record: Record) -> bool:
-    """Tell whether the status of a record, if it has one, lets readers see it."""
-    return record.get("status") in (None, "", "publish", PUBLISHED)
 
 
 def at(value: Any, *path: str | int) -> Any:

@@ -5,16 +5,10 @@ from typing import Any
 from urllib.parse import urljoin
 
 from simrec.articles.html_text import fragment_text, is_html
+from simrec.articles.local_ids import feed_prefix
 from simrec.articles.sources.marked_up import as_html, plain_as_html, says_something
 from simrec.articles.sources.source import Record
 
-# Ids that no other feed has: URLs, URNs and the like, and UUIDs.
-UNIVERSAL_ID = re.compile(
-    r"\s*(?:[a-z][a-z0-9+.-]*://\S|(?:urn|tag|doi|info|yt:video):\S"
-    r"|[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\s*\Z)",
-    re.IGNORECASE,
-)
-PREFIX_TITLE = 80  # characters of a feed's title in the ids of its entries
 AUTHOR_IN_BRACKETS = re.compile(r"\S+@\S+\s+\((.+)\)\s*\Z", re.DOTALL)
 TEXT_TYPES = ("text/", "application/xhtml", "html", "xhtml")
 
@@ -26,7 +20,7 @@ def entry_record(entry: Any, feed: Any, is_atom: bool) -> Record:
     url = _url(entry, base)
     terms = [tag.term for tag in entry.get("tags", ()) if tag.get("term")]
     record = {
-        "id": _id(entry, feed, url),
+        "id": _id(entry, url),
         "title": _title(entry, is_atom),
         "text": _marked_up(body, is_atom) if body else "",
         "account": feed.get("title"),
@@ -42,16 +36,9 @@ def entry_record(entry: Any, feed: Any, is_atom: bool) -> Record:
     return record
 
 
-def universal_id(local_id: str, home: str, title: str) -> str:
-    """Return an id of a feed or site as one that holds among all others.
-
-    What is a URL or a URN stays; a number gets the home page and the title of the feed before it,
-    since several feeds of a site have one home page.
-    """
-    if not local_id.strip() or UNIVERSAL_ID.match(local_id):
-        return local_id
-    name = "-".join(title.split())[:PREFIX_TITLE]
-    return "#".join(filter(None, (home, name))) + f"/{local_id}" if home or name else local_id
+def entry_prefix(feed: Any) -> str:
+    """Return what stands before the ids of a feed that are no URLs."""
+    return feed_prefix(_home(feed), str(feed.get("title", "")))
 
 
 def _home(feed: Any) -> str:
@@ -65,13 +52,13 @@ def _home(feed: Any) -> str:
     return ""
 
 
-def _id(entry: Any, feed: Any, url: str | None) -> str:
+def _id(entry: Any, url: str | None) -> str:
     entry_id = entry.get("id")
     if not entry_id:
         return url or str(entry.get("link", ""))
     if str(entry_id).startswith("/") and entry.get("guidislink") and url:
         return url
-    return universal_id(str(entry_id), _home(feed), str(feed.get("title", "")))
+    return str(entry_id)
 
 
 def _url(entry: Any, home: str) -> str | None:

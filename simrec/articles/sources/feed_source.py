@@ -7,9 +7,10 @@ from typing import Any
 
 import feedparser
 
-from simrec.articles.sources.feed_entry import entry_record
+from simrec.articles.sources.feed_entry import entry_prefix, entry_record
 from simrec.articles.sources.file_source import FileSource
-from simrec.articles.sources.source import DamagedSourceError, Record, Row, Split
+from simrec.articles.sources.marked_up import HTML, HTML_MARK
+from simrec.articles.sources.source import DamagedSourceError, Row, Split
 from simrec.articles.sources.xml_repair import RepairedXml, repair_xml
 
 ENTRY = re.compile(
@@ -53,7 +54,7 @@ class FeedSource(FileSource):
             raise DamagedSourceError(1, f"not RSS or Atom ({what})")
         entries = parsed.entries[:-1] if xml.open_entry else parsed.entries
         for number, entry in enumerate(entries, start=1):
-            yield Row(self.name, number, _record(entry, parsed))
+            yield self._row(number, entry, parsed)
         if not xml.closed:
             problem = f"the feed is cut short here (</{xml.root}> is not there)"
             raise DamagedSourceError(len(entries) + 1, problem)
@@ -66,11 +67,16 @@ class FeedSource(FileSource):
         for number, entry in enumerate(entries, start=1):
             try:
                 parsed = _parse(head + entry[0] + tail)
-                record = _record(parsed.entries[0], parsed)
+                row = self._row(number, parsed.entries[0], parsed)
             except Exception as error:
                 yield Row(self.name, number, problem=f"cannot be read ({_sentence(error)})")
             else:
-                yield Row(self.name, number, record)
+                yield row
+
+    def _row(self, number: int, entry: Any, parsed: Any) -> Row:
+        record = entry_record(entry, parsed.feed, parsed.version.startswith("atom"))
+        body = HTML if record["text"].startswith(HTML_MARK) else ""
+        return Row(self.name, number, record, body=body, prefix=entry_prefix(parsed.feed))
 
 
 def _parse(text: str) -> Any:
@@ -80,10 +86,6 @@ def _parse(text: str) -> Any:
     """
     stream = io.BytesIO(UTF8_MARK + text.encode())
     return feedparser.parse(stream, sanitize_html=False, resolve_relative_uris=False)
-
-
-def _record(entry: Any, parsed: Any) -> Record:
-    return entry_record(entry, parsed.feed, parsed.version.startswith("atom"))
 
 
 def _sentence(error: Exception) -> str:

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urljoin
 
+from simrec.articles.local_ids import feed_prefix
 from simrec.articles.sources.export_source import JsonExport, id_at, list_at, objects_at, text_at
-from simrec.articles.sources.feed_entry import universal_id
 from simrec.articles.sources.marked_up import as_html, plain_as_html, says_something
 from simrec.articles.sources.source import Record
 
@@ -20,20 +20,24 @@ class JsonfeedSource(JsonExport):
         return "jsonfeed.org/version/" in text_at(document, "version")
 
     @staticmethod
+    def prefix(document: Any) -> str:
+        return feed_prefix(_home(document), text_at(document, "title"))
+
+    @staticmethod
     def records(document: Any) -> Iterator[Record]:
         for item in objects_at(document, "items"):
             yield _record(item, document)
 
 
 def _record(item: dict[str, Any], feed: dict[str, Any]) -> Record:
-    home = text_at(feed, "home_page_url") or text_at(feed, "feed_url")
+    home = _home(feed)
     title = text_at(feed, "title")
     link = text_at(item, "url") or text_at(item, "external_url")
     url = urljoin(home, link) if link else ""
     authors = _authors(item) or _authors(feed)
     tags = [tag for tag in list_at(item, "tags") if isinstance(tag, str)]
     return {
-        "id": universal_id(id_at(item, "id") or url, home, title),
+        "id": id_at(item, "id") or url,
         "title": text_at(item, "title"),
         "text": _body(item),
         "account": title or None,
@@ -45,6 +49,10 @@ def _record(item: dict[str, Any], feed: dict[str, Any]) -> Record:
         "category": tags[0] if tags else None,
         "tags": tags,
     }
+
+
+def _home(feed: dict[str, Any]) -> str:
+    return text_at(feed, "home_page_url") or text_at(feed, "feed_url")
 
 
 def _authors(holder: dict[str, Any]) -> list[str]:

@@ -18,7 +18,8 @@ class Row(NamedTuple):
 
     `end` marks the last row of a damaged source: what followed it is lost. Where a row is not
     `numbered`, its line is only a count, which differs from read to read. `body` is the kind of its
-    text (text, html, markdown) where the source knows it better than the configuration.
+    text (text, html, markdown) where the source knows it better than the configuration. `prefix` is
+    what makes an id that holds in the source alone hold among all others, without a configured one.
     """
 
     file: str
@@ -28,6 +29,7 @@ class Row(NamedTuple):
     end: bool = False
     numbered: bool = True
     body: str = ""
+    prefix: str = ""
 
 
 class Split(NamedTuple):

@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterator
 from xml.etree.ElementTree import Element
 
-from simrec.articles.sources.feed_entry import universal_id
 from simrec.articles.sources.marked_up import as_html, plain_title, says_something
 from simrec.articles.sources.source import Record
 from simrec.articles.sources.xml_tree import text_of
@@ -87,9 +86,9 @@ def _record(item: Element, site: dict[str, str], authors: dict[str, str]) -> Rec
 
 
 def _id(item: Element, site: dict[str, str], link: str) -> str:
-    local_id = text_of(item, "guid") or link or text_of(item, "wp:post_id")
+    """Return the guid of an item, or what WordPress would have made it of."""
     home = site.get("wp:base_blog_url") or site.get("link", "")
-    return universal_id(local_id, home, "")
+    return text_of(item, "guid") or link or f"{home}/?p={text_of(item, 'wp:post_id')}"
 
 
 def _body(item: Element) -> str:

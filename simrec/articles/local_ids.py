@@ -1,0 +1,27 @@
+"""Ids that hold only within their source, and what makes them hold among all others."""
+
+import re
+
+# Ids that no other source has: URLs, URNs and the like, and UUIDs.
+UNIVERSAL = re.compile(
+    r"\s*(?:[a-z][a-z0-9+.-]*://\S|(?:urn|tag|doi|info|yt:video):\S"
+    r"|[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\s*\Z)",
+    re.IGNORECASE,
+)
+TITLE_CHARS = 80  # of a feed in the ids of its entries
+AUTO = "auto"
+
+
+def prefixed(local_id: str, prefix: str) -> str:
+    """Return an id with its source's prefix; what is a URL or a URN needs none."""
+    return local_id if UNIVERSAL.match(local_id) else f"{prefix}{local_id}"
+
+
+def feed_prefix(home: str, title: str) -> str:
+    """Return what stands before the numbers that a feed gives its entries.
+
+    It is the feed's page and title, since several feeds of a site have one page.
+    """
+    name = "-".join(title.split())[:TITLE_CHARS]
+    page = f"{home}#" if home else ""
+    return f"{page}{name}/" if name else page

@@ -102,6 +102,24 @@ def test_wordpress_without_what_is_not_published(fresh: House) -> None:
     }
 
 
+def test_wordpress_read_as_a_feed_leaves_out_drafts_as_well(fresh: House) -> None:
+    path = CASES / "14-wordpress-export-with-drafts" / "export.xml"
+    ran = ingest(fresh, path, "--format", "feed")
+    assert stored(fresh).keys() == {"https://harbour.example/?p=101"}
+    assert "1 draft, 1 private, 1 attachment, 1 menu item" in ran.err
+
+
+def test_a_draft_of_atom_publishing_is_left_out(tmp_path: Path) -> None:
+    rows = rows_of(
+        tmp_path / "a.atom",
+        "<feed xmlns='http://www.w3.org/2005/Atom' xmlns:app='http://www.w3.org/2007/app'>"
+        "<title>F</title><entry><id>urn:1</id><title>T</title>"
+        "<app:control><app:draft>yes</app:draft></app:control></entry>"
+        "<entry><id>urn:2</id><title>T</title></entry></feed>",
+    )
+    assert [row.record.get("status") for row in rows] == ["draft", None]
+
+
 def test_wordpress_rest(fresh: House) -> None:
     assert taken_in(fresh, EXPORTS / "wordpress_rest.json") == {
         "https://harbour.example/?p=12": (

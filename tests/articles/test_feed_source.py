@@ -272,6 +272,13 @@ def test_feeds_in_any_encoding(tmp_path: Path, text: str, declared: str, encodin
     assert (record["title"], record["text"]) == (text, f"<body>{text}")
 
 
+def test_utf8_with_a_broken_character_stays_utf8(tmp_path: Path) -> None:
+    """Systems cut descriptions in the middle of a character."""
+    items = "<item><guid>1</guid><title>Café</title><description>Crème brûlée à la@</description></item>"
+    content = rss(items).encode().replace(b"@", "é".encode()[:1])
+    assert records(tmp_path, content)[0]["title"] == "Café"
+
+
 def test_links_are_resolved_by_the_page_of_the_channel(tmp_path: Path) -> None:
     links = ["/posts/1", "posts/2?a=1&amp;lang=en", "posts/3?a=1&lang=en", "//cdn.example/4"]
     items = "".join(f"<item><title>T</title><link>{link}</link></item>" for link in links)

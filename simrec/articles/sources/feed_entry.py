@@ -8,6 +8,7 @@ from simrec.articles.html_text import fragment_text, is_html
 from simrec.articles.local_ids import feed_prefix
 from simrec.articles.sources.marked_up import as_html, plain_as_html, says_something
 from simrec.articles.sources.source import Record
+from simrec.articles.sources.wordpress_xml import article_status
 
 AUTHOR_IN_BRACKETS = re.compile(r"\S+@\S+\s+\((.+)\)\s*\Z", re.DOTALL)
 TEXT_TYPES = ("text/", "application/xhtml", "html", "xhtml")
@@ -31,9 +32,16 @@ def entry_record(entry: Any, feed: Any, is_atom: bool) -> Record:
         "category": terms[0] if terms else None,
         "tags": terms,
     }
+    status = _status(entry)
+    return record | {"status": status} if status else record
+
+
+def _status(entry: Any) -> str:
+    """Return the status of an entry of a system's own backup, "" for what a feed shows to all."""
     if entry.get("app_draft", "").strip().lower() == "yes":
-        record["status"] = "draft"
-    return record
+        return "draft"
+    kind = entry.get("wp_post_type", "")
+    return article_status(entry.get("wp_status", ""), kind, entry.get("wp_post_password", ""))
 
 
 def entry_prefix(feed: Any) -> str:

@@ -13,6 +13,7 @@ UNSEEN = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x9f\xad\u2060\ufeff\ufffe]+")
 LINE_BREAK = re.compile(r"\r\n?|[\v\f\x85\u2028\u2029]")
 BLANKS = re.compile(r"[^\S\n]+")
 BLANK_LINES = re.compile(r" ?\n ?(?:\n ?)+")
+LONGEST_WITH_TAGS = 20_000  # characters of a title; more is none, and takes long to search
 TITLE_BREAK = re.compile(r"</?(?:br|div|h[1-6]|p)(?:\s[^<>]*)?/?>", re.IGNORECASE)
 TITLE_TAG = re.compile(
     r"""<!--.*?-->
@@ -52,6 +53,6 @@ def clean_title(text: str) -> str:
 
     Other elements are words: "The <video> element".
     """
-    if "<" in text:
+    if "<" in text and len(text) <= LONGEST_WITH_TAGS:
         text = TITLE_TAG.sub("", TITLE_BREAK.sub(" ", text))
     return clean_line(unescape(text))

@@ -34,8 +34,14 @@ BLOCK = re.compile(
 BLANK_LINE = re.compile(r"\n\s*\n")
 REFERENCE = re.compile(r"&(?:#\d{1,7}|#x[0-9a-f]{1,6}|[a-z]{2,31}\d{0,2});", re.IGNORECASE)
 
+DOCUMENT = re.compile(r"<(?:html|body)[\s>]", re.IGNORECASE)
+IMAGE = re.compile(r"<img(?=[\s/>])[^<>]*>", re.IGNORECASE)
+# What follows these is on a line of its own, which the extraction does not know.
+LINE_END = re.compile(r"</(?:summary|legend|menu|dir|dialog)\s*>", re.IGNORECASE)
+
+# Forms are read: older pages stand in one as a whole.
 NAVIGATION = [
-    "nav", "footer", "body > header", "body > aside", "form", "button", "select", "dialog",
+    "nav", "footer", "body > header", "body > aside", "button", "select", "dialog",
     "template",
     "[role=navigation]", "[role=banner]", "[role=contentinfo]", "[role=search]", "[role=dialog]",
 ]  # fmt: skip
@@ -68,8 +74,19 @@ def fragment_text(fragment: str) -> str:
         fragment = html.unescape(fragment)
     if not BLOCK.search(fragment):  # as content systems store what their editors call paragraphs
         fragment = BLANK_LINE.sub("<p>", fragment)
-    # The parser hangs what begins with text or a closing tag below a body only if there is one.
-    return extract_plain_text(f"<body>{fragment}</body>", list_bullets=False)
+    fragment = IMAGE.sub(r" \g<0> ", LINE_END.sub(r"\g<0><br>", fragment))
+    if not DOCUMENT.search(fragment):
+        # The parser hangs what begins with text or a closing tag below a body only if there is one.
+        fragment = f"<body>{fragment}</body>"
+    return extract_plain_text(fragment, list_bullets=False)
+
+
+def parse_page(page: str) -> HTMLTree:
+    """Return the tree of a page; pictures have no words in it, only their captions have."""
+    tree = HTMLTree.parse(LINE_END.sub(r"\g<0><br>", page))
+    for image in tree.document.query_selector_all("[alt]"):
+        image.delattr("alt")
+    return tree
 
 
 def page_text(tree: HTMLTree) -> str:
@@ -109,4 +126,4 @@ def _character(reference: re.Match[str]) -> str:
 
 
 def _visible(tree: Any) -> str:
-    return extract_plain_text(tree, list_bullets=False, alt_texts=False, skip_elements=NAVIGATION)
+    return extract_plain_text(tree, list_bullets=False, skip_elements=NAVIGATION)

@@ -1,9 +1,8 @@
 """HTML as text: what is mark-up, and that no words of a page are lost."""
 
 import pytest
-from resiliparse.parse.html import HTMLTree
 
-from simrec.articles.html_text import fragment_text, is_html, page_text, unescape
+from simrec.articles.html_text import fragment_text, is_html, page_text, parse_page, unescape
 
 BODY = "春天的潮水在中午最高，渔船此时进港。"
 
@@ -31,6 +30,11 @@ BODY = "春天的潮水在中午最高，渔船此时进港。"
         ("Caf&eacute; &#8211; open &#x27;late&#x27;", "Café – open 'late'"),
         ("One <em>paragraph</em>.\n\nAnother.", "One paragraph.\n\nAnother."),
         ("one<br>two", "one\ntwo"),
+        ("<p>a<img alt='pier'>b</p><details><summary>sum</summary>det", "a pier b\n\nsum\ndet"),
+        (
+            "<html><head><title>T</title><style>p{}</style></head><body><p>One.</p></body></html>",
+            "One.",
+        ),
         ("One.<P>Two.<p class=a>Three.", "One.\n\nTwo.\n\nThree."),
     ],
 )
@@ -61,7 +65,7 @@ def test_a_body_that_a_script_shows_is_read(style: str) -> None:
         f"<html><body><div id='top'><h1>潮汐</h1><div id='js_content' style='{style}'>"
         f"<p>{BODY}</p></div></div><div style='display:none'>扫一扫</div></body></html>"
     )
-    assert page_text(HTMLTree.parse(page)).strip() == BODY
+    assert page_text(parse_page(page)).strip() == BODY
 
 
 def test_no_words_of_a_page_are_lost_but_its_navigation() -> None:
@@ -71,7 +75,7 @@ def test_no_words_of_a_page_are_lost_but_its_navigation() -> None:
         "<div class=related>Related words</div><div id=advert-1>A notice</div></div>"
         "<footer>Imprint</footer></body></html>"
     )
-    words = page_text(HTMLTree.parse(page)).split()
+    words = page_text(parse_page(page)).split()
     assert words == [
         "Tides",
         "The",
@@ -91,9 +95,9 @@ def test_one_article_that_holds_most_of_a_page_is_its_text() -> None:
         "<html><body><div>Ads</div><article><header><h1>Tides</h1></header><p>The sea rises twice a"
         " day, and falls as often.</p></article></body></html>"
     )
-    assert page_text(HTMLTree.parse(page)).startswith("Tides")
+    assert page_text(parse_page(page)).startswith("Tides")
     teaser = page.replace("<div>Ads</div>", f"<div>{'Long text of the page. ' * 20}</div>")
-    assert page_text(HTMLTree.parse(teaser)).startswith("Long text")
+    assert page_text(parse_page(teaser)).startswith("Long text")
 
 
 def test_references_are_resolved_once_and_only_with_their_semicolon() -> None:
@@ -103,3 +107,12 @@ def test_references_are_resolved_once_and_only_with_their_semicolon() -> None:
         unescape("AT&amp;T &#8217; &eacute; &amp;amp; &notit; &unknown;")
         == "AT&T ’ é &amp; &notit; &unknown;"
     )
+
+
+def test_captions_and_what_stands_in_a_form_are_read() -> None:
+    page = (
+        "<body><form id=aspnetForm><input value=x><p>The sea<img alt='a pier'> rises.</p>"
+        "<figure><img src=a.jpg alt=pier><figcaption>The pier</figcaption></figure>"
+        "<button>Send</button></form></body>"
+    )
+    assert page_text(parse_page(page)).split() == ["The", "sea", "rises.", "The", "pier"]

@@ -4,9 +4,7 @@ import re
 from datetime import UTC, datetime
 from typing import Any
 
-from resiliparse.parse.html import HTMLTree
-
-from simrec.articles.html_text import page_text
+from simrec.articles.html_text import page_text, parse_page
 from simrec.articles.sources.source import Record
 
 # Where pages say what our fields hold, best first: a `meta` by its name, or an element.
@@ -34,7 +32,7 @@ def html_record(page: str) -> Record:
 
     Fields of ours that a `meta` names itself are left as they are.
     """
-    tree = HTMLTree.parse(page)
+    tree = parse_page(page)
     record = _meta(tree)
     known = _known(tree, record)
     if _element(tree, "#js_content"):

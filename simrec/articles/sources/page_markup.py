@@ -3,12 +3,12 @@
 import re
 from collections.abc import Callable
 
-SHORTCODE = re.compile(r"\{\{<.*?>\}\}|\{\{%.*?%\}\}", re.DOTALL)
+SHORTCODE = re.compile(r"\{\{<(?:(?!\{\{<).)*?>\}\}|\{\{%(?:(?!\{\{%).)*?%\}\}", re.DOTALL)
 LIQUID_COMMENT = re.compile(r"\{%-?\s*comment\s*-?%\}.*?\{%-?\s*endcomment\s*-?%\}", re.DOTALL)
 LIQUID_RAW = re.compile(
     r"\{%-?\s*(?:raw|verbatim)\s*-?%\}(.*?)\{%-?\s*end(?:raw|verbatim)\s*-?%\}", re.DOTALL
 )
-LIQUID = re.compile(r"\{%.*?%\}|\{\{.*?\}\}", re.DOTALL)
+LIQUID = re.compile(r"\{%(?:(?!\{%).)*?%\}|\{\{(?:(?!\{\{).)*?\}\}", re.DOTALL)
 CODE = re.compile(
     r"(^(`{3,}|~{3,}).*?^\2[`~]*[ \t]*$|(?<!`)(`+)(?!`).+?(?<!`)\3(?!`))", re.DOTALL | re.MULTILINE
 )

@@ -84,7 +84,7 @@ def fragment_text(fragment: str) -> str:
 def parse_page(page: str) -> HTMLTree:
     """Return the tree of a page; pictures have no words in it, only their captions have."""
     tree = HTMLTree.parse(LINE_END.sub(r"\g<0><br>", page))
-    for image in tree.document.query_selector_all("[alt]"):
+    for image in tree.body.query_selector_all("[alt]") if tree.body else ():
         image.delattr("alt")
     return tree
 

@@ -54,7 +54,7 @@ class BaselineInputs:
         """TF-IDF knows how common a word is in the whole corpus, as it would in use."""
         path = self.stored_tfidf
         stored = TfIdfBaseline.open(path) if path.exists() else None
-        if stored and not (self.may_store and self._has_outgrown(stored)):
+        if stored and stored.is_current and not (self.may_store and self._has_outgrown(stored)):
             return stored
         fitted = TfIdfBaseline.fit(self.texts(), self.store.count())
         if self.may_store:

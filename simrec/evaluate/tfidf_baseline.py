@@ -12,8 +12,11 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 
 from simrec import arrays
 from simrec.evaluate.scorers import Texts
+from simrec.lexical.characters import MARKS, WITHOUT_SPACES, fold
 
-WITHOUT_SPACES = re.compile(r"[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff]")
+FORMAT = 2  # of the stored file; in 1, whose file does not say so, combining marks cut words
+IN_SCRIPT_WITHOUT_SPACES = re.compile(f"[{WITHOUT_SPACES}]")
+TOKEN = rf"\w[{MARKS}]*\w[\w{MARKS}]*"  # scikit-learn's, at least two letters, with their marks
 ARRAYS = ("facts", "idf", "words")  # of the stored file
 HINT = "remove it, simrec evaluate makes it anew"
 
@@ -21,12 +24,14 @@ HINT = "remove it, simrec evaluate makes it anew"
 class TfIdfBaseline:
     """TF-IDF with sublinear term frequency (Salton & Buckley 1988), fitted once.
 
-    articles is the size of the corpus when it was fitted; it may have read only some of them.
+    articles is the size of the corpus when it was fitted; it may have read only some of them. One
+    that is not `is_current` was fitted on other words than texts are cut into now.
     """
 
-    def __init__(self, vectorizer: TfidfVectorizer, articles: int) -> None:
+    def __init__(self, vectorizer: TfidfVectorizer, articles: int, is_current: bool = True) -> None:
         self._vectorizer = vectorizer
         self.articles = articles
+        self.is_current = is_current
 
     @classmethod
     def fit(cls, texts: Sequence[str], articles: int = 0) -> "TfIdfBaseline":
@@ -40,18 +45,18 @@ class TfIdfBaseline:
     def open(cls, path: Path) -> "TfIdfBaseline":
         """Open a stored one; ReleaseError if it is damaged."""
         facts, idf, encoded_words = arrays.read_npz(path, HINT, *ARRAYS)
-        without_spaces, articles = facts.tolist()
+        without_spaces, articles, *version = facts.tolist()
         words = json.loads(encoded_words.tobytes())
         vectorizer = _vectorizer(bool(without_spaces), words)
         vectorizer.idf_ = idf
-        return cls(vectorizer, articles)
+        return cls(vectorizer, articles, version == [FORMAT])
 
     def save(self, path: Path) -> None:
         """Write it as one file, whole or not at all."""
         words = self._vectorizer.get_feature_names_out().tolist()
         encoded_words = np.frombuffer(json.dumps(words).encode(), np.uint8)
         without_spaces = self._vectorizer.analyzer == "char"
-        facts = np.array([without_spaces, self.articles])
+        facts = np.array([without_spaces, self.articles, FORMAT])
         arrays.write_npz(path, facts=facts, idf=self._vectorizer.idf_, words=encoded_words)
 
     def scores(self, queries: Texts, candidates: Texts) -> NDArray[np.float32]:
@@ -70,11 +75,21 @@ def _vectorizer(without_spaces: bool, words: list[str] | None = None) -> TfidfVe
     """Return a vectorizer of words, or of characters and pairs where no spaces part words."""
     if without_spaces:
         return TfidfVectorizer(
-            analyzer="char", ngram_range=(1, 2), sublinear_tf=True, vocabulary=words
+            preprocessor=fold,
+            analyzer="char",
+            ngram_range=(1, 2),
+            sublinear_tf=True,
+            vocabulary=words,
         )
-    return TfidfVectorizer(stop_words="english", sublinear_tf=True, vocabulary=words)
+    return TfidfVectorizer(
+        preprocessor=fold,
+        token_pattern=TOKEN,
+        stop_words="english",
+        sublinear_tf=True,
+        vocabulary=words,
+    )
 
 
 def _mostly_without_spaces(texts: Sequence[str]) -> bool:
     sample = "".join(text[:200] for text in texts[:200])
-    return len(WITHOUT_SPACES.findall(sample)) > 0.3 * len(sample)
+    return len(IN_SCRIPT_WITHOUT_SPACES.findall(sample)) > 0.3 * len(sample)

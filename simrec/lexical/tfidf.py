@@ -15,7 +15,8 @@ from simrec.lexical.words import term_id, words
 
 TERMS_PER_TEXT = 128  # those of most weight
 IDF_BUCKETS = 1 << 18  # texts are counted by the end of a term's id
-FORMAT = 2
+FORMAT = 3  # in 2 combining marks cut words; what has been released with it can still be read
+READABLE = (2, FORMAT)
 HINT = "remove it, simrec embed makes it anew"
 
 
@@ -27,8 +28,11 @@ class TfIdf:
     language need no list. `weight` is the share of the lexical cosine in a score.
     """
 
-    def __init__(self, idf: NDArray[np.float32], n_texts: int, weight: float) -> None:
+    def __init__(
+        self, idf: NDArray[np.float32], n_texts: int, weight: float, version: int = FORMAT
+    ) -> None:
         self._idf = idf
+        self._version = version
         self.n_texts = n_texts
         self.weight = weight
 
@@ -55,14 +59,14 @@ class TfIdf:
 
     @classmethod
     def open(cls, path: Path) -> "TfIdf":
-        """Open a saved one; ReleaseError if it is damaged or of another format."""
+        """Open a saved one; ReleaseError if it is damaged or of a format that cannot be read."""
         facts, idf = arrays.read_npz(path, HINT, "facts", "idf")
         version, n_texts, weight = facts.tolist()
-        if version != FORMAT:
+        if version not in READABLE:
             raise ReleaseError(
                 f"{path}: word weights of format {version:.0f}, this simrec reads {FORMAT}; {HINT}"
             )
-        return cls(idf, int(n_texts), weight)
+        return cls(idf, int(n_texts), weight, int(version))
 
     @staticmethod
     def is_current(path: Path) -> bool:
@@ -74,17 +78,17 @@ class TfIdf:
 
     def save(self, path: Path) -> None:
         """Write one file, whole or not at all."""
-        facts = np.array([FORMAT, self.n_texts, self.weight])
+        facts = np.array([self._version, self.n_texts, self.weight])
         arrays.write_npz(path, idf=self._idf, facts=facts)
 
     def with_weight(self, weight: float) -> "TfIdf":
         """Return the same TF-IDF with another share in a score."""
-        return TfIdf(self._idf, self.n_texts, weight)
+        return TfIdf(self._idf, self.n_texts, weight, self._version)
 
     @property
     def id(self) -> str:
         """Return an id derived from all that decides the term vector of a text."""
-        settings = f"{FORMAT} {TERMS_PER_TEXT}".encode()
+        settings = f"{self._version} {TERMS_PER_TEXT}".encode()
         digest = hashlib.sha256(settings + self._idf.tobytes())
         return f"tfidf-{digest.hexdigest()[:12]}"
 

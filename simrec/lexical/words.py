@@ -5,26 +5,37 @@ import zlib
 from collections.abc import Iterator
 from functools import lru_cache
 
+from simrec.lexical.characters import MARKS, WITHOUT_SPACES, fold, is_plain
+
 TERM_IDS = 1 << 24  # ids are below this (feature hashing, Weinberger et al. 2009)
 MAX_CHARS = 20_000  # of a text that are read
-# The first alternative holds scripts that do not part words by spaces; Korean does.
-WORD = re.compile(r"[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff]+|[^\W_]{2,}")
-FIRST_WITHOUT_SPACES = "\u0e00"
-HANGUL = ("\uac00", "\ud7ff")
+_LETTER = rf"[^\W_{WITHOUT_SPACES}]"
+# A run of a script without spaces, or a word of at least two letters, each with its marks.
+WORD = re.compile(
+    rf"([{WITHOUT_SPACES}]+)|({_LETTER}[{MARKS}]*{_LETTER}+(?:[{MARKS}]+{_LETTER}*)*)"
+)
+PLAIN_WORD = re.compile(r"[^\W_]{2,}")
+MARKED = re.compile(rf".[{MARKS}]*")
 
 
 def words(text: str) -> Iterator[str]:
     """Yield the words of a text in lower case.
 
-    Of scripts without spaces these are the characters and the pairs of neighbouring characters.
+    Of scripts without spaces these are the characters, each with its marks, and the pairs of
+    neighbouring characters.
     """
-    for run in WORD.findall(text[:MAX_CHARS].lower()):
-        is_korean = HANGUL[0] <= run[0] <= HANGUL[1]
-        if run[0] < FIRST_WITHOUT_SPACES or is_korean:
-            yield run
+    text = fold(text[:MAX_CHARS])
+    if is_plain(text):
+        yield from PLAIN_WORD.findall(text)
+        return
+    for run, word in WORD.findall(text):
+        if word:
+            yield word
         else:
-            yield from run
-            yield from (run[start : start + 2] for start in range(len(run) - 1))
+            characters = MARKED.findall(run)
+            yield from characters
+            for start in range(len(characters) - 1):
+                yield characters[start] + characters[start + 1]
 
 
 @lru_cache(maxsize=1 << 18)

@@ -88,9 +88,23 @@ def test_tfidf_is_fitted_once_until_the_corpus_has_doubled(house: House) -> None
     assert house.job().code == 0
     assert stored.read_bytes() != before
     assert TfIdfBaseline.open(stored).articles == 801
+    make_outdated(stored)
+    outdated = stored.read_bytes()
+    assert house.step("evaluate", "--beside", "TF-IDF").code == 0
+    assert stored.read_bytes() == outdated, "what is evaluated by hand is not stored"
+    house.write_articles([*articles, *more, {**articles[1], "id": "one more"}])
+    assert house.job().code == 0
+    assert TfIdfBaseline.open(stored).is_current
     stored.write_bytes(before[: len(before) // 2])
     ran = house.step("evaluate", "--beside", "TF-IDF")
     assert (ran.code, f"{stored}: damaged" in ran.err, "Traceback" in ran.err) == (5, True, False)
+
+
+def make_outdated(path: Path) -> None:
+    """Make a stored baseline one of format 1, which knew other words of many scripts."""
+    with np.load(path) as content:
+        arrays = dict(content)
+    np.savez(path, facts=arrays["facts"][:2], idf=arrays["idf"], words=arrays["words"])
 
 
 def test_lsa_has_no_axis_for_words_of_queries_alone() -> None:

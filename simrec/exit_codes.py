@@ -38,8 +38,7 @@ def exit_codes() -> Iterator[None]:
         error.show()
         sys.exit(error.exit_code)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # `| head` has seen enough
-        sys.exit(0)
+        end_quietly()
     except BaseException as error:
         known = as_simrec_error(error)
         if known:
@@ -49,6 +48,12 @@ def exit_codes() -> Iterator[None]:
             logger.error("simrec: interrupted; the same command goes on where it was")
             sys.exit(INTERRUPTED)
         raise  # a bug: Python's own traceback and exit code 1 say most
+
+
+def end_quietly() -> None:
+    """End without a word: `| head` has seen enough."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(0)
 
 
 def exit_code(error: BaseException) -> int:

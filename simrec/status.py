@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
 from simrec import journal, release
+from simrec.articles.reasons import count_by_reason
 from simrec.articles.store import Store
 from simrec.errors import GateError
 from simrec.files import JsonObject
@@ -16,6 +17,7 @@ from simrec.workspace import Workspace
 RELEASE_COLUMNS = ["release", "created_at", "articles", "accounts", "encoder", "current"]
 RUN_COLUMNS = ["job", "started_at", "exit_code", "seconds", "cpu_seconds", "peak_mib", "error"]
 SHOWN_RUNS = 5
+SHOWN_REASONS = 5
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,7 @@ class WorkspaceStatus:
     articles: int
     accounts: int | None
     rejects: int | None
+    rejects_by_reason: str | None
     release: str
     released_at: str | None
     age_hours: float | None
@@ -64,6 +67,7 @@ def read_status(workspace: Workspace) -> WorkspaceStatus:
         articles=articles,
         accounts=accounts,
         rejects=rejects,
+        rejects_by_reason=_count_reasons(workspace) if rejects else None,
         release=manifest.release_id if manifest else "none yet",
         released_at=manifest.created_at if manifest else None,
         age_hours=_age_hours(manifest.created_at) if manifest else None,
@@ -96,6 +100,13 @@ def _count_articles(workspace: Workspace) -> tuple[int, int | None, int | None]:
         return 0, None, None
     with Store.open(workspace.articles_db) as store:
         return store.count(), store.count("accounts"), store.count("rejects")
+
+
+def _count_reasons(workspace: Workspace) -> str:
+    with Store.open(workspace.articles_db) as store:
+        reasons = count_by_reason(store.rejects())
+    counts = [f"{reason['count']:,} {reason['reason']}" for reason in reasons[:SHOWN_REASONS]]
+    return "; ".join(counts)
 
 
 def _age_hours(created_at: str) -> float:

@@ -7,6 +7,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+from simrec.articles import lookup
 from simrec.articles.article import Account
 from simrec.articles.store_schema import COLUMNS, SCHEMA, VERSION, is_damage, is_text_of, verify
 from simrec.articles.store_writer import Reject, StoreWriter
@@ -190,6 +191,18 @@ class Store:
         )
         row: tuple[bytes, str, str] | None = self._db.execute(query, (article_id,)).fetchone()
         return row
+
+    def lookup(
+        self, ids: Sequence[str], most: int, sample: bool = False
+    ) -> Iterator[dict[str, Any]]:
+        """Yield all fields of the articles of some ids, or else of the first or a sample of them."""
+        if ids:
+            return lookup.by_id(self._db, ids)
+        return lookup.first(self._db, most, sample)
+
+    def find(self, words: Sequence[str], most: int) -> Iterator[dict[str, Any]]:
+        """Yield the articles whose title, URL or id holds all words."""
+        return lookup.by_words(self._db, words, most)
 
     def texts(self, keys: Sequence[bytes], most_chars: int = LONGEST_TEXT) -> list[tuple[str, str]]:
         """Return (title, text) for each key, in the order of the keys; KeyError for an unknown one.

@@ -1,15 +1,20 @@
 """The command line: each command parses, opens, calls and prints."""
 
+import sys
 from importlib import import_module
+from io import TextIOWrapper
+from typing import Any
 
 import click
 
 from simrec import __version__
-from simrec.exit_codes import exit_codes
+from simrec.exit_codes import end_quietly, exit_codes
 
 # The module of each command, in the order of the help; it is loaded when the command is used.
 MODULES = {
     "ingest": "step_commands",
+    "articles": "article_commands",
+    "find": "article_commands",
     "teach": "step_commands",
     "train": "step_commands",
     "embed": "step_commands",
@@ -43,6 +48,12 @@ class LazyGroup(click.Group):
         command: click.Command = getattr(module, cmd_name)
         return command
 
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:  # click would make exit code 1 of it
+            end_quietly()
+
 
 @click.group(
     cls=LazyGroup,
@@ -55,5 +66,7 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line; exit codes are those of simrec.errors."""
+    if isinstance(sys.stdout, TextIOWrapper):  # a terminal that is no UTF-8 shows the rest escaped
+        sys.stdout.reconfigure(errors="backslashreplace")
     with exit_codes():
         cli.main(standalone_mode=False, prog_name="simrec")

@@ -1,7 +1,9 @@
 """How results look on a terminal: tables that survive any text, and JSON lines."""
 
+import codecs
 import json
 import shutil
+import sys
 import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -56,9 +58,10 @@ def _column_widths(table: list[list[str]], terminal_width: int) -> list[int]:
 
 
 def print_json(objects: Iterable[Any]) -> None:
-    """Print one JSON object a line."""
+    """Print one JSON object a line; in ASCII where the output is no UTF-8."""
+    ensure_ascii = codecs.lookup(sys.stdout.encoding or "utf-8").name != "utf-8"
     for value in objects:
-        click.echo(json.dumps(value, ensure_ascii=False))
+        click.echo(json.dumps(value, ensure_ascii=ensure_ascii))
 
 
 def print_fields(fields: JsonObject) -> None:

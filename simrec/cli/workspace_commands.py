@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from simrec import release, reports, steps
+from simrec.articles.reasons import count_by_reason
 from simrec.articles.store import Store
 from simrec.cli import terminal
 from simrec.cli.config_options import Invocation, config_options
@@ -85,11 +86,15 @@ def rollback(release_id: str | None, workspace: Path) -> None:
 
 
 @click.command()
+@click.option("--by-reason", is_flag=True, help="Count them by reason, most frequent first.")
 @json_option
 @workspace_option
-def rejects(as_json: bool, workspace: Path) -> None:
+def rejects(by_reason: bool, as_json: bool, workspace: Path) -> None:
     """Print the rows that were rejected or lost a value when their file was read last."""
     with Store.open(Workspace.open(workspace).articles_db) as store:
+        if by_reason:
+            print_rows(["count", "reason", "example"], count_by_reason(store.rejects()), as_json)
+            return
         print_rows(
             ["file", "line", "reason"], [reject._asdict() for reject in store.rejects()], as_json
         )

@@ -7,6 +7,8 @@ from dataclasses import dataclass, fields
 from simrec.errors import UsageError
 
 DAY = re.compile(r"\d{4}(-\d{2}(-\d{2})?)?")
+# Equal, or followed by a region or script that was not asked for.
+_LANG = "replace(lower(lang), '_', '-') || '-' LIKE replace(?, '%', '') || '-%'"
 SEEDS = ("ids", "text", "history", "account")
 
 
@@ -47,7 +49,8 @@ class Filters:
     """What a hit has to be; None filters nothing.
 
     since and until are days, months or years (2024-05-31, 2024-05, 2024), both included. among
-    holds the ids that hits may have.
+    holds the ids that hits may have. lang is a language, in any case: "en" finds en-GB and EN_us as
+    well, "en-gb" only en-GB.
     """
 
     account: str | None = None
@@ -73,7 +76,7 @@ class Filters:
         comparisons = {
             "account = ?": self.account,
             "category = ?": self.category,
-            "lang = ?": self.lang,
+            _LANG: self.lang and _language(self.lang),
             f"substr(published_at, 1, {len(self.since or '')}) >= ?": self.since,
             f"substr(published_at, 1, {len(self.until or '')}) <= ?": self.until,
         }
@@ -84,6 +87,11 @@ class Filters:
                 conditions.append(condition)
                 values.append(value)
         return " AND ".join(conditions), values
+
+
+def _language(lang: str) -> str:
+    """Return a language as it is compared: in small letters, its subtags separated by hyphens."""
+    return lang.strip().lower().replace("_", "-")
 
 
 NO_FILTERS = Filters()

@@ -1,0 +1,60 @@
+"""Look articles up in the store as they were taken in, by id or by words."""
+
+import json
+import sqlite3
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from simrec.articles.store_schema import COLUMNS
+from simrec.errors import UnknownIdError
+
+FIELDS = f"{COLUMNS.replace('lead, ', '')}, (SELECT text FROM texts WHERE key = text_key) AS text"
+FOUND = ["id", "account", "published_at", "url", "title", "lead"]
+
+
+def by_id(database: sqlite3.Connection, ids: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """Yield all fields of some articles, in the order asked for; UnknownIdError for another id."""
+    query = f"SELECT {FIELDS} FROM articles WHERE id = ?"
+    for article_id in ids:
+        cursor = database.execute(query, (article_id,))
+        row = cursor.fetchone()
+        if row is None:
+            raise UnknownIdError(
+                f"no article '{article_id}' was taken in; simrec find WORDS looks for ids"
+            )
+        yield _fields(cursor, row)
+
+
+def first(
+    database: sqlite3.Connection, most: int, sample: bool = False
+) -> Iterator[dict[str, Any]]:
+    """Yield all fields of the first articles by id; of a sample, the first by a hash of the text."""
+    order = "text_key, id" if sample else "id"
+    cursor = database.execute(f"SELECT {FIELDS} FROM articles ORDER BY {order} LIMIT ?", (most,))
+    for row in cursor:
+        yield _fields(cursor, row)
+
+
+def by_words(
+    database: sqlite3.Connection, words: Sequence[str], most: int
+) -> Iterator[dict[str, Any]]:
+    """Yield what tells articles apart whose title, URL or id holds all words, in any case.
+
+    An article without a title is known by its first characters, the lead.
+    """
+    wanted = [word.casefold() for word in words]
+    for row in database.execute(f"SELECT {', '.join(FOUND)} FROM articles ORDER BY id"):
+        article = dict(zip(FOUND, row, strict=True))
+        shown = (article["id"], article["url"] or "", article["title"] or article["lead"])
+        text = "\n".join(shown).casefold()
+        if all(word in text for word in wanted):
+            yield article
+            most -= 1
+            if not most:
+                return
+
+
+def _fields(cursor: sqlite3.Cursor, row: tuple[Any, ...]) -> dict[str, Any]:
+    article = dict(zip((column[0] for column in cursor.description), row, strict=True))
+    article["tags"] = json.loads(article["tags"])
+    return article

@@ -1,0 +1,43 @@
+"""Commands that show articles as they were taken in, before any release."""
+
+from pathlib import Path
+
+import click
+
+from simrec.articles.store import Store
+from simrec.cli import terminal
+from simrec.cli.options import json_option, n_option, print_rows, workspace_option
+from simrec.workspace import Workspace
+
+
+@click.command()
+@click.argument("ids", metavar="[ID]...", nargs=-1)
+@click.option("--sample", is_flag=True, help="Some at random, instead of the first by id.")
+@n_option
+@json_option
+@workspace_option
+def articles(ids: tuple[str, ...], sample: bool, n: int, as_json: bool, workspace: Path) -> None:
+    """Print articles as they were taken in: all fields, and the cleaned text."""
+    if ids and sample:
+        raise click.UsageError("give IDs or --sample, not both")
+    with Store.open(Workspace.open(workspace).articles_db) as store:
+        for number, article in enumerate(store.lookup(ids, n, sample)):
+            if as_json:
+                terminal.print_json([article])
+                continue
+            if number:
+                click.echo()
+            terminal.print_fields({**article, "tags": ", ".join(article["tags"]), "text": None})
+            for line in article["text"].split("\n"):
+                click.echo(terminal.escape_control(line))
+
+
+@click.command()
+@click.argument("words", nargs=-1, required=True)
+@n_option
+@json_option
+@workspace_option
+def find(words: tuple[str, ...], n: int, as_json: bool, workspace: Path) -> None:
+    """Print the articles whose title, URL or id holds all WORDS, or parts of words."""
+    with Store.open(Workspace.open(workspace).articles_db) as store:
+        print_rows(["id", "account", "date", "title"], list(store.find(words, n)), as_json)

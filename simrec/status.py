@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
 from simrec import journal, release
-from simrec.articles.reasons import count_by_reason
+from simrec.articles.reject_reasons import count_by_reason
 from simrec.articles.store import Store
 from simrec.errors import GateError
 from simrec.files import JsonObject

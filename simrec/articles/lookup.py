@@ -13,7 +13,7 @@ FOUND = ["id", "account", "published_at", "url", "title", "lead"]
 
 
 def by_id(database: sqlite3.Connection, ids: Sequence[str]) -> Iterator[dict[str, Any]]:
-    """Yield all fields of some articles, in the order asked for; UnknownIdError for another id."""
+    """Yield all fields of some articles in the order given; UnknownIdError for another id."""
     query = f"SELECT {FIELDS} FROM articles WHERE id = ?"
     for article_id in ids:
         cursor = database.execute(query, (article_id,))
@@ -28,7 +28,7 @@ def by_id(database: sqlite3.Connection, ids: Sequence[str]) -> Iterator[dict[str
 def first(
     database: sqlite3.Connection, most: int, sample: bool = False
 ) -> Iterator[dict[str, Any]]:
-    """Yield all fields of the first articles by id; of a sample, the first by a hash of the text."""
+    """Yield all fields of the first articles by id, or as a sample by a hash of the text."""
     order = "text_key, id" if sample else "id"
     cursor = database.execute(f"SELECT {FIELDS} FROM articles ORDER BY {order} LIMIT ?", (most,))
     for row in cursor:

@@ -195,7 +195,7 @@ class Store:
     def lookup(
         self, ids: Sequence[str], most: int, sample: bool = False
     ) -> Iterator[dict[str, Any]]:
-        """Yield all fields of the articles of some ids, or else of the first or a sample of them."""
+        """Yield all fields of the articles of some ids, or else of the first or a sample."""
         if ids:
             return lookup.by_id(self._db, ids)
         return lookup.first(self._db, most, sample)

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from simrec import release, reports, steps
-from simrec.articles.reasons import count_by_reason
+from simrec.articles.reject_reasons import count_by_reason
 from simrec.articles.store import Store
 from simrec.cli import terminal
 from simrec.cli.config_options import Invocation, config_options

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, get_args
 import msgspec
 from msgspec import Meta, Struct
 
-from simrec.source_formats import SOURCE_FORMATS, BodyKind
+from simrec.source_formats import SOURCE_FORMATS, BodyKind, is_text_encoding
 
 Count = Annotated[int, Meta(ge=1)]
 NotNegativeCount = Annotated[int, Meta(ge=0)]
@@ -72,6 +72,7 @@ class SourceConfig(Section, frozen=True):
     body: BodyKind = "auto"
     follow_links: bool = False
     prefix: str = "auto"
+    encoding: str = "auto"
     fields: Fields | None = None
 
     def __post_init__(self) -> None:
@@ -80,6 +81,11 @@ class SourceConfig(Section, frozen=True):
         if self.format not in SOURCE_FORMATS:
             raise ValueError(
                 f"format is '{self.format}'; the formats are {', '.join(SOURCE_FORMATS)}"
+            )
+        if self.encoding != "auto" and not is_text_encoding(self.encoding):
+            raise ValueError(
+                f"encoding is '{self.encoding}', which Python does not know; "
+                "set auto, or one such as utf-8, cp1252 or gb18030"
             )
         if bool(self.url) != bool(self.query) or (self.watermark and not self.url):
             raise ValueError("url and query go together, and a watermark is a column of the query")

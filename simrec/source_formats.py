@@ -1,5 +1,6 @@
 """Which formats articles come in: light, since the command line's choices are made of it."""
 
+import codecs
 from typing import Literal, get_args
 
 # The formats of files, and the suffixes by which "auto" knows them. A new format is an entry here
@@ -21,3 +22,11 @@ FORMATS: dict[str, tuple[str, ...]] = {
 SOURCE_FORMATS = ("auto", *FORMATS)
 BodyKind = Literal["auto", "text", "html", "markdown"]
 BODY_KINDS: tuple[str, ...] = get_args(BodyKind)
+
+
+def is_text_encoding(name: str) -> bool:
+    """Tell whether Python has an encoding of texts by that name."""
+    try:
+        return isinstance(codecs.encode("", name), bytes)
+    except (LookupError, ValueError, TypeError):
+        return False

@@ -19,7 +19,7 @@ def with_sources(
 ) -> Config:
     """Return the configuration with what a command line asks for.
 
-    `fields` are "name=column", `options` are format, body and sync. Paths replace the configured
+    `fields` are "name=column", `options` are format, body, encoding and sync. Paths replace the configured
     sources, and then nothing configured is deleted either: to add one file must not delete what it
     does not hold.
     """
@@ -29,10 +29,21 @@ def with_sources(
     sources = []
     for path in paths:
         absolute = str(Path(path).absolute())  # tasks may run in another working directory
-        source = SourceConfig(path=absolute, format=options["format"], body=options["body"])
-        sources.append(source)
+        sources.append(_source(absolute, options))
     config = msgspec.structs.replace(config, sources=tuple(sources))
     return override(config, ingest={"sync": options["sync"], "deletions": str(deletions or "")})
+
+
+def _source(path: str, options: dict[str, Any]) -> SourceConfig:
+    try:
+        return SourceConfig(
+            path=path,
+            format=options["format"],
+            body=options["body"],
+            encoding=options["encoding"],
+        )
+    except ValueError as problem:
+        raise UsageError(str(problem)) from None
 
 
 def _with_columns(fields: Fields, named: Sequence[str]) -> Fields:

@@ -45,6 +45,7 @@ COMPARISON_COLUMNS = [
     default="auto",
     help="What the texts are written in.",
 )
+@click.option("--encoding", default="auto", help="Of files of text, such as cp1252.")
 @click.option(
     "--delete", "deletions", type=Path, help="A file of article ids to delete, one a line."
 )

@@ -1,13 +1,15 @@
-"""CSV and TSV: a header names the columns, and its commonest delimiter is that of the file."""
+"""CSV and TSV as spreadsheets and databases write them: a header names the columns."""
 
-import csv
 from collections.abc import Iterator
 
-from simrec.articles.sources.file_source import FileSource
+from simrec.articles.sources.csv_dialect import choose_dialect, separator
+from simrec.articles.sources.csv_rows import RowParser, TableRow
+from simrec.articles.sources.file_source import OPENERS, FileSource
 from simrec.articles.sources.source import DamagedSourceError, Row, Split, check_columns
+from simrec.errors import ConfigError
 
-DELIMITERS = ",;\t|"
-LONGEST_CELL = 1 << 28  # characters
+HEAD = 1 << 20  # characters, of which the dialect is chosen
+BROKEN = "{problem}; the rows beside it were read. Write quotation marks within a cell twice"
 
 
 class CsvSource(FileSource):
@@ -16,32 +18,66 @@ class CsvSource(FileSource):
     def rows(self, split: Split, since: str | None = None) -> Iterator[Row]:
         """Yield the rows; ConfigError if there is no column for the id.
 
-        Bytes that are no UTF-8 become lone surrogates, which cleaning refuses row by row.
+        A row with broken quotation marks is damage, but only that row is lost.
         """
-        csv.field_size_limit(LONGEST_CELL)
-        lines = (line.decode("utf-8", "surrogateescape") for line in self.lines(split))
-        header = next(lines, "").lstrip("\ufeff")
-        delimiter = max(DELIMITERS, key=header.count)
-        columns = self._columns(header, delimiter)
-        table = csv.reader(lines, delimiter=delimiter)
-        try:
-            for cells in table:
-                if cells:
-                    yield self._row(table.line_num + 1, columns, cells)
-        except csv.Error as error:
-            raise DamagedSourceError(table.line_num + 1, f"not CSV ({error})") from error
+        lines = self.text_lines(split)
+        head = _Head(lines)
+        delimiter = separator(head.lines[0]) if head.lines else ""
+        first = 1
+        if delimiter:
+            first = 2
+            del head.lines[0]
+        dialect = choose_dialect(head.lines, head.whole, delimiter, self._suffix == ".tsv")
+        parser = RowParser(head.then(lines), dialect, first)
+        table = iter(parser)
+        columns = self._columns(next(table, None))
+        parser.width = len(columns)
+        for row in table:
+            if row.problem:
+                problem = BROKEN.format(problem=row.problem) if row.broke else row.problem
+                yield Row(self.name, row.line, problem=problem, end=row.broke)
+            else:
+                yield Row(self.name, row.line, dict(zip(columns, row.cells, strict=True)))
 
-    def _columns(self, header: str, delimiter: str) -> list[str]:
-        try:
-            columns = next(csv.reader([header], delimiter=delimiter), [])
-        except csv.Error as error:
-            raise DamagedSourceError(1, f"not CSV ({error})") from error
-        if columns:
-            check_columns(f"{self.path}, line 1", columns, self.fields.id)
+    @property
+    def _suffix(self) -> str:
+        suffixes = [suffix.lower() for suffix in self.path.suffixes]
+        return next((suffix for suffix in reversed(suffixes) if suffix not in OPENERS), "")
+
+    def _columns(self, header: TableRow | None) -> list[str]:
+        """Return the names of the columns, each on one line."""
+        if header is None:
+            return []
+        where = f"{self.path}, line {header.line}"
+        if header.problem:
+            raise DamagedSourceError(header.line, f"the header: {header.problem}")
+        columns = [" ".join((cell or "").split()) for cell in header.cells]
+        check_columns(where, columns, self.fields.id)
+        for field in self.fields.__struct_fields__:
+            name = getattr(self.fields, field)
+            if columns.count(name) > 1:
+                raise ConfigError(f"{where}: two columns are named '{name}'; rename one of them")
         return columns
 
-    def _row(self, number: int, columns: list[str], cells: list[str]) -> Row:
-        if len(cells) != len(columns):
-            problem = f"{len(cells)} cells where the header has {len(columns)}"
-            return Row(self.name, number, problem=problem)
-        return Row(self.name, number, dict(zip(columns, cells, strict=True)))
+
+class _Head:
+    """The first lines of a table, which are looked at before it is read, and their damage."""
+
+    def __init__(self, lines: Iterator[str]) -> None:
+        self.lines: list[str] = []
+        self.damage: DamagedSourceError | None = None
+        size = 0
+        try:
+            while size < HEAD and (line := next(lines, None)) is not None:
+                self.lines.append(line)
+                size += len(line)
+        except DamagedSourceError as damage:
+            self.damage = damage
+        self.whole = size < HEAD and not self.damage
+
+    def then(self, rest: Iterator[str]) -> Iterator[str]:
+        """Yield the first lines and then the others; raise the damage where it was."""
+        yield from self.lines
+        if self.damage:
+            raise self.damage
+        yield from rest

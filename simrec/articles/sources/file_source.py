@@ -7,6 +7,7 @@ import os
 import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path, PurePath
@@ -21,6 +22,12 @@ from simrec.articles.sources.source import (
     Split,
     readable,
 )
+from simrec.articles.sources.text_encoding import (
+    AUTO,
+    decoded_lines,
+    guess_encoding,
+    marked_encoding,
+)
 from simrec.config import Fields
 
 OPENERS: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
@@ -32,6 +39,7 @@ class FileSource(ABC):
 
     path: Path
     fields: Fields
+    encoding: str = AUTO
 
     @property
     def name(self) -> str:
@@ -52,9 +60,10 @@ class FileSource(ABC):
     def fingerprint(self) -> str | None:
         """Return the path and the SHA-256 of every file."""
         lines = []
+        encoding = "" if self.encoding == AUTO else f" {self.encoding}"
         for path in self.files():
             with readable(escaped_path(path)):
-                lines.append(f"{escaped_path(path)} {files.sha256(path)}")
+                lines.append(f"{escaped_path(path)} {files.sha256(path)}{encoding}")
         return "\n".join(lines)
 
     def splits(self, max_bytes: int) -> Iterator[Split]:
@@ -87,6 +96,29 @@ class FileSource(ABC):
                     raise  # an error of the disk; those of gzip and bz2 have no number
                 problem = f"the file is damaged from here on ({error})"
                 raise DamagedSourceError(number, problem) from error
+
+    def text_lines(self, split: Split) -> Iterator[str]:
+        """Yield the lines of a file as text, without a mark of their order of bytes."""
+        encoding = self.encoding if self.encoding != AUTO else self.detected_encoding()
+        text = decoded_lines(self.lines(split), encoding)
+        first = next(text, "").removeprefix("\ufeff")
+        if first:
+            yield first
+        yield from text
+
+    def marked_encoding(self) -> str:
+        """Return the encoding that the first bytes of the file tell, "" where they tell none."""
+        with suppress(DamagedSourceError):  # which reading it names
+            return marked_encoding(next(self.lines(Split(0)), b""))
+        return ""
+
+    def detected_encoding(self) -> str:
+        """Return the encoding of the file by its first bytes, or by all of its lines."""
+        return self.marked_encoding() or guess_encoding(self.name, self._intact_lines())
+
+    def _intact_lines(self) -> Iterator[bytes]:
+        with suppress(DamagedSourceError):
+            yield from self.lines(Split(0))
 
     def content(self, split: Split) -> tuple[bytes, DamagedSourceError | None]:
         """Return a file whole, or up to where it is damaged, and that damage."""

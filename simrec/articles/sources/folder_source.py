@@ -14,6 +14,7 @@ from simrec.articles.sources.page_charset import decode_page, decode_text
 from simrec.articles.sources.site import Site, find_site
 from simrec.articles.sources.source import DamagedSourceError, Record, Row, Split
 from simrec.articles.sources.substack import LIST_NAME, add_post, read_posts
+from simrec.articles.sources.text_encoding import AUTO, guess_encoding
 from simrec.config import Fields
 
 KINDS = {
@@ -71,7 +72,7 @@ class FolderSource(FileSource):
         if file.is_dead_link:
             return Row(file.name, 1, problem="a link to a file that is not there")
         try:
-            record = _read(file, site, self.fields)
+            record = _read(file, site, self.fields, self.encoding)
             record = add_post(file.relative, lists.posts_of(file.relative), record)
         except UnicodeDecodeError as error:
             line = error.object[: error.start].count(b"\n") + 1
@@ -114,19 +115,30 @@ def read_text(path: Path) -> str:
     return encoded_text(str(record.get("title", "")), str(record["text"]))
 
 
-def _read(file: FolderFile, site: Site, fields: Fields) -> Record:
+def _read(file: FolderFile, site: Site, fields: Fields, encoding: str = AUTO) -> Record:
     """Return a file as a record; ValueError where it is not what its name says."""
     kind = KINDS.get(file.relative.suffix.lower(), "text")
     content = file.content()
     if kind == "html":
-        record = html_record(decode_page(content))
+        page = decode_page(content) if encoding == AUTO else content.decode(encoding)
+        record = html_record(page)
         if file.relative.name.startswith(MEDIUM_DRAFT):
             record["status"] = "draft"
         return record
-    text = decode_text(content)
+    text = _decoded(file, content, encoding)
     if kind == "markdown":
         return markdown_record(text, file.relative, site, fields)
     return {"text": text}
+
+
+def _decoded(file: FolderFile, content: bytes, encoding: str) -> str:
+    """Return the text of a file that is no page, of an encoding that is guessed at need."""
+    if encoding != AUTO:
+        return content.decode(encoding).removeprefix("\ufeff")
+    try:
+        return decode_text(content)
+    except UnicodeDecodeError:
+        return content.decode(guess_encoding(file.name, content.splitlines(keepends=True)))
 
 
 def _body_kind(file: FolderFile) -> str:

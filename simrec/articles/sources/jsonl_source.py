@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from simrec.articles.sources.file_source import FileSource
 from simrec.articles.sources.source import Row, Split, readable
+from simrec.articles.sources.text_encoding import AUTO, UTF_8, not_valid
 
 
 class JsonlSource(FileSource):
@@ -14,7 +15,7 @@ class JsonlSource(FileSource):
         """Yield splits of whole lines; a compressed file is one split."""
         with readable(self.name):
             size = self.path.stat().st_size
-        if size <= max_bytes or self.compressed:
+        if size <= max_bytes or self.compressed or self._wide:
             yield Split(size)
             return
         start = 0
@@ -29,15 +30,39 @@ class JsonlSource(FileSource):
                     first = number + 1
 
     def rows(self, split: Split, since: str | None = None) -> Iterator[Row]:
+        """Yield the rows; an encoding is only looked for where a line is not UTF-8."""
+        if self._wide:
+            for number, text in enumerate(self.text_lines(split), start=split.line):
+                if text.strip():
+                    yield self._row(number, text)
+            return
+        encoding = UTF_8 if self.encoding == AUTO else self.encoding
+        detected = self.encoding != AUTO
         for number, line in enumerate(self.lines(split), start=split.line):
-            if line.strip():
-                yield self._row(number, line)
+            if not line.strip():
+                continue
+            try:
+                text = line.decode(encoding)
+            except UnicodeDecodeError:
+                if not detected:
+                    encoding = self.detected_encoding()
+                    detected = True
+                try:
+                    text = line.decode(encoding)
+                except UnicodeDecodeError as error:
+                    yield Row(self.name, number, problem=not_valid(error))
+                    continue
+            yield self._row(number, text)
 
-    def _row(self, number: int, line: bytes) -> Row:
+    @property
+    def _wide(self) -> bool:
+        """Tell whether the file's lines cannot be told by its bytes: it is UTF-16 or UTF-32."""
+        encoding = self.marked_encoding() if self.encoding == AUTO else self.encoding
+        return encoding.lower().replace("_", "-").startswith(("utf-16", "utf-32", "utf16", "utf32"))
+
+    def _row(self, number: int, line: str) -> Row:
         try:
-            record = json.loads(line.decode("utf-8-sig"))
-        except UnicodeDecodeError as error:
-            problem = f"not valid UTF-8 (byte {error.start + 1})"
+            record = json.loads(line)
         except (ValueError, RecursionError) as error:
             problem = f"not JSON ({error}); each line has to be one JSON object"
         else:

@@ -28,7 +28,7 @@ def open_sources(config: SourceConfig, fields: Fields) -> list[Source]:
     for path in _matches(config.path):
         for part in _parts(path, config):
             name = _format_of(part) if config.format == "auto" else config.format
-            sources.append(_file_source(name, part, fields, config.follow_links))
+            sources.append(_file_source(name, part, fields, config))
     return sources
 
 
@@ -40,13 +40,13 @@ def _sql_source(config: SourceConfig, fields: Fields) -> Source:
     return SqlSource(config.url, config.query, config.watermark, fields)
 
 
-def _file_source(name: str, path: Path, fields: Fields, follow_links: bool) -> FileSource:
+def _file_source(name: str, path: Path, fields: Fields, config: SourceConfig) -> FileSource:
     """Return the source of a format: for "csv" the `CsvSource` of the module `csv_source`."""
     module = import_module(f"simrec.articles.sources.{name}_source")
     source_class: type[FileSource] = getattr(module, f"{name.capitalize()}Source")
     if issubclass(source_class, FolderSource):
-        return source_class(path, fields, follow_links)
-    return source_class(path, fields)
+        return source_class(path, fields, config.encoding, config.follow_links)
+    return source_class(path, fields, config.encoding)
 
 
 def _parts(path: Path, config: SourceConfig) -> list[Path]:

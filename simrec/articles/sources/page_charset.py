@@ -18,6 +18,8 @@ DECLARED = re.compile(
 DECLARED_WITHIN = 8_192  # bytes; browsers look at 1,024, some pages have scripts above
 # A larger encoding that holds the one that a page names.
 LARGER = {
+    "iso8859-1": "cp1252",
+    "gb2312": "gb18030",
     "gbk": "gb18030",
     "shift_jis": "cp932",
     "euc_kr": "cp949",

@@ -19,9 +19,9 @@ def with_sources(
 ) -> Config:
     """Return the configuration with what a command line asks for.
 
-    `fields` are "name=column", `options` are format, body, encoding and sync. Paths replace the configured
-    sources, and then nothing configured is deleted either: to add one file must not delete what it
-    does not hold.
+    `fields` are "name=column", `options` are format, body, encoding and sync. Paths replace the
+    configured sources, and then nothing configured is deleted either: to add one file must not
+    delete what it does not hold.
     """
     config = msgspec.structs.replace(config, fields=_with_columns(config.fields, fields))
     if not (paths or deletions):

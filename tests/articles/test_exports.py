@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from simrec.articles.bodies import body_text
 from simrec.articles.sources.locate import open_sources
 from simrec.articles.sources.source import Row, Split, read_rows
 from simrec.articles.sources.wordpress_xml import without_shortcodes
@@ -151,6 +152,42 @@ def test_ghost(fresh: House) -> None:
             "Colophon", "Set in Caslon.", "Bob Quay", "2023-01-01T00:00:00Z", None, "en", None, [],
         ),
     }  # fmt: skip
+
+
+def test_what_ghosts_content_api_answers_and_what_was_never_rendered(tmp_path: Path) -> None:
+    lexical = {"root": {"children": [{"children": [{"text": "High "}, {"text": "water."}]}]}}
+    posts = [
+        {
+            "id": "6a", "comment_id": "6a", "title": "One", "html": "<p>Words.</p>",
+            "url": "https://g.example/one/", "authors": [{"name": "Ada"}, {"name": "Bob"}],
+            "tags": [{"name": "Sea"}, {"name": "#hidden"}],
+        },
+        {"id": "6b", "title": "Two", "html": None, "lexical": json.dumps(lexical),
+         "canonical_url": "__GHOST_URL__/two/"},
+    ]  # fmt: skip
+    rows = rows_of(tmp_path / "posts.json", json.dumps({"posts": posts}))
+    fields = ("id", "account", "url", "tags")
+    assert [tuple(row.record[name] for name in fields) for row in rows] == [
+        ("6a", "Ada", "https://g.example/one/", ["Sea"]),
+        ("6b", None, None, []),
+    ]
+    assert body_text(rows[1].record["text"], "html") == "High water."
+
+
+def test_one_post_of_wordpress_rest(tmp_path: Path) -> None:
+    post = json.loads((EXPORTS / "wordpress_rest.json").read_text())[0]
+    (row,) = rows_of(tmp_path / "post.json", json.dumps(post))
+    assert row.record["title"] == "Spring tides – why"
+
+
+def test_wordpress_before_2010_repeats_its_terms(tmp_path: Path) -> None:
+    content = WXR.replace(
+        '<category domain="post_tag" nicename="moon">',
+        '<category><![CDATA[Sea & Tides]]></category><category domain="tag"><![CDATA[moon]]></category>'
+        '<category domain="tag" nicename="moon">',
+    ).replace("export/1.2/", "export/1.0/")
+    record = rows_of(tmp_path / "a.xml", content)[0].record
+    assert record["tags"] == ["Sea & Tides", "moon", "noon"]
 
 
 def test_blogger(fresh: House) -> None:

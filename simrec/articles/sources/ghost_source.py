@@ -70,7 +70,7 @@ def _record(
         "authors": authors,
         "site": settings.get("title"),
         "published_at": post.get("published_at"),
-        "url": text_at(post, "url") or text_at(post, "canonical_url") or None,
+        "url": _url(post),
         "slug": text_at(post, "slug") or None,
         "lang": language or None,
         "category": public[0] if public else None,
@@ -78,6 +78,15 @@ def _record(
         "status": text_at(post, "status") or None,
         "kind": "page" if is_page else "post",
     }
+
+
+def _url(post: dict[str, Any]) -> str | None:
+    """Return the address of a post; an export has none, but for texts from elsewhere."""
+    for name in ("url", "canonical_url"):
+        url = text_at(post, name)
+        if url.startswith(("http://", "https://")):
+            return url
+    return None
 
 
 def _body(post: dict[str, Any]) -> str:

@@ -23,7 +23,7 @@ class WordpressrestSource(JsonExport):
 
     @staticmethod
     def recognises(document: Any) -> bool:
-        first = at(document, 0)
+        first = at(document, 0) or document
         return (
             at(first, "content", "rendered") is not None
             and text_at(first, "title", "rendered") != ""

@@ -102,6 +102,7 @@ def parse_row(
     if is_after(article.published_at, mapping.now) and not mapping.limits.include_unpublished:
         until = article.published_at or ""
         return Unpublished(row.file, row.line, article_id, SCHEDULED, until)
+    problems = [*row.notes, *problems]
     if not row.numbered:
         problems = [f"{problem} (id {article_id!r})" for problem in problems]
     if problems:

@@ -406,3 +406,22 @@ def test_case_22_parts_of_a_table_are_read(tmp_path: Path) -> None:
         rows_of(exports, format="csv")
     (exports / "notes.md").write_text("A note.")
     assert [row.record["id"] for row in rows_of(exports)] == ["notes.md"]
+
+
+def test_what_a_library_raises_costs_its_file(tmp_path: Path) -> None:
+    (tmp_path / "a.md").write_text(f"---\na: {'[' * 50_000}\n---\nWords.")
+    (tmp_path / "b.md").write_text("Words.\n" + "> " * 5_000)
+    (tmp_path / "c.md").write_text("Words.")
+    rows = rows_of(tmp_path)
+    assert [Path(row.file).name for row in rows] == ["a.md", "b.md", "c.md"]
+    assert not [row for row in rows if row.end]
+    assert rows[2].record["text"] == "Words."
+
+
+def test_a_folder_keeps_values_that_it_can_read_and_names_the_others(fresh: House) -> None:
+    posts = fresh.folder / "posts"
+    posts.mkdir()
+    (posts / "a.md").write_text("---\ntitle: Tides: high\nauthor: [Ada\n---\nWords.")
+    ran = ingest(fresh, posts)
+    assert "a.md, line 1: kept without author: '[Ada' cannot be read" in ran.err, ran.err
+    assert {row["title"] for row in stored(fresh).values()} == {"Tides: high"}

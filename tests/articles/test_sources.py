@@ -307,7 +307,11 @@ def post(folder: Path, text: str) -> Article:
 )
 def test_yaml_front_matter_has_the_values_of_yaml(front: str, values: Record | None) -> None:
     expected = yaml.safe_load(front) if values is None else values
-    assert split_front_matter(POST.format(front=front), {"title"}) == (expected, "The sea rises.")
+    assert split_front_matter(POST.format(front=front), {"title"}) == (
+        expected,
+        "The sea rises.",
+        (),
+    )
 
 
 def test_toml_front_matter(tmp_path: Path) -> None:
@@ -315,7 +319,7 @@ def test_toml_front_matter(tmp_path: Path) -> None:
         '+++\ntitle = "Spring tides"\ndate = 2024-05-31T10:00:00Z\nauthor = "Ada"\n'
         'tags = ["moon", "sea"]\n[params]\nn = 1\n+++\nThe sea rises.\n'
     )
-    values, body = split_front_matter(text, ())
+    values, body, _ = split_front_matter(text, ())
     assert (values["date"], values["params"]) == (datetime(2024, 5, 31, 10, tzinfo=UTC), {"n": 1})
     assert body == "The sea rises."
     article = post(tmp_path, text)
@@ -329,7 +333,7 @@ def test_toml_front_matter(tmp_path: Path) -> None:
 
 def test_json_front_matter() -> None:
     text = '{\n"title": "A",\n"draft": true\n}\n\nThe sea rises.'
-    assert split_front_matter(text, ()) == ({"title": "A", "draft": True}, "The sea rises.")
+    assert split_front_matter(text, ()) == ({"title": "A", "draft": True}, "The sea rises.", ())
 
 
 @pytest.mark.parametrize(
@@ -344,7 +348,7 @@ def test_json_front_matter() -> None:
     ],
 )
 def test_a_text_without_front_matter_is_whole(text: str) -> None:
-    assert split_front_matter(text, {"title"}) == ({}, text)
+    assert split_front_matter(text, {"title"}) == ({}, text, ())
 
 
 @pytest.mark.parametrize(
@@ -358,6 +362,33 @@ def test_a_text_without_front_matter_is_whole(text: str) -> None:
 def test_front_matter_that_cannot_be_read_is_named(text: str, says: str) -> None:
     with pytest.raises(ValueError, match=says):
         split_front_matter(text, ())
+
+
+def test_of_a_bad_block_every_field_is_read_alone() -> None:
+    block = (
+        'title: Tides: high and low\nauthor: @ada\nquoted: "a \\d"\n'
+        "tags:\n- sea\n- moon\nbad: [a\ndate: 2024-05-31"
+    )
+    front = split_front_matter(f"---\n{block}\n---\nText.", {"title"})
+    assert front.values == {
+        "title": "Tides: high and low",
+        "author": "@ada",
+        "quoted": "a \\d",
+        "tags": ["sea", "moon"],
+        "date": date(2024, 5, 31),
+    }
+    assert (front.body, front.problems) == ("Text.", ("bad: '[a' cannot be read",))
+    front = split_front_matter("+++\ntitle = Tides\nn = 1\n+++\nText.", ())
+    assert (front.values, front.problems) == ({"title": "Tides", "n": 1}, ())
+
+
+def test_a_few_lines_cannot_become_very_many_values() -> None:
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"]
+    for number in range(1, 9):
+        lines.append(f"a{number}: &a{number} [{', '.join([f'*a{number - 1}'] * 9)}]")
+    block = "\n".join(lines)
+    with pytest.raises(ValueError, match="front matter: more than 10,000 values"):
+        split_front_matter(f"---\n{block}\n---\nText.", ())
 
 
 def test_one_bad_value_costs_that_value(fresh: House) -> None:

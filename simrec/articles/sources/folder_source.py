@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 from simrec.articles.article import encoded_text
 from simrec.articles.sources.file_source import FileSource, escaped_path
 from simrec.articles.sources.folder_walk import FolderFile, files_of_folder, files_of_zip
+from simrec.articles.sources.front_matter import Problems
 from simrec.articles.sources.html_page import html_record
 from simrec.articles.sources.markdown_page import markdown_record
 from simrec.articles.sources.page_charset import decode_page, decode_text
@@ -16,6 +17,7 @@ from simrec.articles.sources.source import DamagedSourceError, Record, Row, Spli
 from simrec.articles.sources.substack import LIST_NAME, add_post, read_posts
 from simrec.articles.sources.text_encoding import AUTO, guess_encoding
 from simrec.config import Fields
+from simrec.errors import SimrecError
 
 KINDS = {
     ".txt": "text",
@@ -72,7 +74,7 @@ class FolderSource(FileSource):
         if file.is_dead_link:
             return Row(file.name, 1, problem="a link to a file that is not there")
         try:
-            record = _read(file, site, self.fields, self.encoding)
+            record, notes = _read(file, site, self.fields, self.encoding)
             record = add_post(file.relative, lists.posts_of(file.relative), record)
         except UnicodeDecodeError as error:
             line = error.object[: error.start].count(b"\n") + 1
@@ -80,13 +82,18 @@ class FolderSource(FileSource):
             return Row(file.name, line, problem=problem)
         except ValueError as error:
             return Row(file.name, 1, problem=str(error))
+        except (OSError, SimrecError, MemoryError):
+            raise
+        except Exception as error:  # of a reading library: it costs this file, not the folder
+            problem = f"cannot be read ({type(error).__name__}: {error})"
+            return Row(file.name, 1, problem=problem)
         if file.relative.name == SECTION_PAGE and not record["text"]:
             return None
         known = {
             "id": escaped_path(file.relative),
             "folder": escaped_path(file.relative.parent),
         }
-        return Row(file.name, 1, known | record, body=_body_kind(file))
+        return Row(file.name, 1, known | record, body=_body_kind(file), notes=notes)
 
 
 class _Lists:
@@ -111,12 +118,17 @@ class _Lists:
 def read_text(path: Path) -> str:
     """Return the title and text of one file; ValueError or OSError if there is none to be read."""
     file = FolderFile(PurePosixPath(path.name), path)
-    record = _read(file, Site(), Fields())
+    record, _ = _read(file, Site(), Fields())
     return encoded_text(str(record.get("title", "")), str(record["text"]))
 
 
-def _read(file: FolderFile, site: Site, fields: Fields, encoding: str = AUTO) -> Record:
-    """Return a file as a record; ValueError where it is not what its name says."""
+def _read(
+    file: FolderFile, site: Site, fields: Fields, encoding: str = AUTO
+) -> tuple[Record, Problems]:
+    """Return a file as a record, and what it is kept without.
+
+    Raises ValueError where it is not what its name says.
+    """
     kind = KINDS.get(file.relative.suffix.lower(), "text")
     content = file.content()
     if kind == "html":
@@ -124,11 +136,11 @@ def _read(file: FolderFile, site: Site, fields: Fields, encoding: str = AUTO) ->
         record = html_record(page)
         if file.relative.name.startswith(MEDIUM_DRAFT):
             record["status"] = "draft"
-        return record
+        return record, ()
     text = _decoded(file, content, encoding)
     if kind == "markdown":
         return markdown_record(text, file.relative, site, fields)
-    return {"text": text}
+    return {"text": text}, ()
 
 
 def _decoded(file: FolderFile, content: bytes, encoding: str) -> str:

@@ -5,7 +5,7 @@ import re
 import tomllib
 from collections.abc import Callable, Collection
 from datetime import date
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 
@@ -21,14 +21,33 @@ except ImportError:  # a PyYAML built without libyaml
 YAML_BOUNDARY = re.compile(r"^-{3,}\s*$", re.MULTILINE)
 TOML_BOUNDARY = re.compile(r"^\+{3,}\s*$", re.MULTILINE)
 JSON_BOUNDARY = re.compile(r"^(?:{|})$", re.MULTILINE)
+# A field begins at the left margin: `name: value`, or `name = value` in TOML.
+ENTRY = re.compile(r"^(?=[\w\"'])", re.MULTILINE)
+NAME = re.compile(r"[\"']?([\w. -]+?)[\"']?\s*([:=])(?:\s(.*))?$", re.DOTALL)
+QUOTED = re.compile(r"^([\"'])(.*)\1$")
+MOST_VALUES = 10_000
+SHOWN_CHARS = 60
 TIMESTAMP = "tag:yaml.org,2002:timestamp"
 
 
-def split_front_matter(text: str, text_fields: Collection[str]) -> tuple[Record, str]:
-    """Return the fields of a file's front matter, {} without such a block, and the text below.
+Load = Callable[[str, Collection[str]], Any]
+Problems = tuple[str, ...]
+
+
+class FrontMatter(NamedTuple):
+    """The fields of a file's front matter, the text below, and what could not be read of it."""
+
+    values: Record
+    body: str
+    problems: Problems = ()
+
+
+def split_front_matter(text: str, text_fields: Collection[str]) -> FrontMatter:
+    """Return the front matter of a file, without values where it has no such block.
 
     YAML takes `Yes` for true and `2024-05-31` for a date; a field of `text_fields` gets them as
-    they are written. Raises ValueError for a block that cannot be read.
+    they are written. Of a block that cannot be read as a whole, every field is read alone. Raises
+    ValueError for one that has no fields, or is made to fill the memory.
     """
     text = text.strip()
     for boundary, load in LOADERS.items():
@@ -36,15 +55,61 @@ def split_front_matter(text: str, text_fields: Collection[str]) -> tuple[Record,
             continue
         before_and_after = boundary.split(text, 2)
         if len(before_and_after) < 3:
-            return {}, text  # a block without an end
+            return FrontMatter({}, text)  # a block without an end
         _, block, body = before_and_after
+        problems: Problems = ()
         try:
             values = load(block, text_fields)
         except (yaml.YAMLError, ValueError) as error:
-            raise ValueError(f"front matter: {' '.join(str(error).split())}") from None
-        # What is no mapping is no front matter, but a text that begins with a rule.
-        return (values, body.strip()) if isinstance(values, dict) else ({}, text)
-    return {}, text
+            values = {}
+            if load != _load_json:
+                values, problems = _load_apart(block, load, text_fields)
+            if not values:
+                raise ValueError(f"front matter: {' '.join(str(error).split())}") from None
+        if not isinstance(values, dict):
+            break  # no front matter, but a text that begins with a rule
+        _check_size(values)
+        return FrontMatter(values, body.strip(), problems)
+    return FrontMatter({}, text)
+
+
+def _load_apart(block: str, load: Load, text_fields: Collection[str]) -> tuple[Record, Problems]:
+    """Return the fields of a block that can be read alone, and a problem for each other one.
+
+    A value on its own line that is no list stays as it is written: `title: Tides: high and low`.
+    """
+    values: Record = {}
+    problems = []
+    for entry in ENTRY.split(block):
+        field = NAME.match(entry)
+        if not field:
+            continue
+        name = field[1]
+        try:
+            loaded = load(entry, text_fields)
+            values.update(loaded if isinstance(loaded, dict) else {})
+        except (yaml.YAMLError, ValueError):
+            written = (field[3] or "").strip()
+            if written and "\n" not in written and written[0] not in "[{|>&*!":
+                values[name] = QUOTED.sub(r"\2", written)
+            else:
+                problems.append(f"{name}: {written[:SHOWN_CHARS]!r} cannot be read")
+    return values, tuple(problems)
+
+
+def _check_size(values: Record) -> None:
+    """Raise ValueError where aliases of YAML make a few lines into very many values."""
+    waiting: list[Any] = [values]
+    count = 0
+    while waiting:
+        value = waiting.pop()
+        count += 1
+        if count > MOST_VALUES:
+            raise ValueError(f"front matter: more than {MOST_VALUES:,} values")
+        if isinstance(value, dict):
+            waiting += value.values()
+        elif isinstance(value, list):
+            waiting += value
 
 
 def load_site_config(text: str, suffix: str) -> Record:
@@ -93,7 +158,7 @@ def _load_json(block: str, _: Collection[str]) -> Any:
     return json.loads(f"{{{block}}}")
 
 
-LOADERS: dict[re.Pattern[str], Callable[[str, Collection[str]], Any]] = {
+LOADERS: dict[re.Pattern[str], Load] = {
     YAML_BOUNDARY: _load_yaml,
     JSON_BOUNDARY: _load_json,
     TOML_BOUNDARY: _load_toml,

@@ -5,7 +5,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from simrec.articles.bodies import body_text
-from simrec.articles.sources.front_matter import split_front_matter
+from simrec.articles.sources.front_matter import Problems, split_front_matter
 from simrec.articles.sources.page_markup import (
     inline_tags,
     without_liquid,
@@ -31,14 +31,16 @@ BLANKS = re.compile(r"\s+")
 PROPERTY = re.compile(r"([A-Z][\w ]{0,40}):[ \t]+(\S.*)")
 
 
-def markdown_record(text: str, path: PurePosixPath, site: Site, fields: Fields) -> Record:
-    """Return a Markdown file as a record, its path given below its folder.
+def markdown_record(
+    text: str, path: PurePosixPath, site: Site, fields: Fields
+) -> tuple[Record, Problems]:
+    """Return a Markdown file as a record, and what could not be read of its front matter.
 
-    Raises ValueError for front matter that cannot be read.
+    Its path is given below its folder. Raises ValueError where no front matter can be read.
     """
-    values, body = split_front_matter(text, _text_fields(fields))
-    record = {str(name): value for name, value in values.items()}
-    heading, body = _split_heading(body)
+    front = split_front_matter(text, _text_fields(fields))
+    record = {str(name): value for name, value in front.values.items()}
+    heading, body = _split_heading(front.body)
     if site.generator == "notion":
         properties, body = _split_properties(body)
         record = {**properties, **record}
@@ -53,7 +55,7 @@ def markdown_record(text: str, path: PurePosixPath, site: Site, fields: Fields) 
         record["url"] = url
     has_layout = "layout" in record and site.generator != "hugo"
     record["text"] = body_text(_without_markup(body, site, has_layout), "markdown")
-    return record
+    return record, front.problems
 
 
 def _text_fields(fields: Fields) -> set[str]:

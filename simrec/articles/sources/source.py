@@ -29,6 +29,7 @@ class Row(NamedTuple):
     end: bool = False
     numbered: bool = True
     body: str = ""
+    notes: tuple[str, ...] = ()
     prefix: str = ""
 
 

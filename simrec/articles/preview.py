@@ -9,6 +9,7 @@ from simrec.articles.row_outcome import (
     RowOutcome,
     SyncState,
     Unpublished,
+    holds_nothing,
     parse_since_cursor,
 )
 from simrec.articles.store import Store
@@ -60,7 +61,7 @@ def preview(store: Store | None, config: Config, now: str) -> Preview:
     result = Preview()
     cursors = store.cursors() if store else {}
     sync = SyncState(cursors, {}, result.ids.update if config.ingest.sync else None)
-    holds = store.holds if store else _holds_nothing
+    holds = store.holds if store else holds_nothing
     is_unchanged = store.is_unchanged if store else _never_unchanged
     for source, mapping in mapped_sources(config, now):
         for split in source.splits(config.engine.batch_bytes):
@@ -69,10 +70,6 @@ def preview(store: Store | None, config: Config, now: str) -> Preview:
     if store and config.ingest.sync:
         result.gone = sum(article_id not in result.ids for article_id in store.ids())
     return result
-
-
-def _holds_nothing(article_id: str, url: str, title: str) -> bool:
-    return False
 
 
 def _never_unchanged(article_id: str, source_key: bytes) -> bool:

@@ -74,12 +74,13 @@ class SyncState:
     mark_present: Callable[[Iterable[str]], None] | None = None
 
 
-def _holds_nothing(article_id: str, url: str, title: str) -> bool:
+def holds_nothing(article_id: str, url: str, title: str) -> bool:
+    """Tell that no article is stored under a bare id, as in a new workspace."""
     return False
 
 
 def parse_row(
-    row: Row, mapping: Mapping, is_unchanged: IsUnchanged, holds: Holds = _holds_nothing
+    row: Row, mapping: Mapping, is_unchanged: IsUnchanged, holds: Holds = holds_nothing
 ) -> RowOutcome:
     """Turn a row into its article, unless it is unchanged or has to be rejected.
 
@@ -136,7 +137,7 @@ def parse_split(
     mapping: Mapping,
     is_unchanged: IsUnchanged,
     since: str | None = None,
-    holds: Holds = _holds_nothing,
+    holds: Holds = holds_nothing,
 ) -> Iterator[RowOutcome]:
     """Yield what becomes of each row of a split."""
     for row in read_rows(source, split, since):
@@ -151,7 +152,7 @@ def parse_since_cursor(
     mapping: Mapping,
     is_unchanged: IsUnchanged,
     sync: SyncState,
-    holds: Holds = _holds_nothing,
+    holds: Holds = holds_nothing,
 ) -> Iterator[RowOutcome]:
     """Yield what becomes of each row since the source's cursor, then move the cursor.
 

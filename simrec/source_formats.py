@@ -7,6 +7,7 @@ from typing import Literal, get_args
 # and a module: "csv" is the class `CsvSource` in simrec/articles/sources/csv_source.py.
 FORMATS: dict[str, tuple[str, ...]] = {
     "jsonl": (".jsonl", ".ndjson", ".json"),
+    "json": (),  # a .json file that is no JSONL
     "csv": (".csv", ".tsv"),
     "parquet": (".parquet",),
     "feed": (".rss", ".atom", ".xml"),

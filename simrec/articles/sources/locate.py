@@ -26,10 +26,20 @@ def open_sources(config: SourceConfig, fields: Fields) -> list[Source]:
         return [_sql_source(config, fields)]
     sources: list[Source] = []
     for path in _matches(config.path):
+        _check_no_pipe(path)
         for part in _parts(path, config):
             name = _format_of(part) if config.format == "auto" else config.format
             sources.append(_file_source(name, part, fields, config))
     return sources
+
+
+def _check_no_pipe(path: Path) -> None:
+    """Raise UsageError for a pipe: it can be read once, and a checksum is taken of every file."""
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise UsageError(
+            f"{path}: a pipe or a device, which can be read only once; write it to a file, "
+            "and give that"
+        )
 
 
 def _sql_source(config: SourceConfig, fields: Fields) -> Source:

@@ -27,7 +27,7 @@ JSON_EXPORTS = {
 
 
 def export_format(path: Path, suffix: str) -> str:
-    """Return the format of an export in a `.json` or `.xml` file, "" for any other file."""
+    """Return the format of a `.json` or `.xml` file by what it holds, "" where that is open."""
     if suffix not in (".json", ".xml"):
         return ""
     try:
@@ -45,11 +45,14 @@ def _export_format(path: Path, suffix: str, changed: int, size: int) -> str:
             return next((name for name, sign in XML_EXPORTS.items() if sign.search(head)), "")
         if _is_lines(head):
             return ""
-        document = json.loads((head + file.read()).decode("utf-8-sig"))
+        try:
+            document = json.loads((head + file.read()).decode("utf-8-sig"))
+        except ValueError:
+            return "json" if head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"[") else ""
     for name, source in JSON_EXPORTS.items():
         if source.recognises(document):
             return name
-    return ""
+    return "json" if isinstance(document, dict | list) else ""
 
 
 def _is_lines(head: bytes) -> bool:

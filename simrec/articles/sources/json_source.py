@@ -1,0 +1,86 @@
+"""JSON: a document that is a list of records, or an object that holds one."""
+
+import json
+import logging
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from simrec.articles.sources.file_source import FileSource
+from simrec.articles.sources.source import DamagedSourceError, Record, Row, Split
+
+logger = logging.getLogger(__name__)
+
+DECODER = json.JSONDecoder()
+BETWEEN = re.compile(r"[\s,]*")
+
+
+class JsonSource(FileSource):
+    """A JSON document; its records are numbered from 1 on. Records before damage are kept."""
+
+    def rows(self, split: Split, since: str | None = None) -> Iterator[Row]:
+        lines: list[str] = []
+        damage: DamagedSourceError | None = None
+        try:
+            lines.extend(self.text_lines(split))
+        except DamagedSourceError as error:
+            damage = error
+        text = "".join(lines)
+        try:
+            items = self._items(json.loads(text))
+        except (ValueError, RecursionError) as error:
+            problem = damage.problem if damage else f"not JSON ({error})"
+            line = getattr(error, "lineno", 1)
+            items = list(_intact_items(text))
+            damage = DamagedSourceError(line, f"{problem}; the {len(items)} records before it stay")
+        for number, item in enumerate(items, start=1):
+            if isinstance(item, dict):
+                yield Row(self.name, number, item)
+            else:
+                yield Row(self.name, number, problem="not a JSON object; each record has to be one")
+        if damage:
+            raise damage
+
+    def _items(self, document: Any) -> list[Any]:
+        """Return the records of a document, of an object those of the list that it holds."""
+        if isinstance(document, list):
+            return document
+        lists = dict(_lists(document)) if self.fields.id not in document else {}
+        if len(lists) > 1:
+            with_id = {key: items for key, items in lists.items() if self.fields.id in items[0]}
+            lists = with_id or lists
+        if not lists:
+            return [document]
+        if len(lists) > 1:
+            keys = ", ".join(f"'{key}'" for key in lists)
+            problem = f"lists of objects under {keys}: which holds the articles is not clear"
+            raise DamagedSourceError(1, f"{problem}; write that list to a file of its own")
+        ((key, items),) = lists.items()
+        logger.info("%s: the articles are those of '%s'", self.name, key)
+        return items
+
+
+def _lists(document: Any, path: str = "") -> Iterator[tuple[str, list[Record]]]:
+    """Yield the lists of objects in nested objects, with the keys that lead there."""
+    if not isinstance(document, dict):
+        return
+    for key, value in document.items():
+        if isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
+            yield f"{path}{key}", value
+        else:
+            yield from _lists(value, f"{path}{key}.")
+
+
+def _intact_items(text: str) -> Iterator[Any]:
+    """Yield the items of a list up to where it is damaged."""
+    text = text.lstrip()
+    if not text.startswith("["):
+        return
+    position = 1
+    while True:
+        between = BETWEEN.match(text, position)
+        try:
+            item, position = DECODER.raw_decode(text, between.end() if between else position)
+        except (ValueError, RecursionError):
+            return
+        yield item

@@ -46,7 +46,7 @@ def _export_format(path: Path, suffix: str, changed: int, size: int) -> str:
         if _is_lines(head):
             return ""
         try:
-            document = json.loads((head + file.read()).decode("utf-8-sig"))
+            document = json.loads(head + file.read())  # or UTF-16
         except ValueError:
             return "json" if head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"[") else ""
     for name, source in JSON_EXPORTS.items():

@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 import pyarrow
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
@@ -43,6 +43,10 @@ def read(name: str, content: bytes) -> list[dict[str, str]]:
 unicodes = st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "utf-32"])
 
 
+def _has_return(records: Records) -> bool:
+    return any("\r" in value for record in records for value in record.values())
+
+
 @FILES
 @given(
     records_of(cells),
@@ -52,6 +56,8 @@ unicodes = st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "utf-32"])
     unicodes,
 )
 def test_csv(records: Records, delimiter: str, quoting: int, end: str, encoding: str) -> None:
+    # Python leaves \r without quotes where lines end in \n; such a row is broken, and named.
+    assume(quoting != csv.QUOTE_MINIMAL or end != "\n" or not _has_return(records))
     out = io.StringIO(newline="")
     writer = csv.writer(out, delimiter=delimiter, quoting=quoting, lineterminator=end)  # type: ignore[arg-type]
     writer.writerow(["id", "title", "text"])

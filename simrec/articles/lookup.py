@@ -7,12 +7,13 @@ from typing import Any
 
 from simrec.articles.store_schema import COLUMNS
 from simrec.errors import UnknownIdError
+from simrec.files import JsonObject
 
 FIELDS = f"{COLUMNS.replace('lead, ', '')}, (SELECT text FROM texts WHERE key = text_key) AS text"
 FOUND = ["id", "account", "published_at", "url", "title", "lead"]
 
 
-def by_id(database: sqlite3.Connection, ids: Sequence[str]) -> Iterator[dict[str, Any]]:
+def by_id(database: sqlite3.Connection, ids: Sequence[str]) -> Iterator[JsonObject]:
     """Yield all fields of some articles in the order given; UnknownIdError for another id."""
     query = f"SELECT {FIELDS} FROM articles WHERE id = ?"
     for article_id in ids:
@@ -25,9 +26,7 @@ def by_id(database: sqlite3.Connection, ids: Sequence[str]) -> Iterator[dict[str
         yield _fields(cursor, row)
 
 
-def first(
-    database: sqlite3.Connection, most: int, sample: bool = False
-) -> Iterator[dict[str, Any]]:
+def first(database: sqlite3.Connection, most: int, sample: bool = False) -> Iterator[JsonObject]:
     """Yield all fields of the first articles by id, or as a sample by a hash of the text."""
     order = "text_key, id" if sample else "id"
     cursor = database.execute(f"SELECT {FIELDS} FROM articles ORDER BY {order} LIMIT ?", (most,))
@@ -35,9 +34,7 @@ def first(
         yield _fields(cursor, row)
 
 
-def by_words(
-    database: sqlite3.Connection, words: Sequence[str], most: int
-) -> Iterator[dict[str, Any]]:
+def by_words(database: sqlite3.Connection, words: Sequence[str], most: int) -> Iterator[JsonObject]:
     """Yield what tells articles apart whose title, URL or id holds all words, in any case.
 
     An article without a title is known by its first characters, the lead.
@@ -54,7 +51,7 @@ def by_words(
                 return
 
 
-def _fields(cursor: sqlite3.Cursor, row: tuple[Any, ...]) -> dict[str, Any]:
+def _fields(cursor: sqlite3.Cursor, row: tuple[Any, ...]) -> JsonObject:
     article = dict(zip((column[0] for column in cursor.description), row, strict=True))
     article["tags"] = json.loads(article["tags"])
     return article

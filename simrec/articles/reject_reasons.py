@@ -3,9 +3,9 @@
 import re
 from collections import Counter
 from collections.abc import Iterable
-from typing import Any
 
 from simrec.articles.store_writer import Reject
+from simrec.files import JsonObject
 
 # What differs from row to row: quoted values, numbers, and what follows in parentheses.
 QUOTED = re.compile(r"(['\"])(?:\\.|(?!\1).)*\1")
@@ -14,7 +14,7 @@ REMARK = re.compile(r"\s*\([^()]*\)")
 ID = re.compile(r"^id '(?:\\.|[^'])*': ")
 
 
-def count_by_reason(rejects: Iterable[Reject]) -> list[dict[str, Any]]:
+def count_by_reason(rejects: Iterable[Reject]) -> list[JsonObject]:
     """Return how many rejects have which reason, most frequent first, each with an example."""
     counts: Counter[str] = Counter()
     examples: dict[str, str] = {}

@@ -12,6 +12,7 @@ from simrec.articles.article import Account
 from simrec.articles.store_schema import COLUMNS, SCHEMA, VERSION, is_damage, is_text_of, verify
 from simrec.articles.store_writer import Reject, StoreWriter
 from simrec.errors import LockedError, ReleaseError
+from simrec.files import JsonObject
 
 WRITING_KIB = 65_536  # of pages; with SQLite's 2 MiB a first night of 1,000,000 took a quarter more
 LONGEST_TEXT = 1 << 30  # characters; SQLite counts them in 32 bits with a sign
@@ -192,15 +193,13 @@ class Store:
         row: tuple[bytes, str, str] | None = self._db.execute(query, (article_id,)).fetchone()
         return row
 
-    def lookup(
-        self, ids: Sequence[str], most: int, sample: bool = False
-    ) -> Iterator[dict[str, Any]]:
+    def lookup(self, ids: Sequence[str], most: int, sample: bool = False) -> Iterator[JsonObject]:
         """Yield all fields of the articles of some ids, or else of the first or a sample."""
         if ids:
             return lookup.by_id(self._db, ids)
         return lookup.first(self._db, most, sample)
 
-    def find(self, words: Sequence[str], most: int) -> Iterator[dict[str, Any]]:
+    def find(self, words: Sequence[str], most: int) -> Iterator[JsonObject]:
         """Yield the articles whose title, URL or id holds all words."""
         return lookup.by_words(self._db, words, most)
 

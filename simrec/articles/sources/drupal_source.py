@@ -15,12 +15,13 @@ from simrec.articles.sources.export_source import (
 )
 from simrec.articles.sources.marked_up import as_html, says_something
 from simrec.articles.sources.source import Record
+from simrec.files import JsonObject
 
 NODE = "node--"  # begins the type of content; the rest is media, comments, terms
 TERM = "taxonomy_term--"
 NO_LANGUAGE = ("und", "zxx")
 
-Included = dict[tuple[str, str], dict[str, Any]]  # attributes by type and id
+Included = dict[tuple[str, str], JsonObject]  # attributes by type and id
 
 
 class DrupalSource(JsonExport):
@@ -44,7 +45,7 @@ class DrupalSource(JsonExport):
                 yield _record(node, included, home)
 
 
-def _record(node: dict[str, Any], included: Included, home: str) -> Record:
+def _record(node: JsonObject, included: Included, home: str) -> Record:
     attributes = object_at(node, "attributes")
     author = included.get(("user--user", text_at(node, "relationships", "uid", "data", "id")), {})
     name = text_at(author, "display_name") or text_at(author, "name") or None
@@ -66,7 +67,7 @@ def _record(node: dict[str, Any], included: Included, home: str) -> Record:
     }
 
 
-def _body(attributes: dict[str, Any]) -> str:
+def _body(attributes: JsonObject) -> str:
     """Return the body as it is shown, or the longest formatted text where no field is called so."""
     fields = [attributes.get("body")]
     fields += [value for name, value in attributes.items() if name.startswith("field_")]
@@ -76,7 +77,7 @@ def _body(attributes: dict[str, Any]) -> str:
     return as_html(max(texts, key=len) or text_at(attributes, "body", "summary"))
 
 
-def _url(node: dict[str, Any], attributes: dict[str, Any], home: str) -> str | None:
+def _url(node: JsonObject, attributes: JsonObject, home: str) -> str | None:
     base = home or _href(at(node, "links", "self"))
     path = text_at(attributes, "path", "alias")
     number = id_at(attributes, "drupal_internal__nid")
@@ -89,7 +90,7 @@ def _href(link: Any) -> str:
     return link if isinstance(link, str) else text_at(link, "href")
 
 
-def _terms(node: dict[str, Any], included: Included) -> list[str]:
+def _terms(node: JsonObject, included: Included) -> list[str]:
     """Return the names of the taxonomy terms that a node refers to, as far as they are included."""
     names = []
     for relationship in object_at(node, "relationships").values():

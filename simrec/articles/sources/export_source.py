@@ -10,6 +10,7 @@ from simrec.articles.sources.marked_up import HTML
 from simrec.articles.sources.source import DamagedSourceError, Record, Row, Split
 from simrec.articles.sources.xml_repair import repair_xml
 from simrec.articles.sources.xml_tree import Child, read_children
+from simrec.files import JsonObject
 
 PUBLISHED = "published"
 
@@ -106,7 +107,7 @@ def id_at(value: Any, *path: str | int) -> str:
     return str(found) if isinstance(found, str | int) and not isinstance(found, bool) else ""
 
 
-def object_at(value: Any, *path: str | int) -> dict[str, Any]:
+def object_at(value: Any, *path: str | int) -> JsonObject:
     """Return an object in nested JSON, {} where there is none."""
     found = at(value, *path)
     return found if isinstance(found, dict) else {}
@@ -120,6 +121,6 @@ def list_at(value: Any, *path: str | int) -> list[Any]:
     return [] if found is None else [found]
 
 
-def objects_at(value: Any, *path: str | int) -> list[dict[str, Any]]:
+def objects_at(value: Any, *path: str | int) -> list[JsonObject]:
     """Return the objects of a list in nested JSON, or the one object there, [] without any."""
     return [item for item in list_at(value, *path) if isinstance(item, dict)]

@@ -15,6 +15,7 @@ from simrec.articles.sources.export_source import (
 )
 from simrec.articles.sources.marked_up import as_html, plain_as_html, says_something
 from simrec.articles.sources.source import Record
+from simrec.files import JsonObject
 
 INTERNAL = "#"  # begins the name of a tag that readers do not see
 
@@ -56,7 +57,7 @@ def _data(document: Any) -> Any:
 
 
 def _record(
-    post: dict[str, Any], authors: list[str], tags: list[str], settings: dict[str, str]
+    post: JsonObject, authors: list[str], tags: list[str], settings: dict[str, str]
 ) -> Record:
     public = [tag for tag in tags if tag and not tag.startswith(INTERNAL)]
     is_page = text_at(post, "type") == "page" or post.get("page") in (1, True)
@@ -80,7 +81,7 @@ def _record(
     }
 
 
-def _url(post: dict[str, Any]) -> str | None:
+def _url(post: JsonObject) -> str | None:
     """Return the address of a post; an export has none, but for texts from elsewhere."""
     for name in ("url", "canonical_url"):
         url = text_at(post, name)
@@ -89,7 +90,7 @@ def _url(post: dict[str, Any]) -> str | None:
     return None
 
 
-def _body(post: dict[str, Any]) -> str:
+def _body(post: JsonObject) -> str:
     body = text_at(post, "html")
     if says_something(body):
         return as_html(body)
@@ -106,7 +107,7 @@ def _editor_text(lexical: str) -> str:
     return "\n\n".join(filter(None, ("".join(_words(block)) for block in blocks)))
 
 
-def _words(node: dict[str, Any]) -> Iterator[str]:
+def _words(node: JsonObject) -> Iterator[str]:
     yield text_at(node, "text")
     for child in objects_at(node, "children"):
         yield from _words(child)
@@ -123,6 +124,6 @@ def _linked_names(data: Any, links: str, named: str, key: str) -> Names:
     return by_post
 
 
-def _sort_order(link: dict[str, Any]) -> int:
+def _sort_order(link: JsonObject) -> int:
     order = link.get("sort_order")
     return order if isinstance(order, int) else 0

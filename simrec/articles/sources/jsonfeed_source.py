@@ -8,6 +8,7 @@ from simrec.articles.local_ids import feed_prefix
 from simrec.articles.sources.export_source import JsonExport, id_at, list_at, objects_at, text_at
 from simrec.articles.sources.marked_up import as_html, plain_as_html, says_something
 from simrec.articles.sources.source import Record
+from simrec.files import JsonObject
 
 
 class JsonfeedSource(JsonExport):
@@ -29,7 +30,7 @@ class JsonfeedSource(JsonExport):
             yield _record(item, document)
 
 
-def _record(item: dict[str, Any], feed: dict[str, Any]) -> Record:
+def _record(item: JsonObject, feed: JsonObject) -> Record:
     home = _home(feed)
     title = text_at(feed, "title")
     link = text_at(item, "url") or text_at(item, "external_url")
@@ -51,18 +52,18 @@ def _record(item: dict[str, Any], feed: dict[str, Any]) -> Record:
     }
 
 
-def _home(feed: dict[str, Any]) -> str:
+def _home(feed: JsonObject) -> str:
     return text_at(feed, "home_page_url") or text_at(feed, "feed_url")
 
 
-def _authors(holder: dict[str, Any]) -> list[str]:
+def _authors(holder: JsonObject) -> list[str]:
     """Return the names of authors: a list in version 1.1, one in version 1."""
     names = [text_at(author, "name") for author in objects_at(holder, "authors")]
     names.append(text_at(holder, "author", "name"))
     return list(dict.fromkeys(filter(None, names)))
 
 
-def _body(item: dict[str, Any]) -> str:
+def _body(item: JsonObject) -> str:
     body = text_at(item, "content_html")
     if says_something(body):
         return as_html(body)

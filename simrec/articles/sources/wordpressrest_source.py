@@ -14,6 +14,7 @@ from simrec.articles.sources.export_source import (
 from simrec.articles.sources.marked_up import as_html, plain_title, says_something
 from simrec.articles.sources.source import Record
 from simrec.articles.sources.wordpress_xml import article_status, without_shortcodes
+from simrec.files import JsonObject
 
 
 class WordpressrestSource(JsonExport):
@@ -35,7 +36,7 @@ class WordpressrestSource(JsonExport):
             yield _rest_record(post)
 
 
-def _rest_record(post: dict[str, Any]) -> Record:
+def _rest_record(post: JsonObject) -> Record:
     categories = _terms(post, "category")
     tags = _terms(post, "post_tag")
     link = text_at(post, "link")
@@ -61,12 +62,12 @@ def _rest_record(post: dict[str, Any]) -> Record:
     }
 
 
-def _rest_body(post: dict[str, Any]) -> str:
+def _rest_body(post: JsonObject) -> str:
     body = without_shortcodes(text_at(post, "content", "rendered"))
     return as_html(body if says_something(body) else text_at(post, "excerpt", "rendered"))
 
 
-def _terms(post: dict[str, Any], taxonomy: str) -> list[str]:
+def _terms(post: JsonObject, taxonomy: str) -> list[str]:
     names = []
     for terms in list_at(post, "_embedded", "wp:term"):
         for term in list_at(terms):

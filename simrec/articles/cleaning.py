@@ -40,7 +40,9 @@ def clean_text(text: str) -> str:
 
 def clean_line(text: str) -> str:
     """Return text on one line, exactly as it is otherwise: a URL, an id, a language."""
-    return " ".join(clean_text(text).split())
+    if not (text.isascii() and text.isprintable()):  # of these only blanks are to be cleaned
+        text = clean_text(text)
+    return " ".join(text.split())
 
 
 def clean_name(text: str) -> str:

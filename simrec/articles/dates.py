@@ -10,6 +10,8 @@ EARLIEST_YEAR = 1900
 NO_DAYS = {"1601-01-01", "1753-01-01", "1899-12-30", "1899-12-31"}
 SHOWN_CHARS = 60
 LONGEST = 100
+DAY_CHARS = len("2024-05-31")
+MOMENT_CHARS = len("2024-05-31T12:00:00")
 NOT_A_DATE = (
     "is not a date (write it as 2024-05-31 or 2024-05-31T12:00:00Z, or set fields.date_format)"
 )
@@ -117,11 +119,10 @@ def parse_date(
         raise ValueError(f"{_shown(value)} {why}") from None
     if not earliest_year <= moment.year <= latest_year:
         raise ValueError(f"{_shown(value)} is not between {earliest_year} and {latest_year}")
-    if moment.strftime("%Y-%m-%d") in NO_DAYS:
+    text = moment.isoformat()
+    if text[:DAY_CHARS] in NO_DAYS:
         raise ValueError(f"{_shown(value)} is how systems write that there is no date")
-    if isinstance(moment, datetime):
-        return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
-    return moment.isoformat()
+    return f"{text[:MOMENT_CHARS]}Z" if isinstance(moment, datetime) else text
 
 
 def _parse(value: Any, date_format: str) -> date:

@@ -21,11 +21,11 @@ from simrec.encoder.runtime import Encoder
 from simrec.errors import missing_extra
 from simrec.evaluate.scorers import RECENT, Encode, Scorer, Texts, encoder_scorer
 from simrec.evaluate.tfidf_baseline import TfIdfBaseline
+from simrec.lexical.tfidf import OUTGROWN
 from simrec.training.doors import open_teacher, open_trainer
 
 FITTED_TEXTS = 10_000  # that TF-IDF and LSA learn from
 MOST_CHARS = 20_000  # of each
-OUTGROWN = 2  # times the articles that the stored TF-IDF was fitted on
 LSA_DIM = 256
 MINILM_TOKENS = 256  # that all-MiniLM-L6-v2 reads of a text, as its users have it
 

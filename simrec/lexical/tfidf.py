@@ -14,6 +14,7 @@ from simrec.lexical.term_vectors import pack
 from simrec.lexical.words import term_id, words
 
 TERMS_PER_TEXT = 128  # those of most weight
+OUTGROWN = 2  # times the texts that weights were fitted on: they are then fitted anew
 IDF_BUCKETS = 1 << 18  # texts are counted by the end of a term's id
 FORMAT = 3  # in 2 combining marks cut words; what has been released with it can still be read
 READABLE = (2, FORMAT)

@@ -12,7 +12,7 @@ from simrec.encoder import default_encoder, model_folder
 from simrec.encoder.embed import EmbedTask, cut_shards, embed_shard, terms_shard
 from simrec.encoder.embedding_cache import EmbeddingCache
 from simrec.errors import ReleaseError
-from simrec.lexical.tfidf import TfIdf
+from simrec.lexical.tfidf import OUTGROWN, TfIdf
 from simrec.lexical.vocabulary import TermCounter
 from simrec.lexical.words import MAX_CHARS
 from simrec.recommend.choose_weight import choose_weight
@@ -25,7 +25,6 @@ from simrec.tasks.stages import run_missing
 
 logger = logging.getLogger(__name__)
 
-OUTGROWN = 2  # times the articles that word weights were fitted on
 BLOCK_TEXTS = 1_024
 
 

@@ -60,8 +60,8 @@ def ingest(
 ) -> None:
     """Bring articles in from PATHS, or from the configured sources.
 
-    PATHS are JSONL, CSV, RSS or Atom (also .gz, .bz2, .xz) or Parquet files, or folders of text,
-    Markdown and HTML.
+    PATHS are JSONL, JSON, CSV, RSS or Atom files (also .gz, .bz2, .xz), Parquet files, exports of
+    WordPress, Ghost, Blogger and Drupal, or folders of text, Markdown and HTML.
     """
     loaded = invocation.read_config()
     config = with_sources(loaded.config, paths, fields, deletions, **options)

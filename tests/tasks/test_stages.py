@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT, House, Ran, environment, new_house
-from tests.jobs.disturbed import AT_CHANGE, KILL
+from tests.jobs.disturbed import KILL, at_event
 from tests.tasks.clusters import Cluster, cluster, copy, refusal, released, until
 
 # Some hundred articles are then as many parts, slices and shards as a million are.
@@ -203,11 +203,7 @@ def test_parts_of_another_plan_are_not_used(fresh: House, alone: House) -> None:
     _engine(fresh, "workers = 1")
     for plan, code in (("index of simrec 0", 0), (None, 1)):
         first_part = f"{SLICES[0]}/."
-        ran = fresh.job(
-            before=AT_CHANGE.format(
-                events=("os.mkdir",), inside=first_part, when="== 1", happens=KILL
-            )
-        )
+        ran = fresh.job(before=at_event(first_part, ("os.mkdir",), KILL))
         assert ran.code == -signal.SIGKILL
         (parts,) = (fresh.workspace / "staging").glob("*/parts")
         known = json.loads((parts / "plan.json").read_text())
@@ -227,9 +223,7 @@ def test_parts_of_another_plan_are_not_used(fresh: House, alone: House) -> None:
 def test_parts_that_outlived_their_step_are_not_published(fresh: House, alone: House) -> None:
     """Killed between the last file of a step and the removal of its parts, at two steps."""
     for removal, last in enumerate(("graph.npy", "items.db"), 1):  # first those that were left go
-        dies = AT_CHANGE.format(
-            events=("os.rename",), inside="/.parts.", when=f"== {removal}", happens=KILL
-        )
+        dies = at_event("/.parts.", ("os.rename",), KILL, when=f"== {removal}")
         ran = fresh.job(before=dies)
         assert ran.code == -signal.SIGKILL
         (staged,) = (fresh.workspace / "staging").iterdir()

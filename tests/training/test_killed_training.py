@@ -3,15 +3,13 @@
 import re
 
 from tests.conftest import House
-from tests.jobs.disturbed import AT_CHANGE, KILL
+from tests.jobs.disturbed import KILL, at_event
 from tests.training.houses import configure, history
 
 
 def killed_at_checkpoint(number: int) -> str:
     """Return Python that kills a job as it is about to put its n-th checkpoint in place."""
-    return AT_CHANGE.format(
-        events=("os.rename",), inside="checkpoint.npz", when=f"== {number}", happens=KILL
-    )
+    return at_event("checkpoint.npz", ("os.rename",), KILL, when=f"== {number}")
 
 
 def epochs_logged(err: str) -> list[int]:

@@ -114,6 +114,7 @@ class IngestConfig(Section, frozen=True):
     max_title_chars: Count = 1_000
     max_text_chars: Count = 10_000_000
     include_unpublished: bool = False
+    detect_language: bool = True
     status: tuple[str, ...] = ("publish", "published", "public", "live", "true", "1")
 
 

@@ -8,6 +8,8 @@ from operator import attrgetter
 from simrec.files import JsonObject
 
 LEAD_CHARS = 240
+# Made once, since `json.dumps` makes an encoder for every row.
+CANONICAL = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +65,7 @@ def text_key(title: str, text: str) -> bytes:
 
 
 def _digest(fields: object) -> bytes:
-    canonical = json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
-    return hashlib.blake2b(canonical.encode(), digest_size=16).digest()
+    return hashlib.blake2b(CANONICAL(fields).encode(), digest_size=16).digest()
 
 
 def held_out_below(share: float) -> bytes:

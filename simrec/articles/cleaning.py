@@ -11,7 +11,7 @@ VERSION = 3
 # U+001F separate fields and records, so that they are blanks.
 UNSEEN = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x9f\xad\u2060\ufeff\ufffe]+")
 LINE_BREAK = re.compile(r"\r\n?|[\v\f\x85\u2028\u2029]")
-BLANKS = re.compile(r"[^\S\n]+")
+BLANKS = re.compile(r" [^\S\n]+|[^\S\n ][^\S\n]*")  # a single space is left as it is: most are
 BLANK_LINES = re.compile(r" ?\n ?(?:\n ?)+")
 LONGEST_WITH_TAGS = 20_000  # characters of a title; more is none, and takes long to search
 TITLE_BREAK = re.compile(r"</?(?:br|div|h[1-6]|p)(?:\s[^<>]*)?/?>", re.IGNORECASE)
@@ -35,7 +35,9 @@ def clean_text(text: str) -> str:
         raise ValueError("not valid UTF-8") from None
     text = UNSEEN.sub("", LINE_BREAK.sub("\n", text))
     text = BLANKS.sub(" ", unicodedata.normalize("NFC", text))
-    return BLANK_LINES.sub("\n\n", text).strip()
+    if "\n" in text:
+        text = BLANK_LINES.sub("\n\n", text)
+    return text.strip()
 
 
 def clean_line(text: str) -> str:

@@ -13,6 +13,7 @@ from simrec.articles.article import Article
 from simrec.articles.bodies import body_text
 from simrec.articles.cleaning import clean_title
 from simrec.articles.dates import parse_date
+from simrec.articles.language import detect_language
 from simrec.articles.local_ids import AUTO, prefixed
 from simrec.articles.publication import unpublished_status
 from simrec.articles.sources.source import Record
@@ -59,6 +60,7 @@ class Mapping:
         # Stored hashes are made of this text: another text makes every row be parsed again.
         limits = f"{self.limits.max_title_chars}{self.limits.max_text_chars}"
         limits += f"{self.limits.include_unpublished}{self.limits.status}"
+        limits += f"{self.limits.detect_language}"
         return f"{cleaning.VERSION}{self.fields}{self.body}{limits}"
 
     def source_key(self, record: Record) -> bytes:
@@ -123,6 +125,8 @@ class Mapping:
             problem = problems or [f"no text in '{self.fields.text}' nor '{self.fields.title}'"]
             raise ValueError(f"{problem[0]}; the fields are {_names(record)}")
         optional = _optional_values(record, self.fields, problems)
+        if self.limits.detect_language and not optional.get("lang"):
+            optional["lang"] = detect_language(title, text)
         date = self._date(record, problems)
         return Article(article_id, title, text, published_at=date, **optional), problems
 

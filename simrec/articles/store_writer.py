@@ -15,6 +15,8 @@ TEMPORARY_TABLES = [
     "DELETE FROM seen",
 ]
 
+TAGS = json.JSONEncoder(ensure_ascii=False).encode  # made once, and not for every row
+
 Change = Literal["new", "changed", "unchanged"]
 
 
@@ -71,7 +73,7 @@ class StoreWriter:
             article.url,
             article.lang,
             article.category,
-            json.dumps(article.tags, ensure_ascii=False),
+            TAGS(article.tags),
             *keys,
         )
         self._db.execute(

@@ -198,7 +198,7 @@ def test_blogger(fresh: House) -> None:
             "Ada Pier",
             "2024-05-31T10:00:00Z",
             "https://harbourdays.blogspot.com/2024/05/spring-tides.html",
-            None,
+            "en",
             "Sea",
             ["Sea", "Moon"],
         ),

@@ -116,6 +116,7 @@ def test_jekyll() -> None:
         "When sun and moon pull together, readers see the sea rise.\n\nHigh water at noon",
         account="ada",
         published_at="2024-05-31",
+        lang="en",
         category="Tides",
         tags=("sea", "moon"),
     )
@@ -165,6 +166,7 @@ def test_notion() -> None:
         "When sun and moon pull together, the sea rises.",
         account="Ada Pier",
         published_at="2024-05-31T12:00:00Z",
+        lang="en",
         tags=("Sea", "Moon"),
     )
 

@@ -260,14 +260,14 @@ def test_batches_are_cut_by_bytes_and_named_by_what_they_hold(tmp_path: Path) ->
 def test_keys_are_those_that_stores_hold() -> None:
     """With other values every row of every store would be parsed again, and every query read again."""
     record = {"id": "a", "text": "Words.", "when": date(2024, 5, 31)}
-    assert MAPPING.source_key(record).hex() == "5accd6beddc87e7fcb58206f38324e89"
+    assert MAPPING.source_key(record).hex() == "044bd0f3b99aca9360d132e9725fd242"
     fields = Fields(text="body", account="by.name")
     other = Mapping(fields, "html", IngestConfig(max_title_chars=7))
     record = {"id": 1, "body": "<p>é", "tags": ["x", None]}
-    assert other.source_key(record).hex() == "edd34349cee7782ce38915ff400d1660"
+    assert other.source_key(record).hex() == "b8089ab59e14d57e67fc0557027fd7f3"
     config = SourceConfig(url="postgresql://me@host/news", query="SELECT 1", watermark="at")
     (source,) = open_sources(config, Fields())
-    assert MAPPING.source_key(source.identity).hex() == "d3dcdc9780311068f8b426dfdf05a461"
+    assert MAPPING.source_key(source.identity).hex() == "989532d62d29f154f89a750a2eed9082"
     article = Article("a", "T", "Words.", "Ada", "2024-05-31", None, "en", None, ("x",))
     assert article.row_key.hex() == "39726d0e522951f6953e82eedd0f13d0"
     assert article.text_key.hex() == "ec8a682e043853f68ce86221208b94eb"

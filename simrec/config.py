@@ -111,6 +111,7 @@ class IngestConfig(Section, frozen=True):
     deletions: str = ""
     max_reject_share: Share = 0.05
     max_delete_share: Share = 0.2
+    max_failed_sources: NotNegativeCount = 5
     max_title_chars: Count = 1_000
     max_text_chars: Count = 10_000_000
     include_unpublished: bool = False

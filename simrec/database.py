@@ -27,11 +27,15 @@ READ_ONLY = {
 TIMEOUT = 30  # seconds for a server to answer, or for SQLite's lock
 
 
+class RefusedError(ConfigError):
+    """A database is not there, lets nobody in, or cannot do what it is asked."""
+
+
 @contextmanager
 def transaction(url: str, create: bool = False) -> Iterator[Connection]:
     """Open a database in one transaction, which an exception undoes.
 
-    `create` lets SQLite make its file. An error of the database becomes a ConfigError with the
+    `create` lets SQLite make its file. An error of the database becomes a RefusedError with the
     first line of its message, without any password.
     """
     address = resolve(url)
@@ -85,7 +89,7 @@ def is_sqlite(address: URL) -> bool:
 
 def _check_file(address: URL) -> None:
     if is_sqlite(address) and not Path(address.database or "").is_file():
-        raise ConfigError(f"{name_of(address)}: no such file")
+        raise RefusedError(f"{name_of(address)}: no such file")
 
 
 @contextmanager
@@ -97,7 +101,7 @@ def _errors_in_words(address: URL) -> Iterator[None]:
         message = _message(original).strip().partition("\n")[0]
         if address.password:
             message = message.replace(str(address.password), "***")
-        raise ConfigError(f"{name_of(address)}: {message}; nothing was changed") from error
+        raise RefusedError(f"{name_of(address)}: {message}; nothing was changed") from error
 
 
 def _message(error: BaseException | None) -> str:

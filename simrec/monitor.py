@@ -6,6 +6,7 @@ from pathlib import Path
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
 
 from simrec import files, journal, release
+from simrec.articles.store_writer import NOT_READ
 from simrec.errors import ReleaseError
 from simrec.steps.night import Night
 from simrec.workspace import Workspace
@@ -53,8 +54,10 @@ def _add_articles(gauges: Gauges, night: Night) -> None:
     with night.open_store() as store:
         articles = store.count()
         rejects = store.count("rejects")
+        failed = sum(reject.reason.startswith(NOT_READ) for reject in store.rejects())
     gauges.set("articles", "Articles that have come in and were not deleted.", articles)
     gauges.set("rejects", "Rows that were rejected or lost a value.", rejects)
+    gauges.set("failed_sources", "Sources that the last ingest could not read.", failed)
 
 
 def _add_runs(gauges: Gauges, workspace: Workspace) -> None:

@@ -15,7 +15,7 @@ from simrec.errors import ConfigError, SimrecError
 from simrec.exit_codes import as_simrec_error, exit_code, exit_codes
 from simrec.journal import RunRecord, StepRecord, Stopwatch
 from simrec.last_config import LoadedConfig
-from simrec.steps import Step
+from simrec.steps import Step, StepResult
 from simrec.steps.forecast import forecast
 from simrec.steps.night import Night
 from simrec.workspace import Workspace
@@ -37,7 +37,8 @@ def run(
     `config` is what the command line has made of the loaded configuration.
 
     The first step that fails ends the run; what the steps before it did stays, and the same command
-    goes on from there.
+    goes on from there. What a step went on without, such as a source that cannot be read, ends the
+    run after its last step.
     """
     with workspace.lock(), Night(workspace, config or loaded.config) as night:
         _check_clock(workspace)
@@ -46,8 +47,7 @@ def run(
         record = RunRecord(job=job, started_at=log.now("seconds"), steps=[], exit_code=0)
         stopwatch = Stopwatch()
         try:
-            for step in steps:
-                _run_step(step, night, record.steps)
+            _run_steps(steps, night, record.steps)
         except BaseException as error:
             record.exit_code = exit_code(error)
             record.error = str(as_simrec_error(error) or repr(error))
@@ -93,7 +93,23 @@ def _check_clock(workspace: Workspace) -> None:
         )
 
 
-def _run_step(step: Step, night: Night, records: list[StepRecord]) -> None:
+def _run_steps(steps: Sequence[Step], night: Night, records: list[StepRecord]) -> None:
+    """Run steps in order, and raise at the end what they went on without."""
+    failures: list[SimrecError] = []
+    try:
+        for step in steps:
+            result = _run_step(step, night, records)
+            if result.failure:
+                failures.append(result.failure)
+    except BaseException:
+        for failure in failures:  # another error ends the run
+            logger.error("simrec: %s", failure)
+        raise
+    if failures:
+        raise failures[0]
+
+
+def _run_step(step: Step, night: Night, records: list[StepRecord]) -> StepResult:
     """Run a step, and add a record of what it did and cost, also if it fails."""
     stopwatch = Stopwatch()
     record = StepRecord(step=step.name, state="failed")
@@ -105,6 +121,7 @@ def _run_step(step: Step, night: Night, records: list[StepRecord]) -> None:
         record.what = result.sentence
         record.release = result.release
         logger.info("%s: %s (%.1f s)", record.step, record.what, stopwatch.seconds)
+        return result
     finally:
         stopwatch.note(record)
         records.append(record)
@@ -123,7 +140,10 @@ def main(steps: Sequence[Step]) -> None:
             config = override(config, engine={"kind": engine})
         if options["dry_run"]:
             with Night(_as_it_is(workspace), config) as night:
-                click.echo("\n".join(forecast(steps, night)))
+                expected = forecast(steps, night)
+            click.echo("\n".join(expected.lines))
+            if expected.failure:
+                raise expected.failure
             return
         job_name = Path(sys.argv[0]).stem
         run(job_name, steps, Workspace.create(workspace), loaded, config)

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from simrec import journal, release
 from simrec.articles.reject_reasons import count_by_reason
 from simrec.articles.store import Store
+from simrec.articles.store_writer import NOT_READ
 from simrec.errors import GateError
 from simrec.files import JsonObject
 from simrec.index.index_facts import IndexFacts
@@ -32,6 +33,7 @@ class WorkspaceStatus:
     accounts: int | None
     rejects: int | None
     rejects_by_reason: str | None
+    failed_sources: str | None
     release: str
     released_at: str | None
     age_hours: float | None
@@ -68,6 +70,7 @@ def read_status(workspace: Workspace) -> WorkspaceStatus:
         accounts=accounts,
         rejects=rejects,
         rejects_by_reason=_count_reasons(workspace) if rejects else None,
+        failed_sources=_failed_sources(workspace) if rejects else None,
         release=manifest.release_id if manifest else "none yet",
         released_at=manifest.created_at if manifest else None,
         age_hours=_age_hours(manifest.created_at) if manifest else None,
@@ -107,6 +110,14 @@ def _count_reasons(workspace: Workspace) -> str:
         reasons = count_by_reason(store.rejects())
     counts = [f"{reason['count']:,} {reason['reason']}" for reason in reasons[:SHOWN_REASONS]]
     return "; ".join(counts)
+
+
+def _failed_sources(workspace: Workspace) -> str | None:
+    """Return what was wrong with the sources that the last ingest could not read, None if none."""
+    with Store.open(workspace.articles_db) as store:
+        reasons = [reject.reason for reject in store.rejects()]
+    failed = [reason.removeprefix(NOT_READ) for reason in reasons if reason.startswith(NOT_READ)]
+    return "; ".join(failed) or None
 
 
 def _age_hours(created_at: str) -> float:

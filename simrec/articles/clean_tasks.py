@@ -6,26 +6,26 @@ import zlib
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO, NamedTuple, Protocol
 
 import msgspec
 
 from simrec import __version__, files
 from simrec.articles import cleaning
 from simrec.articles.mapping import Mapping
+from simrec.articles.opened_sources import Fingerprints, MappedSource
 from simrec.articles.publication import is_after
 from simrec.articles.row_outcome import (
     RowOutcome,
     SyncState,
     Unchanged,
     Unpublished,
+    end_unopened,
     parse_since_cursor,
     parse_split,
 )
-from simrec.articles.sources.locate import open_sources
-from simrec.articles.sources.source import Source, Split
+from simrec.articles.sources.source import Source, Split, UnreadableSourceError
 from simrec.articles.store import Store
-from simrec.config import Config
 from simrec.errors import ReleaseError
 
 FRAME_ROWS = 1_000
@@ -33,14 +33,12 @@ FRAME = struct.Struct(">II")  # length and CRC of the rows that follow
 ENCODER = msgspec.msgpack.Encoder()
 DECODER = msgspec.msgpack.Decoder(list[RowOutcome])
 
-Fingerprints = dict[str, str | None]  # of sources, by name
 
+class Knows(Protocol):
+    """What tells of an article whether it is stored: the store, or a rehearsal of it."""
 
-class MappedSource(NamedTuple):
-    """A source, and how its records become articles."""
-
-    source: Source
-    mapping: Mapping
+    def is_unchanged(self, article_id: str, source_key: bytes) -> bool: ...
+    def holds(self, article_id: str, url: str, title: str) -> bool: ...
 
 
 class SplitBatch(NamedTuple):
@@ -70,16 +68,6 @@ class CleanTask(NamedTuple):
         (source, split), *others = self.batch.splits
         more = f", and {len(others)} more" if others else ""
         return f"{source.name}, line {split.line}{more}"
-
-
-def mapped_sources(config: Config, now: str) -> list[MappedSource]:
-    """Return all sources that a configuration names, in order, to be read at a time."""
-    mapped = []
-    for source_config in config.sources:
-        mapping = Mapping.of(source_config, config, now)
-        for source in open_sources(source_config, mapping.fields):
-            mapped.append(MappedSource(source, mapping))
-    return mapped
 
 
 def cut_batches(
@@ -138,8 +126,20 @@ def write_part(task: CleanTask, frame_rows: int = FRAME_ROWS) -> int:
     return 1
 
 
+def write_part_if_readable(task: CleanTask) -> int:
+    """Write a part as `write_part` does, and an empty one where a source cannot be opened.
+
+    The job reads such a batch itself, and says what is wrong with it.
+    """
+    try:
+        return write_part(task)
+    except UnreadableSourceError:
+        files.write(task.path, b"")
+        return 1
+
+
 def read_batch(
-    batch: SplitBatch, parts: Path | None, store: Store, sync: SyncState
+    batch: SplitBatch, parts: Path | None, store: Knows, sync: SyncState
 ) -> Iterator[RowOutcome]:
     """Yield what becomes of the rows of a batch, from its part as far as that is there and valid.
 
@@ -153,18 +153,19 @@ def read_batch(
             )
         return
     done = 0
-    if parts and (parts / batch.name).exists():
-        for outcome in _read_part(parts / batch.name):
+    part = parts / batch.name if parts else None
+    if part and part.exists() and part.stat().st_size:
+        for outcome in _read_part(part):
             if not _is_valid(outcome, store, batch.mapping.now):
                 break
             yield outcome
             done += 1
         else:
             return
-    yield from islice(_parse(batch, store), done, None)
+    yield from islice(_parse_readable(batch, store), done, None)
 
 
-def _is_valid(outcome: RowOutcome, store: Store, now: str) -> bool:
+def _is_valid(outcome: RowOutcome, store: Knows, now: str) -> bool:
     if isinstance(outcome, Unpublished) and outcome.until:
         return is_after(outcome.until, now)
     if isinstance(outcome, Unchanged):
@@ -172,9 +173,15 @@ def _is_valid(outcome: RowOutcome, store: Store, now: str) -> bool:
     return True
 
 
-def _parse(batch: SplitBatch, store: Store) -> Iterator[RowOutcome]:
+def _parse(batch: SplitBatch, store: Knows) -> Iterator[RowOutcome]:
     for source, split in batch.splits:
         yield from parse_split(source, split, batch.mapping, store.is_unchanged, holds=store.holds)
+
+
+def _parse_readable(batch: SplitBatch, store: Knows) -> Iterator[RowOutcome]:
+    for source, split in batch.splits:
+        alone = batch._replace(splits=((source, split),))
+        yield from end_unopened(source, _parse(alone, store))
 
 
 def _read_part(part: Path) -> Iterator[RowOutcome]:

@@ -1,21 +1,22 @@
 """Ingest: the rows of all sources go into the store, all or nothing, and what is bad is named."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from simrec import __version__, log
 from simrec.articles import cleaning
-from simrec.articles.clean_tasks import (
-    Fingerprints,
-    MappedSource,
-    SplitBatch,
-    cut_batches,
-    mapped_sources,
-    read_batch,
+from simrec.articles.clean_tasks import SplitBatch, cut_batches, read_batch
+from simrec.articles.ingest_limits import (
+    check_damage,
+    check_deletions,
+    check_taken,
 )
-from simrec.articles.ingested import NOTE, Ingested
+from simrec.articles.ingested import NOTE, REMARK, Ingested
+from simrec.articles.opened_sources import Fingerprints, OpenedSources, open_all, take_fingerprints
 from simrec.articles.publication import is_after
+from simrec.articles.read_whole import is_gone
+from simrec.articles.rehearsal import Rehearsal
 from simrec.articles.row_outcome import (
     Parsed,
     Rejected,
@@ -27,57 +28,70 @@ from simrec.articles.row_outcome import (
 from simrec.articles.store import Store
 from simrec.articles.store_writer import Change, Reject, StoreWriter
 from simrec.config import Config
-from simrec.errors import GateError, UsageError
+from simrec.errors import UsageError
 
+Writer = StoreWriter | Rehearsal
 CleanAhead = Callable[[list[SplitBatch]], Path | None]
 
 # Among the cursors: the checksum of all files, and when the first scheduled article is published.
 ALL_FILES = "files"
 DUE = "due"
-FEW_BAD_ROWS = 10  # in a read since a watermark: no sign that the mapping is wrong
-FEW_WITHDRAWN = 10  # articles, however few there are
+KEEPS_ALL = (
+    REMARK
+    + "the id of this row cannot be read, so that sync deletes no article of this file; mend "
+    "the row"
+)
 
 
 def ingest(
-    store: Store, config: Config, now: str, clean_ahead: CleanAhead | None = None
+    store: Store | Rehearsal, config: Config, now: str, clean_ahead: CleanAhead | None = None
 ) -> Ingested:
     """Bring the sources into the store, delete what is to be deleted, and record the rejects.
 
     `clean_ahead` may let tasks clean batches, and returns the folder of their parts; a batch
     without a part is cleaned here. Raises GateError, with nothing changed but the rejects, if too
-    many rows are bad or a sync would delete too many articles. Raises GateError as well, with the
-    good rows kept and nothing deleted by sync, if a source was damaged.
+    many rows are bad or a sync would delete too many articles, and ConfigError if too many sources
+    cannot be read. What it went on without is the `failure` of the result.
     """
     result = Ingested(known=store.rejects())
-    fingerprints = _fingerprints(mapped_sources(config, now))
-    sources = mapped_sources(config, now)  # again, since files may have come meanwhile
-    checksum = _checksum(config, sources, fingerprints)
+    opened, fingerprints = _open(config, now)
+    result.expect(opened)
+    checksum = _checksum(config, opened, fingerprints)
     previous = _cursors(store, now)
     if checksum and previous.get(ALL_FILES) == checksum:
         result.unchanged = store.count()
         result.repeat()
         return result
-    batches = list(cut_batches(sources, fingerprints, config.engine.batch_bytes))
+    batches = list(cut_batches(opened.sources, fingerprints, config.engine.batch_bytes))
     parts = clean_ahead([batch for batch in batches if batch.name]) if clean_ahead else None
+    sync = SyncState(previous)
     try:
         with store.transaction() as writer:
-            sync = SyncState(previous, {}, writer.mark_present if config.ingest.sync else None)
+            if config.ingest.sync:
+                sync = SyncState(previous, mark_present=writer.mark_present)
             for outcome in _outcomes(batches, parts, store, sync):
+                if outcome.file in sync.partial:
+                    result.met.add(repr(outcome.id))
                 _take(writer, outcome, result, now)
-            _check_rejects(result, config)
-            _check_withdrawn(result, config)
+            check_taken(result, config)
             _note_all(sync, result, checksum)
             writer.replace_cursors(sync.current)
-            result.deleted += writer.delete(_deletions(store, writer, result, config), now)
+            _delete(store, writer, result, config, now)
     finally:
         with store.transaction() as writer:
-            writer.replace_rejects(result.files, result.named)
-    _check_damage(result)
+            writer.replace_rejects(result.files, result.to_store(sync.partial))
+    check_damage(result, config)
     return result
 
 
+def _open(config: Config, now: str) -> tuple[OpenedSources, Fingerprints]:
+    """Return all sources, opened after their fingerprints were taken, for files may come meanwhile."""
+    fingerprints, unreadable = take_fingerprints(open_all(config, now).sources)
+    return open_all(config, now).without(unreadable), fingerprints
+
+
 def _outcomes(
-    batches: list[SplitBatch], parts: Path | None, store: Store, sync: SyncState
+    batches: list[SplitBatch], parts: Path | None, store: Store | Rehearsal, sync: SyncState
 ) -> Iterator[RowOutcome]:
     with log.progress("ingest", total=None, unit="rows") as bar:
         for batch in batches:
@@ -86,7 +100,7 @@ def _outcomes(
                 bar.update()
 
 
-def _cursors(store: Store, now: str) -> dict[str, str]:
+def _cursors(store: Store | Rehearsal, now: str) -> dict[str, str]:
     """Return the cursors of the last ingest; none once an article that was to come has come.
 
     All sources are then read from their beginning.
@@ -97,37 +111,43 @@ def _cursors(store: Store, now: str) -> dict[str, str]:
 
 
 def _note_all(sync: SyncState, result: Ingested, checksum: str) -> None:
-    """Note what stands for all sources: a checksum of files, and when all are to be read again."""
-    if checksum and not result.damaged:
+    """Note what stands for all sources: a checksum of files, and when all are to be read again.
+
+    A source that was not read to its end keeps its cursor.
+    """
+    if result.failed or result.damaged:
+        for source, cursor in sync.previous.items():
+            if source not in (ALL_FILES, DUE):
+                sync.current.setdefault(source, cursor)
+    elif checksum:
         sync.current[ALL_FILES] = checksum
     due = min(filter(None, [sync.previous.get(DUE), result.due]), default="")
     if due:
         sync.current[DUE] = due
 
 
-def _fingerprints(sources: Iterable[MappedSource]) -> Fingerprints:
-    return {source.name: source.fingerprint() for source, _ in sources}
-
-
-def _checksum(config: Config, sources: list[MappedSource], fingerprints: Fingerprints) -> str:
+def _checksum(config: Config, opened: OpenedSources, fingerprints: Fingerprints) -> str:
     """Return a hash of all that this configuration can bring in; "" where nothing tells that.
 
     If a file came after the fingerprints were taken, the next ingest gets another checksum.
     """
-    if not sources or None in fingerprints.values():
+    if opened.failures or not opened.sources or None in fingerprints.values():
         return ""
     rules = [__version__, cleaning.VERSION, config.sources, config.fields, config.ingest]
     digest = hashlib.sha256(repr(rules).encode())
     for article_id in _listed(config.ingest.deletions):
         digest.update(f"\n{article_id}".encode())
-    for source, _ in sources:
+    for source, _ in opened.sources:
         # A file name may be no UTF-8.
         line = f"\n{source.name}: {fingerprints.get(source.name)}"
         digest.update(line.encode(errors="surrogateescape"))
     return digest.hexdigest()
 
 
-def _take(writer: StoreWriter, outcome: RowOutcome, result: Ingested, now: str) -> None:
+def _take(writer: Writer, outcome: RowOutcome, result: Ingested, now: str) -> None:
+    if isinstance(outcome, Rejected) and outcome.end and outcome.file not in result.files:
+        result.fail(outcome)
+        return
     result.read += 1
     result.files.setdefault(outcome.file)
     if isinstance(outcome, Unpublished):
@@ -137,16 +157,27 @@ def _take(writer: StoreWriter, outcome: RowOutcome, result: Ingested, now: str) 
         result.deleted += withdrawn
         return
     if isinstance(outcome, Rejected):
-        reject = Reject(outcome.file, outcome.line, outcome.reason)
-        result.rejects.add(reject)
-        if outcome.end:
-            result.damaged.append(str(reject))
+        _reject(writer, outcome, result)
         return
     change = _store(writer, outcome, result)
     setattr(result, change, getattr(result, change) + 1)
     earlier = writer.mark_seen(outcome.id, outcome.file, outcome.line)
     if earlier:
         _name_second(outcome, *earlier, change, result)
+
+
+def _reject(writer: Writer, outcome: Rejected, result: Ingested) -> None:
+    """Name a row that was not taken; an article that it may be is not deleted by sync."""
+    reject = Reject(outcome.file, outcome.line, outcome.reason)
+    result.rejects.add(reject)
+    if outcome.end:
+        result.damaged.append(str(reject))
+    if outcome.id and not outcome.end:
+        writer.mark_present([outcome.id])
+        return
+    result.not_whole.add(outcome.file)
+    if not outcome.end:
+        result.without_id.setdefault(outcome.file, outcome.line)
 
 
 def _name_second(
@@ -161,13 +192,13 @@ def _name_second(
     elif file and change != "unchanged" and outcome.file not in result.clashing:
         result.clashing.add(outcome.file)
         reason = (
-            f"id '{outcome.id}' is also that of another article in {file}, line {line}, and the "
+            f"{REMARK}id '{outcome.id}' is also that of another article in {file}, line {line}, and the "
             "later one was taken; other ids of these two are not named"
         )
         result.remarks.add(Reject(outcome.file, outcome.line, reason))
 
 
-def _store(writer: StoreWriter, outcome: Unchanged | Parsed, result: Ingested) -> Change:
+def _store(writer: Writer, outcome: Unchanged | Parsed, result: Ingested) -> Change:
     if isinstance(outcome, Unchanged):
         return "unchanged"
     for problem in outcome.problems:
@@ -175,58 +206,35 @@ def _store(writer: StoreWriter, outcome: Unchanged | Parsed, result: Ingested) -
     return writer.upsert(outcome.article, outcome.keys)
 
 
-def _check_rejects(result: Ingested, config: Config) -> None:
-    most = config.ingest.max_reject_share
-    few = FEW_BAD_ROWS if any(source.watermark for source in config.sources) else 0
-    if result.rejects.count > max(most * result.read, few):
-        raise GateError(
-            f"{result.problems}\nthat is more than ingest.max_reject_share = {most:.0%}; "
-            "no article was changed. Mend the rows or the field mapping; "
-            "simrec rejects lists all of them"
-        )
+def _delete(
+    store: Store | Rehearsal, writer: Writer, result: Ingested, config: Config, now: str
+) -> None:
+    """Delete the articles that are listed, and with sync those that no source holds."""
+    result.deleted += writer.delete(_listed(config.ingest.deletions), now)
+    if config.ingest.sync:
+        result.absent = writer.delete(_absent(store, writer, result, config), now)
+        result.deleted += result.absent
+        writer.note_origins()
 
 
-def _check_withdrawn(result: Ingested, config: Config) -> None:
-    count = result.withdrawn + result.new + result.changed + result.unchanged
-    most = config.ingest.max_delete_share
-    if result.withdrawn > max(most * count, FEW_WITHDRAWN):
-        raise GateError(
-            f"{result.withdrawn:,} articles that were published are not any more "
-            f"({result.left_out}), which is more than ingest.max_delete_share = {most:.0%}; "
-            "no article was changed. If it is meant, raise the share; if not, see ingest.status "
-            "and the fields status, draft and published"
-        )
+def _absent(
+    store: Store | Rehearsal, writer: Writer, result: Ingested, config: Config
+) -> list[str]:
+    """Return the ids of the articles that no source holds, and that sync therefore deletes.
 
-
-def _check_damage(result: Ingested) -> None:
-    if result.damaged:
-        damaged = "\n".join(result.damaged)
-        raise GateError(
-            f"{damaged}\nthe {result.read - result.rejects.count:,} good rows were kept "
-            "and nothing was deleted by sync; send the file again and run the same command"
-        )
-
-
-def _deletions(store: Store, writer: StoreWriter, result: Ingested, config: Config) -> list[str]:
-    """Return the ids to delete: those that are listed, and with sync those that no source holds.
-
-    Articles missing from a damaged source are not deleted.
+    What a source that was not read whole does not show is not deleted.
     """
-    listed = _listed(config.ingest.deletions)
-    if not config.ingest.sync or result.damaged:
-        return listed
-    absent = writer.not_seen()
-    count = store.count()
-    most = config.ingest.max_delete_share
-    if len(absent) > most * count:
-        raise GateError(
-            f"sync would delete {len(absent):,} of {count:,} articles that no source holds any "
-            f"more, which is more than ingest.max_delete_share = {most:.0%}; "
-            "no article was changed. "
-            "Is a file missing or cut short? If it is meant, raise the share or name the articles "
-            "in ingest.deletions"
-        )
-    return listed + absent
+    absent = []
+    for article_id, origin in writer.not_seen():
+        if is_gone(origin, result.whole, result.not_whole):
+            absent.append(article_id)
+        else:
+            result.held += 1
+    if result.held:
+        for file, line in result.without_id.items():
+            result.remarks.add(Reject(file, line, KEEPS_ALL))
+    check_deletions(len(absent), store.count(), config)
+    return absent
 
 
 def _listed(path: str) -> list[str]:

@@ -1,14 +1,22 @@
 """What one ingest saw and did, and the sentences that say so."""
 
+import re
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
+from simrec.articles.opened_sources import OpenedSources
 from simrec.articles.publication import is_known
-from simrec.articles.row_outcome import Unpublished
-from simrec.articles.store_writer import Reject
+from simrec.articles.row_outcome import Rejected, Unpublished
+from simrec.articles.sources.source import NOTHING_CHANGED, UnreadableSourceError
+from simrec.articles.store_writer import NOT_READ, Reject
+from simrec.errors import GateError, SimrecError
 
 SHOWN = 5
 NOTE = "kept without "  # begins the reason of a value that was dropped
+REMARK = "note: "  # begins what was decided and may be meant otherwise
+# Of a row that is known by its id: at the beginning of a reason, or at its end.
+ID = re.compile(r"^id ('(?:\\.|[^'])*'|\"[^\"]*\")|\(id ('(?:\\.|[^'])*'|\"[^\"]*\")\)$")
 MOST_NAMED = 10_000  # a file that is all wrong must not fill the memory with one complaint
 
 
@@ -34,6 +42,7 @@ class Ingested:
     changed: int = 0
     unchanged: int = 0
     deleted: int = 0
+    absent: int = 0  # of the deleted, those that no source holds any more
     withdrawn: int = 0  # of the deleted, those that are a draft again
     statuses: Counter[str] = field(default_factory=Counter)  # of rows that are not published
     due: str = ""  # when the first article with a date in the future is published
@@ -44,15 +53,54 @@ class Ingested:
     )  # what was decided and may be meant otherwise
     known: list[Reject] = field(default_factory=list)  # problems of the last time
     clashing: set[str] = field(default_factory=set)  # files with ids that other files hold
+    sources: int = 0  # of the configuration, each file of a glob for itself
+    failed: dict[str, SimrecError] = field(default_factory=dict)  # of which nothing was read
     damaged: list[str] = field(default_factory=list)  # where sources could not be read any further
+    whole: set[str] = field(default_factory=set)  # the sources that could be opened
+    not_whole: set[str] = field(default_factory=set)  # sources or files that are not known whole
+    without_id: dict[str, int] = field(default_factory=dict)  # by file the first row without one
+    held: int = 0  # articles that sync would have deleted, had their source been read whole
+    failure: SimrecError | None = None  # what the ingest went on without
+    met: set[str] = field(default_factory=set)  # ids, as they stand in reasons
     files: dict[str, None] = field(default_factory=dict)  # that were read, in order
 
     def __str__(self) -> str:
-        left_out = f", {self.left_out}" if self.statuses else ""
+        more = f", {self.left_out}" if self.statuses else ""
+        if self.unread:
+            more += f", {self.unread:,} of {self.sources:,} sources not read"
+        if self.held:
+            more += f", {self.held:,} not deleted since their source was not read whole"
         return (
             f"{self.new:,} new, {self.changed:,} changed, {self.unchanged:,} unchanged, "
-            f"{self.deleted:,} deleted, {self.rejects.count:,} rejected{left_out}"
+            f"{self.deleted:,} deleted, {self.rejects.count:,} rejected{more}"
         )
+
+    @property
+    def unread(self) -> int:
+        """How many sources were not read, or not to their end."""
+        return len(self.failed) + len(self.damaged)
+
+    @property
+    def failures(self) -> str:
+        """What is wrong with each source that was not read to its end, one a line."""
+        sentences = [_sentence(error) for error in self.failed.values()]
+        return "\n".join([*sentences, *self.damaged])
+
+    def expect(self, opened: OpenedSources) -> None:
+        """Note which sources there are, and those of them that cannot be opened."""
+        self.sources = len(opened.sources) + len(opened.failures)
+        self.whole = {source.name for source, _ in opened.sources}
+        self.not_whole = set(opened.failures)
+        self.failed = dict(opened.failures)
+
+    def fail(self, end: Rejected) -> None:
+        """Note that a source cannot be read, not even its first row."""
+        error: SimrecError = UnreadableSourceError(end.reason)
+        if not end.unopened:
+            reject = Reject(end.file, end.line, end.reason)
+            error = GateError(f"{reject}{NOTHING_CHANGED}; send it again and run the same command")
+        self.failed.setdefault(end.file, error)
+        self.not_whole.add(end.file)
 
     @property
     def left_out(self) -> str:
@@ -63,7 +111,7 @@ class Ingested:
     def leave_out(self, row: Unpublished) -> None:
         """Count a row that is not published; a status that nobody knows is named once."""
         if not (self.statuses[row.status] or is_known(row.status)):
-            reason = (
+            reason = REMARK + (
                 f"status '{row.status}' is taken for not published; "
                 "add it to ingest.status if it is, and mend fields.status if it is no status"
             )
@@ -109,13 +157,43 @@ class Ingested:
     def repeat(self) -> None:
         """Count the problems of files that were not read again, since they are unchanged."""
         for reject in self.known:
-            problems = self.notes if reject.reason.startswith(NOTE) else self.rejects
+            problems = self.rejects
+            if reject.reason.startswith(NOTE):
+                problems = self.notes
+            elif reject.reason.startswith(REMARK):
+                problems = self.remarks
             problems.add(reject)
+
+    def to_store(self, partial: Collection[str]) -> list[Reject]:
+        """Return all problems to be stored: those of now, and sources that were not read.
+
+        Of a source that was read since a cursor (`partial`), rows that were not read again have the
+        problems that they had.
+        """
+        now = {(reject.file, reject.reason) for reject in self.named}
+        older = []
+        for reject in self.known:
+            if reject.file not in partial or reject.file not in self.files:
+                continue
+            if reject.reason.startswith(NOT_READ):
+                continue
+            found = ID.search(reject.reason)
+            met = found and (found[1] or found[2]) in self.met
+            if not met and (reject.file, reject.reason) not in now:
+                older.append(reject)
+        unread = [
+            Reject(name, 1, NOT_READ + _sentence(error)) for name, error in self.failed.items()
+        ]
+        return [*self.named, *older, *unread]
 
     @property
     def _counts(self) -> str:
         notes = f", {self.notes.count:,} values dropped" if self.notes.count else ""
         return f"{self.rejects.count:,} of {self.read:,} rows rejected{notes}"
+
+
+def _sentence(error: SimrecError) -> str:
+    return str(error).partition(NOTHING_CHANGED)[0]
 
 
 def _first(rejects: list[Reject], count: int) -> list[str]:

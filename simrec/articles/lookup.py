@@ -55,3 +55,20 @@ def _fields(cursor: sqlite3.Cursor, row: tuple[Any, ...]) -> JsonObject:
     article = dict(zip((column[0] for column in cursor.description), row, strict=True))
     article["tags"] = json.loads(article["tags"])
     return article
+
+
+def origins(database: sqlite3.Connection) -> Iterator[tuple[str, str]]:
+    """Yield (id, file or query that it came from) of every article, in order of id."""
+    join = "LEFT JOIN origins USING (id)"
+    file = "coalesce(file, '')"
+    if not database.execute("SELECT 1 FROM sqlite_master WHERE name = 'origins'").fetchone():
+        join = ""  # as before there was a sync
+        file = "''"
+    yield from database.execute(f"SELECT id, {file} FROM articles {join} ORDER BY id")
+
+
+def row_key(database: sqlite3.Connection, article_id: str) -> bytes | None:
+    """Return the hash of all fields of an article, or None if there is none of that id."""
+    query = "SELECT row_key FROM articles WHERE id = ?"
+    row = database.execute(query, (article_id,)).fetchone()
+    return bytes(row[0]) if row else None

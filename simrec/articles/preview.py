@@ -1,76 +1,52 @@
 """What an ingest would do, found out without doing it."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from simrec.articles.clean_tasks import mapped_sources
-from simrec.articles.row_outcome import (
-    Parsed,
-    Rejected,
-    RowOutcome,
-    SyncState,
-    Unpublished,
-    holds_nothing,
-    parse_since_cursor,
-)
+from simrec.articles.ingest import ingest
+from simrec.articles.ingested import Ingested
+from simrec.articles.rehearsal import Rehearsal
 from simrec.articles.store import Store
 from simrec.config import Config
 
 
-@dataclass
+@dataclass(frozen=True)
 class Preview:
-    """What an ingest would see and do, in rows.
+    """What an ingest would see and do; `text_keys` are those of the texts that would come in."""
 
-    `ids` are those it would meet, `text_keys` those of the texts that would come in.
-    """
-
-    rows: int = 0
-    changed: int = 0
-    gone: int = 0
-    unpublished: int = 0
-    rejected: int = 0
-    ids: set[str] = field(default_factory=set)
-    text_keys: set[bytes] = field(default_factory=set)
+    ingested: Ingested
+    text_keys: set[bytes]
 
     def __str__(self) -> str:
-        return (
-            f"{self.rows:,} rows to read, {self.changed:,} new or changed, "
-            f"{self.gone:,} to be deleted by sync, {self.rejected:,} to be rejected"
-            + (f", {self.unpublished:,} not published" if self.unpublished else "")
+        would = self.ingested
+        sentence = (
+            f"{would.read:,} rows to read, {would.new + would.changed:,} new or changed, "
+            f"{would.absent:,} to be deleted by sync, {would.rejects.count:,} to be rejected"
         )
+        others = would.deleted - would.absent
+        if others:
+            sentence += f", {others:,} more to be deleted"
+        if would.statuses:
+            sentence += f", {would.left_out}"
+        if would.unread:
+            sentence += f", {would.unread:,} of {would.sources:,} sources not to be read"
+        return sentence
 
-    def add(self, outcome: RowOutcome) -> None:
-        """Count what would become of a row."""
-        self.rows += 1
-        if isinstance(outcome, Rejected):
-            self.rejected += 1
-            return
-        if isinstance(outcome, Unpublished):
-            self.unpublished += 1
-            return
-        self.ids.add(outcome.id)
-        if isinstance(outcome, Parsed):
-            self.changed += 1
-            self.text_keys.add(outcome.keys.text)
+    @property
+    def rows(self) -> int:
+        """How many rows there are to read."""
+        return self.ingested.read
+
+    @property
+    def changes(self) -> int:
+        """How many articles would come in, change or be deleted."""
+        return self.ingested.new + self.ingested.changed + self.ingested.deleted
 
 
 def preview(store: Store | None, config: Config, now: str) -> Preview:
-    """Read the configured sources and compare them with the store, changing nothing.
+    """Ingest into a rehearsal of the store, so that nothing is changed; raise what ingest raises.
 
     Without a store (None) there are no articles yet.
     """
-    result = Preview()
-    cursors = store.cursors() if store else {}
-    sync = SyncState(cursors, {}, result.ids.update if config.ingest.sync else None)
-    holds = store.holds if store else holds_nothing
-    is_unchanged = store.is_unchanged if store else _never_unchanged
-    for source, mapping in mapped_sources(config, now):
-        for split in source.splits(config.engine.batch_bytes):
-            for outcome in parse_since_cursor(source, split, mapping, is_unchanged, sync, holds):
-                result.add(outcome)
-    if store and config.ingest.sync:
-        result.gone = sum(article_id not in result.ids for article_id in store.ids())
-    return result
-
-
-def _never_unchanged(article_id: str, source_key: bytes) -> bool:
-    return False
+    rehearsal = Rehearsal(store)
+    ingested = ingest(rehearsal, config, now)
+    return Preview(ingested, rehearsal.text_keys())

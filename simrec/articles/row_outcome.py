@@ -1,5 +1,7 @@
 """What becomes of a row: it is rejected, unchanged, or parsed into an article."""
 
+import logging
+import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
@@ -9,20 +11,29 @@ from simrec.articles.article import Article
 from simrec.articles.local_ids import AUTO, prefixed
 from simrec.articles.mapping import Mapping
 from simrec.articles.publication import SCHEDULED, is_after
-from simrec.articles.sources.source import Row, Source, Split, read_rows
+from simrec.articles.sources.source import Row, Source, Split, UnreadableSourceError, read_rows
 from simrec.articles.store_writer import Keys
+from simrec.errors import SimrecError
+
+logger = logging.getLogger(__name__)
 
 IsUnchanged = Callable[[str, bytes], bool]  # of an article's id and its record's key
 Holds = Callable[[str, str, str], bool]  # of an article's id, URL and title
 
 
 class Rejected(Struct, frozen=True, array_like=True, tag=True):
-    """A row that is not taken, and why; with `end` the rest of a damaged source is lost."""
+    """A row that is not taken, and why; with `end` the rest of a damaged source is lost.
+
+    `id` is that of the row where it can be read. An `unopened` source could not be opened at all,
+    and the reason is a whole sentence.
+    """
 
     file: str
     line: int
     reason: str
     end: bool = False
+    id: str = ""
+    unopened: bool = False
 
 
 class Unpublished(Struct, frozen=True, array_like=True, tag=True):
@@ -59,6 +70,8 @@ class Parsed(Struct, frozen=True, array_like=True, tag=True):
 
 
 RowOutcome = Rejected | Unpublished | Unchanged | Parsed
+# What no row is to be blamed for: the store and the machine.
+NOT_OF_THE_ROW = (SimrecError, MemoryError, OSError, sqlite3.Error)
 
 
 @dataclass(frozen=True)
@@ -66,12 +79,13 @@ class SyncState:
     """The cursors of all sources by the hash of their identity, of the last ingest and of this one.
 
     `mark_present` takes the ids of rows that a source holds and that were not read; it is None
-    where absent articles are not deleted.
+    where absent articles are not deleted. `partial` names the sources that were read since a cursor.
     """
 
     previous: dict[str, str]
     current: dict[str, str] = field(default_factory=dict)
     mark_present: Callable[[Iterable[str]], None] | None = None
+    partial: set[str] = field(default_factory=set)
 
 
 def holds_nothing(article_id: str, url: str, title: str) -> bool:
@@ -85,21 +99,33 @@ def parse_row(
     """Turn a row into its article, unless it is unchanged or has to be rejected.
 
     `holds` tells whether an article is stored under its bare id, as it was before there were
-    prefixes: it keeps that id.
+    prefixes: it keeps that id. Whatever a row makes mapping or cleaning raise costs that row.
     """
-    if row.problem:
-        return _rejected(row, mapping, row.problem)
+    problem = row.problem
+    if not problem:
+        try:
+            return _parse_record(row, mapping, is_unchanged, holds)
+        except ValueError as error:
+            problem = str(error)
+        except NOT_OF_THE_ROW:
+            raise
+        except Exception as error:
+            logger.debug("%s, line %d", row.file, row.line, exc_info=True)
+            problem = f"cannot be read ({type(error).__name__}: {error})"
+    return _rejected(row, mapping, problem, _id_if_any(row, mapping, holds))
+
+
+def _parse_record(
+    row: Row, mapping: Mapping, is_unchanged: IsUnchanged, holds: Holds
+) -> RowOutcome:
     status = mapping.unpublished_status(row.record)
     if status:
         return Unpublished(row.file, row.line, _id_if_any(row, mapping, holds), status)
-    try:
-        article_id = _article_id(row, mapping, holds)
-        source_key = mapping.source_key(row.record)
-        if is_unchanged(article_id, source_key):
-            return Unchanged(row.file, row.line, article_id, source_key)
-        article, problems = mapping.article(row.record, row.body)
-    except ValueError as problem:
-        return _rejected(row, mapping, str(problem))
+    article_id = _article_id(row, mapping, holds)
+    source_key = mapping.source_key(row.record)
+    if is_unchanged(article_id, source_key):
+        return Unchanged(row.file, row.line, article_id, source_key)
+    article, problems = mapping.article(row.record, row.body)
     if is_after(article.published_at, mapping.now) and not mapping.limits.include_unpublished:
         until = article.published_at or ""
         return Unpublished(row.file, row.line, article_id, SCHEDULED, until)
@@ -118,7 +144,9 @@ def _id_if_any(row: Row, mapping: Mapping, holds: Holds) -> str:
     """Return the id of a row, "" where it has none that can be used, as drafts may have none."""
     try:
         return _article_id(row, mapping, holds)
-    except ValueError:
+    except NOT_OF_THE_ROW:
+        raise
+    except Exception:
         return ""
 
 
@@ -156,10 +184,33 @@ def parse_since_cursor(
 ) -> Iterator[RowOutcome]:
     """Yield what becomes of each row since the source's cursor, then move the cursor.
 
-    The cursor of a source that turns out to be damaged is dropped, so that all of it is read again.
+    The cursor of a source that cannot be read, or not to its end, is not moved.
     """
+    outcomes = _parse_since_cursor(source, split, mapping, is_unchanged, sync, holds)
+    yield from end_unopened(source, outcomes)
+
+
+def end_unopened(source: Source, outcomes: Iterator[RowOutcome]) -> Iterator[RowOutcome]:
+    """Yield the outcomes of a source; where it cannot be opened, a last one says so."""
+    try:
+        yield from outcomes
+    except UnreadableSourceError as error:
+        reason = _valid_utf8(str(error))
+        yield Rejected(source.name, 1, reason, end=True, unopened=True)
+
+
+def _parse_since_cursor(
+    source: Source,
+    split: Split,
+    mapping: Mapping,
+    is_unchanged: IsUnchanged,
+    sync: SyncState,
+    holds: Holds,
+) -> Iterator[RowOutcome]:
     key = mapping.source_key(source.identity).hex()
     cursor = source.cursor(sync.previous.get(key))
+    if cursor.since is not None:
+        sync.partial.add(source.name)
     damaged = False
     for outcome in parse_split(source, split, mapping, is_unchanged, cursor.since, holds):
         damaged = damaged or (isinstance(outcome, Rejected) and outcome.end)
@@ -180,12 +231,12 @@ def _usable_ids(source: Source, mapping: Mapping) -> Iterator[str]:
             continue  # no article has such an id
 
 
-def _rejected(row: Row, mapping: Mapping, problem: str) -> Rejected:
+def _rejected(row: Row, mapping: Mapping, problem: str, readable_id: str) -> Rejected:
     reason = _valid_utf8(problem)
-    article_id = row.record.get(mapping.fields.id)
-    if not row.numbered and article_id is not None and not reason.startswith("id "):
-        reason = f"id {str(article_id)!r}: {reason}"
-    return Rejected(row.file, row.line, reason, row.end)
+    given_id = row.record.get(mapping.fields.id)
+    if not row.numbered and given_id is not None and not reason.startswith("id "):
+        reason = f"id {str(given_id)!r}: {reason}"
+    return Rejected(row.file, row.line, reason, row.end, readable_id)
 
 
 def _valid_utf8(text: str) -> str:

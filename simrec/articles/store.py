@@ -120,6 +120,13 @@ class Store:
             return {}
         return dict(self._db.execute("SELECT source, mark FROM marks"))
 
+    def row_key(self, article_id: str) -> bytes | None:
+        """Return the hash of all fields of an article, or None if there is none of that id."""
+        return lookup.row_key(self._db, article_id)
+
+    def origins(self) -> Iterator[tuple[str, str]]:
+        return lookup.origins(self._db)
+
     def rejects(self) -> list[Reject]:
         rows = self._db.execute("SELECT file, line, reason FROM rejects ORDER BY file, line")
         return [Reject(*row) for row in rows]

@@ -31,6 +31,11 @@ CURSORS = (
     "CREATE TABLE IF NOT EXISTS marks "
     "(source TEXT PRIMARY KEY NOT NULL, mark TEXT NOT NULL) WITHOUT ROWID"
 )
+# Which file or query brought an article in, where absent articles are deleted.
+ORIGINS = (
+    "CREATE TABLE IF NOT EXISTS origins "
+    "(id TEXT PRIMARY KEY NOT NULL, file TEXT NOT NULL) WITHOUT ROWID"
+)
 COLUMNS = "id, title, lead, account, published_at, url, lang, category, tags"
 
 

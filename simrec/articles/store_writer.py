@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping
 from typing import Literal, NamedTuple
 
 from simrec.articles.article import Article
-from simrec.articles.store_schema import COLUMNS, CURSORS
+from simrec.articles.store_schema import COLUMNS, CURSORS, ORIGINS
 
+NOT_READ = "not read: "  # begins the reason of a source that could not be read
 TEMPORARY_TABLES = [
     "CREATE TEMP TABLE IF NOT EXISTS stale (text_key BLOB)",
     "CREATE TEMP TABLE IF NOT EXISTS seen "
@@ -44,7 +45,7 @@ class StoreWriter:
 
     def __init__(self, database: sqlite3.Connection) -> None:
         self._db = database
-        for statement in [CURSORS, *TEMPORARY_TABLES]:
+        for statement in [CURSORS, ORIGINS, *TEMPORARY_TABLES]:
             database.execute(statement)
 
     def upsert(self, article: Article, keys: Keys) -> Change:
@@ -88,6 +89,7 @@ class StoreWriter:
         for article_id in ids:
             stale = "INSERT INTO stale SELECT text_key FROM articles WHERE id = ?"
             self._db.execute(stale, (article_id,))
+            self._db.execute("DELETE FROM origins WHERE id = ?", (article_id,))
             cursor = self._db.execute("DELETE FROM articles WHERE id = ?", (article_id,))
             if cursor.rowcount:
                 tombstone = (article_id, now)
@@ -103,17 +105,30 @@ class StoreWriter:
         query = "SELECT file, line FROM seen WHERE id = ?"
         earlier: tuple[str, int] = self._db.execute(query, (article_id,)).fetchone()
         self._db.execute("REPLACE INTO seen VALUES (?, ?, ?)", seen)
-        return earlier
+        return earlier if earlier[0] else None
 
     def mark_present(self, ids: Iterable[str]) -> None:
-        """Note ids that a source holds in rows that were not read."""
+        """Note ids that a source holds in rows that were not read, or not taken."""
         rows = ((article_id,) for article_id in ids)
         self._db.executemany("INSERT OR IGNORE INTO seen VALUES (?, '', 0)", rows)
 
-    def not_seen(self) -> list[str]:
-        """Return the ids of the articles that were neither met nor noted as present, in order."""
-        query = "SELECT id FROM articles WHERE id NOT IN (SELECT id FROM seen) ORDER BY id"
-        return [row[0] for row in self._db.execute(query)]
+    def not_seen(self) -> list[tuple[str, str]]:
+        """Return the articles that were neither met nor noted as present, in order of id.
+
+        Each is (id, file or query that it came from), "" where that is not known.
+        """
+        query = (
+            "SELECT id, coalesce(file, '') FROM articles LEFT JOIN origins USING (id) "
+            "WHERE id NOT IN (SELECT id FROM seen) ORDER BY id"
+        )
+        return list(self._db.execute(query))
+
+    def note_origins(self) -> None:
+        """Note for the articles that were met which file or query they came from."""
+        self._db.execute(
+            "INSERT INTO origins SELECT id, file FROM seen WHERE file <> '' "
+            "ON CONFLICT DO UPDATE SET file = excluded.file WHERE file <> excluded.file"
+        )
 
     def replace_cursors(self, cursors: Mapping[str, str]) -> None:
         """Store how far each source was read, and forget the sources that were not."""
@@ -121,7 +136,11 @@ class StoreWriter:
         self._db.executemany("INSERT INTO marks VALUES (?, ?)", cursors.items())
 
     def replace_rejects(self, files: Iterable[str], rejects: Iterable[Reject]) -> None:
-        """Forget what was rejected of these files before, and store what is rejected now."""
+        """Forget what was rejected of these files before, and store what is rejected now.
+
+        Which sources were not read is told anew by every ingest.
+        """
+        self._db.execute("DELETE FROM rejects WHERE reason LIKE ?", (f"{NOT_READ}%",))
         self._db.executemany("DELETE FROM rejects WHERE file = ?", ((file,) for file in files))
         self._db.executemany("INSERT INTO rejects VALUES (?, ?, ?)", rejects)
 

@@ -4,8 +4,10 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from simrec import journal, log, release
+from simrec.articles.ingested import Ingested
 from simrec.articles.preview import Preview, preview
 from simrec.encoder.embedding_cache import EmbeddingCache
+from simrec.errors import SimrecError
 from simrec.journal import StepRecord
 from simrec.steps.night import Night
 from simrec.steps.step import Step
@@ -26,17 +28,26 @@ class StepForecast(NamedTuple):
     rows: int | None = None
 
 
-def forecast(steps: Sequence[Step], night: Night) -> list[str]:
-    """Return a line for each step, with seconds at the rate of its last run that did something.
+class Forecast(NamedTuple):
+    """A line for each step, and what the run would go on without, as in StepResult."""
 
-    Nothing is changed.
+    lines: list[str]
+    failure: SimrecError | None
+
+
+def forecast(steps: Sequence[Step], night: Night) -> Forecast:
+    """Say what each step would do, with seconds at the rate of its last run that did something.
+
+    Nothing is changed. Raises what the run would raise of its sources.
     """
     names = [step.name for step in steps]
-    changes = _preview(night)
+    changes = Preview(Ingested(), set())
+    if "ingest" in names:
+        changes = _preview(night)
     texts = 0
     if "embed" in names:
         texts = _count_texts_to_encode(night, changes)
-    anew = bool(changes.changed or changes.gone or texts) or _is_due(night)
+    anew = bool(changes.changes or texts) or _is_due(night)
     costs = _last_costs(night.workspace)
     lines = []
     for name in names:
@@ -48,7 +59,7 @@ def forecast(steps: Sequence[Step], night: Night) -> list[str]:
         elif name in MADE_ANEW:
             step = StepForecast(name, "anew") if anew else StepForecast(name, "nothing to do", 0)
         lines.append(_line(step, costs.get(name)))
-    return lines
+    return Forecast(lines, changes.ingested.failure)
 
 
 def _line(step: StepForecast, last: StepRecord | None) -> str:

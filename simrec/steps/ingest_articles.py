@@ -6,7 +6,7 @@ from pathlib import Path
 
 from simrec import files, log
 from simrec.articles import ingest as room
-from simrec.articles.clean_tasks import CleanTask, SplitBatch, write_part
+from simrec.articles.clean_tasks import CleanTask, SplitBatch, write_part_if_readable
 from simrec.articles.store import Store
 from simrec.steps.night import Night
 from simrec.steps.step import StepResult
@@ -31,7 +31,8 @@ def ingest(night: Night) -> StepResult:
     if done.new_problems:
         logger.warning("ingest: %s", done.new_problems)
     rows_out = done.new + done.changed + done.deleted
-    return StepResult(f"{done}; {total:,} articles", done.read, rows_out)
+    sentence = f"{done}; {total:,} articles"
+    return StepResult(sentence, done.read, rows_out, failure=done.failure)
 
 
 def _clean_ahead(night: Night, store: Store, batches: list[SplitBatch]) -> Path | None:
@@ -54,5 +55,5 @@ def _clean_ahead(night: Night, store: Store, batches: list[SplitBatch]) -> Path 
             files.remove(leftover)
         if engine.is_remote:
             store.checkpoint()
-        run_missing(engine.run, write_part, tasks, "read", len(tasks), "parts")
+        run_missing(engine.run, write_part_if_readable, tasks, "read", len(tasks), "parts")
     return folder

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from simrec.errors import ReleaseError
+from simrec.errors import ReleaseError, SimrecError
 
 if TYPE_CHECKING:
     from simrec.steps.night import Night
@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 class StepResult:
     """What a step did: a sentence, rows in and out, whether there was nothing to do.
 
-    `release` is the id of the release that it published.
+    `release` is the id of the release that it published. `failure` is what it went on without: the
+    run ends with it after its last step.
     """
 
     sentence: str
@@ -22,6 +23,7 @@ class StepResult:
     rows_out: int = 0
     skipped: bool = False
     release: str = ""
+    failure: SimrecError | None = None
 
 
 @dataclass(frozen=True)

@@ -432,13 +432,14 @@ def test_a_file_that_cannot_be_opened_is_named_and_nothing_changes(
         db.execute("CREATE TABLE news (id)")
     (fresh.folder / "part-1.jsonl").symlink_to("nowhere")
     (fresh.folder / "part-2.jsonl").mkdir()
-    fresh.configure(f"{sources}[[sources]]\npath = 'part-1*.jsonl'\n")
+    none = "[ingest]\nmax_failed_sources = 0\n"
+    fresh.configure(f"{sources}[[sources]]\npath = 'part-1*.jsonl'\n{none}")
     ran = fresh.step("ingest")
     assert (ran.code, "part-1.jsonl: cannot be read (No such file or directory)" in ran.err) == (
         3,
         True,
     ), ran.err
-    fresh.configure(f"{sources}[[sources]]\npath = 'part-2*.jsonl'\nformat = 'jsonl'\n")
+    fresh.configure(f"{sources}[[sources]]\npath = 'part-2*.jsonl'\nformat = 'jsonl'\n{none}")
     ran = fresh.step("ingest")
     assert (ran.code, "part-2.jsonl: no jsonl files in it" in ran.err) == (3, True), ran.err
     assert not stored(fresh)

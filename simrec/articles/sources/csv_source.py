@@ -5,8 +5,13 @@ from collections.abc import Iterator
 from simrec.articles.sources.csv_dialect import choose_dialect, separator
 from simrec.articles.sources.csv_rows import RowParser, TableRow
 from simrec.articles.sources.file_source import OPENERS, FileSource
-from simrec.articles.sources.source import DamagedSourceError, Row, Split, check_columns
-from simrec.errors import ConfigError
+from simrec.articles.sources.source import (
+    DamagedSourceError,
+    Row,
+    Split,
+    UnreadableSourceError,
+    check_columns,
+)
 
 HEAD = 1 << 20  # characters, of which the dialect is chosen
 BROKEN = "{problem}; the rows beside it were read. Write quotation marks within a cell twice"
@@ -16,7 +21,7 @@ class CsvSource(FileSource):
     """A table of text. Its rows may go over several lines, so that it is read whole."""
 
     def rows(self, split: Split, since: str | None = None) -> Iterator[Row]:
-        """Yield the rows; ConfigError if there is no column for the id.
+        """Yield the rows; UnreadableSourceError if there is no column for the id.
 
         A row with broken quotation marks is damage, but only that row is lost.
         """
@@ -56,7 +61,8 @@ class CsvSource(FileSource):
         for field in self.fields.__struct_fields__:
             name = getattr(self.fields, field)
             if columns.count(name) > 1:
-                raise ConfigError(f"{where}: two columns are named '{name}'; rename one of them")
+                sentence = f"{where}: two columns are named '{name}'; rename one of them"
+                raise UnreadableSourceError(sentence)
         return columns
 
 

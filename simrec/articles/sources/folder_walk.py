@@ -62,7 +62,7 @@ class FolderFile(NamedTuple):
 def files_of_folder(root: Path, follow_links: bool) -> Iterator[FolderFile]:
     """Yield the files below a folder in order of their paths, links to nothing among them.
 
-    ConfigError where a folder cannot be read: what cannot be seen is not gone.
+    UnreadableSourceError where one cannot be read: what cannot be seen is not gone.
     """
     for path in _walk(root, follow_links, {_identity(root)}):
         yield FolderFile(PurePosixPath(path.relative_to(root)), path)

@@ -8,9 +8,9 @@ from simrec.articles.sources.folder_source import KINDS as TEXT_SUFFIXES
 from simrec.articles.sources.folder_source import FolderSource
 from simrec.articles.sources.folder_walk import files_of_folder
 from simrec.articles.sources.recognise import export_format
-from simrec.articles.sources.source import Source
+from simrec.articles.sources.source import MissingPathError, Source, UnreadableSourceError
 from simrec.config import Fields, SourceConfig
-from simrec.errors import ConfigError, UsageError, missing_extra
+from simrec.errors import UsageError, missing_extra
 from simrec.source_formats import FORMATS
 
 WILDCARDS = set("*?[")
@@ -19,8 +19,8 @@ WILDCARDS = set("*?[")
 def open_sources(config: SourceConfig, fields: Fields) -> list[Source]:
     """Return the sources of one entry of the configuration, in order of name.
 
-    Raises UsageError where no file is found, ConfigError where a folder holds nothing to read or a
-    database needs an extra.
+    Raises MissingPathError where no file is found, UnreadableSourceError where a folder holds nothing
+    to read, and ConfigError where a database needs an extra.
     """
     if config.url:
         return [_sql_source(config, fields)]
@@ -62,7 +62,7 @@ def _file_source(name: str, path: Path, fields: Fields, config: SourceConfig) ->
 def _parts(path: Path, config: SourceConfig) -> list[Path]:
     """Return a path, or the files of a folder that holds parts of a table instead of texts.
 
-    Raises ConfigError for a folder that holds neither.
+    Raises UnreadableSourceError for a folder that holds neither.
     """
     if not path.is_dir() or config.format == "folder":
         return [path]
@@ -77,7 +77,7 @@ def _parts(path: Path, config: SourceConfig) -> list[Path]:
     wanted = list(parts) if config.format == "auto" else [config.format]
     if len(wanted) == 1 and wanted[0] in parts:
         return parts[wanted[0]]
-    raise ConfigError(_nothing_to_read(path, config, parts))
+    raise UnreadableSourceError(_nothing_to_read(path, config, parts))
 
 
 def _nothing_to_read(path: Path, config: SourceConfig, parts: dict[str, list[Path]]) -> str:
@@ -112,7 +112,7 @@ def _matches(pattern: str) -> list[Path]:
         matches = sorted(Path(*parts[:plain]).glob(str(Path(*parts[plain:]))))
         if matches:
             return matches
-    raise UsageError(f"{pattern}: no such file or folder")
+    raise MissingPathError(f"{pattern}: no such file or folder")
 
 
 def _format_of(path: Path) -> str:

@@ -16,7 +16,7 @@ class ParquetSource(FileSource):
     """A Parquet file, which is read whole; its rows are numbered from 1 on."""
 
     def rows(self, split: Split, since: str | None = None) -> Iterator[Row]:
-        """Yield the rows; ConfigError if there is no column for the id."""
+        """Yield the rows; UnreadableSourceError if there is no column for the id."""
         number = 0
         try:
             with parquet.ParquetFile(self.path) as file:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple, Protocol
 
-from simrec.errors import ConfigError, SimrecError
+from simrec.errors import ConfigError, SimrecError, UsageError
 
 logger = logging.getLogger(__name__)
 
@@ -51,6 +51,17 @@ class Cursor(NamedTuple):
 
     since: str | None = None
     newest: str | None = None
+
+
+NOTHING_CHANGED = "; nothing was changed"  # ends a sentence about a source that was not read
+
+
+class UnreadableSourceError(ConfigError):
+    """A source cannot be read now: it may not be opened, or is not what it was."""
+
+
+class MissingPathError(UsageError):
+    """There is nothing at the path of a source."""
 
 
 class DamagedSourceError(Exception):
@@ -99,8 +110,8 @@ def read_rows(source: Source, split: Split, since: str | None = None) -> Iterato
     """Yield the rows of a split; where it cannot be read any further, the last row says so.
 
     This is the one place that answers exceptions of reading libraries: whatever a file makes them
-    raise costs the rest of that file, and other sources go on. Raises ConfigError where a source
-    cannot be opened.
+    raise costs the rest of that file, and other sources go on. Raises UnreadableSourceError where a
+    source cannot be opened.
     """
     line = split.line
     try:
@@ -127,19 +138,18 @@ def read_all(sources: Iterable[Source]) -> Iterator[Row]:
 
 @contextmanager
 def readable(name: str) -> Iterator[None]:
-    """Turn a file that cannot be opened into a ConfigError that names it."""
+    """Turn a file that cannot be opened into an UnreadableSourceError that names it."""
     try:
         yield
     except OSError as error:
-        raise ConfigError(
-            f"{name}: cannot be read ({error.strerror}); nothing was changed"
-        ) from error
+        sentence = f"{name}: cannot be read ({error.strerror}){NOTHING_CHANGED}"
+        raise UnreadableSourceError(sentence) from error
 
 
 def check_columns(where: str, columns: Iterable[str], id_column: str) -> None:
-    """Raise ConfigError if a table lacks the column of the id; "" if it needs none."""
+    """Raise UnreadableSourceError if a table lacks the column of the id; "" if it needs none."""
     if id_column and id_column not in columns:
-        raise ConfigError(
+        raise UnreadableSourceError(
             f"{where}: no column '{id_column}' to take the id from; the columns are "
             f"{', '.join(columns)}; set id under [fields] to one of them"
         )

@@ -12,7 +12,14 @@ from typing import Any
 from sqlalchemy import Connection, Result, text
 
 from simrec import database
-from simrec.articles.sources.source import Cursor, Record, Row, Split, check_columns
+from simrec.articles.sources.source import (
+    Cursor,
+    Record,
+    Row,
+    Split,
+    UnreadableSourceError,
+    check_columns,
+)
 from simrec.articles.sources.sql_values import (
     RawValue,
     accept_any_value,
@@ -83,7 +90,7 @@ class SqlSource:
         with self._result() as query:
             columns = query.columns()
             if self.watermark not in columns:
-                raise ConfigError(
+                raise UnreadableSourceError(
                     f"{self.name}: no column '{self.watermark}' for a watermark among "
                     f"{', '.join(columns)}"
                 )
@@ -124,8 +131,11 @@ class SqlSource:
                 f"{self.name}: a query may only read, and this one begins with {change[1].upper()};"
                 " nothing was changed"
             )
-        with database.read_only(self.url, accept_any_value) as connection:
-            yield _QueryResult(connection, self.query, self.watermark)
+        try:
+            with database.read_only(self.url, accept_any_value) as connection:
+                yield _QueryResult(connection, self.query, self.watermark)
+        except database.RefusedError as error:
+            raise UnreadableSourceError(str(error)) from error
 
     def _stored(self, newest: Any, future: str | None) -> str | None:
         """Return a watermark as text that tells its type; a future one that was named follows."""

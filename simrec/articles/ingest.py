@@ -85,7 +85,7 @@ def ingest(
 
 
 def _open(config: Config, now: str) -> tuple[OpenedSources, Fingerprints]:
-    """Return all sources, opened after their fingerprints were taken, for files may come meanwhile."""
+    """Return all sources, opened again after their fingerprints were taken: more may have come."""
     fingerprints, unreadable = take_fingerprints(open_all(config, now).sources)
     return open_all(config, now).without(unreadable), fingerprints
 

@@ -79,7 +79,7 @@ class SyncState:
     """The cursors of all sources by the hash of their identity, of the last ingest and of this one.
 
     `mark_present` takes the ids of rows that a source holds and that were not read; it is None
-    where absent articles are not deleted. `partial` names the sources that were read since a cursor.
+    where absent articles are not deleted. `partial` names the sources read since a cursor.
     """
 
     previous: dict[str, str]

@@ -19,8 +19,8 @@ WILDCARDS = set("*?[")
 def open_sources(config: SourceConfig, fields: Fields) -> list[Source]:
     """Return the sources of one entry of the configuration, in order of name.
 
-    Raises MissingPathError where no file is found, UnreadableSourceError where a folder holds nothing
-    to read, and ConfigError where a database needs an extra.
+    Raises MissingPathError where no file is found, UnreadableSourceError where a folder holds
+    nothing to read, and ConfigError where a database needs an extra.
     """
     if config.url:
         return [_sql_source(config, fields)]

@@ -192,8 +192,8 @@ def _name_second(
     elif file and change != "unchanged" and outcome.file not in result.clashing:
         result.clashing.add(outcome.file)
         reason = (
-            f"{REMARK}id '{outcome.id}' is also that of another article in {file}, line {line}, and the "
-            "later one was taken; other ids of these two are not named"
+            f"{REMARK}id '{outcome.id}' is also that of another article in {file}, line {line}, "
+            "and the later one was taken; other ids of these two are not named"
         )
         result.remarks.add(Reject(outcome.file, outcome.line, reason))
 

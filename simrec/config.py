@@ -189,26 +189,54 @@ class IndexConfig(Section, frozen=True):
     memory_mib: Count | Positive = 4_096
 
 
+RuleField = Literal["account", "category", "lang"]
+
+
+class NotRecommendable(Section, frozen=True):
+    """Which articles are recommended nowhere: those that have one of the values of a field."""
+
+    account: tuple[str, ...] = ()
+    category: tuple[str, ...] = ()
+    lang: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+
+
 class RecommendConfig(Section, frozen=True):
-    """How many places the tables have, and what a score is made of."""
+    """How many places the tables have, what a score is made of, and what is not recommended."""
 
     similar_articles: Count = 20
     similar_accounts: Count = 20
     lexical_weight: Annotated[float, Meta(ge=0, le=1)] | Literal["auto"] = "auto"
     min_articles: NotNegativeCount = 3
     min_score_change: NotNegative = 0.01
+    not_recommendable: NotRecommendable = NotRecommendable()
+
+
+class MaxPer(Section, frozen=True):
+    """How many articles of one value of a field a list may hold; 0 is no limit."""
+
+    account: NotNegativeCount = 0
+    category: NotNegativeCount = 0
+    lang: NotNegativeCount = 0
 
 
 class RulesConfig(Section, frozen=True):
     """The ranking rules, in the order in which they are applied.
 
-    With all off, the order is that of the score.
+    With all off, the order is that of the score. account_cap and exclude_own_account say the same
+    as max_per.account and exclude_same = ["account"].
     """
 
+    same_language: bool = True
+    same_category: Literal["no", "preferred", "required"] = "no"
+    exclude_own_account: bool = False
+    exclude_same: tuple[RuleField, ...] = ()
+    age_from: Literal["article", "newest"] = "article"
+    max_age_days: NotNegative = 0.0
     collapse_duplicates: bool = True
     freshness_half_life: NotNegative = 0.0
-    exclude_own_account: bool = False
     account_cap: NotNegativeCount = 0
+    max_per: MaxPer = MaxPer()
     diversity: Annotated[float, Meta(ge=0, lt=1)] = 0.0
     max_exposure: NotNegative = 2.0
 

@@ -26,6 +26,7 @@ class ArticleMeta(NamedTuple):
     account: str | None
     published_at: str | None
     category: str | None
+    lang: str | None = None
 
 
 class LabelledText(NamedTuple):
@@ -147,11 +148,19 @@ class Store:
     def metadata(self) -> Iterator[ArticleMeta]:
         """Yield the metadata of every article, in order of id; equal values are one object."""
         interned: dict[str | None, str | None] = {}
-        query = "SELECT id, account, published_at, category FROM articles ORDER BY id"
-        for article_id, account, published_at, category in self._db.execute(query):
-            account = interned.setdefault(account, account)
-            category = interned.setdefault(category, category)
-            yield ArticleMeta(article_id, account, published_at, category)
+        query = f"SELECT {', '.join(ArticleMeta._fields)} FROM articles ORDER BY id"
+        for article_id, account, published_at, category, lang in self._db.execute(query):
+            yield ArticleMeta(
+                article_id,
+                interned.setdefault(account, account),
+                published_at,
+                interned.setdefault(category, category),
+                interned.setdefault(lang, lang),
+            )
+
+    def tags(self) -> Iterator[str]:
+        """Yield the tags of every article as JSON, in order of id."""
+        return (row[0] for row in self._db.execute("SELECT tags FROM articles ORDER BY id"))
 
     def newest_day(self, today: str) -> str | None:
         """Return the day of the newest article that is not dated after today, None without one."""

@@ -1,6 +1,6 @@
 """Candidates of queries, with what the ranking rules know of each article."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -8,44 +8,89 @@ from numpy.typing import NDArray
 
 from simrec.arrays import Mask, Rows, Scores
 
-NO_GROUP = -1  # the duplicate group, account or category of an article that has none
+NO_GROUP = -1  # the duplicate group, account, ... of an article that has none
 
 Index = Rows | tuple[Rows, Rows]
 Days = NDArray[np.datetime64]  # dates of publication, NaT for none
 
 
 @dataclass(frozen=True)
-class RowAttributes:
-    """What the rules know of articles, in arrays of one shape.
+class AttributeTable:
+    """What the rules know of articles, one entry for each.
 
-    duplicate_groups, accounts and categories are numbers, the same for the same group, and NO_GROUP
-    for none.
+    rows are their rows in the release. groups are numbers by field ("account"), the same for the
+    same value and NO_GROUP for none, and only of the fields that the rules read.
     """
 
+    rows: Rows
     duplicate_groups: Rows
-    accounts: Rows
-    categories: Rows
     days: Days
+    is_recommendable: Mask
+    groups: Mapping[str, Rows]
 
-    def at(self, index: Index) -> "RowAttributes":
-        """Return the attributes at an index, in its shape."""
-        return RowAttributes(
-            self.duplicate_groups[index],
-            self.accounts[index],
-            self.categories[index],
-            self.days[index],
-        )
+    def all(self) -> "RowAttributes":
+        """Return the attributes of all articles."""
+        return RowAttributes(self, np.arange(len(self.rows)))
 
     def as_matrix(self) -> Rows:
         """Return one line for each attribute, to be written as one array."""
-        days = self.days.view(np.int64)
-        return np.stack([self.duplicate_groups, self.accounts, self.categories, days])
+        lines = [self.rows, self.duplicate_groups, self.days.view(np.int64), self.is_recommendable]
+        return np.stack([*lines, *(self.groups[field] for field in sorted(self.groups))])
 
     @classmethod
-    def from_matrix(cls, matrix: Rows) -> "RowAttributes":
-        """Return what `as_matrix` was made from."""
-        duplicate_groups, accounts, categories, days = matrix
-        return cls(duplicate_groups, accounts, categories, days.view("datetime64[D]"))
+    def from_matrix(cls, matrix: Rows, fields: Sequence[str]) -> "AttributeTable":
+        """Return what `as_matrix` was made from; fields are those of the groups."""
+        rows, duplicate_groups, days, is_recommendable, *groups = matrix
+        return cls(
+            rows,
+            duplicate_groups,
+            days.view("datetime64[D]"),
+            is_recommendable.astype(bool),
+            dict(zip(sorted(fields), groups, strict=True)),
+        )
+
+
+@dataclass(frozen=True)
+class RowAttributes:
+    """The attributes of some articles of a table, in the shape of their index.
+
+    They are looked up when a rule asks for them.
+    """
+
+    table: AttributeTable
+    index: Rows
+
+    def at(self, index: Index) -> "RowAttributes":
+        """Return the attributes at an index, in its shape."""
+        return RowAttributes(self.table, self.index[index])
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    @property
+    def n_columns(self) -> int:
+        """Return how many articles each query has, where the index is [queries, articles]."""
+        return int(self.index.shape[1])
+
+    @property
+    def rows(self) -> Rows:
+        return self.table.rows[self.index]
+
+    @property
+    def duplicate_groups(self) -> Rows:
+        return self.table.duplicate_groups[self.index]
+
+    @property
+    def days(self) -> Days:
+        return self.table.days[self.index]
+
+    @property
+    def is_recommendable(self) -> Mask:
+        return self.table.is_recommendable[self.index]
+
+    def groups(self, field: str) -> Rows:
+        """Return the numbers of the groups by a field."""
+        return self.table.groups[field][self.index]
 
 
 @dataclass(frozen=True)
@@ -91,6 +136,16 @@ class Candidates:
         order = np.argsort(keys, axis=1, kind="stable")
         return weighted.take(order)
 
+    def of_queries(self, queries: Rows) -> "Candidates":
+        """Return the candidates of some queries."""
+        return Candidates(
+            self.rows[queries],
+            self.scores[queries],
+            self.weights[queries],
+            self.score_ranks[queries],
+            self.attributes.at(queries),
+        )
+
     def take(self, columns: Rows) -> "Candidates":
         """Return columns of each query [queries, n], -1 for none."""
         queries = np.arange(len(columns))[:, None]
@@ -126,6 +181,20 @@ def group_numbers(names: Sequence[str | None]) -> Rows:
         if name is not None:
             groups[position] = numbers.setdefault(name, len(numbers))
     return groups
+
+
+def field_groups(field: str, values: Sequence[str | None]) -> Rows:
+    """Return the number of each article's group by a field; languages are grouped without region.
+
+    "en-GB" and "EN_us" are one language, as the filter on languages has it.
+    """
+    if field == "lang":
+        values = [_language(lang) if lang else None for lang in values]
+    return group_numbers(values)
+
+
+def _language(lang: str) -> str:
+    return lang.strip().lower().replace("_", "-").partition("-")[0]
 
 
 def days_of(published: Sequence[str | None]) -> Days:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from simrec.arrays import Mask, Rows, Scores, rank_in_group, row_blocks
 from simrec.index.neighbours import Neighbours
 from simrec.recommend.candidates import Candidates, RowAttributes, first_columns
-from simrec.recommend.rules import Rule
+from simrec.recommend.rules.rule import Rule
 
 ROUNDS = 50
 ORPHAN_CANDIDATES = 30  # an orphan may be placed into the list of so many of its own candidates
@@ -153,8 +153,8 @@ def _allowed_pairs(
     score = scores[position, column]
     rows = np.column_stack([lists.rows[seed], orphan])
     rows = rows.astype(np.int64)
-    without_scores = np.zeros(rows.shape, np.float32)
-    longer_lists = Candidates.of(rows, without_scores, attributes.at(rows))
+    longer_scores = np.column_stack([lists.scores[seed], score])
+    longer_lists = Candidates.of(rows, longer_scores, attributes.at(rows))
     of_seeds = attributes.at(seed[:, None])
     for rule in rules:
         longer_lists = longer_lists.only(rule.allowed(longer_lists, of_seeds))

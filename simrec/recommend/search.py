@@ -8,17 +8,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simrec.arrays import Rows, Scores, open_npy
-from simrec.config import RulesConfig
 from simrec.index.exact import exact_cosines, nearest
 from simrec.index.neighbours import DECIMALS, rounded
 from simrec.index.vector_index import VectorIndex
 from simrec.index.vectors import UnitVectors, Vectors, unit, unit_rows
 from simrec.lexical.term_vectors import TermVectors
 from simrec.manifest import Manifest
-from simrec.recommend.candidates import NO_GROUP, Candidates, RowAttributes, days_of, group_numbers
+from simrec.recommend.candidates import Candidates, RowAttributes
 from simrec.recommend.lazy import Lazy
 from simrec.recommend.query import Filters
-from simrec.recommend.rules import RecencyDecay, Rule, apply_rules, rules_of
+from simrec.recommend.row_attributes import attribute_table, find_recommendable, originals_of
+from simrec.recommend.rules.published_rules import PublishedRules, fields_of
+from simrec.recommend.rules.recommendable import Conditions
+from simrec.recommend.rules.rule import Rule, apply_rules
 from simrec.recommend.seeds import Seeds
 from simrec.recommend.table_reader import TableReader
 from simrec.release_folder import ReleaseFolder
@@ -82,9 +84,10 @@ class Search:
         self._tables = tables
         self._index_facts = manifest.index
         self._lexical = manifest.lexical
-        settings = dict(manifest.rules)
-        decay = RecencyDecay(settings.pop("newest"), settings.pop("undated_days"))
-        self.rules = rules_of(RulesConfig(**settings), decay)
+        published_rules = PublishedRules.from_json(manifest.rules)
+        self.rules = published_rules.rules()
+        self._fields = fields_of(self.rules)
+        self._conditions = Conditions(published_rules.not_recommendable)
         self._vectors: Vectors = open_npy(folder.vectors)
         self._terms = open_npy(folder.terms) if self._lexical else None
         self._index_path = folder.index
@@ -187,22 +190,13 @@ class Search:
 
         Groups have the same numbers in both.
         """
-        originals = []
-        accounts = []
-        categories = []
-        dates = []
-        all_rows = [*rows.tolist(), *seed_rows.tolist()]
-        for original, account, category, date in self._tables.attributes(all_rows):
-            originals.append(NO_GROUP if original is None else original)
-            accounts.append(account)
-            categories.append(category)
-            dates.append(date)
-        attributes = RowAttributes(
-            np.array(originals, np.int64),
-            group_numbers(accounts),
-            group_numbers(categories),
-            days_of(dates),
-        )
+        all_rows = np.concatenate([rows, seed_rows])
+        articles = self._tables.attributes(all_rows.tolist())
+        tags = [article.tags for article in articles]
+        is_recommendable = find_recommendable(articles, tags, self._conditions)
+        originals = originals_of(articles)
+        table = attribute_table(all_rows, originals, articles, self._fields, is_recommendable)
+        attributes = table.all()
         of_candidates = np.arange(len(rows))[None]
         of_seeds = np.arange(len(rows), len(all_rows))[None]
         return attributes.at(of_candidates), attributes.at(of_seeds)

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from simrec.errors import ReleaseError, UnknownIdError
 from simrec.files import JsonObject
@@ -49,6 +49,17 @@ DUPLICATES = """
 SELECT b.id FROM articles a JOIN articles b ON b.original = a.original
 WHERE a.row = ? AND b.row <> a.row ORDER BY b.row
 """
+
+
+class ArticleAttributes(NamedTuple):
+    """What the rules may ask of an article; its tags as JSON."""
+
+    original: int | None
+    account: str | None
+    category: str | None
+    lang: str | None
+    tags: str
+    published_at: str | None
 
 
 class TableReader:
@@ -109,12 +120,13 @@ class TableReader:
         parameters = ([*values, article_id] for article_id in filters.among)
         return sorted(row for (row,) in self._rows_of_each(f"{query} AND id = ?", parameters))
 
-    def attributes(
-        self, rows: Sequence[int]
-    ) -> list[tuple[int | None, str | None, str | None, str | None]]:
-        """Return of each row its original, account, category and date."""
-        query = "SELECT original, account, category, published_at FROM articles WHERE row = ?"
-        return self._rows_of_each(query, ((row,) for row in rows))
+    def attributes(self, rows: Sequence[int]) -> list[ArticleAttributes]:
+        """Return of each row what the rules may ask for."""
+        query = f"SELECT {', '.join(ArticleAttributes._fields)} FROM articles WHERE row = ?"
+        return [
+            ArticleAttributes(*values)
+            for values in self._rows_of_each(query, ((row,) for row in rows))
+        ]
 
     def similar_articles(self, row: int, n: int) -> list[Hit]:
         """Return the first n hits of an article's list."""

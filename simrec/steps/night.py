@@ -108,8 +108,8 @@ class Night:
     def release_id(self) -> str:
         """The id of the release that is due; GateError if there are no articles.
 
-        Where freshness is on, ages are counted from the newest article that is not dated after
-        today, so that its day is part of the id. Nothing else of a release depends on the clock.
+        Where age matters, the day of the newest article that is not dated after today is part of
+        the id. Nothing else of a release depends on the clock.
         """
         config = self.config
         settings = f"{as_text(config.index, config.recommend, config.rules)} {manifest.FORMAT}"
@@ -118,7 +118,7 @@ class Night:
                 raise GateError(
                     f"{self.workspace.root}: there are no articles, so there is nothing to release"
                 )
-            if config.rules.freshness_half_life:
+            if config.rules.freshness_half_life or config.rules.max_age_days:
                 settings += f" {store.newest_day(self.today)}"
             made_by = self.encoder_id
             if self.tfidf:

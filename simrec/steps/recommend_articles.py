@@ -2,11 +2,8 @@
 
 import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 
-import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
 from simrec import files, release
 from simrec.articles.article import encoded_text
@@ -15,14 +12,18 @@ from simrec.errors import ReleaseError
 from simrec.index.index_facts import IndexFacts
 from simrec.lexical.tfidf import TERMS_PER_TEXT
 from simrec.lexical.vocabulary import TermVocabulary
-from simrec.recommend.candidates import RowAttributes, days_of, group_numbers
+from simrec.recommend.candidates import AttributeTable
 from simrec.recommend.dedup import duplicate_groups
 from simrec.recommend.evidence import find_evidence
 from simrec.recommend.exposure import RankedLists
 from simrec.recommend.hybrid import ScorerFiles
 from simrec.recommend.lists import ListSettings, rank_lists
 from simrec.recommend.rerank import RankedCandidates, rerank
-from simrec.recommend.rules import RecencyDecay, rules_of
+from simrec.recommend.row_attributes import attribute_table, find_recommendable
+from simrec.recommend.rules.age import RecencyDecay
+from simrec.recommend.rules.idle_rules import idle_rules
+from simrec.recommend.rules.published_rules import PublishedRules, fields_of
+from simrec.recommend.rules.recommendable import Conditions
 from simrec.recommend.shared_words import SharedWords, find_shared_words
 from simrec.recommend.similar_accounts import account_rows_of, similar_accounts
 from simrec.recommend.tables.release_tables import RankedRelease, write_tables
@@ -62,23 +63,23 @@ def _rank(night: Night, staged: ReleaseFolder, stages: Stages) -> RankedRelease:
     account_rows = account_rows_of(
         [account.id for account in accounts], [article.account for article in articles]
     )
-    decay = _write_rules(night, staged, articles)
+    rules = _write_rules(night, staged, articles)
     scorer_files = ScorerFiles.prepare(staged, _add_words(night, staged), stages)
     candidates = rerank(scorer_files, config.index.candidates, stages)
-    attributes = _row_attributes(articles, account_rows, candidates)
+    table = _attribute_table(night, articles, candidates, rules)
     settings = ListSettings(
         scorer_files,
         IndexFacts.read(staged.index_facts),
-        rules_of(config.rules, decay),
+        rules.rules(),
         config.recommend.similar_articles,
         config.rules.max_exposure,
     )
-    lists = rank_lists(candidates, attributes, settings, stages)
+    lists = rank_lists(candidates, table, settings, stages)
     k = config.recommend.similar_accounts
     related = similar_accounts(account_rows, len(accounts), scorer_files, config.index, k, stages)
     return RankedRelease(
         articles=articles,
-        originals=attributes.duplicate_groups,
+        originals=table.duplicate_groups,
         lists=lists,
         shared_words=_find_shared_words(night, scorer_files, lists, articles, stages),
         accounts=accounts,
@@ -89,25 +90,36 @@ def _rank(night: Night, staged: ReleaseFolder, stages: Stages) -> RankedRelease:
 
 def _write_rules(
     night: Night, staged: ReleaseFolder, articles: Sequence[ArticleMeta]
-) -> RecencyDecay:
-    """Write the rules, which questions follow too; return what ages are counted from."""
-    rules = night.config.rules
+) -> PublishedRules:
+    """Write the rules, which questions follow too, and return them."""
+    config = night.config.rules
     decay = RecencyDecay()
-    if rules.freshness_half_life:
-        decay = RecencyDecay.of([article.published_at for article in articles], night.today)
-    files.write_json(staged.rules, {**msgspec.to_builtins(rules), **asdict(decay)})
-    return decay
+    if config.freshness_half_life or config.max_age_days:
+        published = [article.published_at for article in articles]
+        decay = RecencyDecay.of(published, night.today, config.age_from == "article")
+    rules = PublishedRules(config, night.config.recommend.not_recommendable, decay)
+    files.write_json(staged.rules, rules.as_json())
+    return rules
 
 
-def _row_attributes(
+def _attribute_table(
+    night: Night,
     articles: Sequence[ArticleMeta],
-    account_rows: NDArray[np.int64],
     candidates: RankedCandidates,
-) -> RowAttributes:
-    published = [article.published_at for article in articles]
-    categories = group_numbers([article.category for article in articles])
-    originals = duplicate_groups(candidates.duplicates(), published)
-    return RowAttributes(originals, account_rows, categories, days_of(published))
+    rules: PublishedRules,
+) -> AttributeTable:
+    """Return what the rules know of all articles, and name the rules that change nothing."""
+    conditions = Conditions(rules.not_recommendable)
+    with night.open_store() as store:
+        is_recommendable = find_recommendable(articles, store.tags(), conditions)
+    for sentence in idle_rules(rules.config, conditions, articles):
+        logger.warning("recommend: %s", sentence)
+    originals = duplicate_groups(
+        candidates.duplicates(), [article.published_at for article in articles]
+    )
+    fields = fields_of(rules.rules())
+    rows = np.arange(len(articles))
+    return attribute_table(rows, originals, articles, fields, is_recommendable)
 
 
 def _add_words(night: Night, staged: ReleaseFolder) -> float:

@@ -4,7 +4,8 @@ DATA is a folder with bbc_articles, openblogs_articles, techblog_articles and ne
 under xz. For each set the lists of all articles are made with no rules, with each rule alone, and by
 default. The table says: same-category and same-account precision of the first ten; the share of lists
 with near-duplicates among the list and its article; the skewness of how many lists hold an article; and
-the share of articles, near-duplicates counted once, that no list holds. Of the BBC set, which says what
+the share of articles, near-duplicates counted once, that no list holds; in how many lists the most listed article
+is; and the share of places that are filled. Of the BBC set, which says what
 its near-duplicates are, precision and recall are printed too.
 """
 
@@ -21,6 +22,7 @@ from scipy import stats
 from simrec.arrays import write_npy
 from simrec.articles.article import encoded_text
 from simrec.articles.dates import parse_date
+from simrec.articles.store import ArticleMeta
 from simrec.config import IndexConfig, RulesConfig
 from simrec.encoder.default_encoder import PRETRAINED
 from simrec.encoder.runtime import Encoder
@@ -29,12 +31,14 @@ from simrec.index.index_facts import IndexFacts
 from simrec.index.knn_graph import build_knn_graph
 from simrec.lexical.tfidf import TfIdf
 from simrec.log import now
-from simrec.recommend.candidates import NO_GROUP, RowAttributes, days_of, group_numbers
+from simrec.recommend.candidates import NO_GROUP, RowAttributes
 from simrec.recommend.dedup import duplicate_groups
 from simrec.recommend.hybrid import ScorerFiles
 from simrec.recommend.lists import ListSettings, rank_lists
 from simrec.recommend.rerank import rerank
-from simrec.recommend.rules import RecencyDecay, rules_of
+from simrec.recommend.row_attributes import attribute_table
+from simrec.recommend.rules.age import RecencyDecay
+from simrec.recommend.rules.published_rules import PublishedRules
 from simrec.release_folder import ReleaseFolder
 from simrec.tasks.stages import Stages, in_turn
 from tests.benchmarks.encoder import cores, rows
@@ -44,12 +48,20 @@ SETS = ("bbc_articles", "openblogs_articles", "techblog_articles", "news_article
 PLACES = 20
 CANDIDATES = 100
 WEIGHT = 0.7
+FIELDS = ("account", "category", "lang")
 OFF = RulesConfig(collapse_duplicates=False, max_exposure=0)
 RULES = {
     "none": OFF,
     "collapse_duplicates": RulesConfig(max_exposure=0),
     "freshness_half_life 365": RulesConfig(
         collapse_duplicates=False, max_exposure=0, freshness_half_life=365
+    ),
+    "freshness_half_life 365, max_exposure 2": RulesConfig(freshness_half_life=365),
+    "the same from newest": RulesConfig(freshness_half_life=365, age_from="newest"),
+    "max_age_days 365, max_exposure 2": RulesConfig(max_age_days=365),
+    "the same age from newest": RulesConfig(max_age_days=365, age_from="newest"),
+    "same_category preferred": RulesConfig(
+        collapse_duplicates=False, max_exposure=0, same_category="preferred"
     ),
     "exclude_own_account": RulesConfig(
         collapse_duplicates=False, max_exposure=0, exclude_own_account=True
@@ -81,21 +93,31 @@ def measure(name: str, articles: list[dict[str, Any]], folder: Path) -> None:
     files = ScorerFiles.prepare(staged, WEIGHT, stages)
     candidates = rerank(files, CANDIDATES, stages)
     published = [dated(article.get("published_at")) for article in articles]
-    decay = RecencyDecay.of(published, now())
+    today = now()
     groups = duplicate_groups(candidates.duplicates(), published)
-    accounts = group_numbers([article.get("account") or None for article in articles])
-    categories = group_numbers([article.get("category") for article in articles])
-    attributes = RowAttributes(groups, accounts, categories, days_of(published))
+    metadata = []
+    for article, date in zip(articles, published, strict=True):
+        labels = (article.get("category"), article.get("lang"))
+        metadata.append(ArticleMeta(article["id"], article.get("account") or None, date, *labels))
+    every_row = np.arange(len(articles))
+    may_be_listed = np.ones(len(articles), bool)
+    table = attribute_table(every_row, groups, metadata, FIELDS, may_be_listed)
+    accounts = table.groups["account"]
     print(f"\n**{name}**, {len(articles):,} articles; {duplicates(articles, groups)}\n")
-    print("| rules | category P@10 | account P@10 | with duplicates | skewness | in no list |")
-    print("|---|---|---|---|---|---|")
+    print(
+        "| rules | category P@10 | account P@10 | with duplicates | skewness | in no list "
+        "| most lists of one | places filled |"
+    )
+    print("|---|---|---|---|---|---|---|---|")
     for label, rules in RULES.items():
         if rules.exclude_own_account and accounts.max(initial=0) < 1:
             continue
-        settings = ListSettings(files, facts, rules_of(rules, decay), PLACES, rules.max_exposure)
+        decay = RecencyDecay.of(published, today, rules.age_from == "article")
+        chosen = PublishedRules(rules, decay=decay).rules()
+        settings = ListSettings(files, facts, chosen, PLACES, rules.max_exposure)
         list_stages = Stages(in_turn, folder / label, label)
-        lists = rank_lists(candidates, attributes, settings, list_stages)
-        print(f"| {label} | {' | '.join(figures(lists.rows, attributes))} |", flush=True)
+        lists = rank_lists(candidates, table, settings, list_stages)
+        print(f"| {label} | {' | '.join(figures(lists.rows, table.all()))} |", flush=True)
 
 
 def index(texts: list[str], staged: ReleaseFolder, stages: Stages) -> IndexFacts:
@@ -131,11 +153,13 @@ def figures(lists: NDArray[np.int32], attributes: RowAttributes) -> list[str]:
     originals = np.where(groups == NO_GROUP, np.arange(len(groups)), groups)
     exposure_of_originals = np.bincount(originals, exposure)[np.unique(originals)]
     return [
-        same_label(lists[:, :10], attributes.categories),
-        same_label(lists[:, :10], attributes.accounts),
+        same_label(lists[:, :10], attributes.groups("category")),
+        same_label(lists[:, :10], attributes.groups("account")),
         f"{np.mean(has_duplicates):.4f}",
         f"{stats.skew(exposure):.2f}",
         f"{(exposure_of_originals == 0).mean():.4f}",
+        f"{exposure.max()}",
+        f"{(lists >= 0).mean():.3f}",
     ]
 
 

@@ -175,13 +175,17 @@ def test_all_rules_off_is_the_order_of_the_score(changed: House) -> None:
     assert {row["rank"] - row["score_rank"] for row in table(changed)} == {0}
 
 
+@pytest.mark.parametrize("age_from", ["article", "newest"])
 @pytest.mark.parametrize(
     "options", [[], ["--since", "1000"]], ids=["from the table", "from a search"]
 )
-def test_rules_hold_for_tables_and_questions(changed: House, options: list[str]) -> None:
+def test_rules_hold_for_tables_and_questions(
+    changed: House, options: list[str], age_from: str
+) -> None:
     night(
         changed,
-        "max_exposure = 0\naccount_cap = 1\nexclude_own_account = true\nfreshness_half_life = 3000",
+        "max_exposure = 0\naccount_cap = 1\nexclude_own_account = true\n"
+        f'freshness_half_life = 3000\nage_from = "{age_from}"',
     )
     own = ARTICLES[SEED]["account"]
     hits = changed.simrec("similar", SEED, *options, "--json").rows
@@ -192,13 +196,15 @@ def test_rules_hold_for_tables_and_questions(changed: House, options: list[str])
     }  # who tells but old stories
     assert (own in accounts, len(set(accounts)), len(accounts) > 4) == (False, len(accounts), True)
     assert not options or set(accounts) == others
-    newest = max(article["published_at"] for article in ARTICLES.values())
+    counted_from = ARTICLES[SEED]["published_at"]
+    if age_from == "newest":
+        counted_from = max(article["published_at"] for article in ARTICLES.values())
 
     def value(hit: dict[str, Any]) -> float:
-        age = datetime.date.fromisoformat(newest[:10]) - datetime.date.fromisoformat(
+        age = datetime.date.fromisoformat(counted_from[:10]) - datetime.date.fromisoformat(
             hit["published_at"][:10]
         )
-        return float(hit["score"] * 0.5 ** (age.days / 3000))
+        return float(hit["score"] * 0.5 ** (max(0, age.days) / 3000))
 
     values = [value(hit) for hit in hits]
     assert values == pytest.approx(sorted(values, reverse=True), abs=2e-6)

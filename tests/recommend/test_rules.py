@@ -1,6 +1,5 @@
 """The ranking rules against a recount with loops, on candidates drawn at random."""
 
-from collections import Counter
 from dataclasses import replace
 from typing import Any
 
@@ -10,35 +9,60 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from simrec.config import RulesConfig
-from simrec.recommend.candidates import NO_GROUP, Candidates, RowAttributes, days_of
-from simrec.recommend.exposure import Nearest, RankedLists, cap_exposure, place_orphans
-from simrec.recommend.rules import (
-    CollapseDuplicates,
-    Diversity,
-    ExcludeOwnAccount,
-    Freshness,
-    RecencyDecay,
-    Rule,
-    apply_rules,
-    rules_of,
+from simrec.config import MaxPer, NotRecommendable, RulesConfig
+from simrec.recommend.candidates import (
+    NO_GROUP,
+    AttributeTable,
+    Candidates,
+    Days,
+    RowAttributes,
+    days_of,
 )
+from simrec.recommend.exposure import Nearest, RankedLists, cap_exposure, place_orphans
+from simrec.recommend.rules.age import Freshness, RecencyDecay
+from simrec.recommend.rules.diversity import Diversity
+from simrec.recommend.rules.near_duplicates import CollapseDuplicates
+from simrec.recommend.rules.published_rules import PublishedRules
+from simrec.recommend.rules.recommendable import Conditions
+from simrec.recommend.rules.rule import Rule, apply_rules
+from simrec.recommend.rules.same_field import ExcludeSame
 
-OFF = {"collapse_duplicates": False, "max_exposure": 0.0}
+OFF = {"collapse_duplicates": False, "max_exposure": 0.0, "same_language": False}
 DECAY = RecencyDecay("2024-01-31", 12.0)
+FROM_ARTICLE = replace(DECAY, from_article=True)
+
+
+def table_of(
+    rows: int,
+    duplicate_groups: NDArray[np.int64] | None = None,
+    days: Days | None = None,
+    is_recommendable: NDArray[np.bool_] | None = None,
+    **groups: NDArray[np.int64],
+) -> RowAttributes:
+    """Attributes of rows that are undated and, unless given, in no group by any field."""
+    nothing = np.full(rows, NO_GROUP)
+    table = AttributeTable(
+        rows=np.arange(rows),
+        duplicate_groups=nothing if duplicate_groups is None else duplicate_groups,
+        days=days_of([None] * rows) if days is None else days,
+        is_recommendable=np.ones(rows, bool) if is_recommendable is None else is_recommendable,
+        groups={"account": nothing, "category": nothing, "lang": nothing, **groups},
+    )
+    return table.all()
 
 
 def attributes_of(
     rows: int, duplicate_groups: list[int] | None = None, accounts: list[int] | None = None
 ) -> RowAttributes:
     """Attributes of rows that are undated and, unless given, in no group and of no account."""
+    groups = None if duplicate_groups is None else np.array(duplicate_groups)
     nothing = np.full(rows, NO_GROUP)
-    return RowAttributes(
-        nothing if duplicate_groups is None else np.array(duplicate_groups),
-        nothing if accounts is None else np.array(accounts),
-        nothing,
-        days_of([None] * rows),
-    )
+    return table_of(rows, groups, account=nothing if accounts is None else np.array(accounts))
+
+
+def rules_of(config: RulesConfig, decay: RecencyDecay) -> tuple[Rule, ...]:
+    """The rules of a configuration."""
+    return PublishedRules(config, decay=decay).rules()
 
 
 def drawn(seed: int, rows: int = 30, n: int = 12) -> tuple[Candidates, RowAttributes]:
@@ -48,7 +72,15 @@ def drawn(seed: int, rows: int = 30, n: int = 12) -> tuple[Candidates, RowAttrib
     accounts = np.where(rng.random(rows) < 0.8, rng.integers(0, 4, rows), NO_GROUP)
     days = np.datetime64("2024-02-03") - rng.integers(0, 60, rows)
     days[rng.random(rows) < 0.2] = np.datetime64("NaT")
-    attributes = RowAttributes(groups, accounts, np.full(rows, NO_GROUP), days)
+    attributes = table_of(
+        rows,
+        groups,
+        days,
+        rng.random(rows) < 0.8,
+        account=accounts,
+        category=np.where(rng.random(rows) < 0.8, rng.integers(0, 3, rows), NO_GROUP),
+        lang=np.where(rng.random(rows) < 0.8, rng.integers(0, 2, rows), NO_GROUP),
+    )
     candidates = np.stack(
         [rng.permutation(np.delete(np.arange(rows), row))[:n] for row in range(rows)]
     )
@@ -78,12 +110,38 @@ def listed_rows(rows: NDArray[np.int64]) -> list[int]:
     return [row for row in rows.tolist() if row >= 0]
 
 
-def weight(days: np.datetime64, half_life: float) -> np.float32:
-    """What age leaves of a score."""
-    age = DECAY.undated_days
-    if not np.isnat(days):
-        age = max(0, int((np.datetime64(DECAY.newest) - days).astype(int)))
-    return np.float32(0.5 ** (age / half_life))
+def day_of(attributes: RowAttributes, row: int) -> np.datetime64:
+    """The day of an article, of one without a date that on which it is taken to be."""
+    day: np.datetime64 = attributes.days[row]
+    return np.datetime64(DECAY.newest) - np.timedelta64(12, "D") if np.isnat(day) else day
+
+
+def age(attributes: RowAttributes, row: int, seed: int, config: RulesConfig) -> int:
+    """How many days an article is older than what ages are counted from."""
+    counted_from = np.datetime64(DECAY.newest)
+    if config.age_from == "article" and not np.isnat(attributes.days[seed]):
+        counted_from = min(counted_from, attributes.days[seed])
+    return max(0, int((counted_from - day_of(attributes, row)).astype(int)))
+
+
+def are_same(attributes: RowAttributes, field: str, row: int, other: int) -> bool | None:
+    """Whether two articles are of one group by a field, None where that is not known."""
+    groups = attributes.groups(field)
+    if NO_GROUP in (groups[row], groups[other]):
+        return None
+    return bool(groups[row] == groups[other])
+
+
+def is_allowed(attributes: RowAttributes, row: int, seed: int, config: RulesConfig) -> bool:
+    """Whether the rules on single pairs let an article into the list of another one."""
+    required = ["lang"] if config.same_language else []
+    required += ["category"] if config.same_category == "required" else []
+    excluded = {*config.exclude_same, *(["account"] if config.exclude_own_account else [])}
+    return not (
+        any(are_same(attributes, field, row, seed) is False for field in required)
+        or any(are_same(attributes, field, row, seed) for field in excluded)
+        or (config.max_age_days and age(attributes, row, seed, config) > config.max_age_days)
+    )
 
 
 def oracle(
@@ -92,6 +150,7 @@ def oracle(
     """The list of one row, candidate by candidate."""
     score_of = dict(zip(candidates.rows[seed].tolist(), candidates.scores[seed], strict=True))
     rows = listed_rows(candidates.rows[seed])
+    rows = [row for row in rows if is_allowed(attributes, row, seed, config)]
     if config.collapse_duplicates:
         seen = {int(attributes.duplicate_groups[seed])}
         firsts = []
@@ -101,20 +160,25 @@ def oracle(
                 firsts.append(row)
                 seen.add(group)
         rows = firsts
-    half_life = config.freshness_half_life
-    if half_life:
-        rows.sort(key=lambda row: -score_of[row] * weight(attributes.days[row], half_life))
-    listed: list[int] = []
-    counts: Counter[int] = Counter()
+    weights = {}
     for row in rows:
-        account = int(attributes.accounts[row])
-        if account != NO_GROUP:
-            if config.exclude_own_account and account == attributes.accounts[seed]:
-                continue
-            if config.account_cap and counts[account] >= config.account_cap:
-                continue
-        counts[account] += 1
-        listed.append(row)
+        weights[row] = np.float32(1)
+        if config.freshness_half_life:
+            days = age(attributes, row, seed, config)
+            weights[row] *= np.float32(0.5 ** (days / config.freshness_half_life))
+        is_same = are_same(attributes, "category", row, seed)
+        if config.same_category == "preferred" and is_same is False:
+            weights[row] *= np.float32(0.8)
+    rows.sort(key=lambda row: -score_of[row] * weights[row])
+    caps = {"account": config.account_cap, "category": config.max_per.category}
+    listed: list[int] = []
+    for row in rows:
+        is_full = [
+            sum(bool(are_same(attributes, field, row, other)) for other in listed) >= cap > 0
+            for field, cap in caps.items()
+        ]
+        if not any(is_full):
+            listed.append(row)
     return listed[:most]
 
 
@@ -124,8 +188,16 @@ def oracle(
         {},
         {"collapse_duplicates": True},
         {"freshness_half_life": 30.0},
+        {"freshness_half_life": 30.0, "age_from": "newest"},
+        {"max_age_days": 20.0},
+        {"max_age_days": 20.0, "age_from": "newest"},
         {"exclude_own_account": True},
+        {"exclude_same": ("category", "lang")},
+        {"same_language": True},
+        {"same_category": "required"},
+        {"same_category": "preferred"},
         {"account_cap": 2},
+        {"max_per": MaxPer(category=1)},
         {
             "collapse_duplicates": True,
             "freshness_half_life": 9.0,
@@ -139,7 +211,8 @@ def oracle(
 def test_rules_give_the_lists_of_a_recount(options: dict[str, Any], seed: int) -> None:
     config = RulesConfig(**{**OFF, **options})
     candidates, attributes = drawn(seed)
-    listed = applied(rules_of(config, DECAY), candidates, attributes, 6)
+    decay = FROM_ARTICLE if config.age_from == "article" else DECAY
+    listed = applied(rules_of(config, decay), candidates, attributes, 6)
     for row in range(len(listed.rows)):
         expected = oracle(candidates, attributes, row, 6, config)
         assert listed_rows(listed.rows[row]) == expected
@@ -148,6 +221,37 @@ def test_rules_give_the_lists_of_a_recount(options: dict[str, Any], seed: int) -
             column = in_order.index(candidate)
             assert listed.scores[row, place] == candidates.scores[row, column]
             assert listed.score_ranks[row, place] == column + 1
+
+
+@given(seed=st.integers(0, 10**6))
+def test_what_is_not_recommendable_stands_in_no_list_and_keeps_its_own(seed: int) -> None:
+    candidates, attributes = drawn(seed)
+    conditions = NotRecommendable(tags=("Sponsored",))
+    rules = PublishedRules(RulesConfig(**OFF), conditions, DECAY).rules()
+    listed = applied(rules, candidates, attributes, 6)
+    for row in range(len(listed.rows)):
+        allowed = [
+            other for other in listed_rows(candidates.rows[row]) if marked(attributes, other)
+        ]
+        assert listed_rows(listed.rows[row]) == allowed[:6]
+
+
+def marked(attributes: RowAttributes, row: int) -> bool:
+    return bool(attributes.is_recommendable[row])
+
+
+def test_conditions_disregard_case_and_name_values_that_no_article_has() -> None:
+    config = NotRecommendable(category=("Obituaries", "Sponsord"), tags=("paid",))
+    conditions = Conditions(config)
+    articles = [
+        ("obituaries", []),
+        ("Sport", ["news", "PAID"]),
+        (None, []),
+        ("Sponsored", ["paidup"]),
+    ]
+    allowed = [conditions.allow({"category": [name], "tags": tags}) for name, tags in articles]
+    assert allowed == [False, False, True, True]
+    assert list(conditions.never_met()) == [("category", "Sponsord")]
 
 
 @given(seed=st.integers(0, 10**6))
@@ -167,7 +271,7 @@ def test_several_seeds_have_all_their_duplicates_left_out_and_no_account_of_thei
             assert allowed[row, column] == expected
             if expected:
                 seen.add(group)
-    assert (ExcludeOwnAccount().allowed(candidates, seeds) == candidates.is_there).all()
+    assert (ExcludeSame("account").allowed(candidates, seeds) == candidates.is_there).all()
 
 
 @given(seed=st.integers(0, 10**6), share=st.sampled_from([0.2, 0.5, 0.9]))
@@ -286,12 +390,12 @@ class OtherCategory(Rule):
     """A rule that is not among those of the package: lists hold no article of the seed's category."""
 
     def allowed(self, candidates: Candidates, seeds: RowAttributes) -> NDArray[np.bool_]:
-        return candidates.attributes.categories != seeds.categories
+        return candidates.attributes.groups("category") != seeds.groups("category")
 
 
 def test_a_new_rule_is_one_class_for_lists_and_for_orphans() -> None:
     categories = np.array([0, 0, 1, 1, 0])
-    attributes = replace(attributes_of(5), categories=categories)
+    attributes = table_of(5, category=categories)
     rows = np.array([[1, 2, 3], [0, 2, 4], [3, 0, 1], [2, 0, 4], [3, 1, 0]])
     scores = np.full(rows.shape, 0.5, np.float32)
     candidates = Candidates.of(rows, scores, attributes.at(rows))
@@ -320,5 +424,11 @@ def test_age_halves_and_neither_the_undated_nor_the_future_are_punished_or_prais
     weights = Freshness(10, decay).weights(days)
     assert weights.tolist() == pytest.approx([1, 0.5, 0.25, 1, 0.25, 1e-6])
     assert RecencyDecay.of([None, "2999-01-01"], "2024-01-01") == RecencyDecay()
+    from_article = replace(decay, from_article=True)
+    asked = days_of(["2024-01-21", "2999-01-01"])
+    ages = from_article.ages(np.stack([days, days]), asked[:, None])
+    assert ages.tolist() == [[0, 0, 10, 0, 10, 36515], [0, 10, 20, 0, 20, 36525]]
+    of_no_article = from_article.ages(days[None], asked[:0][None])
+    assert of_no_article.tolist() == [decay.ages(days).tolist()]
     undated = days_of([None, "2999-01-01"])
     assert Freshness(10, RecencyDecay()).weights(undated).tolist() == [1, 1]

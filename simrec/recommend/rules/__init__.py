@@ -1,0 +1,1 @@
+"""Ranking rules: what of the candidates is listed, and in which order."""

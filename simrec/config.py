@@ -233,6 +233,8 @@ class RulesConfig(Section, frozen=True):
     exclude_same: tuple[RuleField, ...] = ()
     age_from: Literal["article", "newest"] = "article"
     max_age_days: NotNegative = 0.0
+    min_score: Share | Literal["auto"] = 0.0
+    max_chance: Annotated[float, Meta(gt=0, lt=1)] = 0.02
     collapse_duplicates: bool = True
     freshness_half_life: NotNegative = 0.0
     account_cap: NotNegativeCount = 0

@@ -1,7 +1,9 @@
 """What a workspace holds now, for people and monitors."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from simrec import journal, release
 from simrec.articles.reject_reasons import count_by_reason
@@ -40,6 +42,7 @@ class WorkspaceStatus:
     released_articles: int | None
     encoder: str | None
     index: str | None
+    min_score: str | None
     pending: str
     last_run: str
     last_error: str | None
@@ -77,6 +80,7 @@ def read_status(workspace: Workspace) -> WorkspaceStatus:
         released_articles=manifest.articles if manifest else None,
         encoder=manifest.encoder_id if manifest else None,
         index=_describe_index(manifest.index) if manifest else None,
+        min_score=_describe_floor(manifest.rules) if manifest else None,
         pending=_pending(workspace, runs),
         last_run=_describe_run(last_run) if last_run else "none yet",
         last_error=last_run.error.partition("\n")[0] if last_run else None,
@@ -127,6 +131,14 @@ def _age_hours(created_at: str) -> float:
 
 def _describe_index(facts: IndexFacts) -> str:
     return f"{facts.kind}, recall {facts.recall:.3f}"
+
+
+def _describe_floor(rules: Mapping[str, Any]) -> str | None:
+    """Say which score lists go down to; None where that is any."""
+    if not rules.get("floor"):
+        return None
+    found = f", auto by max_chance {rules['max_chance']}" if rules["min_score"] == "auto" else ""
+    return f"{rules['floor']}{found}"
 
 
 def _describe_run(run: RunRecord) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from simrec.config import Config
 from simrec.errors import GateError
 from simrec.evaluate.report_format import ENCODER, OURS, Report, SuiteSummary, read_part
+from simrec.recommend.rules.published_rules import PublishedRules
 from simrec.release_folder import ReleaseFolder
 
 TOLERANCE = 1e-3  # by which rounding may take a cosine beyond 1
@@ -20,7 +21,7 @@ class Candidate:
     """What the gates look at: figures of the report, and of the table of similar articles.
 
     coverage is the share of articles that have similar ones; lowest and highest are scores, None
-    where there are none.
+    where there are none; floor is the score that lists go down to, 0 for any.
     """
 
     recall: float
@@ -29,6 +30,7 @@ class Candidate:
     coverage: float = 1.0
     lowest: float | None = None
     highest: float | None = None
+    floor: float = 0.0
 
     @classmethod
     def read(cls, folder: ReleaseFolder) -> "Candidate":
@@ -39,7 +41,8 @@ class Candidate:
             covered, lowest, highest = db.execute(similar).fetchone()
         report = read_part(folder.report, Report)
         coverage = covered / articles
-        return cls(report.index.recall, report.suites, articles, coverage, lowest, highest)
+        floor = PublishedRules.read(folder).floor
+        return cls(report.index.recall, report.suites, articles, coverage, lowest, highest, floor)
 
     @classmethod
     def published(cls, folder: ReleaseFolder, articles: int) -> "Candidate":
@@ -74,10 +77,16 @@ def _check_recall(new: Candidate, config: Config) -> Iterator[str]:
 def _check_coverage(new: Candidate, config: Config) -> Iterator[str]:
     least = config.release.min_coverage
     if new.articles > 1 and not new.coverage >= least:
-        yield (
+        reason = (
             f"{new.coverage:.1%} of the articles have similar ones, "
             f"release.min_coverage is {least:.1%}"
         )
+        if new.floor:
+            reason += (
+                f" (rules.min_score is {config.rules.min_score}: lists hold nothing that scores "
+                f"less than {new.floor:g}; lower it, or raise rules.max_chance for auto)"
+            )
+        yield reason
 
 
 def _check_numbers(new: Candidate) -> Iterator[str]:

@@ -18,6 +18,7 @@ from simrec.recommend.candidates import Candidates, RowAttributes
 from simrec.recommend.lazy import Lazy
 from simrec.recommend.query import Filters
 from simrec.recommend.row_attributes import attribute_table, find_recommendable, originals_of
+from simrec.recommend.rules.floor import MinScore
 from simrec.recommend.rules.published_rules import PublishedRules, fields_of
 from simrec.recommend.rules.recommendable import Conditions
 from simrec.recommend.rules.rule import Rule, apply_rules
@@ -122,17 +123,22 @@ class Search:
         """Return the n best rows that pass the filters, by the rules, none of those excluded.
 
         Where the rules leave fewer than n, more candidates are searched, until there are n or no
-        more that pass.
+        more that pass, or, where scores have a floor, until a search adds none.
         """
         excluded = np.array(sorted(excluded_rows), np.int64)
         candidates_scored = self._lexical.candidates if self._lexical else 0
         depth = max(n, candidates_scored) + len(excluded)
+        has_floor = any(isinstance(rule, MinScore) for rule in rules)
+        n_before = -1
         while True:
             candidates, are_all = self._candidates(seeds, depth, filters)
             candidates = candidates[~np.isin(candidates, excluded)]
             rows = self._ranked(seeds, candidates, excluded, n, rules)
             if are_all or len(rows) >= n:
                 return rows[:n]
+            if has_floor and len(rows) == n_before:
+                return rows  # what lies deeper scores less
+            n_before = len(rows)
             depth *= DEEPER
 
     def _candidates(self, seeds: SeedVectors, k: int, filters: Filters) -> tuple[Rows, bool]:

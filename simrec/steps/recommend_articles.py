@@ -21,6 +21,7 @@ from simrec.recommend.lists import ListSettings, rank_lists
 from simrec.recommend.rerank import RankedCandidates, rerank
 from simrec.recommend.row_attributes import attribute_table, find_recommendable
 from simrec.recommend.rules.age import RecencyDecay
+from simrec.recommend.rules.floor import calibrate_floor
 from simrec.recommend.rules.idle_rules import idle_rules
 from simrec.recommend.rules.published_rules import PublishedRules, fields_of
 from simrec.recommend.rules.recommendable import Conditions
@@ -63,8 +64,8 @@ def _rank(night: Night, staged: ReleaseFolder, stages: Stages) -> RankedRelease:
     account_rows = account_rows_of(
         [account.id for account in accounts], [article.account for article in articles]
     )
-    rules = _write_rules(night, staged, articles)
     scorer_files = ScorerFiles.prepare(staged, _add_words(night, staged), stages)
+    rules = _write_rules(night, staged, articles, scorer_files)
     candidates = rerank(scorer_files, config.index.candidates, stages)
     table = _attribute_table(night, articles, candidates, rules)
     settings = ListSettings(
@@ -89,7 +90,10 @@ def _rank(night: Night, staged: ReleaseFolder, stages: Stages) -> RankedRelease:
 
 
 def _write_rules(
-    night: Night, staged: ReleaseFolder, articles: Sequence[ArticleMeta]
+    night: Night,
+    staged: ReleaseFolder,
+    articles: Sequence[ArticleMeta],
+    scorer_files: ScorerFiles,
 ) -> PublishedRules:
     """Write the rules, which questions follow too, and return them."""
     config = night.config.rules
@@ -97,7 +101,11 @@ def _write_rules(
     if config.freshness_half_life or config.max_age_days:
         published = [article.published_at for article in articles]
         decay = RecencyDecay.of(published, night.today, config.age_from == "article")
-    rules = PublishedRules(config, night.config.recommend.not_recommendable, decay)
+    floor = config.min_score
+    if floor == "auto":
+        floor = calibrate_floor(scorer_files, config.max_chance)
+        logger.info("recommend: rules.min_score is %s by rules.max_chance", floor)
+    rules = PublishedRules(config, night.config.recommend.not_recommendable, decay, floor)
     files.write_json(staged.rules, rules.as_json())
     return rules
 

@@ -19,7 +19,8 @@ def idle_rules(
     for name, field in _rules_on_fields(config):
         values = {getattr(article, field) for article in articles}
         if values == {None}:
-            yield f"rules.{name}: no article has a {field}, so the rule changes nothing"
+            named = f"an {field}" if field == "account" else f"a {field}"
+            yield f"rules.{name}: no article has {named}, so the rule changes nothing"
         elif len(values) == 1:
             (value,) = values
             yield f"rules.{name}: all articles have the same {field}, '{value}'"

@@ -1,5 +1,6 @@
 """The rules of a release: the configuration, and what was found once for all articles."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,10 +11,12 @@ from simrec.config import NotRecommendable, RulesConfig
 from simrec.files import JsonObject
 from simrec.recommend.rules.age import Freshness, MaxAge, RecencyDecay
 from simrec.recommend.rules.diversity import Diversity
+from simrec.recommend.rules.floor import MinScore
 from simrec.recommend.rules.near_duplicates import CollapseDuplicates
 from simrec.recommend.rules.recommendable import Conditions, OnlyRecommendable
 from simrec.recommend.rules.rule import Rule
 from simrec.recommend.rules.same_field import ExcludeSame, GroupCap, PreferSame, RequireSame
+from simrec.release_folder import ReleaseFolder
 
 # Rules of releases that were made before there were others: what they did not know was off.
 BEFORE: JsonObject = {"same_language": False, "age_from": "newest"}
@@ -21,11 +24,15 @@ BEFORE: JsonObject = {"same_language": False, "age_from": "newest"}
 
 @dataclass(frozen=True)
 class PublishedRules:
-    """What decides the rules of a release, which tables and questions follow alike."""
+    """What decides the rules of a release, which tables and questions follow alike.
+
+    floor is the score that lists go down to, 0 for any: rules.min_score, or what "auto" has found.
+    """
 
     config: RulesConfig
     not_recommendable: NotRecommendable = field(default_factory=NotRecommendable)
     decay: RecencyDecay = field(default_factory=RecencyDecay)
+    floor: float = 0.0
 
     def as_json(self) -> JsonObject:
         """Return what `from_json` reads."""
@@ -34,6 +41,7 @@ class PublishedRules:
             "not_recommendable": msgspec.to_builtins(self.not_recommendable),
             "newest": self.decay.newest,
             "undated_days": self.decay.undated_days,
+            "floor": self.floor,
         }
 
     @classmethod
@@ -46,7 +54,12 @@ class PublishedRules:
             content["newest"], content["undated_days"], config.age_from == "article"
         )
         conditions = msgspec.convert(content.get("not_recommendable", {}), NotRecommendable)
-        return cls(config, conditions, decay)
+        return cls(config, conditions, decay, content.get("floor", 0.0))
+
+    @classmethod
+    def read(cls, folder: ReleaseFolder) -> "PublishedRules":
+        """Read the rules of a release that may be staged."""
+        return cls.from_json(json.loads(folder.rules.read_bytes()))
 
     def rules(self) -> tuple[Rule, ...]:
         """Return the rules that are on, in the order in which they are applied."""
@@ -57,6 +70,8 @@ class PublishedRules:
         rules += _same_field_rules(config)
         if config.max_age_days:
             rules.append(MaxAge(config.max_age_days, self.decay))
+        if self.floor:
+            rules.append(MinScore(self.floor))
         # Of near-duplicates the best one that all rules above allow.
         if config.collapse_duplicates:
             rules.append(CollapseDuplicates())

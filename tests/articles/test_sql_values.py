@@ -201,6 +201,58 @@ def test_a_text_watermark_of_sqlite_in_the_future(fresh: House) -> None:
     assert stored(fresh).keys() == {"a", "b", "c"}
 
 
+def make_posts_of_numbers(house: House) -> None:
+    with closing(sqlite3.connect(house.folder / "news.db")) as db, db:
+        db.execute("CREATE TABLE posts (id, body text, author text, at numeric)")
+
+
+@pytest.mark.parametrize("unit", [1, 10**3, 10**6, 0.9375])
+def test_a_number_of_seconds_in_the_future_is_named_once(fresh: House, unit: float) -> None:
+    insert = "INSERT INTO posts (id, body, at) VALUES (?, 'Words.', ?)"
+    day = 86_400 * unit
+    may = 1_717_156_801 * unit
+    typo = 17_171_568_001 * unit  # a digit too much
+    make_posts_of_numbers(fresh)
+    write_sqlite(fresh, insert, [("a", may), ("b", may + day), ("typo", typo)])
+    configure(fresh, "sqlite:///news.db", CHANGED)
+    assert f"'at' reaches {typo}, which is in the future" in ingest(fresh).err
+    write_sqlite(fresh, insert, [("c", may + 2 * day)])
+    assert "future" not in ingest(fresh).err
+    assert (rows_read(fresh), stored(fresh).keys()) == (3, {"a", "b", "c", "typo"})
+
+
+@pytest.mark.parametrize(
+    "numbers",
+    [
+        [1, 2, 3_000_000_000],  # as of a counter of which a part is in use
+        [*range(int(datetime.now(UTC).timestamp()) - 5, 2_100_000_000, 50_000)],
+    ],
+)
+def test_a_counter_is_no_clock_however_large_it_is(fresh: House, numbers: list[int]) -> None:
+    insert = "INSERT INTO posts (id, body, at) VALUES (?, 'Words.', ?)"
+    make_posts_of_numbers(fresh)
+    write_sqlite(fresh, insert, [(f"a{number}", number) for number in numbers])
+    configure(fresh, "sqlite:///news.db", CHANGED)
+    assert "future" not in ingest(fresh).err
+    ingest(fresh)
+    assert rows_read(fresh) == 1
+
+
+@pytest.mark.parametrize("value", ["Infinity", "NaN"])
+@pytest.mark.parametrize("kind", ["double precision", "numeric"])
+def test_a_watermark_that_is_no_finite_number_hides_nothing(
+    fresh: House, database: Database, kind: str, value: str
+) -> None:
+    database.run(f"CREATE TABLE posts (id text, body text, at {kind})")
+    insert = "INSERT INTO posts VALUES (%s, 'Words.', %s)"
+    database.run(insert, [("a", "1"), ("b", "2"), ("typo", value)])
+    configure(fresh, database.url, CHANGED)
+    assert f"'at' reaches {value.lower()[:3]}" in ingest(fresh).err.lower()
+    database.run(insert, [("c", "3")])
+    ingest(fresh)
+    assert (rows_read(fresh), stored(fresh).keys()) == (3, {"a", "b", "c", "typo"})
+
+
 DELETE = "DELETE FROM posts RETURNING id, body AS text, at"
 
 

@@ -23,6 +23,7 @@ from simrec.articles.sources.source import (
 from simrec.articles.sources.sql_values import (
     RawValue,
     accept_any_value,
+    is_clock,
     is_in_future,
     latest_now,
     readable,
@@ -97,8 +98,10 @@ class SqlSource:
             newest = query.newest()
             future = None
             if is_in_future(newest):
-                future = str(newest)
-                newest = query.newest_until(latest_now(newest))
+                others = query.newest_until(latest_now(newest))
+                if is_clock(newest, others):
+                    future = str(newest)
+                    newest = others
         since, known_future = _restored(previous)
         if future and future != known_future:
             self._warn_of_future(future)

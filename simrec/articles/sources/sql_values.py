@@ -1,8 +1,10 @@
 """Values that a database can hold and Python cannot: they come in as the database writes them."""
 
+import math
 import re
 import sqlite3
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 # Kinds of PostgreSQL that hold what Python cannot: infinity, years BC and beyond 9999, 24:00:00.
@@ -10,6 +12,13 @@ WIDER_IN_POSTGRESQL = ("date", "timestamp", "timestamptz", "time", "timetz", "in
 TEXTS_IN_POSTGRESQL = ("text", "varchar", "bpchar", "name")
 BEYOND = re.compile(r"infinity|\d{5}")
 LATER_SOMEWHERE = timedelta(days=1)  # that a clock without a zone may be ahead of UTC
+# Numbers may count the seconds, milliseconds, microseconds or nanoseconds since 1970. Up to the
+# year 9999 of one unit, they are less than those of today in the next.
+UNITS = (1, 10**3, 10**6, 10**9)
+YEAR_2000 = 946_684_800  # seconds since 1970
+YEAR_10000 = 253_402_300_800
+LARGEST = 1e308  # of finite numbers
+Number = int | float | Decimal
 
 
 class RawValue(str):
@@ -43,7 +52,12 @@ def readable(value: Any) -> Any:
 
 
 def is_in_future(value: Any) -> bool:
-    """Tell whether a date, or a text that begins as one, is later than anywhere on Earth now."""
+    """Tell whether a date, or a text that begins as one, is later than anywhere on Earth now.
+
+    A number is, if it may count the time since 1970, or is infinite; see `is_clock`.
+    """
+    if is_number(value):
+        return not math.isfinite(value) or _unit_of_future(value) > 0
     if isinstance(value, RawValue):
         return bool(BEYOND.match(value))
     if isinstance(value, str):
@@ -57,14 +71,49 @@ def is_in_future(value: Any) -> bool:
     return isinstance(value, date) and value > _latest_now().date()
 
 
-def latest_now(like: Any) -> datetime | date | str:
-    """Return the latest moment that is now somewhere on Earth, in the type of another value."""
+def is_clock(newest: Any, others: Any) -> bool:
+    """Tell whether a value in the future is a time, by the newest of the others.
+
+    A number is one if theirs are of the past and after 2000. Numbers that merely count rows have no
+    gap before tomorrow.
+    """
+    if not is_number(newest) or not math.isfinite(newest):
+        return True
+    if not is_number(others):
+        return False
+    seconds = float(others) / _unit_of_future(newest)
+    return YEAR_2000 <= seconds <= datetime.now(UTC).timestamp()
+
+
+def is_number(value: Any) -> bool:
+    """Tell whether a value of a row is a number."""
+    return isinstance(value, Number) and not isinstance(value, bool)
+
+
+def latest_now(like: Any) -> datetime | date | str | float:
+    """Return the latest moment that is now somewhere on Earth, in the type of another value.
+
+    Where that is an infinite number, it is the largest one.
+    """
     moment = _latest_now()
+    if is_number(like):
+        if not math.isfinite(like):
+            return LARGEST
+        return int(moment.replace(tzinfo=UTC).timestamp()) * _unit_of_future(like)
     if isinstance(like, str) and not isinstance(like, RawValue):
         return moment.isoformat()
     if isinstance(like, date) and not isinstance(like, datetime):
         return moment.date()
     return moment
+
+
+def _unit_of_future(number: Number) -> int:
+    """Return how many units a second has, in which a number is a time after tomorrow, 0 if none."""
+    tomorrow = _latest_now().replace(tzinfo=UTC).timestamp()
+    for unit in UNITS:
+        if tomorrow * unit < number < YEAR_10000 * unit:
+            return unit
+    return 0
 
 
 def _latest_now() -> datetime:

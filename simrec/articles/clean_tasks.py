@@ -14,16 +14,9 @@ from simrec import __version__, files
 from simrec.articles import cleaning
 from simrec.articles.mapping import Mapping
 from simrec.articles.opened_sources import Fingerprints, MappedSource
+from simrec.articles.outcomes import RowOutcome, Unchanged, Unpublished
 from simrec.articles.publication import is_after
-from simrec.articles.row_outcome import (
-    RowOutcome,
-    SyncState,
-    Unchanged,
-    Unpublished,
-    end_unopened,
-    parse_since_cursor,
-    parse_split,
-)
+from simrec.articles.row_outcome import SyncState, end_unopened, parse_since_cursor, parse_split
 from simrec.articles.sources.source import Source, Split, UnreadableSourceError
 from simrec.articles.store import Store
 from simrec.errors import ReleaseError

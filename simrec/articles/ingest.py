@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from simrec import __version__, log
@@ -12,21 +13,15 @@ from simrec.articles.ingest_limits import (
     check_deletions,
     check_taken,
 )
-from simrec.articles.ingested import NOTE, REMARK, Ingested
+from simrec.articles.ingested import Ingested
 from simrec.articles.opened_sources import Fingerprints, OpenedSources, open_all, take_fingerprints
+from simrec.articles.outcomes import Parsed, Rejected, Remark, RowOutcome, Unchanged, Unpublished
 from simrec.articles.publication import is_after
 from simrec.articles.read_whole import is_gone
 from simrec.articles.rehearsal import Rehearsal
-from simrec.articles.row_outcome import (
-    Parsed,
-    Rejected,
-    RowOutcome,
-    SyncState,
-    Unchanged,
-    Unpublished,
-)
+from simrec.articles.row_outcome import SyncState
 from simrec.articles.store import Store
-from simrec.articles.store_writer import Change, Reject, StoreWriter
+from simrec.articles.store_writer import NOTE, Change, Reject, StoreWriter
 from simrec.config import Config
 from simrec.errors import UsageError
 
@@ -37,9 +32,7 @@ CleanAhead = Callable[[list[SplitBatch]], Path | None]
 ALL_FILES = "files"
 DUE = "due"
 KEEPS_ALL = (
-    REMARK
-    + "the id of this row cannot be read, so that sync deletes no article of this file; mend "
-    "the row"
+    "the id of this row cannot be read, so that sync deletes no article of this file; mend the row"
 )
 
 
@@ -64,22 +57,21 @@ def ingest(
         return result
     batches = list(cut_batches(opened.sources, fingerprints, config.engine.batch_bytes))
     parts = clean_ahead([batch for batch in batches if batch.name]) if clean_ahead else None
-    sync = SyncState(previous)
+    sync = SyncState(previous, partial=result.partial)
     try:
         with store.transaction() as writer:
             if config.ingest.sync:
-                sync = SyncState(previous, mark_present=writer.mark_present)
+                sync = replace(sync, mark_present=writer.mark_present)
             for outcome in _outcomes(batches, parts, store, sync):
-                if outcome.file in sync.partial:
-                    result.met.add(repr(outcome.id))
                 _take(writer, outcome, result, now)
+            result.finished = True
             check_taken(result, config)
             _note_all(sync, result, checksum)
             writer.replace_cursors(sync.current)
             _delete(store, writer, result, config, now)
     finally:
         with store.transaction() as writer:
-            writer.replace_rejects(result.files, result.to_store(sync.partial))
+            writer.replace_rejects(result.told_anew, result.to_store())
     check_damage(result, config)
     return result
 
@@ -145,11 +137,13 @@ def _checksum(config: Config, opened: OpenedSources, fingerprints: Fingerprints)
 
 
 def _take(writer: Writer, outcome: RowOutcome, result: Ingested, now: str) -> None:
+    if isinstance(outcome, Remark):
+        result.remark(outcome.file, outcome.line, outcome.text)
+        return
     if isinstance(outcome, Rejected) and outcome.end and outcome.file not in result.files:
         result.fail(outcome)
         return
-    result.read += 1
-    result.files.setdefault(outcome.file)
+    result.meet(outcome)
     if isinstance(outcome, Unpublished):
         result.leave_out(outcome)
         withdrawn = writer.delete([outcome.id], now)
@@ -192,10 +186,10 @@ def _name_second(
     elif file and change != "unchanged" and outcome.file not in result.clashing:
         result.clashing.add(outcome.file)
         reason = (
-            f"{REMARK}id '{outcome.id}' is also that of another article in {file}, line {line}, "
+            f"id '{outcome.id}' is also that of another article in {file}, line {line}, "
             "and the later one was taken; other ids of these two are not named"
         )
-        result.remarks.add(Reject(outcome.file, outcome.line, reason))
+        result.remark(outcome.file, outcome.line, reason)
 
 
 def _store(writer: Writer, outcome: Unchanged | Parsed, result: Ingested) -> Change:
@@ -232,7 +226,7 @@ def _absent(
             result.held += 1
     if result.held:
         for file, line in result.without_id.items():
-            result.remarks.add(Reject(file, line, KEEPS_ALL))
+            result.remark(file, line, KEEPS_ALL)
     check_deletions(len(absent), store.count(), config)
     return absent
 

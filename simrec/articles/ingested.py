@@ -2,19 +2,17 @@
 
 import re
 from collections import Counter
-from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from simrec.articles.opened_sources import OpenedSources
+from simrec.articles.outcomes import Rejected, Remark, RowOutcome, Unpublished
 from simrec.articles.publication import is_known
-from simrec.articles.row_outcome import Rejected, Unpublished
+from simrec.articles.read_whole import is_of
 from simrec.articles.sources.source import NOTHING_CHANGED, UnreadableSourceError
-from simrec.articles.store_writer import NOT_READ, Reject
+from simrec.articles.store_writer import NOT_READ, NOTE, REMARK, Reject
 from simrec.errors import GateError, SimrecError
 
 SHOWN = 5
-NOTE = "kept without "  # begins the reason of a value that was dropped
-REMARK = "note: "  # begins what was decided and may be meant otherwise
 # Of a row that is known by its id: at the beginning of a reason, or at its end.
 ID = re.compile(r"^id ('(?:\\.|[^'])*'|\"[^\"]*\")|\(id ('(?:\\.|[^'])*'|\"[^\"]*\")\)$")
 MOST_NAMED = 10_000  # a file that is all wrong must not fill the memory with one complaint
@@ -61,7 +59,9 @@ class Ingested:
     without_id: dict[str, int] = field(default_factory=dict)  # by file the first row without one
     held: int = 0  # articles that sync would have deleted, had their source been read whole
     failure: SimrecError | None = None  # what the ingest went on without
-    met: set[str] = field(default_factory=set)  # ids, as they stand in reasons
+    partial: set[str] = field(default_factory=set)  # sources that were read since a cursor
+    met: set[str] = field(default_factory=set)  # ids in those, as they stand in reasons
+    finished: bool = False  # whether all sources were read as far as they can be
     files: dict[str, None] = field(default_factory=dict)  # that were read, in order
 
     def __str__(self) -> str:
@@ -111,13 +111,19 @@ class Ingested:
     def leave_out(self, row: Unpublished) -> None:
         """Count a row that is not published; a status that nobody knows is named once."""
         if not (self.statuses[row.status] or is_known(row.status)):
-            reason = REMARK + (
+            reason = (
                 f"status '{row.status}' is taken for not published; "
                 "add it to ingest.status if it is, and mend fields.status if it is no status"
             )
-            self.remarks.add(Reject(row.file, row.line, reason))
+            self.remark(row.file, row.line, reason)
         self.statuses[row.status] += 1
         self.due = min(filter(None, [self.due, row.until]), default="")
+
+    def remark(self, file: str, line: int, text: str) -> None:
+        """Add what may be meant otherwise, once for each file: tasks may say it several times."""
+        reject = Reject(file, line, REMARK + text)
+        if (file, reject.reason) not in {(each.file, each.reason) for each in self.remarks.named}:
+            self.remarks.add(reject)
 
     @property
     def bad_rows(self) -> int:
@@ -164,16 +170,32 @@ class Ingested:
                 problems = self.remarks
             problems.add(reject)
 
-    def to_store(self, partial: Collection[str]) -> list[Reject]:
+    def meet(self, row: RowOutcome) -> None:
+        """Count a row that was read."""
+        self.read += 1
+        self.files.setdefault(row.file)
+        if row.file in self.partial and not isinstance(row, Remark):
+            self.met.add(repr(row.id))
+
+    @property
+    def told_anew(self) -> set[str]:
+        """The files and sources whose stored problems are replaced by those of now."""
+        files = {*self.files, *(remark.file for remark in self.remarks.named)}
+        if self.finished:
+            whole = self.whole - self.failed.keys() - self.partial
+            files |= {reject.file for reject in self.known if is_of(reject.file, whole)}
+        return files
+
+    def to_store(self) -> list[Reject]:
         """Return all problems to be stored: those of now, and sources that were not read.
 
-        Of a source that was read since a cursor (`partial`), rows that were not read again have the
-        problems that they had.
+        Of a source that was read since a cursor, rows that were not read again have the problems
+        that they had.
         """
         now = {(reject.file, reject.reason) for reject in self.named}
         older = []
         for reject in self.known:
-            if reject.file not in partial or reject.file not in self.files:
+            if reject.file not in self.partial or reject.file not in self.files:
                 continue
             if reject.reason.startswith(NOT_READ):
                 continue

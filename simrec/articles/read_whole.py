@@ -1,4 +1,4 @@
-"""Whether an article that no source shows is gone, or only was not to be seen."""
+"""Whether what a source does not show is gone, or only was not to be seen."""
 
 from collections.abc import Collection
 
@@ -12,10 +12,10 @@ def is_gone(origin: str, whole: Collection[str], not_whole: Collection[str]) -> 
     """
     if not not_whole:
         return True
-    return _is_of(origin, whole) and not _is_of(origin, not_whole)
+    return is_of(origin, whole) and not is_of(origin, not_whole)
 
 
-def _is_of(file: str, sources: Collection[str]) -> bool:
+def is_of(file: str, sources: Collection[str]) -> bool:
     """Tell whether a file is one of some sources, or lies in one of them."""
     while file:
         if file in sources:

@@ -4,13 +4,16 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 
-from simrec.articles.store_writer import Reject
+from simrec.articles.store_writer import NOT_READ, NOTE, REMARK, Reject
 from simrec.files import JsonObject
 
 # What differs from row to row: quoted values, numbers, and what follows in parentheses.
 QUOTED = re.compile(r"(['\"])(?:\\.|(?!\1).)*\1")
 NUMBER = re.compile(r"\d[\d,.]*\d|\d")
-REMARK = re.compile(r"\s*\([^()]*\)")
+ADVICE = re.compile(r"\s*\([^()]*\)")
+# What a reason is about, by how it begins; any other is of a rejected row.
+SUBJECTS = {NOTE: "value dropped", REMARK: "note", NOT_READ: "source not read"}
+REJECTED = "row rejected"
 ID = re.compile(r"^id '(?:\\.|[^'])*': ")
 
 
@@ -19,7 +22,7 @@ def count_by_reason(rejects: Iterable[Reject]) -> list[JsonObject]:
     counts: Counter[str] = Counter()
     examples: dict[str, str] = {}
     for reject in rejects:
-        reason = _kind(reject.reason)
+        reason = kind_of(reject.reason)
         counts[reason] += 1
         examples.setdefault(reason, str(reject))
     return [
@@ -28,7 +31,15 @@ def count_by_reason(rejects: Iterable[Reject]) -> list[JsonObject]:
     ]
 
 
-def _kind(reason: str) -> str:
+def subject_of(reason: str) -> str:
+    """Return what a reason is about: a row, a value, a whole source, or something to be noted."""
+    for beginning, subject in SUBJECTS.items():
+        if reason.startswith(beginning):
+            return subject
+    return REJECTED
+
+
+def kind_of(reason: str) -> str:
     """Return a reason without the values of its row."""
     reason = QUOTED.sub("…", ID.sub("", reason).partition("; the fields are")[0])
-    return NUMBER.sub("…", REMARK.sub("", reason))
+    return NUMBER.sub("…", ADVICE.sub("", reason))

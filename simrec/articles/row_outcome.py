@@ -1,15 +1,20 @@
-"""What becomes of a row: it is rejected, unchanged, or parsed into an article."""
+"""Turns the rows of a source into what becomes of them."""
 
 import logging
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
-from msgspec import Struct
-
-from simrec.articles.article import Article
 from simrec.articles.local_ids import AUTO, prefixed
 from simrec.articles.mapping import Mapping
+from simrec.articles.outcomes import (
+    Parsed,
+    Rejected,
+    Remark,
+    RowOutcome,
+    Unchanged,
+    Unpublished,
+)
 from simrec.articles.publication import SCHEDULED, is_after
 from simrec.articles.sources.source import Row, Source, Split, UnreadableSourceError, read_rows
 from simrec.articles.store_writer import Keys
@@ -21,55 +26,6 @@ IsUnchanged = Callable[[str, bytes], bool]  # of an article's id and its record'
 Holds = Callable[[str, str, str], bool]  # of an article's id, URL and title
 
 
-class Rejected(Struct, frozen=True, array_like=True, tag=True):
-    """A row that is not taken, and why; with `end` the rest of a damaged source is lost.
-
-    `id` is that of the row where it can be read. An `unopened` source could not be opened at all,
-    and the reason is a whole sentence.
-    """
-
-    file: str
-    line: int
-    reason: str
-    end: bool = False
-    id: str = ""
-    unopened: bool = False
-
-
-class Unpublished(Struct, frozen=True, array_like=True, tag=True):
-    """A row that is not published, and why; `until` is the date of one that is to come."""
-
-    file: str
-    line: int
-    id: str
-    status: str
-    until: str = ""
-
-
-class Unchanged(Struct, frozen=True, array_like=True, tag=True):
-    """A row whose article is stored and came from an equal record the last time."""
-
-    file: str
-    line: int
-    id: str
-    source_key: bytes
-
-
-class Parsed(Struct, frozen=True, array_like=True, tag=True):
-    """A row that is new or changed, its keys, and the values that could not be read."""
-
-    file: str
-    line: int
-    article: Article
-    keys: Keys
-    problems: list[str]
-
-    @property
-    def id(self) -> str:
-        return self.article.id
-
-
-RowOutcome = Rejected | Unpublished | Unchanged | Parsed
 # What no row is to be blamed for: the store and the machine.
 NOT_OF_THE_ROW = (SimrecError, MemoryError, OSError, sqlite3.Error)
 
@@ -172,6 +128,8 @@ def parse_split(
         if not row.file.isascii():
             row = row._replace(file=_valid_utf8(row.file))
         yield parse_row(row, mapping, is_unchanged, holds)
+    for file, remark in source.take_remarks():
+        yield Remark(_valid_utf8(file), 1, _valid_utf8(remark))
 
 
 def parse_since_cursor(

@@ -8,7 +8,11 @@ from typing import Literal, NamedTuple
 from simrec.articles.article import Article
 from simrec.articles.store_schema import COLUMNS, CURSORS, ORIGINS
 
-NOT_READ = "not read: "  # begins the reason of a source that could not be read
+# How reasons begin that are not of a rejected row: a value that was dropped, what was decided and
+# may be meant otherwise, and a source that could not be read.
+NOTE = "kept without "
+REMARK = "note: "
+NOT_READ = "not read: "
 TEMPORARY_TABLES = [
     "CREATE TEMP TABLE IF NOT EXISTS stale (text_key BLOB)",
     "CREATE TEMP TABLE IF NOT EXISTS seen "

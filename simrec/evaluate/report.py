@@ -1,6 +1,5 @@
 """The report of a release: measured suites and what the release itself shows."""
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from simrec.articles.reject_reasons import kind_of, subject_of
 from simrec.articles.store_writer import Reject
 from simrec.encoder.model_folder import read_card, read_id
 from simrec.evaluate.bootstrap import confidence_interval
@@ -39,8 +39,6 @@ from simrec.release_folder import ReleaseFolder
 MAX_REASONS = 12
 MAX_LANGUAGES = 5
 STABILITY_LISTS = 5_000  # that the interval is computed of
-QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"|\d[\d,.]*")
-ADVICE = re.compile(r"\s*\([^()]*\)")
 
 
 def build_report(
@@ -105,16 +103,14 @@ def describe_corpus(articles: Sequence[ArticleLabels]) -> CorpusSummary:
 
 
 def summarize_rejects(rejects: Iterable[Reject]) -> list[RejectReason]:
-    """Return the reasons of rejects, the most frequent first.
-
-    Reasons that differ only in quoted names, numbers and advice count as one.
-    """
+    """Return why rows, values and sources were left out and what was guessed, most frequent first."""
     reasons: dict[str, RejectReason] = {}
     for reject in rejects:
-        text = QUOTED.sub("…", ADVICE.sub("", reject.reason))
+        text = kind_of(reject.reason)
         if text not in reasons:
             first = f"{Path(reject.file).name}, line {reject.line}: {reject.reason}"
-            reasons[text] = RejectReason(reason=text, rows=0, first=first)
+            subject = subject_of(reject.reason)
+            reasons[text] = RejectReason(reason=text, rows=0, first=first, subject=subject)
         reasons[text].rows += 1
     ordered = sorted(reasons.values(), key=lambda reason: (-reason.rows, reason.reason))
     return ordered[:MAX_REASONS]

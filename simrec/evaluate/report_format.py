@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, TypeVar
 import msgspec
 from msgspec import Struct
 
+from simrec.articles.reject_reasons import REJECTED
 from simrec.errors import ReleaseError
 from simrec.index.index_facts import IndexFacts
 
@@ -180,11 +181,15 @@ class DuplicatesSummary(ReportPart):
 
 
 class RejectReason(ReportPart):
-    """Why rows were rejected, how many were, and where the first of them is."""
+    """Why rows were rejected, how many were, and where the first of them is.
+
+    `subject` tells whether it is about rows, values, sources, or what was guessed.
+    """
 
     reason: str
     rows: int
     first: str
+    subject: str = REJECTED
 
 
 class Report(ReportPart):

@@ -173,6 +173,9 @@ class Failing:
     def ids(self) -> Iterator[Record]:
         raise AssertionError("a damaged source cannot tell what it holds")
 
+    def take_remarks(self) -> list[tuple[str, str]]:
+        return []
+
 
 def never_unchanged(article_id: str, source_key: bytes) -> bool:
     return False

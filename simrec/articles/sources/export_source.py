@@ -30,6 +30,7 @@ class XmlExport(FileSource):
             xml = repair_xml(content)
         except ValueError as error:
             raise DamagedSourceError(1, f"{error}; nothing of it was read") from None
+        self.remark(xml.remark)
         number = 0
         for number, record in enumerate(self.records(read_children(xml.text, self.depth)), start=1):
             yield Row(self.name, number, record, body=HTML)

@@ -39,6 +39,7 @@ class FeedSource(FileSource):
             xml = repair_xml(content)
         except ValueError as error:
             raise DamagedSourceError(1, f"{error}; nothing of it was read") from None
+        self.remark(xml.remark)
         try:
             parsed = _parse(xml.text)
         except Exception as error:

@@ -8,7 +8,7 @@ import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path, PurePath
 from typing import IO, Any
@@ -26,6 +26,7 @@ from simrec.articles.sources.text_encoding import (
     AUTO,
     decoded_lines,
     guess_encoding,
+    guess_remark,
     marked_encoding,
 )
 from simrec.config import Fields
@@ -40,6 +41,10 @@ class FileSource(ABC):
     path: Path
     fields: Fields
     encoding: str = AUTO
+    # What was guessed or left out while the rows were read, and is to be said.
+    remarks: list[tuple[str, str]] = field(
+        default_factory=list, compare=False, repr=False, kw_only=True
+    )
 
     @property
     def name(self) -> str:
@@ -114,7 +119,22 @@ class FileSource(ABC):
 
     def detected_encoding(self) -> str:
         """Return the encoding of the file by its first bytes, or by all of its lines."""
-        return self.marked_encoding() or guess_encoding(self.name, self._intact_lines())
+        marked = self.marked_encoding()
+        if marked:
+            return marked
+        guess = guess_encoding(self._intact_lines())
+        self.remark(guess_remark(guess))
+        return guess
+
+    def remark(self, text: str) -> None:
+        """Note what is to be said of the file, unless it is empty."""
+        if text:
+            self.remarks.append((self.name, text))
+
+    def take_remarks(self) -> list[tuple[str, str]]:
+        remarks = list(self.remarks)
+        self.remarks.clear()
+        return remarks
 
     def _intact_lines(self) -> Iterator[bytes]:
         with suppress(DamagedSourceError):

@@ -1,9 +1,11 @@
 """Folders: every text, Markdown and HTML file below a folder, or in a zip, is one record."""
 
 import zipfile
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
 from simrec.articles.article import encoded_text
 from simrec.articles.sources.file_source import FileSource, escaped_path
@@ -15,7 +17,7 @@ from simrec.articles.sources.page_charset import decode_page, decode_text
 from simrec.articles.sources.site import Site, find_site
 from simrec.articles.sources.source import DamagedSourceError, Record, Row, Split
 from simrec.articles.sources.substack import LIST_NAME, add_post, read_posts
-from simrec.articles.sources.text_encoding import AUTO, guess_encoding
+from simrec.articles.sources.text_encoding import AUTO, guess_encoding, guess_remark
 from simrec.config import Fields
 from simrec.errors import SimrecError
 
@@ -26,6 +28,12 @@ KINDS = {
     ".html": "html",
     ".htm": "html",
 }
+# Of files that people keep articles in and that are not read here.
+DOCUMENTS = {
+    *(".jsonl", ".ndjson", ".csv", ".tsv", ".parquet", ".rss", ".atom"),
+    *(".pdf", ".doc", ".docx", ".odt", ".rtf", ".epub", ".rst", ".org", ".adoc", ".tex"),
+}
+NOT_FOLLOWED = "a link to a folder, not followed; set follow_links = true in its source"
 MEDIUM_DRAFT = "draft_"
 SECTION_PAGE = "_index.md"  # of Hugo: the title of a list of pages, sometimes with a text
 
@@ -46,6 +54,7 @@ class FolderSource(FileSource):
             texts = list(self._texts())
         except zipfile.BadZipFile as error:
             raise DamagedSourceError(1, f"not a zip ({error})") from error
+        self._remark_others()
         pages = [file for file in texts if file.relative.name != LIST_NAME]
         site = find_site(self.path, [file.relative for file in pages])
         lists = _Lists(texts)
@@ -61,8 +70,23 @@ class FolderSource(FileSource):
     def _texts(self) -> Iterator[FolderFile]:
         """Yield the files that hold texts, and lists of posts, in order of their paths."""
         for file in self._files():
-            if file.relative.suffix.lower() in KINDS or file.relative.name == LIST_NAME:
+            if _holds_text(file):
                 yield file
+
+    def _remark_others(self) -> None:
+        """Note links that are not followed, and files that may hold texts and are not read."""
+        others = [file for file in self._files() if not _holds_text(file)]
+        for file in others:
+            if file.is_folder_link:
+                self.remarks.append((file.name, NOT_FOLLOWED))
+        unread = [file for file in others if DOCUMENTS & set(map(str.lower, file.path.suffixes))]
+        if unread:
+            counts = Counter(file.path.suffix for file in unread).most_common()
+            kinds = ", ".join(f"{count:,} {suffix}" for suffix, count in counts)
+            self.remark(
+                f"files that hold no text, Markdown or HTML are not read ({kinds}), such as "
+                f"{unread[0].name}; give those that hold articles as a source of their own"
+            )
 
     def _files(self) -> Iterator[FolderFile]:
         if self._is_zip:
@@ -74,7 +98,7 @@ class FolderSource(FileSource):
         if file.is_dead_link:
             return Row(file.name, 1, problem="a link to a file that is not there")
         try:
-            record, notes = _read(file, site, self.fields, self.encoding)
+            record, notes, remark = _read(file, site, self.fields, self.encoding)
             record = add_post(file.relative, lists.posts_of(file.relative), record)
         except UnicodeDecodeError as error:
             line = error.object[: error.start].count(b"\n") + 1
@@ -93,6 +117,8 @@ class FolderSource(FileSource):
             "id": escaped_path(file.relative),
             "folder": escaped_path(file.relative.parent),
         }
+        if remark:
+            self.remarks.append((file.name, remark))
         return Row(file.name, 1, known | record, body=_body_kind(file), notes=notes)
 
 
@@ -115,20 +141,29 @@ class _Lists:
         return {}
 
 
+def _holds_text(file: FolderFile) -> bool:
+    if file.is_folder_link:
+        return False
+    return file.relative.suffix.lower() in KINDS or file.relative.name == LIST_NAME
+
+
 def read_text(path: Path) -> str:
     """Return the title and text of one file; ValueError or OSError if there is none to be read."""
     file = FolderFile(PurePosixPath(path.name), path)
-    record, _ = _read(file, Site(), Fields())
+    record = _read(file, Site(), Fields()).record
     return encoded_text(str(record.get("title", "")), str(record["text"]))
 
 
-def _read(
-    file: FolderFile, site: Site, fields: Fields, encoding: str = AUTO
-) -> tuple[Record, Problems]:
-    """Return a file as a record, and what it is kept without.
+class _ReadFile(NamedTuple):
+    """A file as a record, what it is kept without, and what was guessed of it."""
 
-    Raises ValueError where it is not what its name says.
-    """
+    record: Record
+    notes: Problems = ()
+    remark: str = ""
+
+
+def _read(file: FolderFile, site: Site, fields: Fields, encoding: str = AUTO) -> _ReadFile:
+    """Read a file; ValueError where it is not what its name says."""
     kind = KINDS.get(file.relative.suffix.lower(), "text")
     content = file.content()
     if kind == "html":
@@ -136,21 +171,23 @@ def _read(
         record = html_record(page)
         if file.relative.name.startswith(MEDIUM_DRAFT):
             record["status"] = "draft"
-        return record, ()
-    text = _decoded(file, content, encoding)
+        return _ReadFile(record)
+    text, remark = _decoded(content, encoding)
     if kind == "markdown":
-        return markdown_record(text, file.relative, site, fields)
-    return {"text": text}, ()
+        record, notes = markdown_record(text, file.relative, site, fields)
+        return _ReadFile(record, notes, remark)
+    return _ReadFile({"text": text}, remark=remark)
 
 
-def _decoded(file: FolderFile, content: bytes, encoding: str) -> str:
-    """Return the text of a file that is no page, of an encoding that is guessed at need."""
+def _decoded(content: bytes, encoding: str) -> tuple[str, str]:
+    """Return the text of a file that is no page, and what is to be said of a guessed encoding."""
     if encoding != AUTO:
-        return content.decode(encoding).removeprefix("\ufeff")
+        return content.decode(encoding).removeprefix("\ufeff"), ""
     try:
-        return decode_text(content)
+        return decode_text(content), ""
     except UnicodeDecodeError:
-        return content.decode(guess_encoding(file.name, content.splitlines(keepends=True)))
+        guess = guess_encoding(content.splitlines(keepends=True))
+        return content.decode(guess), guess_remark(guess)
 
 
 def _body_kind(file: FolderFile) -> str:

@@ -1,6 +1,5 @@
 """The files of a folder or a zip; hidden ones, and those of tools and servers, are left out."""
 
-import logging
 import os
 import zipfile
 from collections.abc import Iterator
@@ -9,8 +8,6 @@ from typing import NamedTuple
 
 from simrec.articles.sources.file_source import escaped_path
 from simrec.articles.sources.source import readable
-
-logger = logging.getLogger(__name__)
 
 # Beside names that begin with a dot: what tools and servers keep beside the texts of people, and
 # the templates and output of site generators.
@@ -37,6 +34,11 @@ class FolderFile(NamedTuple):
     in_zip: bool = False
 
     @property
+    def is_folder_link(self) -> bool:
+        """Tell whether this is a link to a folder, which was not to be followed."""
+        return not self.in_zip and self.path.is_dir()
+
+    @property
     def name(self) -> str:
         """What messages call the file."""
         return escaped_path(self.path / self.relative if self.in_zip else self.path)
@@ -60,7 +62,9 @@ class FolderFile(NamedTuple):
 
 
 def files_of_folder(root: Path, follow_links: bool) -> Iterator[FolderFile]:
-    """Yield the files below a folder in order of their paths, links to nothing among them.
+    """Yield the files below a folder in order of their paths.
+
+    Links to nothing are among them, and links to folders that are not to be followed.
 
     UnreadableSourceError where one cannot be read: what cannot be seen is not gone.
     """
@@ -92,10 +96,7 @@ def _walk(folder: Path, follow_links: bool, above: set[tuple[int, int]]) -> Iter
         if entry.name in FOREIGN_FOLDERS:
             continue
         if entry.is_symlink() and not follow_links:
-            logger.info(
-                "%s: a link to a folder, not followed; set follow_links = true in its source",
-                escaped_path(path),
-            )
+            yield path
             continue
         identity = _identity(path)
         if identity not in above:  # a link to a folder that it lies in has no end

@@ -1,15 +1,12 @@
 """JSON: a document that is a list of records, or an object that holds one."""
 
 import json
-import logging
 import re
 from collections.abc import Iterator
 from typing import Any
 
 from simrec.articles.sources.file_source import FileSource
 from simrec.articles.sources.source import DamagedSourceError, Record, Row, Split
-
-logger = logging.getLogger(__name__)
 
 DECODER = json.JSONDecoder()
 BETWEEN = re.compile(r"[\s,]*")
@@ -45,7 +42,8 @@ class JsonSource(FileSource):
         """Return the records of a document, of an object those of the list that it holds."""
         if isinstance(document, list):
             return document
-        lists = dict(_lists(document)) if self.fields.id not in document else {}
+        found = dict(_lists(document)) if self.fields.id not in document else {}
+        lists = found
         if len(lists) > 1:
             with_id = {key: items for key, items in lists.items() if self.fields.id in items[0]}
             lists = with_id or lists
@@ -56,7 +54,9 @@ class JsonSource(FileSource):
             problem = f"lists of objects under {keys}: which holds the articles is not clear"
             raise DamagedSourceError(1, f"{problem}; write that list to a file of its own")
         ((key, items),) = lists.items()
-        logger.info("%s: the articles are those of '%s'", self.name, key)
+        if len(found) > 1:
+            others = ", ".join(f"'{other}'" for other in found if other != key)
+            self.remark(f"the articles are taken to be those of '{key}', and not of {others}")
         return items
 
 

@@ -55,7 +55,7 @@ def _file_source(name: str, path: Path, fields: Fields, config: SourceConfig) ->
     module = import_module(f"simrec.articles.sources.{name}_source")
     source_class: type[FileSource] = getattr(module, f"{name.capitalize()}Source")
     if issubclass(source_class, FolderSource):
-        return source_class(path, fields, config.encoding, config.follow_links)
+        return source_class(path, fields, config.encoding, follow_links=config.follow_links)
     return source_class(path, fields, config.encoding)
 
 
@@ -66,7 +66,8 @@ def _parts(path: Path, config: SourceConfig) -> list[Path]:
     """
     if not path.is_dir() or config.format == "folder":
         return [path]
-    files = [file.path for file in files_of_folder(path, config.follow_links)]
+    below = files_of_folder(path, config.follow_links)
+    files = [file.path for file in below if not file.is_folder_link]
     if config.format == "auto" and any(file.suffix.lower() in TEXT_SUFFIXES for file in files):
         return [path]
     parts: dict[str, list[Path]] = {}

@@ -105,6 +105,9 @@ class Source(Protocol):
         Only called where `rows` left out some.
         """
 
+    def take_remarks(self) -> list[tuple[str, str]]:
+        """Return what was guessed or left out of which file since this was last asked."""
+
 
 def read_rows(source: Source, split: Split, since: str | None = None) -> Iterator[Row]:
     """Yield the rows of a split; where it cannot be read any further, the last row says so.
@@ -130,10 +133,12 @@ def read_rows(source: Source, split: Split, since: str | None = None) -> Iterato
 
 
 def read_all(sources: Iterable[Source]) -> Iterator[Row]:
-    """Yield all rows of some sources, in order."""
+    """Yield all rows of some sources, in order; remarks are logged."""
     for source in sources:
         for split in source.splits(sys.maxsize):
             yield from read_rows(source, split)
+        for file, remark in source.take_remarks():
+            logger.warning("%s: %s", file, remark)
 
 
 @contextmanager

@@ -126,6 +126,9 @@ class SqlSource:
             for value in query.values(self.fields.id):
                 yield {self.fields.id: readable(value)}
 
+    def take_remarks(self) -> list[tuple[str, str]]:
+        return []
+
     @contextmanager
     def _result(self) -> Iterator["_QueryResult"]:
         change = CHANGES.match(self.query)

@@ -1,7 +1,6 @@
 """Which encoding a file of text has: the one that is named, that of its mark, UTF-8, or a guess."""
 
 import codecs
-import logging
 import re
 from collections.abc import Iterable, Iterator
 
@@ -9,8 +8,6 @@ from resiliparse.parse.encoding import detect_encoding
 
 from simrec.articles.sources.page_charset import LARGER, MARKS
 from simrec.articles.sources.source import DamagedSourceError
-
-logger = logging.getLogger(__name__)
 
 AUTO = "auto"
 UTF_8 = "utf-8-sig"
@@ -35,8 +32,8 @@ def marked_encoding(head: bytes) -> str:
     return ""
 
 
-def guess_encoding(name: str, lines: Iterable[bytes]) -> str:
-    """Return the encoding of lines without a mark, and say so where it is not UTF-8.
+def guess_encoding(lines: Iterable[bytes]) -> str:
+    """Return the encoding of lines without a mark; where it is not UTF-8, it is a guess.
 
     A file of UTF-8 may have some damaged lines: only if nearly no line with other letters than
     those of ASCII is UTF-8, another encoding is guessed. A guess that gives control characters is
@@ -61,14 +58,15 @@ def guess_encoding(name: str, lines: Iterable[bytes]) -> str:
     for guess in (detect_encoding(bytes(sample)) or UTF_8, "cp1252"):
         encoding = LARGER.get(guess, guess)
         if _fits(bytes(sample), encoding):
-            logger.warning(
-                "%s: not UTF-8; read as %s, which is a guess: set encoding in the source if it is "
-                "another",
-                name,
-                encoding,
-            )
             return encoding
     return UTF_8
+
+
+def guess_remark(encoding: str) -> str:
+    """Return the sentence that says that an encoding was guessed, "" for UTF-8."""
+    if encoding == UTF_8:
+        return ""
+    return f"not UTF-8; read as {encoding}, which is a guess: set encoding in the source if not"
 
 
 def _fits(sample: bytes, encoding: str) -> bool:

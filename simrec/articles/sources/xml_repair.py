@@ -2,14 +2,11 @@
 
 import codecs
 import html
-import logging
 import re
 from html.entities import html5
 from typing import NamedTuple
 
 from resiliparse.parse.encoding import detect_encoding
-
-logger = logging.getLogger(__name__)
 
 BYTE_ORDER_MARKS = {
     codecs.BOM_UTF8: "utf-8",
@@ -65,13 +62,21 @@ class RepairedXml(NamedTuple):
     """XML from its root element on, without a DOCTYPE and with only the references of XML.
 
     `closed` tells whether the root element has its end tag, `open_entry` whether the last item or
-    entry has none.
+    entry has none. `remark` is what was guessed or lost when it was decoded.
     """
 
     text: str
     root: str
     closed: bool
     open_entry: bool
+    remark: str = ""
+
+
+class DecodedXml(NamedTuple):
+    """XML as text, and what was guessed or lost of it, in a sentence."""
+
+    text: str
+    remark: str = ""
 
 
 def repair_xml(content: bytes) -> RepairedXml:
@@ -79,35 +84,47 @@ def repair_xml(content: bytes) -> RepairedXml:
 
     Raises ValueError for a DOCTYPE with entities, since a few lines of them can grow to gigabytes.
     """
-    text = _without_invalid_characters(decode_xml(content))
+    decoded = decode_xml(content)
+    text = _without_invalid_characters(decoded.text)
     text = text[_root_start(text) :]
     root = ROOT.match(text)
     if root is None:
         return RepairedXml("", "", False, False)
-    return _repair_elements(text, root[1].lower())
+    return _repair_elements(text, root[1].lower())._replace(remark=decoded.remark)
 
 
-def decode_xml(content: bytes) -> str:
-    """Return XML as text by its byte order mark, as UTF-8, as it declares, or by its bytes."""
+def decode_xml(content: bytes) -> DecodedXml:
+    """Decode XML by its byte order mark, as UTF-8, as it declares, or by its bytes."""
     for mark, encoding in BYTE_ORDER_MARKS.items():
         if content.startswith(mark):
-            return content.decode(encoding, "replace").lstrip("\ufeff")
+            return _replaced(content, encoding)
     declared = _declared_encoding(content)
     if content.isascii():
-        return content.decode(declared or "ascii", "replace")  # ISO-2022-JP is ASCII by its bytes
+        return _replaced(content, declared or "ascii")  # ISO-2022-JP is ASCII by its bytes
     for encoding in ("utf-8", declared):
         try:
-            return content.decode(encoding or "utf-8")
+            return DecodedXml(content.decode(encoding or "utf-8"))
         except UnicodeDecodeError:
             continue
     text = content.decode("utf-8", "replace")
     others = sum(1 for character in text if character > "\x7f")
     if text.count("\ufffd") <= MOST_BROKEN * others:
-        return text
-    if declared in ("", "utf-8"):
-        declared = detect_encoding(content) or "cp1252"
-        logger.info("not UTF-8, and no other encoding is declared: read as %s", declared)
-    return content.decode(declared, "replace")
+        return _replaced(content, "utf-8")
+    if declared not in ("", "utf-8"):
+        return _replaced(content, declared)
+    guess = detect_encoding(content) or "cp1252"
+    remark = f"not UTF-8, and no other encoding is declared; read as {guess}, which is a guess"
+    return DecodedXml(content.decode(guess, "replace"), remark)
+
+
+def _replaced(content: bytes, encoding: str) -> DecodedXml:
+    """Decode bytes, and say how many characters were none."""
+    text = content.decode(encoding, "replace").lstrip("\ufeff")
+    written = content.decode(encoding, "ignore").count("\ufffd")
+    lost = text.count("\ufffd") - written
+    if lost <= 0:
+        return DecodedXml(text)
+    return DecodedXml(text, f"not valid {encoding.upper()}; {lost:,} characters of it are lost")
 
 
 def _declared_encoding(content: bytes) -> str:

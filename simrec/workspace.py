@@ -28,6 +28,7 @@ class Workspace:
         self.releases = root / "releases"
         self.staging = root / "staging"
         self.parts = self.staging / "parts"
+        self.spool = self.staging / "pipes"
         self.journal = root / "journal.jsonl"
         self.last_config = root / "last-config.json"
 
@@ -117,6 +118,6 @@ class Workspace:
         return set(self.staging.glob(f"{TRAINING}*/"))
 
     def staged_releases(self) -> list[ReleaseFolder]:
-        others = self.staged_trainings() | {self.parts}
+        others = self.staged_trainings() | {self.parts, self.spool}
         folders = set(self.staging.glob("[!.]*/")) - others
         return [ReleaseFolder(folder) for folder in sorted(folders)]

@@ -20,6 +20,7 @@ from simrec.articles.publication import is_after
 from simrec.articles.read_whole import is_gone
 from simrec.articles.rehearsal import Rehearsal
 from simrec.articles.row_outcome import SyncState
+from simrec.articles.sources.spool import Spool
 from simrec.articles.store import Store
 from simrec.articles.store_writer import NOTE, Change, Reject, StoreWriter
 from simrec.config import Config
@@ -37,17 +38,22 @@ KEEPS_ALL = (
 
 
 def ingest(
-    store: Store | Rehearsal, config: Config, now: str, clean_ahead: CleanAhead | None = None
+    store: Store | Rehearsal,
+    config: Config,
+    now: str,
+    clean_ahead: CleanAhead | None = None,
+    spool: Spool | None = None,
 ) -> Ingested:
     """Bring the sources into the store, delete what is to be deleted, and record the rejects.
 
     `clean_ahead` may let tasks clean batches, and returns the folder of their parts; a batch
-    without a part is cleaned here. Raises GateError, with nothing changed but the rejects, if too
-    many rows are bad or a sync would delete too many articles, and ConfigError if too many sources
-    cannot be read. What it went on without is the `failure` of the result.
+    without a part is cleaned here. Pipes are read into the spool. Raises GateError, with nothing
+    changed but the rejects, if too many rows are bad or a sync would delete too many articles, and
+    ConfigError if too many sources cannot be read. What it went on without is the result's
+    `failure`.
     """
     result = Ingested(known=store.rejects())
-    opened, fingerprints = _open(config, now)
+    opened, fingerprints = _open(config, now, spool)
     result.expect(opened)
     checksum = _checksum(config, opened, fingerprints)
     previous = _cursors(store, now)
@@ -76,10 +82,10 @@ def ingest(
     return result
 
 
-def _open(config: Config, now: str) -> tuple[OpenedSources, Fingerprints]:
+def _open(config: Config, now: str, spool: Spool | None) -> tuple[OpenedSources, Fingerprints]:
     """Return all sources, opened again after their fingerprints were taken: more may have come."""
-    fingerprints, unreadable = take_fingerprints(open_all(config, now).sources)
-    return open_all(config, now).without(unreadable), fingerprints
+    fingerprints, unreadable = take_fingerprints(open_all(config, now, spool).sources)
+    return open_all(config, now, spool).without(unreadable), fingerprints
 
 
 def _outcomes(

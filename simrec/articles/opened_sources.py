@@ -9,6 +9,7 @@ from simrec.articles.mapping import Mapping
 from simrec.articles.sources.file_source import escaped_path
 from simrec.articles.sources.locate import open_sources
 from simrec.articles.sources.source import MissingPathError, Source, UnreadableSourceError
+from simrec.articles.sources.spool import Spool
 from simrec.config import Config
 from simrec.errors import SimrecError
 
@@ -35,7 +36,7 @@ class OpenedSources:
         return OpenedSources(sources, self.failures | failures)
 
 
-def open_all(config: Config, now: str) -> OpenedSources:
+def open_all(config: Config, now: str, spool: Spool | None = None) -> OpenedSources:
     """Open all sources that a configuration names, to be read at a time.
 
     Raises ConfigError or UsageError where the configuration is to be mended, not a source.
@@ -44,7 +45,7 @@ def open_all(config: Config, now: str) -> OpenedSources:
     for source_config in config.sources:
         mapping = Mapping.of(source_config, config, now)
         try:
-            for source in open_sources(source_config, mapping.fields):
+            for source in open_sources(source_config, mapping.fields, spool):
                 opened.sources.append(MappedSource(source, mapping))
         except (UnreadableSourceError, MissingPathError) as error:
             opened.failures[escaped_path(Path(source_config.path))] = error

@@ -1,10 +1,13 @@
 """What an ingest would do, found out without doing it."""
 
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from simrec.articles.ingest import ingest
 from simrec.articles.ingested import Ingested
 from simrec.articles.rehearsal import Rehearsal
+from simrec.articles.sources.spool import Spool
 from simrec.articles.store import Store
 from simrec.config import Config
 
@@ -48,5 +51,6 @@ def preview(store: Store | None, config: Config, now: str) -> Preview:
     Without a store (None) there are no articles yet.
     """
     rehearsal = Rehearsal(store)
-    ingested = ingest(rehearsal, config, now)
+    with TemporaryDirectory() as folder, Spool.open(Path(folder) / "pipes") as spool:
+        ingested = ingest(rehearsal, config, now, spool=spool)
     return Preview(ingested, rehearsal.text_keys())

@@ -7,6 +7,7 @@ from pathlib import Path
 from simrec import files, log
 from simrec.articles import ingest as room
 from simrec.articles.clean_tasks import CleanTask, SplitBatch, write_part_if_readable
+from simrec.articles.sources.spool import Spool
 from simrec.articles.store import Store
 from simrec.steps.night import Night
 from simrec.steps.step import StepResult
@@ -22,9 +23,9 @@ def ingest(night: Night) -> StepResult:
     config = night.config
     if not (config.sources or config.ingest.deletions):
         return StepResult("no sources are configured; the articles stay as they are", skipped=True)
-    with night.open_store(create=True) as store:
+    with night.open_store(create=True) as store, Spool.open(night.workspace.spool) as spool:
         clean_ahead = partial(_clean_ahead, night, store)
-        done = room.ingest(store, config, log.now(), clean_ahead)
+        done = room.ingest(store, config, log.now(), clean_ahead, spool)
         total = store.count()
     night.articles_changed()
     files.remove_folder(night.workspace.parts)

@@ -41,6 +41,7 @@ class FileSource(ABC):
     path: Path
     fields: Fields
     encoding: str = AUTO
+    shown: str = field(default="", kw_only=True)  # what messages call a copy of a pipe
     # What was guessed or left out while the rows were read, and is to be said.
     remarks: list[tuple[str, str]] = field(
         default_factory=list, compare=False, repr=False, kw_only=True
@@ -48,7 +49,7 @@ class FileSource(ABC):
 
     @property
     def name(self) -> str:
-        return escaped_path(self.path)
+        return self.shown or escaped_path(self.path)
 
     @property
     def identity(self) -> Record:

@@ -1,14 +1,16 @@
 """Which sources the configuration names: a glob is as many sources as it matches files."""
 
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 
-from simrec.articles.sources.file_source import OPENERS, FileSource
+from simrec.articles.sources.file_source import OPENERS, FileSource, escaped_path
 from simrec.articles.sources.folder_source import KINDS as TEXT_SUFFIXES
 from simrec.articles.sources.folder_source import FolderSource
 from simrec.articles.sources.folder_walk import files_of_folder
 from simrec.articles.sources.recognise import export_format
 from simrec.articles.sources.source import MissingPathError, Source, UnreadableSourceError
+from simrec.articles.sources.spool import Spool, is_read_once
 from simrec.config import Fields, SourceConfig
 from simrec.errors import UsageError, missing_extra
 from simrec.source_formats import FORMATS
@@ -16,9 +18,10 @@ from simrec.source_formats import FORMATS
 WILDCARDS = set("*?[")
 
 
-def open_sources(config: SourceConfig, fields: Fields) -> list[Source]:
+def open_sources(config: SourceConfig, fields: Fields, spool: Spool | None = None) -> list[Source]:
     """Return the sources of one entry of the configuration, in order of name.
 
+    Pipes are read into the spool; without one, they are refused with a UsageError.
     Raises MissingPathError where no file is found, UnreadableSourceError where a folder holds
     nothing to read, and ConfigError where a database needs an extra.
     """
@@ -26,20 +29,32 @@ def open_sources(config: SourceConfig, fields: Fields) -> list[Source]:
         return [_sql_source(config, fields)]
     sources: list[Source] = []
     for path in _matches(config.path):
-        _check_no_pipe(path)
+        if is_read_once(path):
+            sources.append(_pipe_source(path, fields, config, spool))
+            continue
         for part in _parts(path, config):
             name = _format_of(part) if config.format == "auto" else config.format
             sources.append(_file_source(name, part, fields, config))
     return sources
 
 
-def _check_no_pipe(path: Path) -> None:
-    """Raise UsageError for a pipe: it can be read once, and a checksum is taken of every file."""
-    if path.exists() and not (path.is_file() or path.is_dir()):
+def _pipe_source(
+    path: Path, fields: Fields, config: SourceConfig, spool: Spool | None
+) -> FileSource:
+    """Return the source of the copy of a pipe, which is called as the pipe."""
+    if spool is None:
         raise UsageError(
             f"{path}: a pipe or a device, which can be read only once; write it to a file, "
             "and give that"
         )
+    suffixes = _suffixes(path)
+    if config.format == "auto" and not (suffixes and _format_of_suffix(suffixes)):
+        raise UsageError(
+            f"{path}: a pipe, whose name does not tell its format; say it, such as --format jsonl"
+        )
+    copy = spool.copy_of(path)
+    name = _format_of(copy) if config.format == "auto" else config.format
+    return replace(_file_source(name, copy, fields, config), shown=escaped_path(path))
 
 
 def _sql_source(config: SourceConfig, fields: Fields) -> Source:

@@ -103,7 +103,7 @@ def describe_corpus(articles: Sequence[ArticleLabels]) -> CorpusSummary:
 
 
 def summarize_rejects(rejects: Iterable[Reject]) -> list[RejectReason]:
-    """Return why rows, values and sources were left out and what was guessed, most frequent first."""
+    """Return why rows, values and sources were left out, and what was guessed, by frequency."""
     reasons: dict[str, RejectReason] = {}
     for reject in rejects:
         text = kind_of(reject.reason)

@@ -24,6 +24,9 @@ CORPUS_FACTS = {
 }
 LIST_FACTS = {
     "coverage": "lists.coverage",
+    "recommended, of what may be": "exposure.recommended",
+    "most lists of one article": "exposure.most_lists",
+    "median age of the recommended": "exposure.median_age",
     "hubness": "lists.hubness",
     "novelty bits": "lists.novelty_bits",
     "never recommended": "lists.never_recommended",

@@ -1,5 +1,6 @@
 """What a workspace holds now, for people and monitors."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -13,6 +14,7 @@ from simrec.errors import GateError
 from simrec.files import JsonObject
 from simrec.index.index_facts import IndexFacts
 from simrec.journal import RunRecord
+from simrec.manifest import Manifest
 from simrec.release_folder import ReleaseFolder
 from simrec.tasks import stages
 from simrec.workspace import Workspace
@@ -43,6 +45,7 @@ class WorkspaceStatus:
     encoder: str | None
     index: str | None
     min_score: str | None
+    exposure: str | None
     pending: str
     last_run: str
     last_error: str | None
@@ -81,6 +84,7 @@ def read_status(workspace: Workspace) -> WorkspaceStatus:
         encoder=manifest.encoder_id if manifest else None,
         index=_describe_index(manifest.index) if manifest else None,
         min_score=_describe_floor(manifest.rules) if manifest else None,
+        exposure=_describe_exposure(workspace, manifest) if manifest else None,
         pending=_pending(workspace, runs),
         last_run=_describe_run(last_run) if last_run else "none yet",
         last_error=last_run.error.partition("\n")[0] if last_run else None,
@@ -139,6 +143,28 @@ def _describe_floor(rules: Mapping[str, Any]) -> str | None:
         return None
     found = f", auto by max_chance {rules['max_chance']}" if rules["min_score"] == "auto" else ""
     return f"{rules['floor']}{found}"
+
+
+def _describe_exposure(workspace: Workspace, manifest: Manifest) -> str | None:
+    """Say how many articles are recommended, and how often the first; None of an older report."""
+    path = workspace.release(manifest.release_id).report
+    try:
+        exposure = json.loads(path.read_bytes()).get("exposure")
+    except (OSError, ValueError):
+        return None  # simrec verify names what is damaged
+    if not exposure:
+        return None
+    facts = (
+        f"{exposure['recommended']:.1%} of {exposure['articles']:,} articles are recommended in "
+        f"first places, {exposure['recommended_in_any_place']:.1%} in any; "
+        f"one stands in {exposure['most_lists']:,} lists of {exposure['places']} places"
+    )
+    if exposure["median_age"] is None:
+        return facts
+    return (
+        f"{facts}; what is recommended is {exposure['median_age']:,.0f} days old (median), "
+        f"the articles are {exposure['median_age_of_articles']:,.0f}"
+    )
 
 
 def _describe_run(run: RunRecord) -> str:

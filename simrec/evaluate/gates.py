@@ -5,9 +5,16 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
-from simrec.config import Config
+from simrec.config import Config, RulesConfig
 from simrec.errors import GateError
-from simrec.evaluate.report_format import ENCODER, OURS, Report, SuiteSummary, read_part
+from simrec.evaluate.report_format import (
+    ENCODER,
+    OURS,
+    ExposureFacts,
+    Report,
+    SuiteSummary,
+    read_part,
+)
 from simrec.recommend.rules.published_rules import PublishedRules
 from simrec.release_folder import ReleaseFolder
 
@@ -31,6 +38,7 @@ class Candidate:
     lowest: float | None = None
     highest: float | None = None
     floor: float = 0.0
+    exposure: ExposureFacts | None = None
 
     @classmethod
     def read(cls, folder: ReleaseFolder) -> "Candidate":
@@ -40,9 +48,16 @@ class Candidate:
             (articles,) = db.execute("SELECT count(*) FROM articles").fetchone()
             covered, lowest, highest = db.execute(similar).fetchone()
         report = read_part(folder.report, Report)
-        coverage = covered / articles
-        floor = PublishedRules.read(folder).floor
-        return cls(report.index.recall, report.suites, articles, coverage, lowest, highest, floor)
+        return cls(
+            report.index.recall,
+            report.suites,
+            articles,
+            covered / articles,
+            lowest,
+            highest,
+            PublishedRules.read(folder).floor,
+            report.exposure,
+        )
 
     @classmethod
     def published(cls, folder: ReleaseFolder, articles: int) -> "Candidate":
@@ -56,6 +71,7 @@ def check(new: Candidate, current: Candidate | None, config: Config) -> None:
     reasons = [
         *_check_recall(new, config),
         *_check_coverage(new, config),
+        *_check_exposure(new, config),
         *_check_numbers(new),
         *_check_encoder(new),
     ]
@@ -87,6 +103,35 @@ def _check_coverage(new: Candidate, config: Config) -> Iterator[str]:
                 f"less than {new.floor:g}; lower it, or raise rules.max_chance for auto)"
             )
         yield reason
+
+
+def _check_exposure(new: Candidate, config: Config) -> Iterator[str]:
+    """Name a release that recommends a part of the articles only, and the rules that may do it."""
+    least = config.release.min_exposed
+    exposure = new.exposure
+    if exposure is None or new.articles == 1 or exposure.recommended >= least:
+        return
+    reason = (
+        f"{exposure.recommended:.1%} of the {exposure.articles:,} articles that may be recommended "
+        f"stand in the first places of any list, release.min_exposed is {least:.1%}, and one "
+        f"stands in {exposure.most_lists:,} lists"
+    )
+    keys = _concentrating_keys(config.rules)
+    yield f"{reason}; look at {', '.join(keys)}" if keys else reason
+
+
+def _concentrating_keys(rules: RulesConfig) -> list[str]:
+    """Return the keys, with their values, that may leave articles out of all lists."""
+    keys = []
+    for name in ("freshness_half_life", "max_age_days"):
+        days = getattr(rules, name)
+        if days:
+            keys.append(f"rules.{name} = {days:g} with rules.age_from = {rules.age_from}")
+    if rules.min_score:
+        keys.append(f"rules.min_score = {rules.min_score}")
+    if not rules.max_exposure:
+        keys.append("rules.max_exposure = 0")
+    return keys
 
 
 def _check_numbers(new: Candidate) -> Iterator[str]:

@@ -17,6 +17,7 @@ from simrec.evaluate.evaluated_release import (
     read_labels,
     score_random_pairs,
 )
+from simrec.evaluate.exposure_facts import describe_exposure
 from simrec.evaluate.list_statistics import describe_lists, score_histogram
 from simrec.evaluate.recommendations import K, Recommendations, overlap
 from simrec.evaluate.report_format import (
@@ -63,6 +64,7 @@ def build_report(
         suites=suites,
         articles=describe_corpus(articles),
         lists=describe_lists(lists, accounts, days),
+        exposure=describe_exposure(folder, lists),
         scores=score_histogram(lists, score_random_pairs(release)),
         hubs=show_hubs(folder, lists, len(ids)),
         stability=_measure_stability(lists, ids, previous),

@@ -121,6 +121,23 @@ class ListStatistics(ReportPart):
     freshness: FreshnessFacts | None
 
 
+class ExposureFacts(ReportPart):
+    """How the lists, by all rules, spread over the articles that may be recommended.
+
+    These are all but near-duplicates of another one and what is recommended nowhere. recommended is
+    the share of them in the first k places of any list; ages are in days before the newest article.
+    """
+
+    articles: int
+    places: int
+    recommended: float
+    recommended_in_any_place: float
+    most_lists: int
+    skewness: float
+    median_age: float | None
+    median_age_of_articles: float | None
+
+
 class ScoreHistogram(ReportPart):
     """Shares of scores by bin, of first places, of k-th places and of random pairs."""
 
@@ -209,6 +226,7 @@ class Report(ReportPart):
     seeds: list[SampleSeed]
     duplicates: DuplicatesSummary | None
     rejects: list[RejectReason]
+    exposure: ExposureFacts | None = None
 
 
 class ArticlePoint(NamedTuple):

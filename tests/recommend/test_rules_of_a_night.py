@@ -2,12 +2,14 @@
 
 import json
 import shutil
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from pyarrow import parquet
+from scipy.stats import skew
 
 from simrec.lexical.term_vectors import TermVectors
 from tests.conftest import House, Ran, new_house, speeches
@@ -202,6 +204,59 @@ def test_a_floor_that_leaves_most_articles_without_a_list_is_refused_by_name(
     ran = run_night(changed, "min_score = 0.9")
     assert (ran.code, changed.current) == (7, before)
     assert "lists hold nothing that scores less than 0.9; lower it" in ran.err
+
+
+def test_exposure_is_that_of_the_published_lists_and_of_what_may_be_recommended(
+    changed: House,
+) -> None:
+    conditions = '[recommend.not_recommendable]\naccount = ["George Washington"]\n'
+    assert run_night(changed, "freshness_half_life = 3000", conditions).code == 0
+    listed = lists(changed)
+    in_any = Counter(other for pairs in listed.values() for other, _ in pairs)
+    in_first = Counter(other for pairs in listed.values() for other, _ in pairs[:10])
+    may_be = [
+        article_id
+        for article_id, article in ARTICLES.items()
+        if article["account"] != "George Washington"
+    ]
+    exposure = json.loads((release_of(changed) / "report.json").read_text())["exposure"]
+    days = {
+        article_id: np.datetime64(article["published_at"][:10])
+        for article_id, article in ARTICLES.items()
+    }
+    newest = max(days.values())
+    recommended = [
+        int((newest - days[other]).astype(int))
+        for pairs in listed.values()
+        for other, _ in pairs[:10]
+    ]
+    assert exposure == {
+        "articles": len(may_be),
+        "places": PLACES,
+        "recommended": round(sum(article_id in in_first for article_id in may_be) / len(may_be), 4),
+        "recommended_in_any_place": round(
+            sum(article_id in in_any for article_id in may_be) / len(may_be), 4
+        ),
+        "most_lists": max(in_any.values()),
+        "skewness": pytest.approx(skew([in_any[article_id] for article_id in may_be]), abs=1e-4),
+        "median_age": np.median(recommended),
+        "median_age_of_articles": np.median(
+            [int((newest - day).astype(int)) for day in days.values()]
+        ),
+    }
+    status = changed.simrec("status").out
+    assert f"one stands in {max(in_any.values())} lists of 20 places" in status
+
+
+def test_lists_that_leave_most_of_the_archive_out_are_refused_with_the_rule(
+    changed: House,
+) -> None:
+    before = changed.current
+    ran = run_night(changed, 'max_age_days = 30000\nage_from = "newest"')
+    assert (ran.code, changed.current) == (7, before), ran.err
+    assert "of the 400 articles that may be recommended stand in the first places" in ran.err
+    assert "look at rules.max_age_days = 30000 with rules.age_from = newest" in ran.err
+    assert run_night(changed, "max_age_days = 30000").code == 0
 
 
 def test_rules_that_find_nothing_to_go_by_are_named_and_take_nothing(changed: House) -> None:

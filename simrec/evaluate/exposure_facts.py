@@ -1,0 +1,85 @@
+"""How the lists of a release spread over the articles that may be recommended, by all rules."""
+
+from contextlib import closing
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import skew
+
+from simrec.arrays import Mask
+from simrec.evaluate.recommendations import Recommendations
+from simrec.evaluate.report_format import ExposureFacts
+from simrec.recommend.candidates import Days
+from simrec.recommend.row_attributes import attribute_table, find_recommendable, originals_of
+from simrec.recommend.rules.published_rules import PublishedRules
+from simrec.recommend.rules.recommendable import Conditions
+from simrec.recommend.table_reader import ArticleAttributes
+from simrec.recommend.tables.sqlite import read_articles
+from simrec.release_folder import ReleaseFolder
+
+Counts = NDArray[np.int64]
+
+
+def describe_exposure(folder: ReleaseFolder, lists: Recommendations) -> ExposureFacts:
+    """Return how many of the articles that may be recommended are, and how often; lists have K."""
+    columns = ", ".join(ArticleAttributes._fields)
+    articles = [ArticleAttributes(*row) for row in read_articles(folder, columns)]
+    rules = PublishedRules.read(folder)
+    conditions = Conditions(rules.not_recommendable)
+    is_recommendable = find_recommendable(
+        articles, (article.tags for article in articles), conditions
+    )
+    rows = np.arange(len(articles))
+    table = attribute_table(rows, originals_of(articles), articles, [], is_recommendable)
+    may_be_recommended = np.ones(len(articles), bool)
+    for rule in rules.rules():
+        may_be_recommended &= rule.needs_place(table.all())
+    counts, places = _count_lists(folder, len(articles))
+    first_places = lists.count_occurrences(len(articles))
+    return ExposureFacts(
+        articles=int(may_be_recommended.sum()),
+        places=places,
+        recommended=_share(first_places > 0, may_be_recommended),
+        recommended_in_any_place=_share(counts > 0, may_be_recommended),
+        most_lists=int(counts.max(initial=0)),
+        skewness=_skewness(counts[may_be_recommended]),
+        median_age=_median_age(table.days, lists),
+        median_age_of_articles=_median_age(table.days),
+    )
+
+
+def _count_lists(folder: ReleaseFolder, n_articles: int) -> tuple[Counts, int]:
+    """Return in how many lists each article is, in any place, and how many places lists have."""
+    counts = np.zeros(n_articles, np.int64)
+    with closing(folder.open_tables()) as db:
+        for row, count in db.execute("SELECT similar, count(*) FROM similar_articles GROUP BY 1"):
+            counts[row] = count
+        (places,) = db.execute("SELECT similar_articles FROM facts").fetchone()
+    return counts, places
+
+
+def _share(is_exposed: Mask, may_be_recommended: Mask) -> float:
+    """Return the share of what may be recommended that is; of nothing all of it."""
+    if not may_be_recommended.any():
+        return 1.0
+    return round(float(is_exposed[may_be_recommended].mean()), 4)
+
+
+def _skewness(counts: Counts) -> float:
+    return round(float(skew(counts)), 4) if len(counts) and np.ptp(counts) else 0.0
+
+
+def _median_age(days: Days, lists: Recommendations | None = None) -> float | None:
+    """Return the median age in days of articles, or of what is recommended in the first K places.
+
+    Ages are counted from the newest article; None without dates.
+    """
+    is_dated = ~np.isnat(days)
+    if not is_dated.any():
+        return None
+    newest = days[is_dated].max()
+    counted = days if lists is None else days[lists.articles]
+    dated = counted[~np.isnat(counted)]
+    if not len(dated):
+        return None
+    return float(np.median((newest - dated).astype(np.int64)))

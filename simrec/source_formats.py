@@ -10,7 +10,7 @@ FORMATS: dict[str, tuple[str, ...]] = {
     "json": (),  # a .json file that is no JSONL
     "csv": (".csv", ".tsv"),
     "parquet": (".parquet",),
-    "feed": (".rss", ".atom", ".xml"),
+    "feed": (".rss", ".atom", ".rdf", ".xml"),
     "folder": (".zip",),
     # Exports of sites, which "auto" knows by what is in a .json or .xml file.
     "wordpress": (),

@@ -2,6 +2,7 @@
 
 from simrec.articles.cleaning import clean_text
 from simrec.articles.html_text import fragment_text, is_html
+from simrec.articles.shortcodes import without_captions
 
 
 def body_text(body: str, kind: str) -> str:
@@ -10,9 +11,9 @@ def body_text(body: str, kind: str) -> str:
     Raises ValueError for half a surrogate pair.
     """
     if kind == "markdown":
-        body = fragment_text(render_markdown(body))
+        body = fragment_text(render_markdown(without_captions(body)))
     elif kind == "html" or (kind == "auto" and is_html(body)):
-        body = fragment_text(body)
+        body = fragment_text(without_captions(body))
     return clean_text(body)
 
 

@@ -6,7 +6,7 @@ import unicodedata
 from simrec.articles.html_text import unescape
 
 # To be raised with a change here, in bodies.py or html_text.py: every row is then cleaned again.
-VERSION = 3
+VERSION = 4
 # Control characters, and those that only say where a word may or may not be broken. U+001C to
 # U+001F separate fields and records, so that they are blanks.
 UNSEEN = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x9f\xad\u2060\ufeff\ufffe]+")
@@ -15,6 +15,7 @@ BLANKS = re.compile(r" [^\S\n]+|[^\S\n ][^\S\n]*")  # a single space is left as 
 BLANK_LINES = re.compile(r" ?\n ?(?:\n ?)+")
 LONGEST_WITH_TAGS = 20_000  # characters of a title; more is none, and takes long to search
 TITLE_BREAK = re.compile(r"</?(?:br|div|h[1-6]|p)(?:\s[^<>]*)?/?>", re.IGNORECASE)
+TITLE_CDATA = re.compile(r"\s*<!\[CDATA\[(.*?)\]\]>\s*", re.DOTALL)
 TITLE_TAG = re.compile(
     r"""<!--.*?-->
     | <(script|style|svg)(?:\s[^<>]*)?>.*?</\1\s*>
@@ -58,5 +59,7 @@ def clean_title(text: str) -> str:
     Other elements are words: "The <video> element".
     """
     if "<" in text and len(text) <= LONGEST_WITH_TAGS:
+        wrapped = TITLE_CDATA.fullmatch(text)
+        text = wrapped[1] if wrapped else text
         text = TITLE_TAG.sub("", TITLE_BREAK.sub(" ", text))
     return clean_line(unescape(text))

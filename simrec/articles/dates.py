@@ -1,6 +1,7 @@
 """Dates as sources write them: only known and unambiguous forms, anything else is refused."""
 
 import re
+from calendar import monthrange
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from typing import Any
@@ -48,12 +49,16 @@ ZONES = {
     "AWST": 8, "ACST": 9.5, "ACDT": 10.5, "AEST": 10, "AEDT": 11, "NZST": 12, "NZDT": 13,
 }  # fmt: skip
 
-_WEEKDAY = r"(?:(?:mon|tues?|wed(?:nes)?|thu(?:rs?)?|fri|sat(?:ur)?|sun)(?:day)?\.?,?\s+)?"
+_WEEKDAY = r"(?:(?:mon|tues?|wed(?:nes)?|thu(?:rs?)?|fri|sat(?:ur)?|sun)(?:day)?\.?(?:,\s*|\s+))?"
 _CLOCK = (
     r"(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2})(?:[.,]\d+)?)?"
     r"(?:\s*(?P<half>[ap])\.?m\.?)?"
 )
-_ZONE = r"(?:\s*(?P<zone>(?:gmt|utc)?[+-]\d{1,2}(?::?\d{2})?|[a-z]{1,5})(?:\s*\([^()]*\))?)?"
+# +08:00, also with seconds or a place behind it as Java writes them; CEST; GMT+0800 (China Time).
+_ZONE = (
+    r"(?:\s*(?P<zone>(?:gmt|utc)?[+-]\d{1,2}(?::?\d{2})?(?=:00|\[|\s|\(|\Z)|[a-z]{1,5})(?::00)?"
+    r"(?:\[[\w/+-]+\])?(?:\s*\([^()]*\))?)?"
+)
 _MONTH = r"(?P<month_name>[a-z]{3,9})\.?"
 _DAY = r"(?P<day>\d{1,2})(?:st|nd|rd|th)?"
 _YEAR = r"(?P<year>\d{4})"
@@ -61,12 +66,15 @@ _AFTER = rf"(?:(?:,|\s+at|,\s*at)?\s+{_CLOCK}{_ZONE})?"
 FORMS = [
     re.compile(form, re.IGNORECASE)
     for form in (
-        # 2024-05-31T12:00:00.5+08:00, 2024/05/31 12:00, 2024-05-31 12:00:00 UTC
-        rf"{_YEAR}(?P<dash>[-/])(?P<month>\d{{1,2}})(?P=dash)(?P<day>\d{{1,2}})"
+        # 2024-05-31T12:00:00.5+08:00, 2024/05/31 12:00, 2024.05.31, 2024-05-31 12:00:00 UTC
+        rf"{_YEAR}(?P<dash>[-/.])(?P<month>\d{{1,2}})(?P=dash)(?P<day>\d{{1,2}})"
         rf"(?:(?:t|\s+){_CLOCK}{_ZONE})?",
-        # 20240531, 20240531T120000Z, 20240531120000
+        # 20240531, 20240531T120000Z, 20240531T1200, 20240531120000
         r"(?P<year>\d{4})(?P<month>\d{2})(?P<day>\d{2})"
-        rf"(?:t?(?P<hour>\d{{2}})(?P<minute>\d{{2}})(?P<second>\d{{2}})(?:[.,]\d+)?{_ZONE})?",
+        r"(?:t(?P<hour>\d{2})(?P<minute>\d{2})(?:(?P<second>\d{2})(?:[.,]\d+)?)?"
+        rf"{_ZONE})?",
+        r"(?P<year>\d{4})(?P<month>\d{2})(?P<day>\d{2})"
+        rf"(?P<hour>\d{{2}})(?P<minute>\d{{2}})(?P<second>\d{{2}})(?:[.,]\d+)?{_ZONE}",
         # Fri, 31 May 2024 03:00:00 CEST, 31 May 2024, 31-May-24 (RFC 822 and 2822)
         rf"{_WEEKDAY}{_DAY}(?:\s+|-){_MONTH}(?:\s+|-|,\s*)(?P<year>\d{{4}}|\d{{2}}){_AFTER}",
         # May 31, 2024 03:00 PM, Friday, May 31st 2024 at 15:00,
@@ -77,15 +85,25 @@ FORMS = [
         # 2024年5月31日 15:00
         rf"{_YEAR}\s*[年년]\s*(?P<month>\d{{1,2}})\s*[月월]\s*(?P<day>\d{{1,2}})\s*[日일]"
         rf"(?:\s*{_CLOCK})?",
+        # 2024年5月31日 15时30分
+        r"(?P<year>\d{4})\s*年\s*(?P<month>\d{1,2})\s*月\s*(?P<day>\d{1,2})\s*日"
+        r"\s*(?P<hour>\d{1,2})\s*[时時点]\s*(?P<minute>\d{1,2})\s*分(?:\s*(?P<second>\d{1,2})\s*秒)?",
     )
 ]
-DIGITS = FORMS[1]
+# What numbers of 8, 12 and 14 digits are if they name a day, a minute or a second that exists.
+DIGITS = re.compile(
+    r"(?P<year>\d{4})(?P<month>\d{2})(?P<day>\d{2})"
+    r"(?:(?P<hour>[01]\d|2[0-3])(?P<minute>[0-5]\d)(?P<second>[0-5]\d)?)?"
+)
+JSON_DATE = re.compile(r"/?Date\((-?\d+)(?:[+-]\d{4})?\)/?")  # of .NET, in milliseconds
 OFFSET = re.compile(r"(?:GMT|UTC)?([+-])(\d{1,2})(?::?(\d{2}))?", re.IGNORECASE)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 LARGEST = Decimal("1e20")
 NUMBER = re.compile(r"[+-]?\d+(?:\.\d*)?(?:e\+?\d+)?", re.IGNORECASE)
+# The last days of the year 9999 in seconds since 1970, which stand for "never".
+NEVER = range(253_402_128_000, 253_402_387_201)
 # How many digits a count since 1970 has, and the microseconds of its unit. Eight digits are a day
-# (20240531) and fourteen a moment; other lengths say nothing.
+# (20240531) and fourteen a moment, as are twelve that name one; other lengths say nothing.
 MICROSECONDS = {
     9: Decimal(1_000_000),
     10: Decimal(1_000_000),
@@ -142,6 +160,9 @@ def _parse(value: Any, date_format: str) -> date:
         match = form.fullmatch(text)
         if match:
             return _from_match(match)
+    written = JSON_DATE.fullmatch(text)
+    if written:
+        text = written[1]
     if NUMBER.fullmatch(text):
         return _from_number(Decimal(text))
     raise ValueError(NOT_A_DATE)
@@ -200,13 +221,21 @@ def _from_number(value: int | float | Decimal) -> date:
     if not number.is_finite() or abs(number) >= LARGEST:
         raise ValueError(NOT_A_DATE)
     digits = str(abs(int(number)))
-    day = DIGITS.fullmatch(digits)
-    if day and number > 0:
-        return _from_match(day)
+    named = DIGITS.fullmatch(digits)
+    if named and number > 0 and _names_a_day(named):
+        return _from_match(named)
     unit = MICROSECONDS.get(len(digits))
-    if unit is None:
+    if unit is None or int(number) in NEVER:
         raise ValueError(NOT_A_DATE)
     return EPOCH + timedelta(microseconds=int(number * unit))
+
+
+def _names_a_day(match: re.Match[str]) -> bool:
+    """Tell whether digits name a day that exists; 8 and 14 can be nothing else, even if not."""
+    if len(match[0]) != len("202405311200"):
+        return True
+    year, month, day = (int(match[name]) for name in ("year", "month", "day"))
+    return year >= EARLIEST_YEAR and 1 <= month <= 12 and 1 <= day <= monthrange(year, month)[1]
 
 
 def _in_utc(moment: datetime) -> datetime:

@@ -14,7 +14,9 @@ _NAMES = (
     "h3|h4|h5|h6|head|header|hr|html|i|iframe|img|input|ins|kbd|li|link|main|"
     "mark|meta|nav|o:p|object|ol|p|picture|pre|q|s|script|section|small|source|"
     "span|strike|strong|style|sub|summary|sup|svg|table|tbody|td|tfoot|th|thead|"
-    "time|title|tr|tt|u|ul|video|wbr"
+    "time|title|tr|tt|u|ul|video|wbr|"
+    "acronym|bdi|bdo|big|caption|col|colgroup|dfn|dialog|embed|fieldset|hgroup|legend|"
+    "math|menu|nobr|noframes|noscript|rb|rp|rt|rtc|ruby|samp|var"
 )
 # A leading comment, declaration or tag; a closing tag; a tag that needs no end; a reference.
 MARKUP = re.compile(
@@ -26,8 +28,8 @@ MARKUP = re.compile(
 )
 PARAGRAPH = re.compile(r"<p(?:\s[^<>]*)?>", re.IGNORECASE)  # one alone may be what a text is about
 # A body that was escaped once too often: &lt;p&gt;Words&lt;/p&gt;
-ESCAPED = re.compile(rf"\A\s*&lt;(?:{_NAMES})(?:\s|/|&gt;)", re.IGNORECASE)
-CDATA = re.compile(r"\A[\s\ufeff]*<!\[CDATA\[(.*?)\]\]>\s*\Z", re.DOTALL)
+ESCAPED = re.compile(rf"\A(?:<body>)?\s*&lt;(?:{_NAMES})(?:\s|/|&gt;)", re.IGNORECASE)
+CDATA = re.compile(r"\A(?:<body>)?[\s\ufeff]*<!\[CDATA\[(.*?)\]\]>\s*\Z", re.DOTALL)
 BLOCK = re.compile(
     r"<(?:p|div|br|li|h[1-6]|tr|blockquote|pre|section|article)[\s/>]", re.IGNORECASE
 )
@@ -46,7 +48,8 @@ NAVIGATION = [
     "[role=navigation]", "[role=banner]", "[role=contentinfo]", "[role=search]", "[role=dialog]",
 ]  # fmt: skip
 # The first of these that stands alone on a page and holds most of its text is its body.
-CONTAINERS = ["#js_content", "article", "main", "[role=main]"]
+MESSAGE = "#js_content"  # of WeChat: it is the body, however short
+CONTAINERS = [MESSAGE, "article", "main", "[role=main]"]
 CONTAINER_SHARE = 0.5
 SCRIPTED = re.compile(r"visibility\s*:\s*hidden|opacity\s*:\s*0(?:\.0*)?(?![\d.])", re.IGNORECASE)
 
@@ -105,7 +108,8 @@ def page_text(tree: HTMLTree) -> str:
         elements = body.query_selector_all(selector)
         if len(elements) == 1:
             text = _visible(HTMLTree.parse(f"<body>{elements[0].html}</body>"))
-            if len(text) >= CONTAINER_SHARE * len(everything):
+            least = 1 if selector == MESSAGE else CONTAINER_SHARE * len(everything)
+            if len(text) >= least:
                 return text
     return everything
 

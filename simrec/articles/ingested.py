@@ -106,6 +106,9 @@ class Ingested:
     def left_out(self) -> str:
         """How many rows are not published, by status."""
         counts = [f"{count:,} {status}" for status, count in self.statuses.most_common(SHOWN)]
+        others = self.statuses.total() - sum(count for _, count in self.statuses.most_common(SHOWN))
+        if others:
+            counts.append(f"{others:,} of others")
         return f"{self.statuses.total():,} not published ({', '.join(counts)})"
 
     def leave_out(self, row: Unpublished) -> None:

@@ -1,5 +1,6 @@
 """Ids that hold only within their source, and what makes them hold among all others."""
 
+import hashlib
 import re
 
 # Ids that no other source has: URLs, URNs and the like, and UUIDs.
@@ -15,6 +16,18 @@ AUTO = "auto"
 def prefixed(local_id: str, prefix: str) -> str:
     """Return an id with its source's prefix; what is a URL or a URN needs none."""
     return local_id if UNIVERSAL.match(local_id) else f"{prefix}{local_id}"
+
+
+def hashed_id(feed: str, title: str, date: str, text: str) -> str:
+    """Return the id of an entry that has neither an id nor a link, "" for one that says nothing.
+
+    It is a hash of its feed, title and date; without one of these, of its text as well.
+    """
+    if not (title or text):
+        return ""
+    told = "" if title and date else text
+    content = "\0".join((feed, title, date, told))
+    return hashlib.blake2b(content.encode(errors="replace"), digest_size=8).hexdigest()
 
 
 def feed_prefix(home: str, title: str) -> str:

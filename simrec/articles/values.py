@@ -13,7 +13,7 @@ from uuid import UUID
 from simrec.articles.cleaning import clean_line, clean_name
 
 # How exports write that there is no value.
-NULLS = {"", "NULL", "null", "None", "nan", "NaN", "NaT", "<NA>", "\\N"}
+NULLS = {"", "NULL", "null", "None", "nan", "NaN", "NaT", "<NA>", "\\N", "N/A", "n/a", "#N/A"}
 EXACT_BELOW = 2**53  # a float from here on may stand for several whole numbers
 WHOLE = re.compile(r"-?\d+\.0")
 NAME_KEYS = ("name", "display_name", "label", "title", "term")
@@ -54,10 +54,13 @@ def line(value: Any) -> str | None:
 
 def name(value: Any) -> str | None:
     """Return a name on one line; of several, or of an object, its name or the first one's."""
+    if isinstance(value, str):
+        written = _written_list(value.strip())
+        value = value if written is None else written
     if isinstance(value, list | tuple):
         value = next((each for each in value if not is_missing(each)), "")
     if isinstance(value, dict):
-        value = _name_of(value)
+        value = _name_of(value) if value else ""
     text = plain_text(value)
     if WHOLE.fullmatch(text):
         text = text[:-2]  # a whole number in a column with gaps, as pandas writes it
@@ -92,6 +95,8 @@ def _name_of(value: dict[str, Any]) -> Any:
     for key in NAME_KEYS:
         if not is_missing(value.get(key)):
             return value[key]
+    if any(key in value for key in NAME_KEYS):
+        return ""  # it is null
     raise ValueError(f"an object without a name (its keys are {', '.join(map(str, value))})")
 
 
@@ -99,18 +104,27 @@ def _list_of_text(text: str) -> Any:
     """Return the list that a text holds: JSON, Python's or PostgreSQL's, or with commas."""
     if PHP_ARRAY.match(text):
         raise ValueError("a list in PHP's own form; export it as JSON or with commas")
-    if text[:1] in ("[", "{", "(") and len(text) <= LONGEST_LIST:
-        for read in (json.loads, ast.literal_eval):
-            try:
-                value = read(text)
-            except (ValueError, SyntaxError, RecursionError, MemoryError):
-                continue
-            if isinstance(value, list | tuple | dict):
-                return value
+    written = _written_list(text)
+    if written is not None:
+        return written
     if text.startswith("{") and text.endswith("}"):
         return _postgres_array(text[1:-1])
     separator = next((sign for sign in ",;|" if sign in text), ",")
     return text.split(separator)
+
+
+def _written_list(text: str) -> Any:
+    """Return a list or an object that JSON or Python wrote as text, None where there is none."""
+    if text[:1] not in ("[", "{", "(") or len(text) > LONGEST_LIST:
+        return None
+    for read in (json.loads, ast.literal_eval):
+        try:
+            value = read(text)
+        except (ValueError, SyntaxError, RecursionError, MemoryError):
+            continue
+        if isinstance(value, list | tuple | dict):
+            return value
+    return None
 
 
 def _postgres_array(text: str) -> list[str]:

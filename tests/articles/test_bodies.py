@@ -8,6 +8,7 @@ import pytest
 from simrec.articles.bodies import body_text
 from simrec.articles.cleaning import clean_line, clean_name, clean_text, clean_title
 from simrec.articles.mapping import Mapping
+from simrec.articles.values import name
 from simrec.config import Fields, IngestConfig
 from tests.conftest import CASES
 
@@ -40,8 +41,7 @@ def test_case_07_html_is_known_by_its_markup() -> None:
     articles = case_articles("07-wordpress-blocks-stay-html")
     assert {article_id: article.text for article_id, article in articles.items()} == {
         "101": "When sun and moon pull together, the sea rises & falls further.",
-        "102": 'The tide is "high" at noon.\n\nMore here…\n\n'
-        '[caption id="attachment_7" width="300"] The pier[/caption] [gallery ids="1,2,3"]',
+        "102": 'The tide is "high" at noon.\n\nMore here…\n\nThe pier',
         **dict.fromkeys(["103", "104", "105", "106", "107", "108", "109"], WORDS),
         "110": "Plain first then\n\nwords",
         "111": WORDS,
@@ -75,6 +75,7 @@ def test_markdown_has_tables_and_struck_out_words() -> None:
         ("The <video> element", "The <video> element"),
         ("Vec<T> &lt;b&gt; a < b", "Vec<T> <b> a < b"),
         ("H<sub>2</sub>O", "H2O"),
+        ("<![CDATA[Tides & <b>moon</b>]]>", "Tides & moon"),
     ],
 )
 def test_titles_lose_their_tags(title: str, clean: str) -> None:
@@ -85,6 +86,21 @@ def test_names_have_their_references_and_urls_theirs() -> None:
     assert clean_name("Tom &amp; Jerry &copy") == "Tom & Jerry &copy"
     assert clean_name("https://a.example/?a=1&amp;b=2") == "https://a.example/?a=1&amp;b=2"
     assert clean_line("en&amp;\n") == "en&amp;"
+
+
+@pytest.mark.parametrize(
+    ("value", "account"),
+    [
+        ("['Ada', 'Bob']", "Ada"),
+        ('[{"name": "Ada"}]', "Ada"),
+        ("[unknown]", "[unknown]"),
+        ("(Ada)", "(Ada)"),
+        ({}, None),
+        ({"name": None}, None),
+    ],
+)
+def test_a_name_may_be_written_as_a_list(value: object, account: str | None) -> None:
+    assert name(value) == account
 
 
 def test_blanks_part_words_and_unseen_characters_do_not() -> None:

@@ -1,9 +1,12 @@
 """CSV and TSV come in with the values that were written, or the broken row is named."""
 
 import gzip
+import json
 from pathlib import Path
 
+import pyarrow
 import pytest
+from pyarrow import parquet
 
 from simrec.articles.sources.csv_source import CsvSource
 from simrec.articles.sources.source import Row, read_all
@@ -162,3 +165,47 @@ def test_a_broken_archive_ends_where_it_breaks_off(tmp_path: Path) -> None:
     assert "the file is damaged from here on" in last.problem
     assert [row.record["id"] for row in good] == [str(n) for n in range(len(good))]
     assert len(good) > 1_000
+
+
+@pytest.mark.parametrize(
+    ("content", "rows"),
+    [
+        ("id,title,text\n1,One\rTwo,a\n2,T,b\n", [("1", "One\rTwo", "a"), ("2", "T", "b")]),
+        ("id,title,text\r\n1,T,a\rb\r\n2,T,b\r\n", [("1", "T", "a\rb"), ("2", "T", "b")]),
+        ('id,title,text\n1,"One\rTwo",a\n', [("1", "One\rTwo", "a")]),
+        (
+            "id,title,text\n1,T,a\r2,T,b\n3,T,c\n",
+            [("1", "T", "a"), ("2", "T", "b"), ("3", "T", "c")],
+        ),
+        ("id,title,text\r1,T,a\r2,T,b\r", [("1", "T", "a"), ("2", "T", "b")]),
+        ("id,title,text\r\r\n1,T,a\r\r\n2,T,b\r\r\n", [("1", "T", "a"), ("2", "T", "b")]),
+        ('"id", "title", "text"\n1, "One, two", "a"\n', [("1", "One, two", "a")]),
+    ],
+)
+def test_carriage_returns_and_blanks_before_quotation_marks(
+    tmp_path: Path, content: str, rows: list[tuple[str, ...]]
+) -> None:
+    assert [tuple(record.values()) for record in records(written(tmp_path, content))] == rows
+
+
+def test_empty_columns_need_no_name(tmp_path: Path) -> None:
+    (record,) = records(written(tmp_path, "id,title,text,,\n1,T,a,,\n"))
+    assert (record["id"], record["text"]) == ("1", "a")
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.jsonl", "a.json", "a.parquet"])
+def test_a_text_that_is_nowhere_is_said(empty_house: object, name: str) -> None:
+    house: House = empty_house([])  # type: ignore[operator]
+    path = house.folder / name
+    record = {"id": "1", "title": "Tides", "content": "Words"}
+    if name == "a.parquet":
+        parquet.write_table(pyarrow.Table.from_pylist([record]), path)
+    elif name == "a.csv":
+        path.write_text("id,title,content\n1,Tides,Words\n")
+    else:
+        path.write_text(json.dumps(record if name == "a.jsonl" else [record]))
+    ran = ingest(house, path)
+    says = f"{name}: there is no 'text', so that its articles have a title alone"
+    assert (ran.code, says in ran.err, "to one of content" in ran.err) == (0, True, True), ran.err
+    assert "have a title alone" not in ingest(house, path, "--field", "text=content").err
+    assert stored(house)["1"]["text"] == "Words"

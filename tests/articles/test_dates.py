@@ -132,5 +132,30 @@ def test_a_format_reads_what_only_the_source_can_know() -> None:
     assert parse_date("2024-05-31", LATEST, "%d.%m.%Y") == "2024-05-31", (
         "a standard form still is one"
     )
-    with pytest.raises(ValueError, match="is not a date"):
+    with pytest.raises(ValueError, match="names no day that exists"):
         parse_date("2024.31.05", LATEST, "%d.%m.%Y")
+
+
+@pytest.mark.parametrize(
+    ("value", "moment"),
+    [
+        ("202405311200", "2024-05-31T12:00:00Z"),
+        (202405311200, "2024-05-31T12:00:00Z"),
+        ("20240531T1200+0200", "2024-05-31T10:00:00Z"),
+        (207014400000, "1976-07-24T00:00:00Z"),  # twelve digits that name no minute
+        ("2024.05.31", "2024-05-31"),
+        ("/Date(1717149600000+0200)/", "2024-05-31T10:00:00Z"),
+        ("2024-05-31T12:00:00+02:00[Europe/Berlin]", "2024-05-31T10:00:00Z"),
+        ("2024-05-31 10:00:00+00:00:00", "2024-05-31T10:00:00Z"),
+        ("Fri,31 May 2024 10:00:00 GMT", "2024-05-31T10:00:00Z"),
+        ("2024年05月31日 20时30分", "2024-05-31T20:30:00Z"),
+    ],
+)
+def test_forms_of_other_systems(value: object, moment: str) -> None:
+    assert parse_date(value, LATEST) == moment
+
+
+@pytest.mark.parametrize("value", [253402300799, "253402300800", 253402214400.0])
+def test_the_end_of_the_year_9999_is_never(value: object) -> None:
+    with pytest.raises(ValueError, match="is not a date"):
+        parse_date(value, LATEST)

@@ -29,6 +29,9 @@ RSS = """<?xml version="1.0" encoding="utf-8"?>
 <item><title>No guid</title><link>https://paper.example/second</link><description>&lt;p&gt;Second.</description></item>
 </channel></rss>
 """
+FEED = (
+    '<rss version="2.0"><channel><title>P</title><link>https://p.example/</link>{}</channel></rss>'
+)
 ATOM = """<?xml version="1.0" encoding="iso-8859-1"?>
 <feed xmlns="http://www.w3.org/2005/Atom" xml:lang="de"><title>Das Blog</title>
 <entry><id>urn:1</id><title type="html">Kr&#228;uter &amp;amp; &lt;b&gt;Tee&lt;/b&gt;</title>
@@ -128,8 +131,38 @@ def test_a_file_that_names_a_feed_is_not_that_feed(fresh: House) -> None:
     assert (ran.code, "not RSS or Atom" in ran.err, len(stored(fresh))) == (7, True, 0), ran.err
 
 
+def test_an_entry_without_guid_and_link_has_an_id_of_what_it_says(fresh: House) -> None:
+    entry = "<item><title>{}</title><pubDate>{}</pubDate><description>{}</description></item>"
+    entries = [
+        entry.format("Tide", "Fri, 31 May 2024 10:00:00 GMT", "High."),
+        entry.format("Tide", "Sat, 01 Jun 2024 10:00:00 GMT", "High."),
+        entry.format("", "", "Without a title."),
+    ]
+    write(fresh, FEED.format("".join(entries)))
+    assert ingest(fresh, fresh.folder / "feed.xml").code == 0
+    before = stored(fresh)
+    assert sorted(article["text"] for article in before.values()) == [
+        "High.", "High.", "Without a title.",
+    ]  # fmt: skip
+    assert all(article_id.startswith("https://p.example/#P/") for article_id in before)
+    write(fresh, FEED.format("".join(reversed(entries)).replace("High.", "Higher.")))
+    ran = ingest(fresh, fresh.folder / "feed.xml")
+    assert "0 new, 2 changed, 1 unchanged" in ran.err, "its id is that of its title and date"
+    assert stored(fresh).keys() == before.keys()
+
+
+def test_an_entry_that_was_escaped_twice_is_its_text(fresh: House) -> None:
+    bodies = ["&lt;![CDATA[&lt;p&gt;One&lt;/p&gt;]]&gt;", "&amp;lt;p&amp;gt;One&amp;lt;/p&amp;gt;"]
+    items = (
+        f"<item><guid>urn:{body}</guid><description>{body}</description></item>" for body in bodies
+    )
+    write(fresh, FEED.format("".join(items)), "feed.rdf")
+    assert ingest(fresh, fresh.folder / "feed.rdf").code == 0
+    assert [article["text"] for article in stored(fresh).values()] == ["One", "One"]
+
+
 def test_an_entry_that_cannot_be_taken_is_named(fresh: House) -> None:
-    bad = "<item><title>Neither guid nor link</title></item><item><guid>x</guid></item>"
+    bad = "<item><pubDate>31 May 2024</pubDate></item><item><guid>x</guid></item>"
     ran = ingest(fresh, write(fresh, RSS.replace("</channel>", f"{bad}{MORE}</channel>")))
     assert (ran.code, "line 3: no id in 'id'" in ran.err, "line 4: no text in" in ran.err) == (
         0,

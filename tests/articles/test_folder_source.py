@@ -1,5 +1,6 @@
 """Folders of texts: exports of real systems come in with their values, nothing is lost in silence."""
 
+import json
 import os
 import shutil
 import zipfile
@@ -72,7 +73,7 @@ def test_hugo() -> None:
         "content/posts/spring-tides.md": Article(
             "content/posts/spring-tides.md",
             "Spring tides",
-            "The sea rises when sun and moon pull together.\n\nSee low water too.",
+            "The sea rises when sun and moon pull together.\n\nThe pier\n\nSee low water too.",
             account="Ada Pier",
             published_at="2024-05-31T10:00:00Z",
             url="/posts/why-the-sea-rises/",
@@ -427,3 +428,123 @@ def test_a_folder_keeps_values_that_it_can_read_and_names_the_others(fresh: Hous
     ran = ingest(fresh, posts)
     assert "a.md, line 1: kept without author: '[Ada' cannot be read" in ran.err, ran.err
     assert {row["title"] for row in stored(fresh).values()} == {"Tides: high"}
+
+
+@pytest.mark.parametrize(
+    ("written", "title", "text"),
+    [
+        ('{{< figure src="a.jpg" caption="The \\"old\\" pier" >}}', "", 'The "old" pier'),
+        (
+            "{{< figure src='a.jpg' title='Pier' caption=`At noon` attr='Ada' >}}",
+            "",
+            "Pier At noon Ada",
+        ),
+        ('Words {{< youtube id="1" title="Frame" >}} here.', "", "Words here."),
+        ('[caption id="a" width="3"]The pier[/caption]', "", "The pier"),
+        (
+            '---\nlayout: a\n---\n{% include figure.html src="a" caption="The pier" %}',
+            "",
+            "The pier",
+        ),
+        ("---\ntitle: T\n...\nFirst.\n\n---\n\nSecond.", "T", "First.\n\nSecond."),
+        ('---json\n{"title": "T"}\n---\nWords.', "T", "Words."),
+        ("---toml\ntitle = 'T'\n---\nWords.", "T", "Words."),
+        (';;;\n"title": "T"\n;;;\nWords.', "T", "Words."),
+        ("---\ntitle: T\n---\n# Another\n\nWords.", "T", "Another\n\nWords."),
+        ("---\ntitle: null\n---\n# Heading\nWords.", "Heading", "Words."),
+        ("Heading\n=======\n\nWords.", "Heading", "Words."),
+        ("# Heading {#name .c}\n\nWords.\n{: .c}\n\n## Part {#p}", "Heading", "Words.\n\nPart"),
+        ("Words[^1] of [^a-z].\n\n[^1]: A note.", "", "Words of [^a-z].\n\nA note."),
+        ("Title: T\nAuthor: Ada\n\nWords.", "T", "Words."),
+        ("Hint: no title.\n\nWords.", "", "Hint: no title.\n\nWords."),
+    ],
+)
+def test_what_generators_write_is_read(tmp_path: Path, written: str, title: str, text: str) -> None:
+    article = markdown(tmp_path, written)
+    assert (article.title, article.text) == (title, text)
+
+
+def test_nested_front_matter_and_the_date_of_publication(tmp_path: Path) -> None:
+    nested = "+++\n[params]\nauthor = 'Ada'\n[taxonomies]\ntags = ['sea']\n+++\nWords."
+    article = markdown(tmp_path, nested)
+    assert (article.account, article.tags) == ("Ada", ("sea",))
+    dated = "---\ndate: 2024-05-01\npublishDate: 2024-05-31\n---\nWords."
+    assert markdown(tmp_path, dated).published_at == "2024-05-31"
+    (tmp_path / "post.md").write_text("---\nprivate: true\n---\nWords.")
+    assert [row.record["status"] for row in rows_of(tmp_path)] == ["private"]
+
+
+def test_a_sentence_below_the_title_of_a_note_is_text(tmp_path: Path) -> None:
+    name = "Tides 0a1b2c3d4e5f60718293a4b5c6d7e8f9.md"
+    article = markdown(tmp_path, "# Tides\n\nNote: this is text.\n\nMore.", name)
+    assert article.text == "Note: this is text.\n\nMore."
+
+
+PAGE = (
+    "<html><head><title>{title}</title>{head}</head><body><h1>Tides</h1><p>Words.</p></body></html>"
+)
+ARTICLE = {
+    "@graph": [
+        {"@type": "WebSite", "name": "Site"},
+        {
+            "@type": ["NewsArticle"],
+            "headline": "Tides",
+            "datePublished": "2024-05-31T10:00:00+02:00",
+            "author": [{"@type": "Person", "name": "Ada Pier"}],
+            "publisher": {"name": "The Paper"},
+            "mainEntityOfPage": {"@id": "https://p.example/1"},
+            "inLanguage": "en",
+            "keywords": ["sea", "moon"],
+        },
+    ]
+}
+
+
+def page(folder: Path, content: str | bytes) -> Article:
+    (folder / "a.html").write_bytes(content.encode() if isinstance(content, str) else content)
+    return articles_of(folder)["a.html"]
+
+
+@pytest.mark.parametrize("title", ["Tides", "Tides | The Paper", "Tides – The Paper", ""])
+def test_the_name_of_a_site_is_no_part_of_a_title(tmp_path: Path, title: str) -> None:
+    article = page(tmp_path, PAGE.format(title=title, head=""))
+    assert (article.title, article.text) == ("Tides", "Words.")
+    other = page(tmp_path, PAGE.format(title="Low water - high water", head=""))
+    assert other.title == "Low water - high water"
+
+
+def test_json_ld_gives_what_the_page_says_nowhere_else(tmp_path: Path) -> None:
+    script = f'<script type="application/ld+json">{json.dumps(ARTICLE)}</script>'
+    assert page(tmp_path, PAGE.format(title="Tides", head=script)) == Article(
+        "a.html",
+        "Tides",
+        "Words.",
+        account="Ada Pier",
+        published_at="2024-05-31T08:00:00Z",
+        url="https://p.example/1",
+        lang="en",
+        tags=("sea", "moon"),
+    )
+    named = '<meta name="author" content="Bob"><meta property="og:site_name" content="S">'
+    assert page(tmp_path, PAGE.format(title="T", head=named + script)).account == "Bob"
+    broken = '<script type="application/ld+json">{"@type": "Article", </script>'
+    assert page(tmp_path, PAGE.format(title="T", head=broken)).account is None
+
+
+def test_a_page_without_a_charset_is_guessed_and_a_damaged_one_is_not(tmp_path: Path) -> None:
+    french = PAGE.format(title="Café", head="").replace("Words", "Déjà fermé à midi")
+    assert page(tmp_path, french.encode("cp1252")).text.endswith("Déjà fermé à midi.")
+    (tmp_path / "a.html").write_bytes(french.encode() + b"\xff")
+    (row,) = rows_of(tmp_path)
+    assert row.problem.startswith("not valid UTF-8 (byte ")
+
+
+def test_the_scripts_of_wechat_tell_date_and_link(tmp_path: Path) -> None:
+    article = page(
+        tmp_path,
+        "<html><body><p>A long line around the body, which is no part of it.</p>"
+        "<div id='js_content'>正文</div><script>var createTime = '2024-05-31 20:00';"
+        "var msg_link = 'http://mp.weixin.qq.com/s?a=1\\x26amp;b=2';</script></body></html>",
+    )
+    assert (article.text, article.published_at) == ("正文", "2024-05-31T12:00:00Z")
+    assert article.url == "http://mp.weixin.qq.com/s?a=1&b=2"

@@ -30,6 +30,7 @@ BODY = "春天的潮水在中午最高，渔船此时进港。"
         ("Caf&eacute; &#8211; open &#x27;late&#x27;", "Café – open 'late'"),
         ("One <em>paragraph</em>.\n\nAnother.", "One paragraph.\n\nAnother."),
         ("one<br>two", "one\ntwo"),
+        ("<ruby>漢<rp>(</rp><rt>kan</rt><rp>)</rp></ruby>字", "漢(kan)字"),
         ("<p>a<img alt='pier'>b</p><details><summary>sum</summary>det", "a pier b\n\nsum\ndet"),
         (
             "<html><head><title>T</title><style>p{}</style></head><body><p>One.</p></body></html>",

@@ -4,7 +4,9 @@ import csv
 import io
 import json
 import os
+import sqlite3
 import tempfile
+from contextlib import closing
 from pathlib import Path
 
 import pyarrow
@@ -106,3 +108,20 @@ def test_parquet(records: Records) -> None:
     out = io.BytesIO()
     parquet.write_table(pyarrow.Table.from_pylist(records), out)
     assert read("a.parquet", out.getvalue()) == records
+
+
+@FILES
+@given(records_of(cells), st.booleans())
+def test_sqlite(records: Records, as_bytes: bool) -> None:
+    query = "SELECT id, title, text FROM articles ORDER BY rowid"
+    with tempfile.TemporaryDirectory() as folder:
+        with closing(sqlite3.connect(f"{folder}/a.db")) as db:
+            db.execute("CREATE TABLE articles(id, title, text)")
+            for record in records:
+                texts = [record[name] for name in ("id", "title", "text")]
+                values = [text.encode() if as_bytes else text for text in texts]
+                db.execute("INSERT INTO articles VALUES (?, ?, ?)", values)
+            db.commit()
+        source = SourceConfig(url=f"sqlite:///{folder}/a.db", query=query)
+        rows = list(read_all(open_sources(source, Fields())))
+    assert [(row.record, row.problem) for row in rows] == [(record, "") for record in records]

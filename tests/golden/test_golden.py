@@ -26,6 +26,13 @@ SIMILAR = [  # the answers of the simrec that packed formats 2 and 3
     ("1869-Grant-1/2", 0.250322),
     ("1869-Grant-1/42", 0.218002),
 ]
+MADE_ANEW = [  # the same articles by the words of today, which formats 1 and 2 are made anew with
+    ("1934-Roosevelt-1/1", 0.338369),
+    ("1790-Washington-2/4", 0.33276),
+    ("1829-Jackson-1/1", 0.315482),
+    ("1869-Grant-1/2", 0.262848),
+    ("1869-Grant-1/42", 0.229262),
+]
 ACCOUNTS = [
     ("George Washington", 0.042769),
     ("James Monroe", 0.023044),
@@ -106,8 +113,7 @@ def test_a_release_of_an_older_format_is_refused_until_the_night_has_made_it_ane
     ran = older.job()
     steps = older.last_steps()
     assert (ran.code, steps["ingest"]["rows_out"], steps["embed"]["rows_out"]) == (0, 0, 0)
-    answers = {article_id for article_id, _ in similar(older)}
-    assert answers == {article_id for article_id, _ in SIMILAR}
+    assert similar(older) == MADE_ANEW
     assert older.simrec("verify").code == 0
     ran = older.simrec("rollback")
     refused = f"a release of format {older_format}, this simrec reads {FORMAT}"

@@ -23,6 +23,16 @@ def separator(line: str) -> str:
 def choose_dialect(lines: list[str], whole: bool, delimiter: str, tsv: bool) -> Dialect:
     """Return the dialect of a table's first lines; `whole` if they are all of it.
 
+    If there are blanks before quotation marks of the header, there may be some before all others.
+    """
+    dialect = _least_broken(lines, whole, delimiter, tsv)
+    header = next(filter(str.strip, lines), "")
+    return dialect._replace(blanks=f'{dialect.delimiter} "' in header)
+
+
+def _least_broken(lines: list[str], whole: bool, delimiter: str, tsv: bool) -> Dialect:
+    """Return the dialect in which the fewest rows are broken.
+
     The `delimiter` is "" where nothing names it: it is then the one that gives the header the most
     cells. A TSV has no quoting unless it is only readable with it; other tables have it.
     """

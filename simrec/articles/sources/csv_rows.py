@@ -11,16 +11,21 @@ LONGEST_CELL = 1 << 28  # characters
 NULL = r"\N"
 # Of MySQL and PostgreSQL; any other character stands for itself.
 ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "0": "", "b": "", "Z": ""}
+PIECE = re.compile(r"[^\r]*\r\n?|[^\r]+")
 ESCAPED = re.compile(r"\\(\r\n|.)", re.DOTALL)
 ESCAPED_OR_DOUBLED = re.compile(r'\\(\r\n|.)|""', re.DOTALL)
 
 
 class Dialect(NamedTuple):
-    """The delimiter of cells, and whether quotation marks and backslashes mean anything."""
+    """The delimiter of cells, and whether quotation marks and backslashes mean anything.
+
+    With `blanks` there may be some before an opening quotation mark.
+    """
 
     delimiter: str
     quotes: bool = True
     escapes: bool = False
+    blanks: bool = False
 
 
 class TableRow(NamedTuple):
@@ -35,6 +40,7 @@ class TableRow(NamedTuple):
 class _Patterns(NamedTuple):
     plain: re.Pattern[str]  # a line without anything special
     unquoted: re.Pattern[str]
+    opening: re.Pattern[str]
     quoted: re.Pattern[str]  # what is left of a quoted cell, up to its end
     end: re.Pattern[str]  # what may follow it
 
@@ -51,9 +57,10 @@ def _patterns(dialect: Dialect) -> _Patterns:
     escaped = r"|\\." if dialect.escapes else ""
     return _Patterns(
         re.compile(rf"[^{special}]*\Z"),
-        re.compile(rf"(?:[^{delimiter}\r\n{escape}]++{escaped})*+", re.DOTALL),
+        re.compile(rf"(?:[^{delimiter}\r\n{escape}]++|\r(?!\r*(?:\n|\Z)){escaped})*+", re.DOTALL),
+        re.compile(' *"' if dialect.blanks else '"'),
         re.compile(rf'((?:[^"{escape}]++|""{escaped})*+)"', re.DOTALL),
-        re.compile(rf" *(?={delimiter}|[\r\n]|\Z)"),
+        re.compile(rf" *(?={delimiter}|\r*(?:\n|\Z))"),
     )
 
 
@@ -61,6 +68,8 @@ class RowParser:
     """Reads the rows of lines, the first of which has a number; blank ones are passed over.
 
     Where a row is broken and took several lines, the row after it begins with its second line.
+    Where the first line ends in a line feed, a carriage return alone belongs to its cell, unless
+    what stands before and behind it are rows.
     """
 
     def __init__(self, lines: Iterator[str], dialect: Dialect, first: int, width: int = 0) -> None:
@@ -69,8 +78,12 @@ class RowParser:
         self.patterns = _patterns(dialect)
         self.width = width  # the number of cells of every row, 0 if it is not known yet
         self.line = first - 1  # the one that was read last
-        self.taken: list[str] = []  # by the row, after its first line
-        self.again: list[str] = []  # lines to be read once more, the last of them first
+        self.newest = first - 1  # of those that were read for the first time
+        self.line_feeds: bool | None = None  # whether they end lines; None before the first one
+        self.taken: list[
+            tuple[str, int]
+        ] = []  # lines of the row after its first, and their numbers
+        self.again: list[tuple[str, int]] = []  # to be read once more, the last of them first
 
     def __iter__(self) -> Iterator[TableRow]:
         """Yield the rows; DamagedSourceError where quotation marks are never closed."""
@@ -80,12 +93,22 @@ class RowParser:
             try:
                 cells = self._cells(text)
             except _StrayTextError:
-                yield self._broken(
-                    first, "text follows a closing quotation mark; double those within a cell"
-                )
-                continue
-            if any(cell and not cell.isspace() for cell in cells):
-                yield self._row(first, cells)
+                problem = "text follows a closing quotation mark; double those within a cell"
+                row = self._broken(first, problem)
+            else:
+                if not any(cell and not cell.isspace() for cell in cells):
+                    continue
+                row = self._row(first, cells)
+            if not (row.problem and self._reads_pieces(text, first)):
+                yield row
+
+    def _reads_pieces(self, text: str, line: int) -> bool:
+        """Read what a line holds between its carriage returns as rows; False if there are none."""
+        pieces = PIECE.findall(text)
+        if self.taken or len(pieces) < 2:
+            return False
+        self.again += [(piece, line) for piece in reversed(pieces)]
+        return True
 
     def _row(self, first: int, cells: list[str | None]) -> TableRow:
         count = len(cells)
@@ -98,13 +121,24 @@ class RowParser:
 
     def _broken(self, first: int, problem: str) -> TableRow:
         self.again += reversed(self.taken)
-        self.line = first
         return TableRow(first, [], problem, broke=True)
 
     def _next_line(self) -> str | None:
-        line = self.again.pop() if self.again else next(self.lines, None)
-        if line is not None:
-            self.line += 1
+        if self.again:
+            text, self.line = self.again.pop()
+            return text
+        line = next(self.lines, None)
+        if line is None:
+            return None
+        if self.line_feeds is None:
+            self.line_feeds = line.endswith("\n")
+        while self.line_feeds and line.endswith("\r"):
+            following = next(self.lines, None)
+            if following is None:
+                break
+            line += following
+        self.newest += 1
+        self.line = self.newest
         return line
 
     def _cells(self, text: str) -> list[str | None]:
@@ -114,7 +148,9 @@ class RowParser:
         position = 0
         while True:
             read = self._unquoted
-            if self.dialect.quotes and text.startswith('"', position):
+            opening = self.patterns.opening.match(text, position) if self.dialect.quotes else None
+            if opening:
+                position = opening.end()
                 read = self._quoted
             cell, text, position = read(text, position)
             cells.append(cell)
@@ -127,7 +163,7 @@ class RowParser:
         end = _end(self.patterns.unquoted, text, position)
         cell = text[position:end]
         while cell.endswith(("\n", "\r")) and (following := self._next_line()) is not None:
-            self.taken.append(following)
+            self.taken.append((following, self.line))
             text = following
             end = _end(self.patterns.unquoted, text, 0)
             cell += text[:end]
@@ -136,9 +172,8 @@ class RowParser:
         return _unescaped(ESCAPED, cell) if self.dialect.escapes else cell, text, end
 
     def _quoted(self, text: str, position: int) -> tuple[str | None, str, int]:
-        """Return a cell, the line that it ends on, and where it ends there."""
+        """Return a cell behind its opening mark, the line that it ends on, and where it ends there."""
         opened = self.line
-        position += 1
         parts = []
         length = 0
         while not (closing := self.patterns.quoted.match(text, position)):
@@ -148,7 +183,7 @@ class RowParser:
             if following is None:
                 problem = "the quotation mark that opens here is never closed"
                 raise DamagedSourceError(opened, problem)
-            self.taken.append(following)
+            self.taken.append((following, self.line))
             text = following
             position = 0
         parts.append(closing[1])

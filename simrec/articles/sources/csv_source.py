@@ -11,6 +11,7 @@ from simrec.articles.sources.source import (
     Split,
     UnreadableSourceError,
     check_columns,
+    warn_without_text,
 )
 
 HEAD = 1 << 20  # characters, of which the dialect is chosen
@@ -37,6 +38,8 @@ class CsvSource(FileSource):
         table = iter(parser)
         columns = self._columns(next(table, None))
         parser.width = len(columns)
+        if self.fields.text not in columns:
+            warn_without_text(self.name, columns, self.fields)
         for row in table:
             if row.problem:
                 problem = BROKEN.format(problem=row.problem) if row.broke else row.problem
@@ -60,7 +63,7 @@ class CsvSource(FileSource):
         check_columns(where, columns, self.fields.id)
         for field in self.fields.__struct_fields__:
             name = getattr(self.fields, field)
-            if columns.count(name) > 1:
+            if name and columns.count(name) > 1:
                 sentence = f"{where}: two columns are named '{name}'; rename one of them"
                 raise UnreadableSourceError(sentence)
         return columns

@@ -5,7 +5,7 @@ from typing import Any
 from urllib.parse import urljoin
 
 from simrec.articles.html_text import fragment_text, is_html
-from simrec.articles.local_ids import feed_prefix
+from simrec.articles.local_ids import feed_prefix, hashed_id
 from simrec.articles.sources.marked_up import as_html, plain_as_html, says_something
 from simrec.articles.sources.source import Record
 from simrec.articles.sources.wordpress_xml import article_status
@@ -19,14 +19,17 @@ def entry_record(entry: Any, feed: Any, is_atom: bool) -> Record:
     body = _body(entry)
     base = _home(feed)
     url = _url(entry, base)
+    title = _title(entry, is_atom)
+    text = _marked_up(body, is_atom) if body else ""
+    published_at = entry.get("published") or entry.get("updated") or entry.get("created")
     terms = [tag.term for tag in entry.get("tags", ()) if tag.get("term")]
     record = {
-        "id": _id(entry, url),
-        "title": _title(entry, is_atom),
-        "text": _marked_up(body, is_atom) if body else "",
+        "id": _id(entry, url) or hashed_id(entry_prefix(feed), title, published_at or "", text),
+        "title": title,
+        "text": text,
         "account": feed.get("title"),
         "author": _author(entry),
-        "published_at": entry.get("published") or entry.get("updated") or entry.get("created"),
+        "published_at": published_at,
         "url": url,
         "lang": _language(entry, body, feed),
         "category": terms[0] if terms else None,

@@ -13,7 +13,7 @@ from simrec.articles.sources.folder_walk import FolderFile, files_of_folder, fil
 from simrec.articles.sources.front_matter import Problems
 from simrec.articles.sources.html_page import html_record
 from simrec.articles.sources.markdown_page import markdown_record
-from simrec.articles.sources.page_charset import decode_page, decode_text
+from simrec.articles.sources.page_charset import decode_page, decode_text, is_damaged_utf8
 from simrec.articles.sources.site import Site, find_site
 from simrec.articles.sources.source import DamagedSourceError, Record, Row, Split
 from simrec.articles.sources.substack import LIST_NAME, add_post, read_posts
@@ -27,6 +27,9 @@ KINDS = {
     ".markdown": "markdown",
     ".html": "html",
     ".htm": "html",
+    ".xhtml": "html",
+    ".mdown": "markdown",
+    ".mkd": "markdown",
 }
 # Of files that people keep articles in and that are not read here.
 DOCUMENTS = {
@@ -167,16 +170,36 @@ def _read(file: FolderFile, site: Site, fields: Fields, encoding: str = AUTO) ->
     kind = KINDS.get(file.relative.suffix.lower(), "text")
     content = file.content()
     if kind == "html":
-        page = decode_page(content) if encoding == AUTO else content.decode(encoding)
+        page, remark = _decoded_page(content, encoding)
         record = html_record(page)
         if file.relative.name.startswith(MEDIUM_DRAFT):
             record["status"] = "draft"
-        return _ReadFile(record)
+        return _ReadFile(record, remark=remark)
     text, remark = _decoded(content, encoding)
     if kind == "markdown":
         record, notes = markdown_record(text, file.relative, site, fields)
         return _ReadFile(record, notes, remark)
     return _ReadFile({"text": text}, remark=remark)
+
+
+def _decoded_page(content: bytes, encoding: str) -> tuple[str, str]:
+    """Return the text of a page, and what is to be said of a guessed encoding.
+
+    It is guessed where what the page says is nothing or wrong.
+    """
+    if encoding != AUTO:
+        return content.decode(encoding), ""
+    try:
+        return decode_page(content), ""
+    except UnicodeDecodeError as error:
+        if error.encoding != "utf-8" or is_damaged_utf8(content):
+            raise
+    return _guessed(content)
+
+
+def _guessed(content: bytes) -> tuple[str, str]:
+    guess = guess_encoding(content.splitlines(keepends=True))
+    return content.decode(guess), guess_remark(guess)
 
 
 def _decoded(content: bytes, encoding: str) -> tuple[str, str]:
@@ -186,8 +209,9 @@ def _decoded(content: bytes, encoding: str) -> tuple[str, str]:
     try:
         return decode_text(content), ""
     except UnicodeDecodeError:
-        guess = guess_encoding(content.splitlines(keepends=True))
-        return content.decode(guess), guess_remark(guess)
+        if is_damaged_utf8(content):
+            raise
+        return _guessed(content)
 
 
 def _body_kind(file: FolderFile) -> str:

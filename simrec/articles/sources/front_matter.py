@@ -17,10 +17,6 @@ try:
 except ImportError:  # a PyYAML built without libyaml
     from yaml import BaseLoader, SafeLoader  # type: ignore[assignment]
 
-# Where a block begins and ends: three or more signs on a line of their own, or the braces of JSON.
-YAML_BOUNDARY = re.compile(r"^-{3,}\s*$", re.MULTILINE)
-TOML_BOUNDARY = re.compile(r"^\+{3,}\s*$", re.MULTILINE)
-JSON_BOUNDARY = re.compile(r"^(?:{|})$", re.MULTILINE)
 # A field begins at the left margin: `name: value`, or `name = value` in TOML.
 ENTRY = re.compile(r"^(?=[\w\"'])", re.MULTILINE)
 NAME = re.compile(r"[\"']?([\w. -]+?)[\"']?\s*([:=])(?:\s(.*))?$", re.DOTALL)
@@ -50,13 +46,16 @@ def split_front_matter(text: str, text_fields: Collection[str]) -> FrontMatter:
     ValueError for one that has no fields, or is made to fill the memory.
     """
     text = text.strip()
-    for boundary, load in LOADERS.items():
-        if not boundary.match(text):
+    for form in FORMS:
+        begin = form.begin.match(text)
+        if not begin:
             continue
-        before_and_after = boundary.split(text, 2)
-        if len(before_and_after) < 3:
-            return FrontMatter({}, text)  # a block without an end
-        _, block, body = before_and_after
+        end = form.end.search(text, begin.end())
+        if not end:
+            return FrontMatter({}, text)
+        block = text[begin.end() : end.start()]
+        body = text[end.end() :]
+        load = form.load
         problems: Problems = ()
         try:
             values = load(block, text_fields)
@@ -155,11 +154,27 @@ def _load_toml(block: str, _: Collection[str]) -> Any:
 
 
 def _load_json(block: str, _: Collection[str]) -> Any:
-    return json.loads(f"{{{block}}}")
+    return json.loads(block if block.lstrip().startswith("{") else f"{{{block}}}")
 
 
-LOADERS: dict[re.Pattern[str], Load] = {
-    YAML_BOUNDARY: _load_yaml,
-    JSON_BOUNDARY: _load_json,
-    TOML_BOUNDARY: _load_toml,
-}
+class Form(NamedTuple):
+    """What begins and ends a block, on lines of their own, and how it is read."""
+
+    begin: re.Pattern[str]
+    end: re.Pattern[str]
+    load: Load
+
+
+def _form(begin: str, end: str, load: Load) -> Form:
+    pattern = r"^(?:{})\s*$"
+    begins = re.compile(pattern.format(begin), re.MULTILINE)
+    return Form(begins, re.compile(pattern.format(end), re.MULTILINE), load)
+
+
+FORMS = (
+    _form("-{3,}(?: *ya?ml)?", r"-{3,}|\.{3}", _load_yaml),
+    _form("{", "}", _load_json),
+    _form("-{3} *json|;{3}", "-{3}|;{3}", _load_json),  # of Eleventy, of Middleman
+    _form(r"\+{3,}", r"\+{3,}", _load_toml),
+    _form("-{3} *toml", "-{3}", _load_toml),
+)

@@ -1,6 +1,5 @@
 """Ghost: the JSON of Settings > Export, and what its Content API answers."""
 
-import json
 from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
@@ -13,6 +12,7 @@ from simrec.articles.sources.export_source import (
     objects_at,
     text_at,
 )
+from simrec.articles.sources.ghost_editor import editor_html
 from simrec.articles.sources.marked_up import as_html, plain_as_html, says_something
 from simrec.articles.sources.source import Record
 from simrec.files import JsonObject
@@ -53,7 +53,10 @@ class GhostSource(JsonExport):
 
 def _data(document: Any) -> Any:
     """Return what an export holds, whatever its version wraps it in."""
-    return object_at(document, "db", 0, "data") or object_at(document, "data") or document
+    for path in (("db", 0, "data"), ("db", "data"), ("data",)):
+        if object_at(document, *path):
+            return object_at(document, *path)
+    return document
 
 
 def _record(
@@ -94,23 +97,9 @@ def _body(post: JsonObject) -> str:
     body = text_at(post, "html")
     if says_something(body):
         return as_html(body)
-    plain = text_at(post, "plaintext") or _editor_text(text_at(post, "lexical"))
-    return plain_as_html(plain or text_at(post, "custom_excerpt"))
-
-
-def _editor_text(lexical: str) -> str:
-    """Return the words of a post that was never rendered, a paragraph for each block."""
-    try:
-        blocks = objects_at(json.loads(lexical or "{}"), "root", "children")
-    except (ValueError, RecursionError):
-        return ""
-    return "\n\n".join(filter(None, ("".join(_words(block)) for block in blocks)))
-
-
-def _words(node: JsonObject) -> Iterator[str]:
-    yield text_at(node, "text")
-    for child in objects_at(node, "children"):
-        yield from _words(child)
+    plain = text_at(post, "plaintext")
+    edited = "" if plain.strip() else editor_html(post)
+    return as_html(edited) or plain_as_html(plain or text_at(post, "custom_excerpt"))
 
 
 def _linked_names(data: Any, links: str, named: str, key: str) -> Names:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from simrec.articles.sources.file_source import FileSource
-from simrec.articles.sources.source import DamagedSourceError, Record, Row, Split
+from simrec.articles.sources.source import DamagedSourceError, Record, Row, Split, watch_for_text
 
 DECODER = json.JSONDecoder()
 BETWEEN = re.compile(r"[\s,]*")
@@ -16,6 +16,9 @@ class JsonSource(FileSource):
     """A JSON document; its records are numbered from 1 on. Records before damage are kept."""
 
     def rows(self, split: Split, since: str | None = None) -> Iterator[Row]:
+        yield from watch_for_text(self._rows(split), self.name, self.fields)
+
+    def _rows(self, split: Split) -> Iterator[Row]:
         lines: list[str] = []
         damage: DamagedSourceError | None = None
         try:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urljoin
 
-from simrec.articles.local_ids import feed_prefix
+from simrec.articles.local_ids import feed_prefix, hashed_id
 from simrec.articles.sources.export_source import JsonExport, id_at, list_at, objects_at, text_at
 from simrec.articles.sources.marked_up import as_html, plain_as_html, says_something
 from simrec.articles.sources.source import Record
@@ -36,15 +36,19 @@ def _record(item: JsonObject, feed: JsonObject) -> Record:
     link = text_at(item, "url") or text_at(item, "external_url")
     url = urljoin(home, link) if link else ""
     authors = _authors(item) or _authors(feed)
-    tags = [tag for tag in list_at(item, "tags") if isinstance(tag, str)]
+    tags = [str(tag) for tag in list_at(item, "tags") if isinstance(tag, str | int)]
+    text = _body(item)
+    item_title = text_at(item, "title")
+    published_at = item.get("date_published") or item.get("date_modified")
+    without_id = hashed_id(f"{home} {title}", item_title, str(published_at or ""), text)
     return {
-        "id": id_at(item, "id") or url,
-        "title": text_at(item, "title"),
-        "text": _body(item),
+        "id": id_at(item, "id") or url or without_id,
+        "title": item_title,
+        "text": text,
         "account": title or None,
         "author": authors[0] if authors else None,
         "authors": authors,
-        "published_at": item.get("date_published") or item.get("date_modified"),
+        "published_at": published_at,
         "url": url if url.startswith(("http://", "https://")) else None,
         "lang": text_at(item, "language") or text_at(feed, "language") or None,
         "category": tags[0] if tags else None,

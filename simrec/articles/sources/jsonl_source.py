@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 
 from simrec.articles.sources.file_source import FileSource
-from simrec.articles.sources.source import Row, Split, readable
+from simrec.articles.sources.source import Row, Split, readable, watch_for_text
 from simrec.articles.sources.text_encoding import AUTO, UTF_8, not_valid
 
 
@@ -30,6 +30,9 @@ class JsonlSource(FileSource):
                     first = number + 1
 
     def rows(self, split: Split, since: str | None = None) -> Iterator[Row]:
+        yield from watch_for_text(self._rows(split), self.name, self.fields)
+
+    def _rows(self, split: Split) -> Iterator[Row]:
         """Yield the rows; an encoding is only looked for where a line is not UTF-8."""
         if self._wide:
             for number, text in enumerate(self.text_lines(split), start=split.line):

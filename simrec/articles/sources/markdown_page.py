@@ -9,6 +9,7 @@ from simrec.articles.sources.front_matter import Problems, split_front_matter
 from simrec.articles.sources.page_markup import (
     inline_tags,
     without_liquid,
+    without_marks,
     without_note_signs,
     without_shortcodes,
     without_wiki_links,
@@ -20,15 +21,19 @@ from simrec.config import Fields
 # Under which names front matter holds what our fields hold by default, best first.
 OTHER_NAMES = {
     "account": ("author", "authors", "creator"),
-    "published_at": ("date", "published", "publishdate", "pubdate", "created"),
+    "published_at": ("publishdate", "date", "published", "pubdate", "created"),
     "category": ("categories",),
     "tags": ("keywords",),
     "lang": ("language",),
     "url": ("canonical_url", "canonicalurl"),
 }
+NESTED = ("params", "taxonomies", "extra")  # where Hugo and its like keep more of them
 LIQUID_SITES = ("jekyll", "eleventy")
 BLANKS = re.compile(r"\s+")
-PROPERTY = re.compile(r"([A-Z][\w ]{0,40}):[ \t]+(\S.*)")
+PROPERTY = re.compile(r"([A-Za-z][\w -]{0,40}):[ \t]+(\S.*)")
+SENTENCE_ENDS = (".", "!", "?", "。", "！", "？")
+UNDERLINED = re.compile(r"([^\n]+)\n=+[ \t]*(?:\n|\Z)")
+HEADING_NAME = re.compile(r"\s*\{:?\s*[#.][^{}\n]*\}\s*\Z")
 
 
 def markdown_record(
@@ -40,12 +45,16 @@ def markdown_record(
     """
     front = split_front_matter(text, _text_fields(fields))
     record = {str(name): value for name, value in front.values.items()}
-    heading, body = _split_heading(front.body)
+    body = front.body
+    if not record:
+        record, body = _split_metadata(body)
+    if not record.get("title"):
+        heading, body = _split_heading(body)
+        if heading:
+            record["title"] = heading
     if site.generator == "notion":
         properties, body = _split_properties(body)
         record = {**properties, **record}
-    if heading:
-        record.setdefault("title", heading)
     _add_name(record, path, site)
     if site.generator == "obsidian":
         _add_tags(record, inline_tags(body))
@@ -64,14 +73,41 @@ def _text_fields(fields: Fields) -> set[str]:
 
 
 def _split_heading(body: str) -> tuple[str, str]:
-    first, _, rest = body.lstrip().partition("\n")
+    body = body.lstrip()
+    first, _, rest = body.partition("\n")
+    underlined = UNDERLINED.match(body)
+    if underlined:
+        first = f"# {underlined[1]}"
+        rest = body[underlined.end() :]
     if first.startswith("# "):
-        return body_text(without_wiki_links(first[2:]), "markdown"), rest
+        heading = HEADING_NAME.sub("", without_wiki_links(first[2:]))
+        return body_text(heading, "markdown"), rest
     return "", body
 
 
 def _split_properties(body: str) -> tuple[Record, str]:
-    """Return the lines `Name: value` that Notion writes below a title, and the text after them."""
+    """Return the lines `Name: value` that Notion writes below a title, and the text after them.
+
+    A line that is a sentence may be the first of the text, and stays there as well.
+    """
+    properties, rest = _properties(body)
+    sentences = [
+        f"{name}: {value}\n\n"
+        for name, value in properties.items()
+        if value.endswith(SENTENCE_ENDS)
+    ]
+    return properties, "".join([*sentences, rest])
+
+
+def _split_metadata(body: str) -> tuple[Record, str]:
+    """Return the lines `Title: ...` that Pelican and MultiMarkdown begin with, and the rest."""
+    properties, rest = _properties(body)
+    named = {name.lower(): value for name, value in properties.items()}
+    return (named, rest) if "title" in named else ({}, body)
+
+
+def _properties(body: str) -> tuple[Record, str]:
+    """Return the lines of a first block of which each is `Name: value`, and what follows it."""
     block, _, rest = body.strip().partition("\n\n")
     found = [PROPERTY.fullmatch(line.strip()) for line in block.splitlines()]
     if not found or None in found:
@@ -84,9 +120,9 @@ def _add_name(record: Record, path: PurePosixPath, site: Site) -> None:
     notion = NOTION_ID.fullmatch(path.stem)
     dated = DATED_POST.fullmatch(path.stem)
     if site.generator == "notion" and notion:
-        record.setdefault("title", notion[1])
+        record["title"] = record.get("title") or notion[1]
     elif site.generator == "obsidian":
-        record.setdefault("title", path.stem)
+        record["title"] = record.get("title") or path.stem
     elif "_drafts" in path.parts:
         record.setdefault("status", "draft")
     elif "_posts" in path.parts and dated:
@@ -106,10 +142,15 @@ def _add_tags(record: Record, tags: list[str]) -> None:
 
 def _add_known(record: Record, site: Site) -> None:
     """Add what our fields hold by default from the names that other programs have for it."""
-    lowered = {name.lower(): value for name, value in record.items()}
+    lowered = _lowered(record)
+    for name in NESTED:
+        if isinstance(lowered.get(name), dict):
+            lowered = {**_lowered(lowered[name]), **lowered}
     unpublished = (lowered.get("published"), lowered.get("permalink"))
     if lowered.get("draft") is True or False in unpublished:
         record.setdefault("status", "draft")
+    if lowered.get("private") is True:
+        record.setdefault("status", "private")
     for field, names in OTHER_NAMES.items():
         for name in (field, *names):
             value = _plain(field, lowered.get(name))
@@ -118,6 +159,10 @@ def _add_known(record: Record, site: Site) -> None:
     tags = record.get("tags")
     if site.generator == "jekyll" and isinstance(tags, str) and "," not in tags:
         record["tags"] = tags.split()
+
+
+def _lowered(record: Record) -> Record:
+    return {str(name).lower(): value for name, value in record.items()}
 
 
 def _plain(field: str, value: Any) -> Any:
@@ -157,7 +202,7 @@ def _hugo_url(record: Record, path: PurePosixPath, site: Site) -> str | None:
 
 
 def _without_markup(body: str, site: Site, has_layout: bool) -> str:
-    body = without_wiki_links(without_shortcodes(body))
+    body = without_marks(without_wiki_links(without_shortcodes(body)))
     if has_layout or site.generator in LIQUID_SITES:
         body = without_liquid(body)
     if site.generator == "obsidian":

@@ -3,6 +3,8 @@
 import re
 from collections.abc import Callable
 
+from simrec.articles.shortcodes import visible_words
+
 SHORTCODE = re.compile(r"\{\{<(?:(?!\{\{<).)*?>\}\}|\{\{%(?:(?!\{\{%).)*?%\}\}", re.DOTALL)
 LIQUID_COMMENT = re.compile(r"\{%-?\s*comment\s*-?%\}.*?\{%-?\s*endcomment\s*-?%\}", re.DOTALL)
 LIQUID_RAW = re.compile(
@@ -14,6 +16,11 @@ CODE = re.compile(
 )
 EMBED = re.compile(r"!\[\[[^\[\]\n]+\]\]")
 WIKI_LINK = re.compile(r"\[\[(?!\s)([^\[\]|\n]+?)\\?(?:\|([^\[\]\n]*))?\]\]")
+# What kramdown and Hugo write behind headings and below paragraphs: {#name}, {: .class}.
+ATTRIBUTES = re.compile(
+    r"^(#{1,6}[ \t].*?)[ \t]*\{:?[ \t]*[#.][^{}\n]*\}[ \t]*$|^\{:[^{}\n]*\}[ \t]*$", re.MULTILINE
+)
+FOOTNOTE = re.compile(r"^\[\^([^\]\s]+)\]:", re.MULTILINE)
 NOTE_COMMENT = re.compile(r"%%.*?%%", re.DOTALL)
 CALLOUT = re.compile(r"^(\s*>\s*)\[!\w+\][+-]?[ \t]*", re.MULTILINE)
 BLOCK_ID = re.compile(r"[ \t]\^[A-Za-z0-9-]+[ \t]*$", re.MULTILINE)
@@ -22,8 +29,8 @@ INLINE_TAG = re.compile(r"(?<![\w#&/\]])#([\w/-]*[^\W\d][\w/-]*)")
 
 
 def without_shortcodes(text: str) -> str:
-    """Return a text without Hugo's shortcodes; what stands between two of them stays."""
-    return SHORTCODE.sub("", text) if "{{" in text else text
+    """Return a text without Hugo's shortcodes; what they show or hold between them stays."""
+    return SHORTCODE.sub(_visible, text) if "{{" in text else text
 
 
 def without_liquid(text: str) -> str:
@@ -32,14 +39,29 @@ def without_liquid(text: str) -> str:
     kept = []
     end = 0
     for raw in LIQUID_RAW.finditer(text):
-        kept += [LIQUID.sub("", text[end : raw.start()]), raw[1]]
+        kept += [LIQUID.sub(_visible, text[end : raw.start()]), raw[1]]
         end = raw.end()
-    return "".join([*kept, LIQUID.sub("", text[end:])])
+    return "".join([*kept, LIQUID.sub(_visible, text[end:])])
+
+
+def _visible(tag: re.Match[str]) -> str:
+    """Return what readers see of a tag: its caption; of one in a sentence, nothing at all."""
+    code = tag[0][2:].lstrip("<%-")
+    return visible_words(code) if "=" in code or ":" in code else ""
 
 
 def without_wiki_links(text: str) -> str:
     """Return a text with the words of its `[[links|words]]` and without what it embeds."""
     return _outside_code(text, _wiki_words) if "[[" in text else text
+
+
+def without_marks(text: str) -> str:
+    """Return a text without names and classes of its headings, and without marks of footnotes."""
+    if "{" in text:
+        text = _outside_code(text, lambda part: ATTRIBUTES.sub(r"\1", part))
+    for label in set(FOOTNOTE.findall(text)):
+        text = re.sub(rf"\[\^{re.escape(label)}\](?::[ \t]*)?", "", text)
+    return text
 
 
 def without_note_signs(text: str) -> str:

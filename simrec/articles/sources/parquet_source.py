@@ -7,7 +7,14 @@ import pyarrow
 from pyarrow import parquet
 
 from simrec.articles.sources.file_source import FileSource
-from simrec.articles.sources.source import DamagedSourceError, Record, Row, Split, check_columns
+from simrec.articles.sources.source import (
+    DamagedSourceError,
+    Record,
+    Row,
+    Split,
+    check_columns,
+    warn_without_text,
+)
 
 BATCH_ROWS = 4_096
 
@@ -20,7 +27,10 @@ class ParquetSource(FileSource):
         number = 0
         try:
             with parquet.ParquetFile(self.path) as file:
-                check_columns(f"{self.path}, line 1", file.schema_arrow.names, self.fields.id)
+                names = file.schema_arrow.names
+                check_columns(f"{self.path}, line 1", names, self.fields.id)
+                if self.fields.text not in names:
+                    warn_without_text(self.name, names, self.fields)
                 for batch in file.iter_batches(batch_size=BATCH_ROWS):
                     for record in _records(batch):
                         number += 1

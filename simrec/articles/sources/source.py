@@ -6,11 +6,13 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple, Protocol
 
+from simrec.config import Fields
 from simrec.errors import ConfigError, SimrecError, UsageError
 
 logger = logging.getLogger(__name__)
 
 Record = dict[str, Any]
+SHOWN_COLUMNS = 20
 
 
 class Row(NamedTuple):
@@ -149,6 +151,38 @@ def readable(name: str) -> Iterator[None]:
     except OSError as error:
         sentence = f"{name}: cannot be read ({error.strerror}){NOTHING_CHANGED}"
         raise UnreadableSourceError(sentence) from error
+
+
+def watch_for_text(rows: Iterable[Row], name: str, fields: Fields) -> Iterator[Row]:
+    """Yield the rows of a source without columns; say behind them if none has a text."""
+    last: Record = {}
+    has_text = False
+    for row in rows:
+        if row.record:
+            last = row.record
+            has_text = has_text or fields.text in last
+        yield row
+    if last and not has_text:
+        warn_without_text(name, last, fields)
+
+
+def warn_without_text(name: str, columns: Iterable[str], fields: Fields) -> None:
+    """Say that no record of a source has a text, unless all that it has is a field of ours.
+
+    The names of its columns are given; a field with a dot in its name is found when it is mapped.
+    """
+    if not fields.text or "." in fields.text:
+        return
+    ours = {getattr(fields, field) for field in fields.__struct_fields__}
+    others = [column for column in columns if column and column not in ours]
+    if others:
+        logger.warning(
+            "ingest: %s: there is no '%s', so that its articles have a title alone; set text under "
+            "[fields] to one of %s",
+            name,
+            fields.text,
+            ", ".join(others[:SHOWN_COLUMNS]),
+        )
 
 
 def check_columns(where: str, columns: Iterable[str], id_column: str) -> None:

@@ -19,6 +19,7 @@ from simrec.articles.sources.source import (
     Split,
     UnreadableSourceError,
     check_columns,
+    warn_without_text,
 )
 from simrec.articles.sources.sql_values import (
     RawValue,
@@ -117,6 +118,9 @@ class SqlSource:
             result = query.all_rows() if since is None else query.rows_since(watermark)
             columns = list(result.keys())
             check_columns(self.name, columns, self.fields.id)
+            if since is None and self.fields.text not in columns:
+                others = [name for name in columns if name != self.watermark]
+                warn_without_text(self.name, others, self.fields)
             for number, values in enumerate(result, start=1):
                 record = dict(zip(columns, map(readable, values), strict=True))
                 yield Row(self.name, number, record, numbered=False)

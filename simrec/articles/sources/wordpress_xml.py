@@ -4,23 +4,13 @@ import re
 from collections.abc import Iterator
 from xml.etree.ElementTree import Element
 
+from simrec.articles.shortcodes import without_shortcodes
 from simrec.articles.sources.marked_up import as_html, plain_title, says_something
 from simrec.articles.sources.source import Record
 from simrec.articles.sources.xml_tree import text_of
 
 ARTICLE_KINDS = ("post", "page")
 NO_DATE = re.compile(r"0000|-0001|\S+ \d+ \w+ -")  # of what was never published
-
-# Shortcodes: [gallery ids="1,2"], [caption width="3"]words[/caption]; but not [sic].
-EMBEDDED = re.compile(r"\[(embed|audio|video|playlist)\b[^\]]*\][^\[]*\[/\1\]")
-CLOSING = re.compile(r"\[/([A-Za-z][\w-]*)\]")
-WITH_VALUES = re.compile(
-    r"""(?<!\[)\[[A-Za-z][\w-]*(?:\s+[\w-]+\s*=\s*(?:"[^"]*"|'[^']*'|[^\s\]"']+))+\s*/?\]"""
-)
-KNOWN = re.compile(
-    r"(?<!\[)\[(?:gallery|playlist|toc|audio|video|contact-form(?:-7)?"
-    r"|(?:vc|et_pb|fusion|av)_\w+)(?:\s[^\]]*)?/?\]"
-)
 
 
 def wordpress_records(children: Iterator[Element]) -> Iterator[Record]:
@@ -38,16 +28,6 @@ def wordpress_records(children: Iterator[Element]) -> Iterator[Record]:
             authors[login] = text_of(child, "wp:author_display_name") or login
         elif child.text:
             site[child.tag] = child.text.strip()
-
-
-def without_shortcodes(body: str) -> str:
-    """Remove the shortcodes of WordPress and keep the words between them."""
-    if "[" not in body:
-        return body
-    body = EMBEDDED.sub(" ", body)
-    for name in sorted(set(CLOSING.findall(body))):
-        body = re.sub(rf"\[/?{name}(?:\s[^\]]*)?\]", " ", body)
-    return KNOWN.sub(" ", WITH_VALUES.sub(" ", body))
 
 
 def article_status(status: str, kind: str, password: str) -> str:

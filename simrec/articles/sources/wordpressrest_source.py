@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+from simrec.articles.shortcodes import without_shortcodes
 from simrec.articles.sources.export_source import (
     JsonExport,
     at,
@@ -13,7 +14,7 @@ from simrec.articles.sources.export_source import (
 )
 from simrec.articles.sources.marked_up import as_html, plain_title, says_something
 from simrec.articles.sources.source import Record
-from simrec.articles.sources.wordpress_xml import article_status, without_shortcodes
+from simrec.articles.sources.wordpress_xml import article_status
 from simrec.files import JsonObject
 
 
@@ -27,7 +28,7 @@ class WordpressrestSource(JsonExport):
         first = at(document, 0) or document
         return (
             at(first, "content", "rendered") is not None
-            and text_at(first, "title", "rendered") != ""
+            and at(first, "title", "rendered") is not None
         )
 
     @staticmethod

@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 from resiliparse.parse.encoding import detect_encoding
 
+from simrec.articles.sources.page_charset import is_damaged_utf8
+
 BYTE_ORDER_MARKS = {
     codecs.BOM_UTF8: "utf-8",
     codecs.BOM_UTF32_LE: "utf-32-le",
@@ -30,9 +32,6 @@ SUPERSETS = {
 DECLARED_ENCODING = re.compile(
     rb"""\A[^<]{0,1000}<\?xml[^>]{0,200}?\sencoding\s*=\s*["']([\w.:-]+)"""
 )
-# Of the characters that are no ASCII, in UTF-8 with a few bad bytes. Read as UTF-8, Latin-1 and
-# Cyrillic bytes give 100% broken characters, those of East Asian encodings 78% to 90%.
-MOST_BROKEN = 0.25
 
 # What stands before the root: warnings of a web server, declarations and comments; the DOCTYPE.
 PROLOG = re.compile(r"[^<]*(?:(?:<\?.*?\?>|<!--.*?-->|</?(?:b|br)\s*/?>)[^<]*)*", re.DOTALL)
@@ -106,9 +105,7 @@ def decode_xml(content: bytes) -> DecodedXml:
             return DecodedXml(content.decode(encoding or "utf-8"))
         except UnicodeDecodeError:
             continue
-    text = content.decode("utf-8", "replace")
-    others = sum(1 for character in text if character > "\x7f")
-    if text.count("\ufffd") <= MOST_BROKEN * others:
+    if is_damaged_utf8(content):
         return _replaced(content, "utf-8")
     if declared not in ("", "utf-8"):
         return _replaced(content, declared)

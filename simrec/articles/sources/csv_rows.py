@@ -172,7 +172,7 @@ class RowParser:
         return _unescaped(ESCAPED, cell) if self.dialect.escapes else cell, text, end
 
     def _quoted(self, text: str, position: int) -> tuple[str | None, str, int]:
-        """Return a cell behind its opening mark, the line that it ends on, and where it ends there."""
+        """Return a cell behind its opening mark, its last line, and where it ends there."""
         opened = self.line
         parts = []
         length = 0

@@ -4,8 +4,8 @@ from collections.abc import Collection
 from typing import Any
 
 SCHEDULED = "scheduled"
-TRUE = ("true", "1", "yes", "on")
-FALSE = ("false", "0", "no", "off")
+TRUE = ("true", "1", "yes", "on", "t", "y")  # t is PostgreSQL's
+FALSE = ("false", "0", "no", "off", "f", "n")
 # What systems call that which readers are not to see.
 UNPUBLISHED = {
     "archived",

@@ -8,9 +8,10 @@ import pyarrow
 import pytest
 from pyarrow import parquet
 
+from simrec.articles.mapping import Mapping
 from simrec.articles.sources.csv_source import CsvSource
 from simrec.articles.sources.source import Row, read_all
-from simrec.config import Fields
+from simrec.config import Fields, IngestConfig
 from simrec.errors import ConfigError
 from tests.articles.test_ingest import ingest, stored
 from tests.conftest import CASES, House
@@ -209,3 +210,16 @@ def test_a_text_that_is_nowhere_is_said(empty_house: object, name: str) -> None:
     assert (ran.code, says in ran.err, "to one of content" in ran.err) == (0, True, True), ran.err
     assert "have a title alone" not in ingest(house, path, "--field", "text=content").err
     assert stored(house)["1"]["text"] == "Words"
+
+
+@pytest.mark.parametrize(
+    ("field", "published"),
+    [("draft", {"f", "n", "false", ""}), ("published", {"t", "y", "true", "", "2024-05-31"})],
+)
+def test_truth_as_databases_write_it(tmp_path: Path, field: str, published: set[str]) -> None:
+    values = ["t", "f", "y", "n", "true", "false", "", "2024-05-31"]
+    mapping = Mapping(Fields(), "auto", IngestConfig())
+    lines = [f"{number},Words,{value}\n" for number, value in enumerate(values)]
+    rows = written(tmp_path, f"id,text,{field}\n{''.join(lines)}")
+    taken = {row.record[field] for row in rows if not mapping.unpublished_status(row.record)}
+    assert taken == published | ({"2024-05-31"} if field == "draft" else set())

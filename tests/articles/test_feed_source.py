@@ -151,6 +151,18 @@ def test_an_entry_without_guid_and_link_has_an_id_of_what_it_says(fresh: House) 
     assert stored(fresh).keys() == before.keys()
 
 
+def test_entries_that_share_a_page_or_no_id_are_as_many_articles(fresh: House) -> None:
+    entry = "<item><title>Tide {}</title>{}<description>Words {}.</description></item>"
+    ids = ["<link>https://p.example/</link>", '<guid isPermaLink="false">N/A</guid>']
+    items = [entry.format(n, ids[n % 2], n) for n in range(4)]
+    write(fresh, FEED.format("".join(items)))
+    ran = ingest(fresh, fresh.folder / "feed.xml")
+    assert (ran.code, "4 new" in ran.err) == (0, True), ran.err
+    assert {article["title"] for article in stored(fresh).values()} == {
+        f"Tide {n}" for n in range(4)
+    }
+
+
 def test_an_entry_that_was_escaped_twice_is_its_text(fresh: House) -> None:
     bodies = ["&lt;![CDATA[&lt;p&gt;One&lt;/p&gt;]]&gt;", "&amp;lt;p&amp;gt;One&amp;lt;/p&amp;gt;"]
     items = (

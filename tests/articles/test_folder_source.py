@@ -548,3 +548,10 @@ def test_the_scripts_of_wechat_tell_date_and_link(tmp_path: Path) -> None:
     )
     assert (article.text, article.published_at) == ("正文", "2024-05-31T12:00:00Z")
     assert article.url == "http://mp.weixin.qq.com/s?a=1&b=2"
+
+
+def test_a_zip_without_texts_is_one_sentence(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("a.csv", "id,text\n1,Words\n")
+    (row,) = rows_of(tmp_path / "a.zip")
+    assert (row.end, "no .txt, .md or .html in it; unpack it" in row.problem) == (True, True)

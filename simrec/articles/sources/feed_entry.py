@@ -9,6 +9,7 @@ from simrec.articles.local_ids import feed_prefix, hashed_id
 from simrec.articles.sources.marked_up import as_html, plain_as_html, says_something
 from simrec.articles.sources.source import Record
 from simrec.articles.sources.wordpress_xml import article_status
+from simrec.articles.values import is_missing
 
 AUTHOR_IN_BRACKETS = re.compile(r"\S+@\S+\s+\((.+)\)\s*\Z", re.DOTALL)
 TEXT_TYPES = ("text/", "application/xhtml", "html", "xhtml")
@@ -24,7 +25,8 @@ def entry_record(entry: Any, feed: Any, is_atom: bool) -> Record:
     published_at = entry.get("published") or entry.get("updated") or entry.get("created")
     terms = [tag.term for tag in entry.get("tags", ()) if tag.get("term")]
     record = {
-        "id": _id(entry, url) or hashed_id(entry_prefix(feed), title, published_at or "", text),
+        "id": _id(entry, url, base)
+        or hashed_id(entry_prefix(feed), title, published_at or "", text),
         "title": title,
         "text": text,
         "account": feed.get("title"),
@@ -63,10 +65,12 @@ def _home(feed: Any) -> str:
     return ""
 
 
-def _id(entry: Any, url: str | None) -> str:
+def _id(entry: Any, url: str | None, home: str) -> str:
+    """Return the id of an entry, else its link; "" where that is the feed's page, or N/A."""
     entry_id = entry.get("id")
-    if not entry_id:
-        return url or str(entry.get("link", ""))
+    if not entry_id or is_missing(entry_id):
+        link = url or str(entry.get("link", ""))
+        return "" if is_missing(link) or link.rstrip("/") == home.rstrip("/") else link
     if str(entry_id).startswith("/") and entry.get("guidislink") and url:
         return url
     return str(entry_id)

@@ -37,6 +37,7 @@ DOCUMENTS = {
     *(".pdf", ".doc", ".docx", ".odt", ".rtf", ".epub", ".rst", ".org", ".adoc", ".tex"),
 }
 NOT_FOLLOWED = "a link to a folder, not followed; set follow_links = true in its source"
+NO_TEXTS = "no .txt, .md or .html in it; unpack it, and give the files that are in it"
 MEDIUM_DRAFT = "draft_"
 SECTION_PAGE = "_index.md"  # of Hugo: the title of a list of pages, sometimes with a text
 
@@ -59,6 +60,8 @@ class FolderSource(FileSource):
             raise DamagedSourceError(1, f"not a zip ({error})") from error
         self._remark_others()
         pages = [file for file in texts if file.relative.name != LIST_NAME]
+        if self._is_zip and not pages:
+            raise DamagedSourceError(1, NO_TEXTS)
         site = find_site(self.path, [file.relative for file in pages])
         lists = _Lists(texts)
         for file in pages:

@@ -209,6 +209,7 @@ class RecommendConfig(Section, frozen=True):
     lexical_weight: Annotated[float, Meta(ge=0, le=1)] | Literal["auto"] = "auto"
     min_articles: NotNegativeCount = 3
     min_score_change: NotNegative = 0.01
+    editors: str = ""
     not_recommendable: NotRecommendable = NotRecommendable()
 
 

@@ -70,6 +70,7 @@ def _resolve(config: Config, folder: Path) -> Config:
         ingest={"deletions": resolved(config.ingest.deletions)},
         monitor={"prometheus": resolved(config.monitor.prometheus)},
         evaluate={"judgements": tuple(map(resolved, config.evaluate.judgements))},
+        recommend={"editors": resolved(config.recommend.editors)},
         training={"start": start if start in STARTS else resolved(start)},
         pretraining={
             "teacher": resolved(pretraining.teacher),

@@ -10,11 +10,13 @@ from simrec.arrays import Mask
 from simrec.evaluate.recommendations import Recommendations
 from simrec.evaluate.report_format import ExposureFacts
 from simrec.recommend.candidates import Days
+from simrec.recommend.editors_file import EditorsFile
 from simrec.recommend.row_attributes import attribute_table, find_recommendable, originals_of
+from simrec.recommend.rules.editors import find_choices
 from simrec.recommend.rules.published_rules import PublishedRules
 from simrec.recommend.rules.recommendable import Conditions
 from simrec.recommend.table_reader import ArticleAttributes
-from simrec.recommend.tables.sqlite import read_articles
+from simrec.recommend.tables.sqlite import read_articles, read_ids
 from simrec.release_folder import ReleaseFolder
 
 Counts = NDArray[np.int64]
@@ -32,7 +34,9 @@ def describe_exposure(folder: ReleaseFolder, lists: Recommendations) -> Exposure
     rows = np.arange(len(articles))
     table = attribute_table(rows, originals_of(articles), articles, [], is_recommendable)
     may_be_recommended = np.ones(len(articles), bool)
-    for rule in rules.rules():
+    row_of = {article_id: row for row, article_id in enumerate(read_ids(folder))}
+    choices, _ = find_choices(EditorsFile.of_release(folder).entries, "article", row_of.get)
+    for rule in rules.rules(choices):
         may_be_recommended &= rule.needs_place(table.all())
     counts, places = _count_lists(folder, len(articles))
     first_places = lists.count_occurrences(len(articles))

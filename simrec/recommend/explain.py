@@ -74,7 +74,7 @@ def passages(text: str) -> list[str]:
     return found[:MAX_PASSAGES]
 
 
-def notes(hit: Hit, rank: int, seed: ArticleDetails | None) -> list[str]:
+def notes(hit: Hit, rank: int, seed: ArticleDetails | None, is_pinned: bool = False) -> list[str]:
     """Return what a hit of that rank has in common with its seed, and what the rules did to it."""
     found = []
     if seed and seed.account is not None and seed.account == hit.account:
@@ -83,7 +83,9 @@ def notes(hit: Hit, rank: int, seed: ArticleDetails | None) -> list[str]:
         found.append(f"same category, {seed.category}")
     if hit.seed_id:
         found.append(f"because of {hit.seed_id}")
-    if hit.score_rank == 0:
+    if is_pinned:
+        found.append("pinned by editors")
+    elif hit.score_rank == 0:
         found.append("a place for what stands in no other list")
     elif hit.score_rank != rank:
         found.append(f"number {hit.score_rank} by score alone")

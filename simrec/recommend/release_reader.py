@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from simrec.articles.store import Store
     from simrec.encoder.runtime import Encoder
     from simrec.lexical.tfidf import TfIdf
+    from simrec.recommend.editors_file import EditorsEntry
     from simrec.recommend.search import Search, SeedVectors
 
 ARTICLES_OF_ACCOUNT = 3  # the nearest of an account say whether it writes about a text
@@ -80,7 +81,7 @@ class ReleaseReader:
             hits = self._tables.similar_articles(seeds.rows[0], options.n)
         else:
             hits = self._searched(query, seeds, options)
-        return self._explained(hits, query, seeds) if options.explain else hits
+        return self._explained(hits, query, seeds, options.rules) if options.explain else hits
 
     def accounts(self, account: str, n: int) -> list[AccountHit]:
         """Return the n accounts most similar to one, best first, with their evidence."""
@@ -97,8 +98,9 @@ class ReleaseReader:
         check_n(n)
         options = SearchOptions(HITS_PER_ACCOUNT * n + MAX_SEEDS, rules=False)
         nearest: dict[str, list[Hit]] = {}
+        nowhere = self._accounts_nowhere()
         for hit in self.search(Query(text=text), options):
-            if hit.account is not None:
+            if hit.account is not None and hit.account not in nowhere:
                 nearest.setdefault(hit.account, []).append(hit)
         hits = []
         for account, articles in nearest.items():
@@ -120,16 +122,28 @@ class ReleaseReader:
         """Return what the release knows of an article, and its near-duplicates."""
         return self._tables.details(self._tables.article_row(article_id))
 
+    def _accounts_nowhere(self) -> set[str]:
+        """Return the accounts that editors never want recommended."""
+        entries = self._editors()
+        return {entry.id for entry in entries if entry.kind == "account" and entry.is_nowhere}
+
+    def _editors(self) -> "Sequence[EditorsEntry]":
+        """Return what editors wanted of this release."""
+        from simrec.recommend.editors_file import EditorsFile
+
+        return EditorsFile.of_release(self._folder).entries
+
     def _is_in_tables(self, query: Query, options: SearchOptions) -> bool:
-        is_one_article = len(query.ids) == 1 and not query.less_like
         is_listed = options.n <= self._tables.list_length
-        return is_one_article and is_listed and options.rules and not options.filters
+        return _is_of_one_article(query) and is_listed and options.rules and not options.filters
 
     def _searched(self, query: Query, seeds: Seeds, options: SearchOptions) -> list[Hit]:
         vectors = self._seed_vectors(query, seeds)
         search = self._search.get()
         rules = search.rules if options.rules else ()
         rows = search.search(vectors, options.n, options.filters, seeds.excluded_rows, rules)
+        if options.rules and _is_of_one_article(query):
+            rows = search.with_pins(seeds.rows[0], vectors, rows, options.n, options.filters)
         hits = []
         for row in rows:
             seed_id = seeds.ids[row.seed] if len(seeds.ids) > 1 else None
@@ -145,7 +159,16 @@ class ReleaseReader:
         vectors = self._encoder.get().encode([text])
         return self._search.get().vectors_of_text(vectors, terms)
 
-    def _explained(self, hits: Sequence[Hit], query: Query, seeds: Seeds) -> list[Hit]:
+    def _pinned_under(self, query: Query, rules: bool) -> set[str]:
+        """Return the ids of what editors pinned under the one article of a query."""
+        if not (rules and _is_of_one_article(query)):
+            return set()
+        pins = [
+            entry for entry in self._editors() if entry.rule == "pin" and entry.kind == "article"
+        ]
+        return {pin.id for pin in pins if pin.under == query.ids[0]}
+
+    def _explained(self, hits: Sequence[Hit], query: Query, seeds: Seeds, rules: bool) -> list[Hit]:
         """Return hits with what they share with their seed, by the texts as they are now."""
         from simrec.articles.store import Store
         from simrec.recommend.explain import Explainer, notes
@@ -155,11 +178,13 @@ class ReleaseReader:
             self._encoder.get(), self._tfidf.get(), lexical.weight if lexical else 0.0
         )
         explained = []
+        pinned = self._pinned_under(query, rules)
         with Store.open(self._articles_db) as store:
             for rank, hit in enumerate(hits, start=1):
                 seed, seed_text = self._seed_of(hit, query, seeds, store)
                 explanation = explainer.explain(seed_text, _text_of(hit.id, store))
-                explanation = replace(explanation, notes=notes(hit, rank, seed))
+                is_pinned = hit.id in pinned
+                explanation = replace(explanation, notes=notes(hit, rank, seed, is_pinned))
                 explained.append(replace(hit, explanation=explanation))
         return explained
 
@@ -181,6 +206,10 @@ class ReleaseReader:
         from simrec.recommend.search import Search
 
         return Search(self._folder, self._tables, self._manifest)
+
+
+def _is_of_one_article(query: Query) -> bool:
+    return len(query.ids) == 1 and not query.less_like
 
 
 def _cleaned(text: str) -> str:

@@ -15,9 +15,12 @@ from simrec.index.vectors import UnitVectors, Vectors, unit, unit_rows
 from simrec.lexical.term_vectors import TermVectors
 from simrec.manifest import Manifest
 from simrec.recommend.candidates import Candidates, RowAttributes
+from simrec.recommend.editors_file import EditorsFile
 from simrec.recommend.lazy import Lazy
+from simrec.recommend.pins import with_pins
 from simrec.recommend.query import Filters
 from simrec.recommend.row_attributes import attribute_table, find_recommendable, originals_of
+from simrec.recommend.rules.editors import find_choices
 from simrec.recommend.rules.floor import MinScore
 from simrec.recommend.rules.published_rules import PublishedRules, fields_of
 from simrec.recommend.rules.recommendable import Conditions
@@ -86,7 +89,9 @@ class Search:
         self._index_facts = manifest.index
         self._lexical = manifest.lexical
         published_rules = PublishedRules.from_json(manifest.rules)
-        self.rules = published_rules.rules()
+        entries = EditorsFile.of_release(folder).entries
+        self._choices, _ = find_choices(entries, "article", tables.find_article)
+        self.rules = published_rules.rules(self._choices)
         self._fields = fields_of(self.rules)
         self._conditions = Conditions(published_rules.not_recommendable)
         self._vectors: Vectors = open_npy(folder.vectors)
@@ -140,6 +145,29 @@ class Search:
                 return rows  # what lies deeper scores less
             n_before = len(rows)
             depth *= DEEPER
+
+    def with_pins(
+        self, article: int, seeds: SeedVectors, hits: list[ScoredRow], n: int, filters: Filters
+    ) -> list[ScoredRow]:
+        """Return the hits of one article with what editors pinned under it, if it passes filters.
+
+        The rank by score of what was no hit is 0.
+        """
+        pins = self._choices.pins_under(article)
+        if pins and filters:
+            passing = set(self._tables.passing_rows(filters))
+            pins = [pin for pin in pins if pin.row in passing]
+        if not pins:
+            return hits
+        scores = self._scores(seeds, np.array([pin.row for pin in pins]))[0]
+        rank_of = {hit.row: hit.score_rank for hit in hits}
+        pinned = []
+        for pin, score in zip(pins, scores.tolist(), strict=True):
+            hit = ScoredRow(pin.row, score, rank_of.get(pin.row, 0), 0)
+            pinned.append((pin.place, hit))
+        pinned_rows = {pin.row for pin in pins}
+        others = [hit for hit in hits if hit.row not in pinned_rows]
+        return with_pins(others, pinned)[:n]
 
     def _candidates(self, seeds: SeedVectors, k: int, filters: Filters) -> tuple[Rows, bool]:
         """Return the k rows nearest to each query, ascending, and whether no others pass."""

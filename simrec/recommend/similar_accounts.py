@@ -12,12 +12,15 @@ from scipy import sparse
 from simrec.arrays import Rows, open_npy, row_blocks, write_npy
 from simrec.config import IndexConfig
 from simrec.index.build import build_index
+from simrec.index.exact import exact_cosines
 from simrec.index.knn_graph import build_knn_graph
 from simrec.index.neighbours import Neighbours
 from simrec.index.vectors import unit_rows
 from simrec.lexical.term_vectors import TermVectors, pack, unpack
 from simrec.lexical.words import TERM_IDS
+from simrec.recommend.editors_accounts import choose_accounts
 from simrec.recommend.hybrid import ScorerFiles
+from simrec.recommend.rules.editors import EditorsChoices
 from simrec.release_folder import ReleaseFolder
 from simrec.tasks.rows import run_whole
 from simrec.tasks.stages import Stages, in_turn
@@ -37,11 +40,25 @@ class AccountSearch:
     config: IndexConfig
     k: int
     scratch: ReleaseFolder
+    choices: EditorsChoices
+
+    @classmethod
+    def of(
+        cls,
+        files: ScorerFiles,
+        config: IndexConfig,
+        k: int,
+        stages: Stages,
+        choices: EditorsChoices | None = None,
+    ) -> "AccountSearch":
+        """Return the search of a release; choices are what the editors want of accounts."""
+        scratch = ReleaseFolder(stages.folder / "of accounts")
+        return cls(files, config, k, scratch, choices or EditorsChoices())
 
     @property
     def candidates(self) -> int:
         """Return how many accounts nearest by vectors are looked at."""
-        if not self.files.weight:
+        if not self.files.weight and not self.choices:
             return self.k
         return max(self.k, self.config.candidates)
 
@@ -49,18 +66,14 @@ class AccountSearch:
 def similar_accounts(
     account_rows: Rows,
     accounts: int,
-    files: ScorerFiles,
-    config: IndexConfig,
-    k: int,
+    search: AccountSearch,
     stages: Stages,
 ) -> Neighbours:
-    """Return the k most similar accounts of every account; rows are accounts in order of id.
+    """Return the most similar accounts of every account; rows are accounts in order of id.
 
     account_rows are the row of each article's account, -1 for none. The accounts nearest by vectors
     are reranked with their words, unless the lexical share in the score of articles is 0.
     """
-    scratch = ReleaseFolder(stages.folder / "of accounts")
-    search = AccountSearch(files, config, k, scratch)
     articles = len(account_rows)
     parts = run_whole(stages, "accounts", rank_accounts, articles, account_rows, accounts, search)
     return Neighbours(parts.read("rows"), parts.read("scores"))
@@ -71,16 +84,29 @@ def rank_accounts(
 ) -> dict[str, NDArray[Any]]:
     """Return the accounts similar to each, as arrays of Neighbours; rows are all articles."""
     nearest = _nearest_by_vectors(account_rows, accounts, search)
+    words = None
     if search.files.weight and accounts:
         terms = open_npy(search.files.release.terms)
-        sums = account_words(terms, account_rows, accounts)
-        queries = account_terms(sums)
-        term_vectors = TermVectors(queries)
-        scores = term_vectors.hybrid_scores(
-            nearest.scores, queries, nearest.rows, ACCOUNT_LEXICAL_WEIGHT
-        )
+        words = account_terms(account_words(terms, account_rows, accounts))
+        scores = _with_words(nearest.scores, words, np.arange(accounts), nearest.rows)
         nearest = Neighbours.ranked(nearest.rows, scores)
-    return nearest.first(search.k)._asdict()
+    if not search.choices:
+        return nearest.first(search.k)._asdict()
+    pins = search.choices.pins
+    seeds = np.array([pin.seed for pin in pins], np.int64)
+    rows_of_pins = np.array([[pin.row] for pin in pins], np.int64).reshape(-1, 1)
+    means = open_npy(search.scratch.vectors)
+    scores = exact_cosines(means[seeds], rows_of_pins, means)
+    if words is not None:
+        scores = _with_words(scores, words, seeds, rows_of_pins)
+    return choose_accounts(nearest, search.choices, scores[:, 0], search.k)._asdict()
+
+
+def _with_words(
+    cosines: NDArray[np.float32], words: NDArray[np.uint32], seeds: Rows, rows: Rows
+) -> NDArray[np.float32]:
+    """Return the scores of accounts [seeds, n], from the cosines of their vectors and words."""
+    return TermVectors(words).hybrid_scores(cosines, words[seeds], rows, ACCOUNT_LEXICAL_WEIGHT)
 
 
 def _nearest_by_vectors(account_rows: Rows, accounts: int, search: AccountSearch) -> Neighbours:

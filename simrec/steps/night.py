@@ -16,6 +16,7 @@ from simrec.config import Config
 from simrec.encoder import model_folder
 from simrec.errors import GateError, ReleaseError
 from simrec.lexical.tfidf import TfIdf
+from simrec.recommend.editors_file import EditorsFile
 from simrec.release_folder import ReleaseFolder
 from simrec.tasks.engine import open_engine
 from simrec.tasks.stages import PARTS, Stages
@@ -105,6 +106,17 @@ class Night:
         return tfidf if tfidf.weight else None
 
     @cached_property
+    def editors(self) -> EditorsFile:
+        """What the editors want; ConfigError for what cannot be meant."""
+        config = self.config.recommend
+        if not config.editors:
+            return EditorsFile()
+        editors = EditorsFile.read(Path(config.editors))
+        editors.check_places("article", config.similar_articles)
+        editors.check_places("account", config.similar_accounts)
+        return editors
+
+    @cached_property
     def release_id(self) -> str:
         """The id of the release that is due; GateError if there are no articles.
 
@@ -112,7 +124,9 @@ class Night:
         the id. Nothing else of a release depends on the clock.
         """
         config = self.config
-        settings = f"{as_text(config.index, config.recommend, config.rules)} {manifest.FORMAT}"
+        # What the editors' file says decides, not where it lies.
+        recommend = msgspec.structs.replace(config.recommend, editors=self.editors.sha256)
+        settings = f"{as_text(config.index, recommend, config.rules)} {manifest.FORMAT}"
         with self.open_store() as store:
             if not store.count():
                 raise GateError(

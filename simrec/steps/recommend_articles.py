@@ -6,27 +6,32 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from simrec import files, release
-from simrec.articles.article import encoded_text
+from simrec.arrays import Rows
+from simrec.articles.article import Account, encoded_text
 from simrec.articles.store import ArticleMeta, Store
 from simrec.errors import ReleaseError
 from simrec.index.index_facts import IndexFacts
+from simrec.index.neighbours import Neighbours
 from simrec.lexical.tfidf import TERMS_PER_TEXT
 from simrec.lexical.vocabulary import TermVocabulary
 from simrec.recommend.candidates import AttributeTable
 from simrec.recommend.dedup import duplicate_groups
+from simrec.recommend.editors_file import Kind
 from simrec.recommend.evidence import find_evidence
 from simrec.recommend.exposure import RankedLists
 from simrec.recommend.hybrid import ScorerFiles
 from simrec.recommend.lists import ListSettings, rank_lists
+from simrec.recommend.pins import pin_articles
 from simrec.recommend.rerank import RankedCandidates, rerank
 from simrec.recommend.row_attributes import attribute_table, find_recommendable
 from simrec.recommend.rules.age import RecencyDecay
+from simrec.recommend.rules.editors import EditorsChoices, find_choices
 from simrec.recommend.rules.floor import calibrate_floor
 from simrec.recommend.rules.idle_rules import idle_rules
 from simrec.recommend.rules.published_rules import PublishedRules, fields_of
 from simrec.recommend.rules.recommendable import Conditions
 from simrec.recommend.shared_words import SharedWords, find_shared_words
-from simrec.recommend.similar_accounts import account_rows_of, similar_accounts
+from simrec.recommend.similar_accounts import AccountSearch, account_rows_of, similar_accounts
 from simrec.recommend.tables.release_tables import RankedRelease, write_tables
 from simrec.release_folder import ReleaseFolder
 from simrec.steps.gather_vectors import gather_vectors
@@ -66,27 +71,44 @@ def _rank(night: Night, staged: ReleaseFolder, stages: Stages) -> RankedRelease:
     )
     scorer_files = ScorerFiles.prepare(staged, _add_words(night, staged), stages)
     rules = _write_rules(night, staged, articles, scorer_files)
+    choices = _editors_choices(night, "article", [article.id for article in articles])
     candidates = rerank(scorer_files, config.index.candidates, stages)
     table = _attribute_table(night, articles, candidates, rules)
     settings = ListSettings(
         scorer_files,
         IndexFacts.read(staged.index_facts),
-        rules.rules(),
+        rules.rules(choices),
         config.recommend.similar_articles,
         config.rules.max_exposure,
     )
     lists = rank_lists(candidates, table, settings, stages)
-    k = config.recommend.similar_accounts
-    related = similar_accounts(account_rows, len(accounts), scorer_files, config.index, k, stages)
+    pin_articles(lists, choices.pins, scorer_files)
+    related = _rank_accounts(night, accounts, account_rows, scorer_files, stages)
     return RankedRelease(
         articles=articles,
         originals=table.duplicate_groups,
         lists=lists,
         shared_words=_find_shared_words(night, scorer_files, lists, articles, stages),
+        choices=choices,
         accounts=accounts,
         similar_accounts=related,
         evidence=find_evidence(related.rows, candidates, account_rows, scorer_files, stages),
     )
+
+
+def _rank_accounts(
+    night: Night,
+    accounts: Sequence[Account],
+    account_rows: Rows,
+    scorer_files: ScorerFiles,
+    stages: Stages,
+) -> Neighbours:
+    """Return the accounts similar to each, as the editors want them."""
+    config = night.config
+    choices = _editors_choices(night, "account", [account.id for account in accounts])
+    k = config.recommend.similar_accounts
+    search = AccountSearch.of(scorer_files, config.index, k, stages, choices)
+    return similar_accounts(account_rows, len(accounts), search, stages)
 
 
 def _write_rules(
@@ -105,9 +127,20 @@ def _write_rules(
     if floor == "auto":
         floor = calibrate_floor(scorer_files, config.max_chance)
         logger.info("recommend: rules.min_score is %s by rules.max_chance", floor)
-    rules = PublishedRules(config, night.config.recommend.not_recommendable, decay, floor)
+    conditions = night.config.recommend.not_recommendable
+    rules = PublishedRules(config, conditions, decay, floor, night.editors.sha256)
+    night.editors.write(staged)
     files.write_json(staged.rules, rules.as_json())
     return rules
+
+
+def _editors_choices(night: Night, kind: Kind, ids: Sequence[str]) -> EditorsChoices:
+    """Return what the editors want of articles or accounts, and name the ids that nobody has."""
+    row_of = {name: row for row, name in enumerate(ids)} if night.editors.entries else {}
+    choices, unknown = find_choices(night.editors.entries, kind, row_of.get)
+    for sentence in unknown:
+        logger.warning("recommend: %s", sentence)
+    return choices
 
 
 def _attribute_table(

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from simrec.arrays import Mask, Rows, Scores, open_npy
-from simrec.index.exact import exact_cosines
-from simrec.index.vectors import unit_rows
 from simrec.recommend.candidates import Candidates, RowAttributes
 from simrec.recommend.hybrid import ScorerFiles
+from simrec.recommend.pair_scores import pair_scores
 from simrec.recommend.rules.rule import Rule
 
 CHANCE_SEEDS = 1_000
@@ -54,10 +53,8 @@ def calibrate_floor(files: ScorerFiles, max_chance: float) -> float:
 
 def chance_scores(files: ScorerFiles) -> Scores:
     """Return the scores of chance pairs of articles, drawn the same way every time."""
-    vectors = open_npy(files.release.vectors)
-    seeds, rows = _chance_pairs(len(vectors))
-    cosines = exact_cosines(unit_rows(vectors[seeds]), rows, vectors)
-    scores = files.open().scores(cosines, seeds, rows)
+    seeds, rows = _chance_pairs(len(open_npy(files.release.vectors)))
+    scores = pair_scores(files, seeds, rows)
     of_pairs: Scores = scores[rows != seeds[:, None]]
     return of_pairs
 

@@ -11,6 +11,7 @@ from simrec.config import NotRecommendable, RulesConfig
 from simrec.files import JsonObject
 from simrec.recommend.rules.age import Freshness, MaxAge, RecencyDecay
 from simrec.recommend.rules.diversity import Diversity
+from simrec.recommend.rules.editors import EditorsChoices
 from simrec.recommend.rules.floor import MinScore
 from simrec.recommend.rules.near_duplicates import CollapseDuplicates
 from simrec.recommend.rules.recommendable import Conditions, OnlyRecommendable
@@ -27,12 +28,14 @@ class PublishedRules:
     """What decides the rules of a release, which tables and questions follow alike.
 
     floor is the score that lists go down to, 0 for any: rules.min_score, or what "auto" has found.
+    editors is the checksum of the editors' file, "" without one.
     """
 
     config: RulesConfig
     not_recommendable: NotRecommendable = field(default_factory=NotRecommendable)
     decay: RecencyDecay = field(default_factory=RecencyDecay)
     floor: float = 0.0
+    editors: str = ""
 
     def as_json(self) -> JsonObject:
         """Return what `from_json` reads."""
@@ -42,6 +45,7 @@ class PublishedRules:
             "newest": self.decay.newest,
             "undated_days": self.decay.undated_days,
             "floor": self.floor,
+            "editors": self.editors,
         }
 
     @classmethod
@@ -54,17 +58,21 @@ class PublishedRules:
             content["newest"], content["undated_days"], config.age_from == "article"
         )
         conditions = msgspec.convert(content.get("not_recommendable", {}), NotRecommendable)
-        return cls(config, conditions, decay, content.get("floor", 0.0))
+        floor = content.get("floor", 0.0)
+        return cls(config, conditions, decay, floor, content.get("editors", ""))
 
     @classmethod
     def read(cls, folder: ReleaseFolder) -> "PublishedRules":
         """Read the rules of a release that may be staged."""
         return cls.from_json(json.loads(folder.rules.read_bytes()))
 
-    def rules(self) -> tuple[Rule, ...]:
-        """Return the rules that are on, in the order in which they are applied."""
+    def rules(self, choices: EditorsChoices | None = None) -> tuple[Rule, ...]:
+        """Return the rules that are on, in the order in which they are applied.
+
+        choices are what the editors want of articles; what they pin comes after all rules.
+        """
         config = self.config
-        rules: list[Rule] = []
+        rules: list[Rule] = choices.rules() if choices else []
         if Conditions(self.not_recommendable):
             rules.append(OnlyRecommendable())
         rules += _same_field_rules(config)

@@ -10,6 +10,7 @@ from pyarrow import compute
 
 from simrec.articles.store import ArticleMeta
 from simrec.recommend.candidates import NO_GROUP, group_numbers
+from simrec.recommend.rules.editors import EditorsChoices, pack_pairs
 from simrec.recommend.shared_words import WORDS
 
 ORPHAN = 0  # the rank by score of an article that was given its place
@@ -18,9 +19,16 @@ ORPHAN = 0  # the rank by score of an article that was given its place
 class PairReasons:
     """Builds the reasons of pairs, such as `yukos, rosneft; same category; number 14 by score`."""
 
-    def __init__(self, articles: Sequence[ArticleMeta], words: Sequence[str], places: int) -> None:
+    def __init__(
+        self,
+        articles: Sequence[ArticleMeta],
+        words: Sequence[str],
+        places: int,
+        choices: EditorsChoices,
+    ) -> None:
         self._words = pyarrow.array(words, pyarrow.string())
         self._places = places
+        self._choices = choices
         self._accounts = _codes([article.account for article in articles])
         self._categories = _codes([article.category for article in articles])
 
@@ -32,11 +40,16 @@ class PairReasons:
         words: NDArray[np.int32],
     ) -> pyarrow.Array:
         """Return the reasons of pairs of rows, whose shared words [pairs, WORDS] count from 1."""
+        is_pinned = np.isin(
+            pack_pairs(articles, similar.astype(np.int64)), self._choices.pinned_pairs
+        )
         parts = [
             self._shared(words),
             _where(_same(self._accounts, articles, similar), "same account"),
             _where(_same(self._categories, articles, similar), "same category"),
-            _where(score_ranks == ORPHAN, "seldom recommended"),
+            _where(is_pinned, "pinned by editors"),
+            _where(np.isin(similar, self._choices.preferred), "preferred by editors"),
+            _where((score_ranks == ORPHAN) & ~is_pinned, "seldom recommended"),
             _where(score_ranks > self._places, _by_score(score_ranks)),
         ]
         return _joined(parts, "; ")

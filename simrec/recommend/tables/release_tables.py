@@ -15,6 +15,7 @@ from simrec.config import RecommendConfig
 from simrec.index.neighbours import Neighbours
 from simrec.recommend.candidates import NO_GROUP
 from simrec.recommend.exposure import RankedLists
+from simrec.recommend.rules.editors import EditorsChoices
 from simrec.recommend.shared_words import SharedWords
 from simrec.recommend.tables import blocks, schema
 from simrec.recommend.tables.diff import write_changes
@@ -30,13 +31,15 @@ class RankedRelease:
     """All that the tables are written from.
 
     originals are the rows of the articles that were published first, NO_GROUP of an article without
-    near-duplicates; evidence is the structured array of pairs of articles of similar accounts.
+    near-duplicates; choices are the editors' of articles; evidence is the structured array of pairs
+    of articles of similar accounts.
     """
 
     articles: Sequence[ArticleMeta]
     originals: NDArray[np.int64]
     lists: RankedLists
     shared_words: SharedWords
+    choices: EditorsChoices
     accounts: Sequence[Account]
     similar_accounts: Neighbours
     evidence: NDArray[Any]
@@ -99,7 +102,8 @@ def _blocks(
 ) -> Iterator[tuple[TableSchema, Iterator[Block]]]:
     """Yield the tables that Parquet has, with their rows."""
     words = release.shared_words.words
-    reasons = PairReasons(release.articles, words, release.lists.rows.shape[1])
+    places = release.lists.rows.shape[1]
+    reasons = PairReasons(release.articles, words, places, release.choices)
     lists = blocks.similar_articles(release.lists, release.shared_words, reasons)
     yield schema.SIMILAR_ARTICLES, lists
     accounts = blocks.similar_accounts(

@@ -49,6 +49,7 @@ class Ingested:
     remarks: Problems = field(
         default_factory=Problems
     )  # what was decided and may be meant otherwise
+    said: set[tuple[str, str]] = field(default_factory=set)  # remarks, by file and text
     known: list[Reject] = field(default_factory=list)  # problems of the last time
     clashing: set[str] = field(default_factory=set)  # files with ids that other files hold
     sources: int = 0  # of the configuration, each file of a glob for itself
@@ -124,9 +125,9 @@ class Ingested:
 
     def remark(self, file: str, line: int, text: str) -> None:
         """Add what may be meant otherwise, once for each file: tasks may say it several times."""
-        reject = Reject(file, line, REMARK + text)
-        if (file, reject.reason) not in {(each.file, each.reason) for each in self.remarks.named}:
-            self.remarks.add(reject)
+        if (file, text) not in self.said:
+            self.said.add((file, text))
+            self.remarks.add(Reject(file, line, REMARK + text))
 
     @property
     def bad_rows(self) -> int:

@@ -1,13 +1,18 @@
 """Ingest: the rows of all sources go into the store, all or nothing, and what is bad is named."""
 
-import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from simrec import __version__, log
-from simrec.articles import cleaning
+from simrec import log
 from simrec.articles.clean_tasks import SplitBatch, cut_batches, read_batch
+from simrec.articles.cursors import (
+    ALL_FILES,
+    checksum_of,
+    last_cursors,
+    listed_ids,
+    note_cursors,
+)
 from simrec.articles.ingest_limits import (
     check_damage,
     check_deletions,
@@ -16,7 +21,6 @@ from simrec.articles.ingest_limits import (
 from simrec.articles.ingested import Ingested
 from simrec.articles.opened_sources import Fingerprints, OpenedSources, open_all, take_fingerprints
 from simrec.articles.outcomes import Parsed, Rejected, Remark, RowOutcome, Unchanged, Unpublished
-from simrec.articles.publication import is_after
 from simrec.articles.read_whole import is_gone
 from simrec.articles.rehearsal import Rehearsal
 from simrec.articles.row_outcome import SyncState
@@ -24,14 +28,10 @@ from simrec.articles.sources.spool import Spool
 from simrec.articles.store import Store
 from simrec.articles.store_writer import NOTE, Change, Reject, StoreWriter
 from simrec.config import Config
-from simrec.errors import UsageError
 
 Writer = StoreWriter | Rehearsal
 CleanAhead = Callable[[list[SplitBatch]], Path | None]
 
-# Among the cursors: the checksum of all files, and when the first scheduled article is published.
-ALL_FILES = "files"
-DUE = "due"
 KEEPS_ALL = (
     "the id of this row cannot be read, so that sync deletes no article of this file; mend the row"
 )
@@ -55,8 +55,8 @@ def ingest(
     result = Ingested(known=store.rejects())
     opened, fingerprints = _open(config, now, spool)
     result.expect(opened)
-    checksum = _checksum(config, opened, fingerprints)
-    previous = _cursors(store, now)
+    checksum = checksum_of(config, opened, fingerprints)
+    previous = last_cursors(store, now)
     if checksum and previous.get(ALL_FILES) == checksum:
         result.unchanged = store.count()
         result.repeat()
@@ -72,7 +72,7 @@ def ingest(
                 _take(writer, outcome, result, now)
             result.finished = True
             check_taken(result, config)
-            _note_all(sync, result, checksum)
+            note_cursors(sync, result, checksum)
             writer.replace_cursors(sync.current)
             _delete(store, writer, result, config, now)
     finally:
@@ -98,50 +98,6 @@ def _outcomes(
                 bar.update()
 
 
-def _cursors(store: Store | Rehearsal, now: str) -> dict[str, str]:
-    """Return the cursors of the last ingest; none once an article that was to come has come.
-
-    All sources are then read from their beginning.
-    """
-    previous = store.cursors()
-    due = previous.get(DUE, "")
-    return {} if due and not is_after(due, now) else previous
-
-
-def _note_all(sync: SyncState, result: Ingested, checksum: str) -> None:
-    """Note what stands for all sources: a checksum of files, and when all are to be read again.
-
-    A source that was not read to its end keeps its cursor.
-    """
-    if result.failed or result.damaged:
-        for source, cursor in sync.previous.items():
-            if source not in (ALL_FILES, DUE):
-                sync.current.setdefault(source, cursor)
-    elif checksum:
-        sync.current[ALL_FILES] = checksum
-    due = min(filter(None, [sync.previous.get(DUE), result.due]), default="")
-    if due:
-        sync.current[DUE] = due
-
-
-def _checksum(config: Config, opened: OpenedSources, fingerprints: Fingerprints) -> str:
-    """Return a hash of all that this configuration can bring in; "" where nothing tells that.
-
-    If a file came after the fingerprints were taken, the next ingest gets another checksum.
-    """
-    if opened.failures or not opened.sources or None in fingerprints.values():
-        return ""
-    rules = [__version__, cleaning.VERSION, config.sources, config.fields, config.ingest]
-    digest = hashlib.sha256(repr(rules).encode())
-    for article_id in _listed(config.ingest.deletions):
-        digest.update(f"\n{article_id}".encode())
-    for source, _ in opened.sources:
-        # A file name may be no UTF-8.
-        line = f"\n{source.name}: {fingerprints.get(source.name)}"
-        digest.update(line.encode(errors="surrogateescape"))
-    return digest.hexdigest()
-
-
 def _take(writer: Writer, outcome: RowOutcome, result: Ingested, now: str) -> None:
     if isinstance(outcome, Remark):
         result.remark(outcome.file, outcome.line, outcome.text)
@@ -164,6 +120,11 @@ def _take(writer: Writer, outcome: RowOutcome, result: Ingested, now: str) -> No
     earlier = writer.mark_seen(outcome.id, outcome.file, outcome.line)
     if earlier:
         _name_second(outcome, *earlier, change, result)
+    elif change == "changed" and result.partial:
+        # The other source may hold it in a row that was not read again.
+        origin = writer.origin(outcome.id)
+        if origin in result.partial and origin != outcome.file:
+            _name_second(outcome, origin, 0, change, result)
 
 
 def _reject(writer: Writer, outcome: Rejected, result: Ingested) -> None:
@@ -191,8 +152,9 @@ def _name_second(
         result.rejects.add(Reject(file, line, reason))
     elif file and change != "unchanged" and outcome.file not in result.clashing:
         result.clashing.add(outcome.file)
+        where = f"{file}, line {line}" if line else file
         reason = (
-            f"id '{outcome.id}' is also that of another article in {file}, line {line}, "
+            f"id '{outcome.id}' is also that of another article in {where}, "
             "and the later one was taken; other ids of these two are not named"
         )
         result.remark(outcome.file, outcome.line, reason)
@@ -210,11 +172,11 @@ def _delete(
     store: Store | Rehearsal, writer: Writer, result: Ingested, config: Config, now: str
 ) -> None:
     """Delete the articles that are listed, and with sync those that no source holds."""
-    result.deleted += writer.delete(_listed(config.ingest.deletions), now)
+    result.deleted += writer.delete(listed_ids(config.ingest.deletions), now)
     if config.ingest.sync:
         result.absent = writer.delete(_absent(store, writer, result, config), now)
         result.deleted += result.absent
-        writer.note_origins()
+    writer.note_origins()
 
 
 def _absent(
@@ -235,14 +197,3 @@ def _absent(
             result.remark(file, line, KEEPS_ALL)
     check_deletions(len(absent), store.count(), config)
     return absent
-
-
-def _listed(path: str) -> list[str]:
-    """Return the lines of the file of deletions."""
-    if not path:
-        return []
-    try:
-        text = Path(path).read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path}: cannot read the ids to delete: {error}") from error
-    return [line.rstrip("\r") for line in text.split("\n")]

@@ -67,6 +67,14 @@ def origins(database: sqlite3.Connection) -> Iterator[tuple[str, str]]:
     yield from database.execute(f"SELECT id, {file} FROM articles {join} ORDER BY id")
 
 
+def origin(database: sqlite3.Connection, article_id: str) -> str:
+    """Return the file or query that an article came from, "" if it is unknown."""
+    if not database.execute("SELECT 1 FROM sqlite_master WHERE name = 'origins'").fetchone():
+        return ""
+    row = database.execute("SELECT file FROM origins WHERE id = ?", (article_id,)).fetchone()
+    return row[0] if row else ""
+
+
 def row_key(database: sqlite3.Connection, article_id: str) -> bytes | None:
     """Return the hash of all fields of an article, or None if there is none of that id."""
     query = "SELECT row_key FROM articles WHERE id = ?"

@@ -94,6 +94,9 @@ class Rehearsal:
             if article_id not in self.seen and self.articles.get(article_id, ()) is not None
         ]
 
+    def origin(self, article_id: str) -> str:
+        return self.store.origin(article_id) if self.store else ""
+
     def note_origins(self) -> None:
         """Keep nothing."""
 

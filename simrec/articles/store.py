@@ -9,12 +9,11 @@ from typing import Any, Literal, NamedTuple
 
 from simrec.articles import lookup
 from simrec.articles.article import Account
-from simrec.articles.store_schema import COLUMNS, SCHEMA, VERSION, is_damage, is_text_of, verify
+from simrec.articles.store_schema import COLUMNS, is_damage, is_text_of, prepare, verify
 from simrec.articles.store_writer import Reject, StoreWriter
 from simrec.errors import LockedError, ReleaseError
 from simrec.files import JsonObject
 
-WRITING_KIB = 65_536  # of pages; with SQLite's 2 MiB a first night of 1,000,000 took a quarter more
 LONGEST_TEXT = 1 << 30  # characters; SQLite counts them in 32 bits with a sign
 HINT = "restore it, or remove it and ingest again"
 
@@ -75,7 +74,7 @@ class Store:
         uri = f"{path.absolute().as_uri()}?{'' if writable else 'immutable=1'}"
         connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=timeout)
         with closing(connection) as database, naming_damage(path):
-            _prepare(database, writable, create)
+            prepare(database, writable, create)
             yield cls(database)
 
     @contextmanager
@@ -127,6 +126,9 @@ class Store:
 
     def origins(self) -> Iterator[tuple[str, str]]:
         return lookup.origins(self._db)
+
+    def origin(self, article_id: str) -> str:
+        return lookup.origin(self._db, article_id)
 
     def rejects(self) -> list[Reject]:
         rows = self._db.execute("SELECT file, line, reason FROM rejects ORDER BY file, line")
@@ -241,18 +243,3 @@ class Store:
     def verify(self) -> None:
         """Read everything; sqlite3.DatabaseError if something is damaged."""
         verify(self._db)
-
-
-def _prepare(database: sqlite3.Connection, writable: bool, create: bool) -> None:
-    """Set up a connection and the tables of a new store; DatabaseError for a newer version."""
-    if writable:
-        database.execute("PRAGMA journal_mode = WAL")
-    if create:
-        database.execute(f"PRAGMA cache_size = -{WRITING_KIB}")
-    version = database.execute("PRAGMA user_version").fetchone()[0]
-    if version == 0:
-        database.executescript(f"BEGIN;{SCHEMA}COMMIT;")
-    if version > VERSION:
-        raise sqlite3.DatabaseError(
-            f"version {version}, made by a newer simrec; this one reads {VERSION}"
-        )

@@ -7,6 +7,7 @@ from typing import Any
 from simrec.articles.article import Article, text_key
 
 VERSION = 1
+WRITING_KIB = 65_536  # of pages; with SQLite's 2 MiB a first night of 1,000,000 took a quarter more
 # Texts stand apart from articles: a nightly run reads every article row but only the few texts
 # that have no vector yet, and equal texts are kept once.
 SCHEMA = """
@@ -31,12 +32,27 @@ CURSORS = (
     "CREATE TABLE IF NOT EXISTS marks "
     "(source TEXT PRIMARY KEY NOT NULL, mark TEXT NOT NULL) WITHOUT ROWID"
 )
-# Which file or query brought an article in, where absent articles are deleted.
+# Which file or query brought an article in.
 ORIGINS = (
     "CREATE TABLE IF NOT EXISTS origins "
     "(id TEXT PRIMARY KEY NOT NULL, file TEXT NOT NULL) WITHOUT ROWID"
 )
 COLUMNS = "id, title, lead, account, published_at, url, lang, category, tags"
+
+
+def prepare(database: sqlite3.Connection, writable: bool, create: bool) -> None:
+    """Set up a connection and the tables of a new store; DatabaseError for a newer version."""
+    if writable:
+        database.execute("PRAGMA journal_mode = WAL")
+    if create:
+        database.execute(f"PRAGMA cache_size = -{WRITING_KIB}")
+    version = database.execute("PRAGMA user_version").fetchone()[0]
+    if version == 0:
+        database.executescript(f"BEGIN;{SCHEMA}COMMIT;")
+    if version > VERSION:
+        raise sqlite3.DatabaseError(
+            f"version {version}, made by a newer simrec; this one reads {VERSION}"
+        )
 
 
 def verify(database: sqlite3.Connection) -> None:

@@ -127,6 +127,12 @@ class StoreWriter:
         )
         return list(self._db.execute(query))
 
+    def origin(self, article_id: str) -> str:
+        """Return the file or query that an article came from before now, "" if it is unknown."""
+        query = "SELECT file FROM origins WHERE id = ?"
+        row = self._db.execute(query, (article_id,)).fetchone()
+        return row[0] if row else ""
+
     def note_origins(self) -> None:
         """Note for the articles that were met which file or query they came from."""
         self._db.execute(

@@ -215,6 +215,8 @@ class Ingested:
     @property
     def _counts(self) -> str:
         notes = f", {self.notes.count:,} values dropped" if self.notes.count else ""
+        if self.remarks.count:
+            notes += f", {self.remarks.count:,} to be noted"
         return f"{self.rejects.count:,} of {self.read:,} rows rejected{notes}"
 
 

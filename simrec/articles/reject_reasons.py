@@ -9,7 +9,7 @@ from simrec.files import JsonObject
 
 # What differs from row to row: quoted values, numbers, and what follows in parentheses.
 QUOTED = re.compile(r"(['\"])(?:\\.|(?!\1).)*\1")
-NUMBER = re.compile(r"\d[\d,.]*\d|\d")
+NUMBER = re.compile(r"(?<![\w-])(?:\d[\d,.]*\d|\d)")  # not those of UTF-8 or cp1252
 ADVICE = re.compile(r"\s*\([^()]*\)")
 # What a reason is about, by how it begins; any other is of a rejected row.
 SUBJECTS = {NOTE: "value dropped", REMARK: "note", NOT_READ: "source not read"}

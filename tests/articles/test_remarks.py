@@ -51,7 +51,7 @@ def test_a_guessed_encoding_is_said_once(fresh: House, name: str, content: bytes
     assert stored(fresh)["a"]["text"] == FRENCH
     assert remarks(fresh) == [(name, GUESS)]
     (status,) = fresh.simrec("status", "--json").rows
-    assert status["rejects_by_reason"] == f"1 note: {GUESS}".replace("8", "…").replace("1252", "…")
+    assert status["rejects_by_reason"] == f"1 note: {GUESS}"
     again = ingest(fresh, path)
     assert ("guess" in again.err, "0 rejected" in again.err) == (False, True), again.err
     write_jsonl(fresh.folder / "b.jsonl", [{"id": "other", "text": "Words."}])
@@ -148,4 +148,4 @@ def test_the_report_counts_them_by_subject(house: House) -> None:
     section = text[text.index("What was rejected, dropped or guessed") :]
     for subject in ("row rejected", "value dropped", "note"):
         assert f"<td>{subject}</td>" in section
-    assert "read as cp…, which is a guess" in section
+    assert "read as cp1252, which is a guess" in section

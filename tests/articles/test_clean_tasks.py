@@ -301,3 +301,19 @@ def test_rows_of_splits_are_the_rows_of_the_file(
     longest = max(map(len, lines), default=0) + 1
     assert len(splits) >= path.stat().st_size // (most + longest)
     assert sum(split.size for split in splits) == path.stat().st_size
+
+
+def test_a_source_that_tasks_cannot_read_is_named_by_the_job_and_costs_itself_alone(
+    house: House,
+) -> None:
+    (house.folder / "export" / "0.csv").write_text("key,headline\n1,words\n")
+    (house.folder / "export" / "6.rss").write_text("Service unavailable")
+    assert expect_the_same(house, code=3) > 8
+    ran = ingest(house, 2)
+    assert "0.csv, line 1: no column 'id' to take the id from" in ran.err
+    assert "6.rss, line 1: not RSS or Atom" in ran.err
+    assert "2 of 9 sources could not be read" in ran.err
+    articles = {row[0] for row in contents(store(house))["articles"]}
+    assert articles == {"page.html", "notes.md", "A-feed/fed", "dateless"} | {
+        row["id"] for row in ROWS
+    }

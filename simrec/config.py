@@ -275,6 +275,7 @@ class ReleaseConfig(Section, frozen=True):
     keep: Count = 5
     min_coverage: Share = 0.9
     min_exposed: Share = 0.7
+    max_relevance_fall: Share = 0.1
     max_shrink: Share = 0.5
     max_age_hours: NotNegative = 0.0
 

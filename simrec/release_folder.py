@@ -20,6 +20,7 @@ class ReleaseFolder:
         self.terms = path / "terms.npy"  # there are none where words have no share in a score
         self.tfidf = path / "lexical.npz"  # nor this
         self.rules = path / "rules.json"
+        self.without_rules = path / "without_rules.npz"  # some lists by score alone
         self.editors = path / "editors.json"  # there is none where editors want nothing
         self.tables = path / "items.db"
         self.similar_articles = self.table("similar_articles")

@@ -1,5 +1,6 @@
 """How the lists of a release spread over the articles that may be recommended, by all rules."""
 
+from collections.abc import Sequence
 from contextlib import closing
 
 import numpy as np
@@ -22,10 +23,16 @@ from simrec.release_folder import ReleaseFolder
 Counts = NDArray[np.int64]
 
 
-def describe_exposure(folder: ReleaseFolder, lists: Recommendations) -> ExposureFacts:
-    """Return how many of the articles that may be recommended are, and how often; lists have K."""
+def read_attributes(folder: ReleaseFolder) -> list[ArticleAttributes]:
+    """Return what the rules may ask of all articles of a release, by row."""
     columns = ", ".join(ArticleAttributes._fields)
-    articles = [ArticleAttributes(*row) for row in read_articles(folder, columns)]
+    return [ArticleAttributes(*row) for row in read_articles(folder, columns)]
+
+
+def describe_exposure(
+    folder: ReleaseFolder, articles: Sequence[ArticleAttributes], lists: Recommendations
+) -> ExposureFacts:
+    """Return how many of the articles that may be recommended are, and how often; lists have K."""
     rules = PublishedRules.read(folder)
     conditions = Conditions(rules.not_recommendable)
     is_recommendable = find_recommendable(

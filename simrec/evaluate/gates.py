@@ -1,9 +1,12 @@
 """Gates: what has to be true of a staged release before it may be published."""
 
+import json
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+
+import msgspec
 
 from simrec.config import Config, RulesConfig
 from simrec.errors import GateError
@@ -12,6 +15,7 @@ from simrec.evaluate.report_format import (
     OURS,
     ExposureFacts,
     Report,
+    RuleEffect,
     SuiteSummary,
     read_part,
 )
@@ -39,6 +43,7 @@ class Candidate:
     highest: float | None = None
     floor: float = 0.0
     exposure: ExposureFacts | None = None
+    rule_effects: Sequence[RuleEffect] = ()
 
     @classmethod
     def read(cls, folder: ReleaseFolder) -> "Candidate":
@@ -57,6 +62,7 @@ class Candidate:
             highest,
             PublishedRules.read(folder).floor,
             report.exposure,
+            report.rule_effects,
         )
 
     @classmethod
@@ -72,6 +78,7 @@ def check(new: Candidate, current: Candidate | None, config: Config) -> None:
         *_check_recall(new, config),
         *_check_coverage(new, config),
         *_check_exposure(new, config),
+        *_check_relevance(new, config),
         *_check_numbers(new),
         *_check_encoder(new),
     ]
@@ -116,22 +123,43 @@ def _check_exposure(new: Candidate, config: Config) -> Iterator[str]:
         f"stand in the first places of any list, release.min_exposed is {least:.1%}, and one "
         f"stands in {exposure.most_lists:,} lists"
     )
-    keys = _concentrating_keys(config.rules)
-    yield f"{reason}; look at {', '.join(keys)}" if keys else reason
+    yield f"{reason}{_look_at_rules(config.rules)}"
 
 
-def _concentrating_keys(rules: RulesConfig) -> list[str]:
-    """Return the keys, with their values, that may leave articles out of all lists."""
+def _check_relevance(new: Candidate, config: Config) -> Iterator[str]:
+    """Name what the rules cost the lists, but where that is what a rule is for."""
+    most = config.release.max_relevance_fall
+    meant = _fields_of_rules(config.rules)
+    for effect in new.rule_effects:
+        fall = effect.without_rules - effect.published
+        if fall <= most or effect.suite in meant:
+            continue
+        yield (
+            f"{effect.suite} {effect.measure} of the lists is {effect.published:.3f} by the rules "
+            f"and {effect.without_rules:.3f} without them, a fall of more than "
+            f"release.max_relevance_fall = {most:g}{_look_at_rules(config.rules)}"
+        )
+
+
+def _fields_of_rules(rules: RulesConfig) -> set[str]:
+    """Return the suites of labels that rules are meant to make worse."""
+    fields: set[str] = set(rules.exclude_same)
+    if rules.exclude_own_account or rules.account_cap:
+        fields.add("account")
+    for field in rules.max_per.__struct_fields__:
+        if getattr(rules.max_per, field):
+            fields.add(field)
+    return {f"same {field}" for field in fields}
+
+
+def _look_at_rules(rules: RulesConfig) -> str:
+    """Return the end of a sentence that names the rules that are not as they come."""
+    usual = msgspec.to_builtins(RulesConfig())
     keys = []
-    for name in ("freshness_half_life", "max_age_days"):
-        days = getattr(rules, name)
-        if days:
-            keys.append(f"rules.{name} = {days:g} with rules.age_from = {rules.age_from}")
-    if rules.min_score:
-        keys.append(f"rules.min_score = {rules.min_score}")
-    if not rules.max_exposure:
-        keys.append("rules.max_exposure = 0")
-    return keys
+    for name, value in msgspec.to_builtins(rules).items():
+        if value != usual[name]:
+            keys.append(f"rules.{name} = {json.dumps(value)}")
+    return f"; look at {', '.join(keys)}" if keys else ""
 
 
 def _check_numbers(new: Candidate) -> Iterator[str]:

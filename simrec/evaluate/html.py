@@ -18,6 +18,7 @@ MAX_NAMES = 12  # of accounts on the map
 NAME_WIDTH = 0.3  # of the map
 NAME_HEIGHT = 0.05
 NOT_RIVALS = (ENCODER, "mean of embeddings")  # parts of simrec
+TOPICAL = ("same category", "shared tag")
 TOO_FEW = "Too few articles to measure against anything"
 EXPLANATIONS = {
     "split-half": "The first half of a text looks for its second half.",
@@ -58,12 +59,29 @@ def render(report: Report, maps: Maps, runs: Sequence[RunRecord] = ()) -> str:
         report=report,
         maps=maps,
         runs=runs,
+        headline=headline(report),
         verdict=judge(report.suites),
         explanations=EXPLANATIONS,
         named=without_overlap(maps.accounts.points),
         script=Markup(script),  # the page's policy lets no other script run
         script_hash=digest,
     )
+
+
+def headline(report: Report) -> str:
+    """Return what the page says first: of the published lists, by all rules.
+
+    A report of an older simrec knows only of the score.
+    """
+    if report.exposure is None:
+        return judge(report.suites).headline
+    exposed = f"{percent(report.exposure.recommended)} of the articles are recommended"
+    for effect in report.rule_effects:
+        if effect.suite in TOPICAL:
+            value = number(effect.published, 2)
+            without = number(effect.without_rules, 2)
+            return f"{exposed}; {effect.suite} {value} ({without} without rules)"
+    return exposed
 
 
 def judge(suites: Sequence[SuiteSummary]) -> Verdict:

@@ -17,7 +17,7 @@ from simrec.evaluate.evaluated_release import (
     read_labels,
     score_random_pairs,
 )
-from simrec.evaluate.exposure_facts import describe_exposure
+from simrec.evaluate.exposure_facts import describe_exposure, read_attributes
 from simrec.evaluate.list_statistics import describe_lists, score_histogram
 from simrec.evaluate.recommendations import K, Recommendations, overlap
 from simrec.evaluate.report_format import (
@@ -31,6 +31,7 @@ from simrec.evaluate.report_format import (
     WordsSummary,
     read_part,
 )
+from simrec.evaluate.rule_effects import measure_rule_effects
 from simrec.evaluate.samples import show_duplicates, show_hubs, show_seeds
 from simrec.index.index_facts import IndexFacts
 from simrec.metrics import mean
@@ -55,6 +56,7 @@ def build_report(
     accounts = [article.account for article in articles]
     days = [article.published_at for article in articles]
     lists = Recommendations.read(folder.similar_articles, ids)
+    attributes = read_attributes(folder)
     return Report(
         format=FORMAT,
         release=folder.release_id,
@@ -64,7 +66,8 @@ def build_report(
         suites=suites,
         articles=describe_corpus(articles),
         lists=describe_lists(lists, accounts, days),
-        exposure=describe_exposure(folder, lists),
+        exposure=describe_exposure(folder, attributes, lists),
+        rule_effects=measure_rule_effects(folder, attributes, lists),
         scores=score_histogram(lists, score_random_pairs(release)),
         hubs=show_hubs(folder, lists, len(ids)),
         stability=_measure_stability(lists, ids, previous),

@@ -138,6 +138,21 @@ class ExposureFacts(ReportPart):
     median_age_of_articles: float | None
 
 
+class RuleEffect(ReportPart):
+    """A measure of the first k places of the published lists, and of lists by score alone.
+
+    low and high are the 95 % interval of the difference, published less without rules.
+    """
+
+    suite: str
+    measure: str
+    lists: int
+    published: float
+    without_rules: float
+    low: float
+    high: float
+
+
 class ScoreHistogram(ReportPart):
     """Shares of scores by bin, of first places, of k-th places and of random pairs."""
 
@@ -227,6 +242,7 @@ class Report(ReportPart):
     duplicates: DuplicatesSummary | None
     rejects: list[RejectReason]
     exposure: ExposureFacts | None = None
+    rule_effects: list[RuleEffect] = []
 
 
 class ArticlePoint(NamedTuple):

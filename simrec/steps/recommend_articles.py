@@ -33,6 +33,7 @@ from simrec.recommend.rules.recommendable import Conditions
 from simrec.recommend.shared_words import SharedWords, find_shared_words
 from simrec.recommend.similar_accounts import AccountSearch, account_rows_of, similar_accounts
 from simrec.recommend.tables.release_tables import RankedRelease, write_tables
+from simrec.recommend.without_rules import rows_to_compare, write_without_rules
 from simrec.release_folder import ReleaseFolder
 from simrec.steps.gather_vectors import gather_vectors
 from simrec.steps.night import Night
@@ -83,6 +84,7 @@ def _rank(night: Night, staged: ReleaseFolder, stages: Stages) -> RankedRelease:
     )
     lists = rank_lists(candidates, table, settings, stages)
     pin_articles(lists, choices.pins, scorer_files)
+    write_without_rules(staged.without_rules, _rows_to_compare(night), candidates, table)
     related = _rank_accounts(night, accounts, account_rows, scorer_files, stages)
     return RankedRelease(
         articles=articles,
@@ -94,6 +96,13 @@ def _rank(night: Night, staged: ReleaseFolder, stages: Stages) -> RankedRelease:
         similar_accounts=related,
         evidence=find_evidence(related.rows, candidates, account_rows, scorer_files, stages),
     )
+
+
+def _rows_to_compare(night: Night) -> Rows:
+    """Return the rows whose lists the report compares with those by score alone."""
+    with night.open_store() as store:
+        keys = store.keys()
+        return rows_to_compare(text_key for _, _, text_key in keys)
 
 
 def _rank_accounts(

@@ -58,8 +58,9 @@ def changed(house: House, tmp_path: Path) -> House:
     return House(tmp_path / "house")
 
 
-def run_night(house: House, rules: str, more: str = "") -> Ran:
+def run_night(house: House, rules: str, more: str = "", limit: str = "1.0") -> Ran:
     """Run a night with rules beside those that are off, and more of a configuration."""
+    more = f"max_relevance_fall = {limit}\n{more}"
     off = OFF.replace("same_language = false\n", "") if "same_language" in rules else OFF
     (house.folder / "config.toml").write_text(f"{CONFIG}{more}{off}{rules}\n")
     return house.job()
@@ -248,6 +249,53 @@ def test_exposure_is_that_of_the_published_lists_and_of_what_may_be_recommended(
     assert f"one stands in {max(in_any.values())} lists of 20 places" in status
 
 
+def test_what_rules_cost_the_lists_is_measured_and_refused_where_it_is_too_much(
+    changed: House,
+) -> None:
+    ran = run_night(changed, "max_age_days = 3000")
+    assert ran.code == 0, ran.err
+    effects = effects_of(release_of(changed))
+    published = lists(changed)
+    page = (release_of(changed) / "report.html").read_text()
+    assert f"{effects['same category']['published']:.2f} (" in page and "without rules)" in page
+    without = ranked_by_score(changed)
+    for suite, label in (("same category", "category"), ("same account", "account")):
+        for name, listed in (("published", published), ("without_rules", without)):
+            shares = [
+                np.mean(
+                    [ARTICLES[seed][label] == ARTICLES[other][label] for other, _ in pairs[:10]]
+                )
+                for seed, pairs in listed.items()
+            ]
+            assert effects[suite][name] == pytest.approx(np.mean(shares), abs=1e-4), (suite, name)
+    for name, listed in (("published", published), ("without_rules", without)):
+        means = [np.mean([score for _, score in pairs[:10]]) for pairs in listed.values()]
+        assert effects["score"][name] == pytest.approx(np.mean(means), abs=1e-4)
+    fall = effects["same category"]["without_rules"] - effects["same category"]["published"]
+    assert effects["same category"]["low"] < -fall < effects["same category"]["high"]
+
+    before = changed.current
+    ran = run_night(changed, "diversity = 0.9", limit="0.01")
+    assert (ran.code, changed.current) == (7, before), ran.err
+    assert "score mean@10 of the lists is" in ran.err
+    assert "look at rules.same_language = false, rules.collapse_duplicates = false" in ran.err
+    assert "rules.diversity = 0.9" in ran.err
+    # What a rule is for is no fall.
+    ran = run_night(changed, 'exclude_same = ["account"]', limit="0.01")
+    assert "same account" not in ran.err.partition("refused")[2]
+
+
+def effects_of(folder: Path) -> dict[str, dict[str, Any]]:
+    effects = json.loads((folder / "report.json").read_text())["rule_effects"]
+    return {effect["suite"]: effect for effect in effects}
+
+
+def ranked_by_score(house: House) -> dict[str, list[tuple[str, float]]]:
+    """The lists by score alone, from the night before the rules."""
+    assert run_night(house, "").code == 0
+    return lists(house)
+
+
 def test_lists_that_leave_most_of_the_archive_out_are_refused_with_the_rule(
     changed: House,
 ) -> None:
@@ -255,7 +303,10 @@ def test_lists_that_leave_most_of_the_archive_out_are_refused_with_the_rule(
     ran = run_night(changed, 'max_age_days = 30000\nage_from = "newest"')
     assert (ran.code, changed.current) == (7, before), ran.err
     assert "of the 400 articles that may be recommended stand in the first places" in ran.err
-    assert "look at rules.max_age_days = 30000 with rules.age_from = newest" in ran.err
+    assert (
+        'look at rules.same_language = false, rules.age_from = "newest", rules.max_age_days = 30000.0'
+        in ran.err
+    )
     assert run_night(changed, "max_age_days = 30000").code == 0
 
 

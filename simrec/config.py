@@ -179,6 +179,12 @@ class PretrainingConfig(Section, frozen=True):
     distillation_tokens: Annotated[int, Meta(ge=8)] = 128
 
 
+class EmbedConfig(Section, frozen=True):
+    """What of a text is encoded."""
+
+    boilerplate_share: Share = 0.01
+
+
 class IndexConfig(Section, frozen=True):
     """How neighbours are found, and how well."""
 
@@ -296,6 +302,7 @@ class Config(Section, frozen=True):
     training: TrainingConfig = TrainingConfig()
     objectives: tuple[Objective, ...] = (Objective(),)
     pretraining: PretrainingConfig = PretrainingConfig()
+    embed: EmbedConfig = EmbedConfig()
     index: IndexConfig = IndexConfig()
     recommend: RecommendConfig = RecommendConfig()
     rules: RulesConfig = RulesConfig()

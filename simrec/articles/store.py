@@ -7,8 +7,9 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from simrec.articles import lookup
+from simrec.articles import counted_texts, lookup
 from simrec.articles.article import Account
+from simrec.articles.counted_texts import BoilerplateCounts
 from simrec.articles.store_schema import COLUMNS, is_damage, is_text_of, prepare, verify
 from simrec.articles.store_writer import Reject, StoreWriter
 from simrec.errors import LockedError, ReleaseError
@@ -84,7 +85,7 @@ class Store:
         try:
             writer = StoreWriter(self._db)
             yield writer
-            writer.drop_stale_texts()
+            writer.finish()
             self._db.execute("COMMIT")
         except BaseException:
             if self._db.in_transaction:  # a full disk may have ended it already
@@ -174,8 +175,9 @@ class Store:
         return day if day is None else str(day)
 
     def keys(self) -> Iterator[tuple[str, bytes, bytes]]:
-        """Yield (id, row_key, text_key) of every article, in order of id."""
-        return iter(self._db.execute("SELECT id, row_key, text_key FROM articles ORDER BY id"))
+        """Yield (id, row_key, key of the text that counts) of every article, in order of id."""
+        key = counted_texts.counted_key(self._db)
+        return iter(self._db.execute(f"SELECT id, row_key, {key} FROM articles a ORDER BY id"))
 
     def accounts(self) -> list[Account]:
         rows = self._db.execute("SELECT id, articles, first, last FROM accounts ORDER BY id")
@@ -192,21 +194,36 @@ class Store:
         )
         return [row[0] for row in self._db.execute(query, (start, most))]
 
+    def counted_keys(self) -> list[bytes]:
+        """Return the keys of what counts of the texts of all articles, in order."""
+        key = counted_texts.counted_key(self._db)
+        query = f"SELECT DISTINCT {key} FROM articles a ORDER BY 1"
+        return [row[0] for row in self._db.execute(query)]
+
     def sample(self, most: int) -> list[LabelledText]:
-        """Return the first texts in order of the key, at most `most`: a random sample."""
+        """Return the first texts in order of the key, at most `most`: a random sample.
+
+        Of a text what counts; the key is that of the whole text.
+        """
         query = (
-            "SELECT t.key, t.title, t.text, "
-            "min(a.account), min(a.category), min(a.published_at), min(a.tags) "
-            "FROM articles a JOIN texts t ON t.key = a.text_key "
-            "GROUP BY a.text_key ORDER BY a.text_key LIMIT ?"
+            "SELECT a.text_key, t.title, t.text, a.account, a.category, a.published_at, a.tags "
+            f"FROM (SELECT text_key, min({counted_texts.counted_key(self._db)}) AS counted, "
+            "min(account) AS account, min(category) AS category, "
+            "min(published_at) AS published_at, min(tags) AS tags "
+            "FROM articles a GROUP BY text_key ORDER BY text_key LIMIT ?) a "
+            "JOIN texts t ON t.key = a.counted ORDER BY a.text_key"
         )
         return [LabelledText(*row) for row in self._db.execute(query, (most,))]
 
     def text_of(self, article_id: str) -> tuple[bytes, str, str] | None:
-        """Return (key, title, text) of an article, or None."""
+        """Return (key, title, what counts of the text) of an article, or None.
+
+        The key is that of the whole text.
+        """
+        key = counted_texts.counted_key(self._db)
         query = (
-            "SELECT t.key, t.title, t.text "
-            "FROM articles a JOIN texts t ON t.key = a.text_key WHERE a.id = ?"
+            "SELECT a.text_key, t.title, t.text "
+            f"FROM articles a JOIN texts t ON t.key = {key} WHERE a.id = ?"
         )
         row: tuple[bytes, str, str] | None = self._db.execute(query, (article_id,)).fetchone()
         return row
@@ -239,6 +256,31 @@ class Store:
                 raise sqlite3.DatabaseError(f"the text of key {key.hex()} is another")
             texts.append((title, text[:most_chars]))
         return texts
+
+    def counted_texts(
+        self, keys: Sequence[bytes], most_chars: int = LONGEST_TEXT
+    ) -> list[tuple[str, str]]:
+        """Return (title, what counts of the text) for the key of each whole text, as `texts`."""
+        counted = counted_texts.counted_key(self._db)
+        query = f"SELECT min({counted}) FROM articles a WHERE text_key = ?"
+        counted_keys = [self._db.execute(query, (key,)).fetchone()[0] for key in keys]
+        return self.texts(counted_keys, most_chars)
+
+    def counted_by(self) -> str | None:
+        """Return the rules that all articles as they are were counted by, None if they were not."""
+        return counted_texts.rules(self._db)
+
+    def counted_digest(self) -> str:
+        """Return a hash of what counts of all articles, "" if that is all of every text."""
+        return counted_texts.digest(self._db)
+
+    def boilerplate_counts(self) -> BoilerplateCounts:
+        """Count accounts with boilerplate, and the articles that count without it."""
+        return counted_texts.counts(self._db)
+
+    def boilerplate_in(self, article_id: str) -> bytes:
+        """Return the boilerplate of an article's account, nothing where all of its text counts."""
+        return counted_texts.blocks_in(self._db, article_id)
 
     def verify(self) -> None:
         """Read everything; sqlite3.DatabaseError if something is damaged."""

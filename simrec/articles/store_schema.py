@@ -4,6 +4,7 @@ import json
 import sqlite3
 from typing import Any
 
+from simrec.articles import counted_texts
 from simrec.articles.article import Article, text_key
 
 VERSION = 1
@@ -67,6 +68,9 @@ def verify(database: sqlite3.Connection) -> None:
     for row in database.execute(f"SELECT {COLUMNS}, row_key, text_key, {text} FROM articles"):
         if not _is_whole(*row):
             raise sqlite3.DatabaseError(f"article '{row[0]}' is not what was stored")
+    for article_id, key, title, counted in counted_texts.all_counted(database):
+        if not is_text_of(key, title, counted):
+            raise sqlite3.DatabaseError(f"what counts of article '{article_id}' is not stored")
 
 
 def is_text_of(key: bytes, title: str, text: str) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Literal, NamedTuple
 
 from simrec.articles.article import Article
+from simrec.articles.counted_writer import CountedWriter
 from simrec.articles.store_schema import COLUMNS, CURSORS, ORIGINS
 
 # How reasons begin that are not of a rejected row: a value that was dropped, what was decided and
@@ -51,6 +52,8 @@ class StoreWriter:
         self._db = database
         for statement in [CURSORS, ORIGINS, *TEMPORARY_TABLES]:
             database.execute(statement)
+        self.counted = CountedWriter(database)
+        self._changed = False
 
     def upsert(self, article: Article, keys: Keys) -> Change:
         """Insert or replace an article by id, with the key of the record it came from."""
@@ -60,6 +63,9 @@ class StoreWriter:
             update = "UPDATE articles SET source_key = ? WHERE id = ?"
             self._db.execute(update, (keys.source, article.id))
             return "unchanged"
+        self._changed = True
+        if old:
+            self.counted.forget(article.id)
         if old and old[1] != keys.text:
             self._db.execute("INSERT INTO stale VALUES (?)", (old[1],))
         text = (keys.text, article.title, article.text)
@@ -94,11 +100,13 @@ class StoreWriter:
             stale = "INSERT INTO stale SELECT text_key FROM articles WHERE id = ?"
             self._db.execute(stale, (article_id,))
             self._db.execute("DELETE FROM origins WHERE id = ?", (article_id,))
+            self.counted.forget(article_id)
             cursor = self._db.execute("DELETE FROM articles WHERE id = ?", (article_id,))
             if cursor.rowcount:
                 tombstone = (article_id, now)
                 self._db.execute("INSERT OR REPLACE INTO tombstones VALUES (?, ?)", tombstone)
                 deleted += 1
+                self._changed = True
         return deleted
 
     def mark_seen(self, article_id: str, file: str, line: int) -> tuple[str, int] | None:
@@ -154,10 +162,13 @@ class StoreWriter:
         self._db.executemany("DELETE FROM rejects WHERE file = ?", ((file,) for file in files))
         self._db.executemany("INSERT INTO rejects VALUES (?, ?, ?)", rejects)
 
-    def drop_stale_texts(self) -> None:
-        """Delete the texts that no article has any more."""
+    def finish(self) -> None:
+        """Delete the texts that no article has any more, and note whether articles changed."""
+        if self._changed:
+            self.counted.forget_rules()
         self._db.execute(
             "DELETE FROM texts WHERE key IN (SELECT text_key FROM stale) "
-            "AND NOT EXISTS (SELECT 1 FROM articles WHERE text_key = texts.key)"
+            "AND NOT EXISTS (SELECT 1 FROM articles WHERE text_key = texts.key) "
+            "AND NOT EXISTS (SELECT 1 FROM counted WHERE key = texts.key)"
         )
         self._db.execute("DELETE FROM stale")

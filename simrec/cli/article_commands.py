@@ -7,6 +7,7 @@ import click
 from simrec.articles.store import Store
 from simrec.cli import terminal
 from simrec.cli.options import json_option, n_option, print_rows, workspace_option
+from simrec.files import JsonObject
 from simrec.workspace import Workspace
 
 
@@ -22,14 +23,35 @@ def articles(ids: tuple[str, ...], sample: bool, n: int, as_json: bool, workspac
         raise click.UsageError("give IDs or --sample, not both")
     with Store.open(Workspace.open(workspace).articles_db) as store:
         for number, article in enumerate(store.lookup(ids, n, sample)):
+            repeated = _boilerplate(store, article)
+            if repeated:
+                article["not_counted"] = repeated
             if as_json:
                 terminal.print_json([article])
                 continue
             if number:
                 click.echo()
-            terminal.print_fields({**article, "tags": ", ".join(article["tags"]), "text": None})
-            for line in article["text"].split("\n"):
-                click.echo(terminal.escape_control(line))
+            _print_article(article, repeated)
+
+
+def _boilerplate(store: Store, article: JsonObject) -> list[str]:
+    """Return what of an article's text does not count."""
+    blocks = store.boilerplate_in(article["id"])
+    if not blocks:
+        return []
+    from simrec.lexical.boilerplate import Boilerplate  # NumPy, which few articles need
+
+    text = article["text"]
+    return [text[first:last] for first, last in Boilerplate.from_bytes(blocks).spans(text)]
+
+
+def _print_article(article: JsonObject, repeated: list[str]) -> None:
+    no_fields = {"text": None, "not_counted": None}
+    terminal.print_fields({**article, "tags": ", ".join(article["tags"]), **no_fields})
+    for line in article["text"].split("\n"):
+        click.echo(terminal.escape_control(line))
+    for passage in repeated:
+        click.echo(terminal.escape_control(f"not counted: {' '.join(passage.split())}"))
 
 
 @click.command()

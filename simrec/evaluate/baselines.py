@@ -68,7 +68,7 @@ class BaselineInputs:
     def texts(self, start: bytes = b"") -> list[str]:
         """Return texts of the corpus in order of their keys, from `start` on."""
         keys = self.store.text_keys(FITTED_TEXTS, start)
-        return [text for _, text in self.store.texts(keys, MOST_CHARS)]
+        return [text for _, text in self.store.counted_texts(keys, MOST_CHARS)]
 
 
 Baseline = Callable[[BaselineInputs], Scorer]

@@ -23,7 +23,7 @@ def compact(night: Night) -> StepResult:
     if night.tfidf:
         names.append(night.tfidf.id)
     with night.open_store() as store:
-        keys = store.text_keys()
+        keys = store.counted_keys()
     shard_texts = night.config.engine.shard_texts
     counts = [_compact(night.workspace.embeddings(name), keys, shard_texts) for name in names]
     before = sum(count.before for count in counts)

@@ -16,6 +16,7 @@ from simrec.lexical.tfidf import OUTGROWN, TfIdf
 from simrec.lexical.vocabulary import TermCounter
 from simrec.lexical.words import MAX_CHARS
 from simrec.recommend.choose_weight import choose_weight
+from simrec.steps.count_texts import count_texts
 from simrec.steps.encode_queries import query_encoder
 from simrec.steps.night import Night
 from simrec.steps.step import StepResult
@@ -40,8 +41,9 @@ class CacheFill(NamedTuple):
 def embed(night: Night) -> StepResult:
     """Encode the texts that have no vector yet by the newest encoder."""
     _ensure_encoder(night)
+    boilerplate = count_texts(night)
     with night.open_store() as store:
-        keys = store.text_keys()
+        keys = store.counted_keys()
     terms_missing = 0
     with open_engine(night.config.engine) as engine:
         vectors = CacheFill(night.encoder_id, "embed", embed_shard, night.encoder)
@@ -53,7 +55,7 @@ def embed(night: Night) -> StepResult:
             terms_missing = _fill(night, engine, terms, keys)
     return StepResult(
         f"{missing:,} texts encoded by {night.encoder_id}, "
-        f"{len(keys) - missing:,} were in the cache",
+        f"{len(keys) - missing:,} were in the cache{boilerplate}",
         rows_in=len(keys),
         rows_out=missing,
         skipped=not (missing or terms_missing),

@@ -96,7 +96,7 @@ def _count_texts_to_encode(night: Night, changes: Preview) -> int:
     keys = set(changes.text_keys)
     if night.workspace.articles_db.exists():
         with night.open_store() as store:
-            keys.update(store.text_keys())
+            keys.update(store.counted_keys())
     if night.newest_encoder is None:
         return len(keys)
     cache = EmbeddingCache(night.workspace.embeddings(night.newest_encoder))

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from simrec import arrays
 from simrec.encoder.embedding_cache import EmbeddingCache
 from simrec.errors import ReleaseError
+from simrec.steps.count_texts import counting_rules
 from simrec.steps.night import Night
 
 BLOCK_ROWS = 65_536
@@ -20,6 +21,10 @@ def gather_vectors(night: Night, cache_name: str, path: Path, width: int, dtype:
     ReleaseError if it does not hold the text of every article.
     """
     with night.open_store() as store:
+        if store.counted_by() != counting_rules(night.config):
+            raise ReleaseError(
+                "it is not known what of the articles' texts is boilerplate; run simrec embed first"
+            )
         rows = list(store.keys())
     keys = [text_key for _, _, text_key in rows]
     cache = EmbeddingCache(night.workspace.embeddings(cache_name))

@@ -134,6 +134,7 @@ class Night:
                 )
             if config.rules.freshness_half_life or config.rules.max_age_days:
                 settings += f" {store.newest_day(self.today)}"
+            settings += store.counted_digest()
             made_by = self.encoder_id
             if self.tfidf:
                 made_by += f" {self.tfidf.id} {self.tfidf.weight}"

@@ -6,6 +6,7 @@ from simrec import files, log, release
 from simrec.config import Config
 from simrec.encoder import model_folder
 from simrec.steps.champion_challenger import choose_encoder
+from simrec.steps.count_texts import count_texts
 from simrec.steps.night import Night, as_text
 from simrec.steps.step import StepResult
 from simrec.training import ask_teacher, corpus, starting_point
@@ -18,6 +19,7 @@ from simrec.workspace import Workspace
 def train(night: Night) -> StepResult:
     """Train an encoder, unless one was trained on just these articles with this configuration."""
     config = night.config
+    count_texts(night)  # encoders are compared on what counts
     data = ask_teacher.teacher_data(config, night.workspace.distillation)
     with night.open_store() as store:
         training_corpus = corpus.gather(store, config, data.paths)

@@ -5,7 +5,7 @@ import re
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, Literal, TypeVar, get_args, get_origin
 
 import msgspec
 from msgspec import Struct
@@ -106,10 +106,35 @@ def _explain(path: Path, text: str, message: str) -> str:
         place = f" in [{section}]" if section else ""
         what = f"unknown key '{key}'{place}; {_suggestion(key)}"
     else:
-        key = section.rpartition(".")[2]
+        key = re.sub(r"\[.*\]$", "", section).rpartition(".")[2]
+        if what.startswith("Invalid enum value"):
+            what = f"{what}; the values are {', '.join(map(repr, _allowed_values(section)))}"
         what = f"{section}: {what}" if section else what
     line = _line_of(text, key)
     return f"{path}{f', line {line}' if line else ''}: {what}"
+
+
+def _allowed_values(place: str) -> list[str]:
+    """Return the values that a key may have, from its place such as rules.exclude_same[0]."""
+    kind: Any = Config
+    for name in re.sub(r"\[[^]]*\]", "", place).split("."):
+        while get_args(kind) and not _is_section(kind):
+            kind = get_args(kind)[0]
+        kind = {field.name: field.type for field in msgspec.structs.fields(kind)}[name]
+    return [value for value in _literals(kind) if isinstance(value, str)]
+
+
+def _is_section(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, Section)
+
+
+def _literals(kind: Any) -> Iterator[Any]:
+    """Yield the values of all Literals in a type."""
+    for argument in get_args(kind):
+        if get_origin(kind) is Literal:
+            yield argument
+        else:
+            yield from _literals(argument)
 
 
 def _suggestion(key: str) -> str:

@@ -223,7 +223,7 @@ def test_rules_that_leave_no_candidates_are_refused_by_the_gate(changed: House) 
     assert (changed.current, changed.simrec("similar", SEED).out) == (before, answer)
     (changed.folder / "config.toml").write_text(
         WORDS.replace(RULES, "[rules]\nexclude_own_account = true\n")
-        + "[release]\nmin_coverage = 0\n"
+        + "[release]\nmin_coverage = 0\nmin_exposed = 0\n"
     )
     assert changed.job().code == 0
     assert (table(changed), changed.simrec("similar", SEED).out.count("\n")) == ([], 1)

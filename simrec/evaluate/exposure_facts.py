@@ -17,16 +17,22 @@ from simrec.recommend.rules.editors import find_choices
 from simrec.recommend.rules.published_rules import PublishedRules
 from simrec.recommend.rules.recommendable import Conditions
 from simrec.recommend.table_reader import ArticleAttributes
-from simrec.recommend.tables.sqlite import read_articles, read_ids
+from simrec.recommend.tables.sqlite import read_ids
 from simrec.release_folder import ReleaseFolder
 
 Counts = NDArray[np.int64]
 
 
 def read_attributes(folder: ReleaseFolder) -> list[ArticleAttributes]:
-    """Return what the rules may ask of all articles of a release, by row."""
+    """Return what the rules may ask of all articles of a release, by row; equal texts are one."""
     columns = ", ".join(ArticleAttributes._fields)
-    return [ArticleAttributes(*row) for row in read_articles(folder, columns)]
+    interned: dict[str | None, str] = {}
+    articles = []
+    with closing(folder.open_tables()) as db:
+        for original, *texts in db.execute(f"SELECT {columns} FROM articles ORDER BY row"):
+            texts = [text and interned.setdefault(text, text) for text in texts]
+            articles.append(ArticleAttributes(original, *texts))
+    return articles
 
 
 def describe_exposure(
@@ -41,8 +47,9 @@ def describe_exposure(
     rows = np.arange(len(articles))
     table = attribute_table(rows, originals_of(articles), articles, [], is_recommendable)
     may_be_recommended = np.ones(len(articles), bool)
-    row_of = {article_id: row for row, article_id in enumerate(read_ids(folder))}
-    choices, _ = find_choices(EditorsFile.of_release(folder).entries, "article", row_of.get)
+    entries = EditorsFile.of_release(folder).entries
+    row_of = {article_id: row for row, article_id in enumerate(read_ids(folder))} if entries else {}
+    choices, _ = find_choices(entries, "article", row_of.get)
     for rule in rules.rules(choices):
         may_be_recommended &= rule.needs_place(table.all())
     counts, places = _count_lists(folder, len(articles))

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -20,7 +20,7 @@ from simrec.release_folder import ReleaseFolder
 HINT = "the next night makes another"
 MIN_ARTICLES_OF_LABEL = 2
 
-Labels = Sequence[frozenset[str]]  # of every article
+Labels = Mapping[int, frozenset[str | None]]  # by row
 Figures = NDArray[np.float64]
 LabelsOf = Callable[[ArticleAttributes], Sequence[str | None]]
 
@@ -47,11 +47,13 @@ def measure_rule_effects(
     published = _lists_of(lists, seeds, len(articles))
     has_lists = (published.rows >= 0).any(axis=1) & (without.rows >= 0).any(axis=1)
     effects = []
+    compared = {*seeds.tolist(), *published.rows.ravel().tolist(), *without.rows.ravel().tolist()}
     for suite, labels_of in LABELS.items():
-        labels = _shared_labels([labels_of(article) for article in articles])
-        is_query = has_lists & np.array([bool(labels[seed]) for seed in seeds], bool)
-        if len(set(labels) - {frozenset()}) < 2:
+        shared = _shared_labels(labels_of(article) for article in articles)
+        if len(shared) < 2:
             continue  # all have the same, or nothing
+        labels = {row: shared.intersection(labels_of(articles[row])) for row in compared}
+        is_query = has_lists & np.array([bool(labels[seed]) for seed in seeds.tolist()], bool)
         ours = _precisions(published, seeds, labels)[is_query]
         theirs = _precisions(without, seeds, labels)[is_query]
         effects += _effect(suite, f"P@{K}", ours, theirs)
@@ -86,14 +88,11 @@ def _lists_of(lists: Recommendations, seeds: Rows, n_articles: int) -> _Compared
     return _ComparedLists(rows, scores)
 
 
-def _shared_labels(labels: Sequence[Sequence[str | None]]) -> list[frozenset[str]]:
-    """Return the labels of each article that others have as well."""
+def _shared_labels(labels: Iterable[Sequence[str | None]]) -> frozenset[str | None]:
+    """Return the labels that several articles have."""
     counts = Counter(label for of_article in labels for label in set(of_article))
     shared = {label for label, count in counts.items() if count >= MIN_ARTICLES_OF_LABEL}
-    return [
-        frozenset(label for label in of_article if label is not None and label in shared)
-        for of_article in labels
-    ]
+    return frozenset(shared - {None})
 
 
 def _precisions(lists: _ComparedLists, seeds: Rows, labels: Labels) -> Figures:

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -46,13 +46,10 @@ def measure_rule_effects(
     without = _ComparedLists(similar, scores)
     published = _lists_of(lists, seeds, len(articles))
     has_lists = (published.rows >= 0).any(axis=1) & (without.rows >= 0).any(axis=1)
+    compared = np.concatenate([seeds, published.rows.ravel(), without.rows.ravel()])
     effects = []
-    compared = {*seeds.tolist(), *published.rows.ravel().tolist(), *without.rows.ravel().tolist()}
     for suite, labels_of in LABELS.items():
-        shared = _shared_labels(labels_of(article) for article in articles)
-        if len(shared) < 2:
-            continue  # all have the same, or nothing
-        labels = {row: shared.intersection(labels_of(articles[row])) for row in compared}
+        labels = _labels_of(compared, articles, labels_of)
         is_query = has_lists & np.array([bool(labels[seed]) for seed in seeds.tolist()], bool)
         ours = _precisions(published, seeds, labels)[is_query]
         theirs = _precisions(without, seeds, labels)[is_query]
@@ -88,11 +85,17 @@ def _lists_of(lists: Recommendations, seeds: Rows, n_articles: int) -> _Compared
     return _ComparedLists(rows, scores)
 
 
-def _shared_labels(labels: Iterable[Sequence[str | None]]) -> frozenset[str | None]:
-    """Return the labels that several articles have."""
-    counts = Counter(label for of_article in labels for label in set(of_article))
+def _labels_of(rows: Rows, articles: Sequence[ArticleAttributes], labels_of: LabelsOf) -> Labels:
+    """Return the labels of some rows that several articles have; none where all share one."""
+    counts = Counter(label for article in articles for label in set(labels_of(article)))
     shared = {label for label, count in counts.items() if count >= MIN_ARTICLES_OF_LABEL}
-    return frozenset(shared - {None})
+    shared.discard(None)
+    if len(shared) < 2:
+        shared = set()
+    labels = {}
+    for row in set(rows.tolist()):
+        labels[row] = frozenset(shared.intersection(labels_of(articles[row])))
+    return labels
 
 
 def _precisions(lists: _ComparedLists, seeds: Rows, labels: Labels) -> Figures:

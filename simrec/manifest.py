@@ -10,7 +10,9 @@ from simrec.files import JsonObject
 from simrec.index.index_facts import IndexFacts
 from simrec.release_folder import ReleaseFolder
 
-FORMAT = 3  # of a release; 1 knew no reasons and no near-duplicates, 2 had other names of columns
+# Of a release; 1 knew no reasons and no near-duplicates, 2 had other names of columns, 3 told what
+# rules did among the reasons.
+FORMAT = 4
 HINT = "simrec rollback returns to the release before"
 
 

@@ -19,6 +19,7 @@ class ReleaseFolder:
         self.graph = path / "graph.npy"
         self.terms = path / "terms.npy"  # there are none where words have no share in a score
         self.tfidf = path / "lexical.npz"  # nor this
+        self.vocabulary = path / "lexical.words"  # nor this
         self.rules = path / "rules.json"
         self.without_rules = path / "without_rules.npz"  # some lists by score alone
         self.editors = path / "editors.json"  # there is none where editors want nothing

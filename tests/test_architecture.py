@@ -64,7 +64,15 @@ HEAVY = {
     "bm25s": ["evaluate/bm25.py"],
     "ir_measures": ["evaluate/ranking_measures.py"],
     "sklearn": ["training/", "evaluate/"],
-    "scipy": ["training/", "evaluate/", "recommend/"],
+    "scipy": [
+        "training/",
+        "evaluate/",
+        "recommend/",
+        "lexical/fit_vocabulary.py",
+        "lexical/phrases.py",
+        "lexical/telling.py",
+        "lexical/word_sample.py",
+    ],
     "jinja2": ["evaluate/"],
     "pyarrow": [
         "articles/sources/parquet_source.py",

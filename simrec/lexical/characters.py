@@ -106,11 +106,22 @@ def fold(text: str) -> str:
     """
     if is_plain(text):
         return text.lower()
-    text = _FOLDED.sub(_fold_character, text)
-    text = _BEYOND_FIRST_PLANE.sub(_fold_character, text)
+    text = _fold_letters(text)
     # The lower case of the Turkish capital I with a dot has a dot of its own.
     lower = text.lower().replace("i\u0307", "i")
     return unicodedata.normalize("NFC", lower)
+
+
+def fold_letters(text: str) -> str:
+    """Return a text as `fold` does, with capitals as they are written."""
+    if is_plain(text):
+        return text
+    return unicodedata.normalize("NFC", _fold_letters(text))
+
+
+def _fold_letters(text: str) -> str:
+    text = _FOLDED.sub(_fold_character, text)
+    return _BEYOND_FIRST_PLANE.sub(_fold_character, text)
 
 
 def _fold_character(match: re.Match[str]) -> str:

@@ -70,14 +70,9 @@ class TermVectors:
         for query, (row_ids, row_products) in enumerate(self._products(queries, rows, widths)):
             ids[query] = row_ids
             products[query] = row_products
-        top_ids = np.zeros((*rows.shape, k), np.uint32)
-        for rank in range(k):
-            best = products.argmax(axis=-1, keepdims=True)
-            is_shared = np.take_along_axis(products, best, axis=-1) > 0
-            best_ids = np.take_along_axis(ids, best, axis=-1)
-            top_ids[..., rank] = np.where(is_shared, best_ids, 0)[..., 0]
-            np.put_along_axis(products, best, 0, axis=-1)
-        return top_ids
+        order = np.argsort(-products, axis=-1, kind="stable")[..., :k]
+        are_shared = np.take_along_axis(products, order, axis=-1) > 0
+        return np.where(are_shared, np.take_along_axis(ids, order, axis=-1), np.uint32(0))
 
     def _products(
         self, queries: PackedTerms, rows: Rows, widths: Rows

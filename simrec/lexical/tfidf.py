@@ -42,9 +42,9 @@ class TfIdf:
         cls,
         texts: Iterable[str],
         weight: float = 0.0,
-        on_document: Callable[[set[str]], None] | None = None,
+        on_text: Callable[[str], None] | None = None,
     ) -> "TfIdf":
-        """Count the texts that have each term; call `on_document` with the words of each text."""
+        """Count the texts that have each term; call `on_text` with each text."""
         text_counts = np.zeros(IDF_BUCKETS, np.int64)
         n_texts = 0
         for text in texts:
@@ -52,8 +52,8 @@ class TfIdf:
             buckets = {term_id(word) % IDF_BUCKETS for word in distinct_words}
             text_counts[list(buckets)] += 1
             n_texts += 1
-            if on_document:
-                on_document(distinct_words)
+            if on_text:
+                on_text(text)
         rarity = max(n_texts, 2) / np.maximum(text_counts, 1)
         idf = np.sqrt(np.log(rarity))
         return cls(idf.astype(np.float32), n_texts, weight)

@@ -5,9 +5,10 @@ import re
 import numpy as np
 
 from simrec.encoder.runtime import Encoder
+from simrec.lexical.shown_terms import LOOKED_AT, ShownTerms
 from simrec.lexical.term_vectors import TermVectors
 from simrec.lexical.tfidf import TfIdf
-from simrec.lexical.words import term_id, words
+from simrec.lexical.vocabulary import TermVocabulary, is_mute, words_by_id
 from simrec.recommend.hits import ArticleDetails, Explanation, Hit
 
 SENTENCE_END = re.compile(r"(?<=[.!?])\s+|(?<=[。！？])|\n+")
@@ -17,12 +18,19 @@ MAX_WORDS = 5
 
 
 class Explainer:
-    """Compares texts by the encoder and, unless tfidf is None, with `weight` by their terms."""
+    """Compares texts by the encoder and, unless tfidf is None, with `weight` by their terms.
 
-    def __init__(self, encoder: Encoder, tfidf: TfIdf | None, weight: float) -> None:
+    The vocabulary says which terms are shown.
+    """
+
+    def __init__(
+        self, encoder: Encoder, tfidf: TfIdf | None, weight: float, vocabulary: TermVocabulary
+    ) -> None:
         self._encoder = encoder
         self._tfidf = tfidf
         self._weight = weight
+        self._vocabulary = vocabulary
+        self._shown_terms = ShownTerms.of(vocabulary)
 
     def explain(self, seed_text: str, hit_text: str) -> Explanation:
         """Return the words that two texts share and their closest passages, without notes."""
@@ -54,10 +62,18 @@ class Explainer:
         if self._tfidf is None:
             return []
         seed_terms, hit_terms = np.split(self._tfidf.encode([seed_text, hit_text]), 2)
-        shared = TermVectors(hit_terms).top_shared_terms(seed_terms, np.array([[0]]), MAX_WORDS)
-        # Of words with the same id, the first in order of the alphabet stands for it.
-        word_of = {term_id(word): word for word in sorted(set(words(seed_text)), reverse=True)}
-        return [word_of[number] for number in shared[0, 0].tolist() if number in word_of]
+        shared = TermVectors(hit_terms).top_shared_terms(
+            self._shown_terms.weigh(seed_terms), np.array([[0]]), LOOKED_AT
+        )
+        items = self._shown_terms.choose(shared[0], MAX_WORDS)[0].tolist()
+        names = words_by_id(seed_text, items)
+        shown = []
+        for item in items:
+            phrase = self._shown_terms.name(item)
+            word = self._vocabulary.get(item) or names.get(item, "")
+            if phrase or (word and not is_mute(word)):
+                shown.append(phrase or word)
+        return shown
 
 
 def passages(text: str) -> list[str]:

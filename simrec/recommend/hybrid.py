@@ -1,12 +1,13 @@
 """The hybrid score: the encoder's and the lexical cosine as one cosine of joined vectors."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from simrec.arrays import Mask, Rows, Scores, open_npy
-from simrec.lexical.term_vectors import TermVectors, norms_and_counts
+from simrec.lexical.term_vectors import PackedTerms, TermVectors, norms_and_counts
 from simrec.release_folder import ReleaseFolder
 from simrec.tasks.rows import Parts, run_whole
 from simrec.tasks.stages import Stages
@@ -53,14 +54,17 @@ class HybridScorer:
         are_close: Mask = cosines >= DUPLICATE_COSINE
         return are_close & (lexical_cosines >= DUPLICATE_LEXICAL_COSINE)
 
-    def shared_terms(self, seeds: Rows, rows: Rows, k: int) -> NDArray[np.uint32]:
+    def shared_terms(
+        self, seeds: Rows, rows: Rows, k: int, weigh: Callable[[PackedTerms], PackedTerms]
+    ) -> NDArray[np.uint32]:
         """Return the ids of the k terms that add most to each score, heaviest first, [seeds, n, k].
 
-        An id is 0 where no more terms are shared; rows are [seeds, n].
+        An id is 0 where no more terms are shared; rows are [seeds, n]. weigh changes what the terms
+        of the seeds weigh here.
         """
         if self._terms is None or self._term_vectors is None:
             return np.zeros((*rows.shape, k), np.uint32)
-        return self._term_vectors.top_shared_terms(self._terms[seeds], rows, k)
+        return self._term_vectors.top_shared_terms(weigh(self._terms[seeds]), rows, k)
 
 
 @dataclass(frozen=True)

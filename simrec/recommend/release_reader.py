@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from simrec.articles.store import Store
     from simrec.encoder.runtime import Encoder
     from simrec.lexical.tfidf import TfIdf
+    from simrec.lexical.vocabulary import TermVocabulary
     from simrec.recommend.editors_file import EditorsEntry
     from simrec.recommend.search import Search, SeedVectors
 
@@ -56,12 +57,14 @@ class ReleaseReader:
         self._tables = TableReader(release.folder)
         self._encoder = encoder
         self._tfidf = Lazy(self._open_tfidf)
+        self._vocabulary = Lazy(self._open_vocabulary)
         self._search = Lazy(self._open_search)
 
     def open_all(self) -> None:
         """Open whatever a query may need, so that the release may be pruned."""
         self._encoder.get()
         self._tfidf.get()
+        self._vocabulary.get()
         self._search.get().open_all()
 
     def close(self) -> None:
@@ -175,7 +178,10 @@ class ReleaseReader:
 
         lexical = self._manifest.lexical
         explainer = Explainer(
-            self._encoder.get(), self._tfidf.get(), lexical.weight if lexical else 0.0
+            self._encoder.get(),
+            self._tfidf.get(),
+            lexical.weight if lexical else 0.0,
+            self._vocabulary.get(),
         )
         explained = []
         pinned = self._pinned_under(query, rules)
@@ -201,6 +207,11 @@ class ReleaseReader:
         from simrec.lexical.tfidf import TfIdf
 
         return TfIdf.open(self._folder.tfidf) if self._manifest.lexical else None
+
+    def _open_vocabulary(self) -> "TermVocabulary":
+        from simrec.lexical.vocabulary import TermVocabulary
+
+        return TermVocabulary.open(self._folder.vocabulary)
 
     def _open_search(self) -> "Search":
         from simrec.recommend.search import Search

@@ -12,8 +12,11 @@ from simrec.encoder import default_encoder, model_folder
 from simrec.encoder.embed import EmbedTask, cut_shards, embed_shard, terms_shard
 from simrec.encoder.embedding_cache import EmbeddingCache
 from simrec.errors import ReleaseError
+from simrec.index.vectors import unit_rows
+from simrec.lexical.fit_vocabulary import fit_vocabulary
 from simrec.lexical.tfidf import OUTGROWN, TfIdf
-from simrec.lexical.vocabulary import TermCounter
+from simrec.lexical.vocabulary import TermCounter, TermVocabulary
+from simrec.lexical.word_sample import SAMPLED_TEXTS
 from simrec.lexical.words import MAX_CHARS
 from simrec.recommend.choose_weight import choose_weight
 from simrec.steps.count_texts import count_texts
@@ -50,6 +53,7 @@ def embed(night: Night) -> StepResult:
         missing = _fill(night, engine, vectors, keys)
         _fit_words(night, keys)
         if night.tfidf:
+            _ensure_vocabulary(night, keys)
             path = night.workspace.lexical(night.encoder_id)
             terms = CacheFill(night.tfidf.id, "terms", terms_shard, path)
             terms_missing = _fill(night, engine, terms, keys)
@@ -118,10 +122,10 @@ def _fit_words(night: Night, keys: list[bytes]) -> None:
     night.workspace.lexicals.mkdir(exist_ok=True)
     counter = TermCounter()
     with night.open_store() as store:
-        tfidf = TfIdf.fit(_texts(store, keys), on_document=counter.add)
+        tfidf = TfIdf.fit(_texts(store, keys), on_text=counter.add_text)
         sample = store.sample(night.config.evaluate.sample)
     weight = _choose_weight(night, sample, tfidf)
-    counter.vocabulary().save(night.workspace.vocabulary(night.encoder_id))
+    _fit_vocabulary(night, counter)
     tfidf.with_weight(weight).save(path)
     night.word_weights_changed()
     logger.info(
@@ -135,6 +139,27 @@ def _is_due(night: Night, path: Path, texts: int) -> bool:
     if night.config.recommend.lexical_weight == 0 or not texts:
         return False
     return not TfIdf.is_current(path) or texts > OUTGROWN * TfIdf.open(path).n_texts
+
+
+def _ensure_vocabulary(night: Night, keys: list[bytes]) -> None:
+    """Fit the vocabulary where there is none of this format beside word weights that stay."""
+    if TermVocabulary.is_current(night.workspace.vocabulary(night.encoder_id)):
+        return
+    counter = TermCounter()
+    with night.open_store() as store:
+        for text in _texts(store, keys):
+            counter.add_text(text)
+    _fit_vocabulary(night, counter)
+
+
+def _fit_vocabulary(night: Night, counter: TermCounter) -> None:
+    """Learn which of the counted words tell something, from a sample of texts and their vectors."""
+    with night.open_store() as store:
+        keys = store.text_keys(SAMPLED_TEXTS)
+        texts = list(_texts(store, keys))
+    vectors = EmbeddingCache(night.workspace.embeddings(night.encoder_id)).gather(keys)
+    vocabulary = fit_vocabulary(counter.most_written(), texts, unit_rows(vectors))
+    vocabulary.save(night.workspace.vocabulary(night.encoder_id))
 
 
 def _choose_weight(night: Night, sample: Sequence[LabelledText], tfidf: TfIdf) -> float:

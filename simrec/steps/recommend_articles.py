@@ -179,6 +179,7 @@ def _add_words(night: Night, staged: ReleaseFolder) -> float:
         return 0.0
     gather_vectors(night, tfidf.id, staged.terms, TERMS_PER_TEXT, "<u4")
     tfidf.save(staged.tfidf)  # the terms of a query are made with it
+    TermVocabulary.open(night.workspace.vocabulary(night.encoder_id)).save(staged.vocabulary)
     return tfidf.weight
 
 
@@ -189,19 +190,13 @@ def _find_shared_words(
     articles: list[ArticleMeta],
     stages: Stages,
 ) -> SharedWords:
-    """Return the words that pairs share; new ones are kept for the next night."""
-    path = night.workspace.vocabulary(night.encoder_id)
-    vocabulary = TermVocabulary.open(path)
-    size = len(vocabulary)
+    """Return the words that pairs share."""
     with night.open_store() as store:
 
         def texts(rows: list[int]) -> Iterator[str]:
             return _texts(store, [articles[row].id for row in rows])
 
-        shared_words = find_shared_words(scorer_files, lists.rows, vocabulary, texts, stages)
-    if len(vocabulary) > size:
-        vocabulary.save(path)
-    return shared_words
+        return find_shared_words(scorer_files, lists.rows, texts, stages)
 
 
 def _texts(store: Store, ids: list[str]) -> Iterator[str]:

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from simrec import files
 from simrec.errors import ReleaseError
-from simrec.lexical.vocabulary import TermCounter, TermVocabulary
+from simrec.lexical.vocabulary import KnownPhrase, TermCounter, TermVocabulary
 from simrec.lexical.words import term_id
 
 
@@ -60,3 +61,28 @@ def test_a_saved_one_is_the_same_and_a_damaged_one_is_refused(tmp_path: Path) ->
     path.write_bytes(path.read_bytes().replace(b"wool", b"w00l"))
     with pytest.raises(ReleaseError, match="damaged"):
         TermVocabulary.open(path)
+
+
+def test_words_are_shown_as_they_are_written_most_and_the_most_frequent_comes_first() -> None:
+    counter = TermCounter()
+    for text in ("Wool from Obama", "wool of NASA", "OBAMA and wool", "Obama at Nasa", "NASA"):
+        counter.add_text(text)
+    assert counter.most_written() == ["NASA", "Obama", "wool"]
+
+
+def test_weights_and_phrases_are_saved(tmp_path: Path) -> None:
+    path = tmp_path / "vocabulary.words"
+    phrase = KnownPhrase("New York", ["new", "york"], ["york"], 0.7)
+    TermVocabulary(["York", "wool"], {"wool": 0.25}, [phrase]).save(path)
+    opened = TermVocabulary.open(path)
+    assert opened.phrases == [phrase]
+    assert [opened.weight(word) for word in ("wool", "York", "12", "of", "UK")] == [
+        0.25,
+        0.4,
+        0,
+        0,
+        0.4,
+    ]
+    assert TermVocabulary.is_current(path)
+    files.write_json(path, files.seal({"words": ["wool"]}))
+    assert not TermVocabulary.is_current(path), "an older file is made anew"

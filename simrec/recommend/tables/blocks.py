@@ -38,7 +38,8 @@ def similar_articles(
             "score": lists.scores[part][article, position],
             "score_rank": score_rank,
             "words": pack_words(words),
-            "reason": reasons.texts(article + start, similar, score_rank, words),
+            "reason": reasons.texts(article + start, similar, words),
+            "rules": reasons.rules(article + start, similar, score_rank),
         }
 
 

@@ -17,7 +17,7 @@ ORPHAN = 0  # the rank by score of an article that was given its place
 
 
 class PairReasons:
-    """Builds the reasons of pairs, such as `yukos, rosneft; same category; number 14 by score`."""
+    """Builds the reasons of pairs, such as `Yukos, Rosneft; same category`, and what rules did."""
 
     def __init__(
         self,
@@ -36,17 +36,27 @@ class PairReasons:
         self,
         articles: NDArray[np.int64],
         similar: NDArray[np.int32],
-        score_ranks: NDArray[np.uint16],
         words: NDArray[np.int32],
     ) -> pyarrow.Array:
         """Return the reasons of pairs of rows, whose shared words [pairs, WORDS] count from 1."""
-        is_pinned = np.isin(
-            pack_pairs(articles, similar.astype(np.int64)), self._choices.pinned_pairs
-        )
         parts = [
             self._shared(words),
             _where(_same(self._accounts, articles, similar), "same account"),
             _where(_same(self._categories, articles, similar), "same category"),
+        ]
+        return _joined(parts, "; ")
+
+    def rules(
+        self,
+        articles: NDArray[np.int64],
+        similar: NDArray[np.int32],
+        score_ranks: NDArray[np.uint16],
+    ) -> pyarrow.Array:
+        """Return what the rules and the editors did to pairs of rows: "" of most."""
+        is_pinned = np.isin(
+            pack_pairs(articles, similar.astype(np.int64)), self._choices.pinned_pairs
+        )
+        parts = [
             _where(is_pinned, "pinned by editors"),
             _where(np.isin(similar, self._choices.preferred), "preferred by editors"),
             _where((score_ranks == ORPHAN) & ~is_pinned, "seldom recommended"),

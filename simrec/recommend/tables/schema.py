@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
-VERSION = 3  # of the SQLite file; raised with release FORMAT when a column changes
+VERSION = 4  # of the SQLite file; raised with release FORMAT when a column changes
 SCORE_DECIMALS = 6  # of a score in SQLite and in sinks; beyond is noise of the machine
 WORD_BITS = 21  # of each word of a pair, packed into one integer, the heaviest lowest
 
@@ -87,6 +87,7 @@ SIMILAR_ARTICLES = TableSchema(
         Column("score_rank", "integer"),  # by score alone; 0 of an orphan that was given this rank
         _sqlite("words", "integer"),  # packed numbers of the shared words, 0 where there are none
         _parquet("reason", "text"),
+        _parquet("rules", "text"),  # what they did to this place, "" where they did nothing
     ),
     key=("article", "rank"),
 )

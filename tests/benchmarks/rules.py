@@ -4,7 +4,8 @@ DATA is a folder with bbc_articles, openblogs_articles, techblog_articles and ne
 under xz. For each set the lists of all articles are made with no rules, with each rule alone, and by
 default. The table says: same-category and same-account precision of the first ten; the share of lists
 with near-duplicates among the list and its article; the skewness of how many lists hold an article; and
-the share of articles, near-duplicates counted once, that no list holds; in how many lists the most listed article
+the share of articles, near-duplicates counted once, that no list holds; the share that none holds in its first ten
+places; in how many lists the most listed article
 is; and the share of places that are filled. Of the BBC set, which says what
 its near-duplicates are, precision and recall are printed too.
 """
@@ -106,9 +107,9 @@ def measure(name: str, articles: list[dict[str, Any]], folder: Path) -> None:
     print(f"\n**{name}**, {len(articles):,} articles; {duplicates(articles, groups)}\n")
     print(
         "| rules | category P@10 | account P@10 | with duplicates | skewness | in no list "
-        "| most lists of one | places filled |"
+        "| in no first ten | most lists of one | places filled |"
     )
-    print("|---|---|---|---|---|---|---|---|")
+    print("|---|---|---|---|---|---|---|---|---|")
     for label, rules in RULES.items():
         if rules.exclude_own_account and accounts.max(initial=0) < 1:
             continue
@@ -151,6 +152,8 @@ def figures(lists: NDArray[np.int32], attributes: RowAttributes) -> list[str]:
         named = row[row != NO_GROUP]
         has_duplicates.append(len(named) > len(np.unique(named)))
     originals = np.where(groups == NO_GROUP, np.arange(len(groups)), groups)
+    listed_first = lists[:, :10]
+    first_ten = np.bincount(listed_first[listed_first >= 0], minlength=len(lists))
     exposure_of_originals = np.bincount(originals, exposure)[np.unique(originals)]
     return [
         same_label(lists[:, :10], attributes.groups("category")),
@@ -158,6 +161,7 @@ def figures(lists: NDArray[np.int32], attributes: RowAttributes) -> list[str]:
         f"{np.mean(has_duplicates):.4f}",
         f"{stats.skew(exposure):.2f}",
         f"{(exposure_of_originals == 0).mean():.4f}",
+        f"{(first_ten == 0).mean():.4f}",
         f"{exposure.max()}",
         f"{(lists >= 0).mean():.3f}",
     ]

@@ -75,6 +75,7 @@ class MaxAge(SelectiveRule):
 
     days: float
     decay: RecencyDecay
+    weights_articles = True
 
     def allowed(self, candidates: Candidates, seeds: RowAttributes) -> Mask:
         """Allow what is not too old."""

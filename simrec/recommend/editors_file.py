@@ -2,6 +2,7 @@
 
 import csv
 import json
+import math
 import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
@@ -74,9 +75,13 @@ class EditorsFile:
         return cls(entries, content["sha256"])
 
     def write(self, folder: ReleaseFolder) -> None:
-        """Write what `of_release` reads, if there is anything."""
-        if self.sha256:
-            files.write_json(folder.editors, asdict(self))
+        """Write what `of_release` reads, if there is anything; where the file lies is left out."""
+        if not self.sha256:
+            return
+        entries = []
+        for entry in self.entries:
+            entries.append({**asdict(entry), "where": Path(entry.where).name})
+        files.write_json(folder.editors, {"entries": entries, "sha256": self.sha256})
 
     def check_places(self, kind: Kind, places: int) -> None:
         """Raise ConfigError for a pin at a place that lists do not have."""
@@ -108,6 +113,8 @@ def _toml_rows(path: Path, text: str) -> Iterator[tuple[Row, str]]:
             )
         for number, row in enumerate(rows):
             line_number = f"line {lines[number]}" if number < len(lines) else f"{rule} {number + 1}"
+            if not isinstance(row, dict):
+                raise ConfigError(f"{path}, {line_number}: {row!r} is no entry of [[{rule}]]")
             yield {"rule": rule, **row}, f"{path}, {line_number}"
 
 
@@ -188,9 +195,12 @@ def _text(value: Any, key: str, where: str) -> str:
 
 def _number(value: Any, key: str, where: str) -> float:
     try:
-        return float(value)
-    except (TypeError, ValueError) as error:
-        raise ConfigError(f"{where}: {key} is {value!r}, which is no number") from error
+        number = float(value)
+    except (TypeError, ValueError):
+        number = math.nan
+    if not math.isfinite(number):
+        raise ConfigError(f"{where}: {key} is {value!r}, which is no number")
+    return number
 
 
 def _check_contradictions(entries: Iterable[EditorsEntry]) -> None:

@@ -75,6 +75,8 @@ def test_toml_and_csv_say_the_same(tmp_path: Path, name: str, text: str) -> None
         ("pin,b,,a,0,", "line 2: place is 0; places count from 1"),
         ("pin,b,,a,1.5,", "line 2: place is 1.5; places count from 1"),
         ("pin,b,,a,top,", "line 2: place is 'top', which is no number"),
+        ("pin,b,,a,inf,", "line 2: place is 'inf', which is no number"),
+        ("prefer,b,,,,nan", "line 2: weight is 'nan', which is no number"),
         ("prefer,b,,,,-1", "line 2: weight is -1; it multiplies scores and is more than 0"),
         (
             "prefer,b,,a,,2",
@@ -98,6 +100,8 @@ def test_what_cannot_be_meant_is_named_with_its_line(tmp_path: Path, rows: str, 
     [
         ("\n[[hide]]\narticle = 'a'\n", "line 2: 'hide' is no rule; the rules are [[pin]]"),
         ("[[pin]\n", "line 1"),
+        ("[pin]\narticle = 'a'\n", "line 1: 'pin' is no rule; the rules are [[pin]]"),
+        ("pin = [1]\n", "pin 1: 1 is no entry of [[pin]]"),
         ("[[never]]\narticle = 'a'\n[[never]]\narticle = ['b']\n", "line 3: article is ['b']"),
         ("[[pin]]\narticle='b'\nunder='a'\nposition=1\n", "line 1: pin does not know 'position'"),
     ],
@@ -250,9 +254,9 @@ def test_a_change_of_the_file_makes_another_release_and_its_place_does_not(
     scratch = new_house(changed.folder.parent / "scratch")
     assert run_night(scratch, f"pin,{listed[6]},,{A},1,\n").code == 0
     assert scratch.current == changed.current
-    for name in ("similar_articles", "similar_accounts"):
-        tables = [release_of(each) / f"{name}.parquet" for each in (scratch, changed)]
-        assert tables[0].read_bytes() == tables[1].read_bytes()
+    for name in ("similar_articles.parquet", "similar_accounts.parquet", "editors.json"):
+        written = [(release_of(each) / name).read_bytes() for each in (scratch, changed)]
+        assert written[0] == written[1], name
 
 
 def test_a_file_that_cannot_be_meant_stops_the_night_before_it_does_anything(

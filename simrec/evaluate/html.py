@@ -80,7 +80,8 @@ def headline(report: Report) -> str:
         if effect.suite in TOPICAL:
             value = number(effect.published, 2)
             without = number(effect.without_rules, 2)
-            return f"{exposed}; {effect.suite} {value} ({without} without rules)"
+            what = f"{effect.suite} {effect.measure}"
+            return f"{exposed}; {what} {value} ({without} without rules)"
     return exposed
 
 

@@ -20,7 +20,14 @@ if TYPE_CHECKING:
         UnknownIdError,
         UsageError,
     )
-    from simrec.recommend.hits import AccountHit, ArticleDetails, Evidence, Explanation, Hit
+    from simrec.recommend.hits import (
+        AccountHit,
+        ArticleDetails,
+        Evidence,
+        Explanation,
+        Hit,
+        StoryArticle,
+    )
     from simrec.recommend.query import Filters, Query
     from simrec.recommend.recommender import Recommender
 
@@ -39,6 +46,7 @@ __all__ = [
     "Recommender",
     "ReleaseError",
     "SimrecError",
+    "StoryArticle",
     "UnknownIdError",
     "UsageError",
     "open",
@@ -53,6 +61,7 @@ _MODULES = {
     "Evidence": "recommend.hits",
     "Explanation": "recommend.hits",
     "Hit": "recommend.hits",
+    "StoryArticle": "recommend.hits",
 }
 
 

@@ -219,6 +219,14 @@ class RecommendConfig(Section, frozen=True):
     not_recommendable: NotRecommendable = NotRecommendable()
 
 
+class StoriesConfig(Section, frozen=True):
+    """Which articles are of one story; with a window of 0 days there are none."""
+
+    window_days: NotNegativeCount = 4
+    min_score: Share = 0.35
+    max_size: Annotated[int, Meta(ge=2)] = 50
+
+
 class MaxPer(Section, frozen=True):
     """How many articles of one value of a field a list may hold; 0 is no limit."""
 
@@ -306,6 +314,7 @@ class Config(Section, frozen=True):
     index: IndexConfig = IndexConfig()
     recommend: RecommendConfig = RecommendConfig()
     rules: RulesConfig = RulesConfig()
+    stories: StoriesConfig = StoriesConfig()
     evaluate: EvaluateConfig = EvaluateConfig()
     engine: EngineConfig = EngineConfig()
     release: ReleaseConfig = ReleaseConfig()

@@ -228,6 +228,15 @@ class Store:
         row: tuple[bytes, str, str] | None = self._db.execute(query, (article_id,)).fetchone()
         return row
 
+    def characters(self, article_id: str) -> int:
+        """Return how long the text of an article is, 0 if there is none."""
+        query = (
+            "SELECT length(t.text) FROM articles a JOIN texts t ON t.key = a.text_key "
+            "WHERE a.id = ?"
+        )
+        row = self._db.execute(query, (article_id,)).fetchone()
+        return int(row[0]) if row else 0
+
     def lookup(self, ids: Sequence[str], most: int, sample: bool = False) -> Iterator[JsonObject]:
         """Yield all fields of the articles of some ids, or else of the first or a sample."""
         if ids:

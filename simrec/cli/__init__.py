@@ -26,6 +26,7 @@ MODULES = {
     "similar": "search_commands",
     "accounts": "search_commands",
     "show": "search_commands",
+    "story": "search_commands",
     "status": "workspace_commands",
     "releases": "workspace_commands",
     "report": "workspace_commands",

@@ -118,6 +118,20 @@ def show(article_id: str, as_json: bool, workspace: Path) -> None:
         terminal.print_fields(article)
 
 
+@click.command()
+@click.argument("article_id", metavar="ID")
+@json_option
+@workspace_option
+def story(article_id: str, as_json: bool, workspace: Path) -> None:
+    """Print all coverage of the event that article ID is about: who was first, who has most."""
+    with Recommender.open(workspace) as recommender:
+        articles = recommender.story(article_id)
+    if not articles and not as_json:
+        click.echo(f"no other article is about the event of '{article_id}'")
+        return
+    print_rows(["date", "id", "account", "role", "title"], articles, as_json)
+
+
 def _filter(among: Path | None, **options: str | None) -> Filters:
     ids = frozenset(_lines(among)) if among else None
     return Filters(**options, among=ids)

@@ -83,6 +83,9 @@ def cell(row: JsonObject, column: str) -> Any:
         return (row["published_at" if column == "date" else column] or "")[:10]
     if column == "note":
         return "few articles" if row["few_articles"] else ""
+    if column == "role":
+        roles = {"first": row["is_first"], "fullest": row["is_fullest"], "lead": row["is_lead"]}
+        return ", ".join(role for role, has_role in roles.items() if has_role)
     value = row[column]
     return f"{value:.3f}" if isinstance(value, float) else value
 

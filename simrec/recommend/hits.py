@@ -68,6 +68,32 @@ class ArticleDetails:
 
 
 @dataclass(frozen=True)
+class StoryArticle:
+    """An article of a story; characters is how long its text is.
+
+    Of all articles of the story is_first was published first, is_fullest is the longest, and
+    is_lead is the most like all others.
+    """
+
+    id: str
+    title: str
+    lead: str
+    account: str | None
+    published_at: str | None
+    url: str | None
+    lang: str | None
+    category: str | None
+    characters: int
+    is_first: bool
+    is_fullest: bool
+    is_lead: bool
+
+    def as_dict(self) -> JsonObject:
+        """Return the article as JSON has it."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
 class Evidence:
     """Two articles that make two accounts similar; article is empty where the query is a text."""
 

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar
 
 from simrec.errors import ReleaseError, UsageError
-from simrec.recommend.hits import AccountHit, ArticleDetails, Hit
+from simrec.recommend.hits import AccountHit, ArticleDetails, Hit, StoryArticle
 from simrec.recommend.lazy import Lazy
 from simrec.recommend.query import NO_FILTERS, Filters, Query
 from simrec.recommend.release_reader import ReleaseReader, SearchOptions
@@ -108,6 +108,13 @@ class Recommender:
     def show(self, article_id: str) -> ArticleDetails:
         """Return what the release knows of an article. UnknownIdError."""
         return self._answer(lambda reader: reader.show(article_id))
+
+    def story(self, article_id: str) -> list[StoryArticle]:
+        """Return all coverage of the event that an article is about, in order of date.
+
+        It is empty where no other article is about it. UnknownIdError.
+        """
+        return self._answer(lambda reader: reader.story(article_id))
 
     def _answer(self, ask: Callable[[ReleaseReader], Answer]) -> Answer:
         """Ask one release, or the next if it is pruned before all that is needed is open."""

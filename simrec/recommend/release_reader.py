@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from simrec.errors import UsageError
-from simrec.recommend.hits import AccountHit, ArticleDetails, Hit
+from simrec.recommend.hits import AccountHit, ArticleDetails, Hit, StoryArticle
 from simrec.recommend.lazy import Lazy
 from simrec.recommend.query import NO_FILTERS, Filters, Query
 from simrec.recommend.seeds import MAX_SEEDS, Seeds, find_seeds
@@ -135,6 +135,10 @@ class ReleaseReader:
         from simrec.recommend.editors_file import EditorsFile
 
         return EditorsFile.of_release(self._folder).entries
+
+    def story(self, article_id: str) -> list[StoryArticle]:
+        """Return all articles of an article's story, in order of date; none if it is in none."""
+        return self._tables.story(self._tables.article_row(article_id))
 
     def _is_in_tables(self, query: Query, options: SearchOptions) -> bool:
         is_listed = options.n <= self._tables.list_length

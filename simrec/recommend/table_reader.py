@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from simrec.errors import ReleaseError, UnknownIdError
 from simrec.files import JsonObject
-from simrec.recommend.hits import AccountHit, ArticleDetails, Evidence, Hit
+from simrec.recommend.hits import AccountHit, ArticleDetails, Evidence, Hit, StoryArticle
 from simrec.recommend.query import Filters
 from simrec.recommend.tables.schema import ARTICLES, VERSION, WORD_BITS
 from simrec.release_folder import ReleaseFolder
@@ -39,6 +39,13 @@ SELECT a.id, b.id, e.score FROM account_evidence e
 JOIN articles a ON a.row = e.article
 JOIN articles b ON b.row = e.similar_article
 WHERE e.account = ? AND e.similar = ? ORDER BY e.rank
+"""
+STORY = """
+SELECT s.article, s.story, s.lead, s.characters
+FROM stories of_article
+JOIN stories s ON s.story = of_article.story
+JOIN articles a ON a.row = s.article
+WHERE of_article.article = ? ORDER BY coalesce(a.published_at, '~'), a.row
 """
 ARTICLE = f"SELECT {', '.join(DETAILS)} FROM articles WHERE row = ?"
 WORD = "SELECT word FROM words WHERE number = ?"
@@ -158,6 +165,27 @@ class TableReader:
         """Return what the release knows of an article."""
         duplicates = [article_id for (article_id,) in self._rows(DUPLICATES, (row,))]
         return ArticleDetails(**self._article(row), duplicates=duplicates)
+
+    def story(self, row: int) -> list[StoryArticle]:
+        """Return all articles of an article's story, in order of date; none if it is in none."""
+        members = self._rows(STORY, (row,))
+        fullest = max((characters for *_, characters in members), default=0)
+        articles = []
+        for member, first, is_lead, characters in members:
+            columns = self._article(member)
+            del columns["tags"]
+            is_fullest = characters == fullest
+            fullest = -1 if is_fullest else fullest  # of equal ones, the first
+            articles.append(
+                StoryArticle(
+                    **columns,
+                    characters=characters,
+                    is_first=member == first,
+                    is_fullest=is_fullest,
+                    is_lead=bool(is_lead),
+                )
+            )
+        return articles
 
     def similar_accounts(self, row: int, n: int) -> list[AccountHit]:
         """Return the first n hits of an account's list, with their evidence."""

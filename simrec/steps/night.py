@@ -126,7 +126,9 @@ class Night:
         config = self.config
         # What the editors' file says decides, not where it lies.
         recommend = msgspec.structs.replace(config.recommend, editors=self.editors.sha256)
-        settings = f"{as_text(config.index, recommend, config.rules)} {manifest.FORMAT}"
+        settings = (
+            f"{as_text(config.index, recommend, config.rules, config.stories)} {manifest.FORMAT}"
+        )
         with self.open_store() as store:
             if not store.count():
                 raise GateError(

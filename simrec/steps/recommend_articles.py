@@ -30,8 +30,10 @@ from simrec.recommend.rules.floor import calibrate_floor
 from simrec.recommend.rules.idle_rules import idle_rules
 from simrec.recommend.rules.published_rules import PublishedRules, fields_of
 from simrec.recommend.rules.recommendable import Conditions
+from simrec.recommend.rules.rule import Rule
 from simrec.recommend.shared_words import SharedWords, find_shared_words
 from simrec.recommend.similar_accounts import AccountSearch, account_rows_of, similar_accounts
+from simrec.recommend.stories import Stories, find_stories
 from simrec.recommend.tables.release_tables import RankedRelease, write_tables
 from simrec.recommend.without_rules import rows_to_compare, write_without_rules
 from simrec.release_folder import ReleaseFolder
@@ -63,7 +65,6 @@ def recommend(night: Night) -> StepResult:
 
 def _rank(night: Night, staged: ReleaseFolder, stages: Stages) -> RankedRelease:
     """Rank the candidates of every article, and the accounts."""
-    config = night.config
     with night.open_store() as store:
         articles = list(store.metadata())
         accounts = store.accounts()
@@ -73,29 +74,55 @@ def _rank(night: Night, staged: ReleaseFolder, stages: Stages) -> RankedRelease:
     scorer_files = ScorerFiles.prepare(staged, _add_words(night, staged), stages)
     rules = _write_rules(night, staged, articles, scorer_files)
     choices = _editors_choices(night, "article", [article.id for article in articles])
-    candidates = rerank(scorer_files, config.index.candidates, stages)
+    candidates = rerank(scorer_files, night.config.index.candidates, stages)
     table = _attribute_table(night, articles, candidates, rules)
-    settings = ListSettings(
-        scorer_files,
-        IndexFacts.read(staged.index_facts),
-        rules.rules(choices),
-        config.recommend.similar_articles,
-        config.rules.max_exposure,
-    )
+    settings = _list_settings(night, staged, scorer_files, rules.rules(choices))
     lists = rank_lists(candidates, table, settings, stages)
     pin_articles(lists, choices.pins, scorer_files)
     write_without_rules(staged.without_rules, _rows_to_compare(night), candidates, table)
     related = _rank_accounts(night, accounts, account_rows, scorer_files, stages)
+    originals = table.duplicate_groups
+    stories, characters = _find_stories(night, articles, candidates, originals, stages)
     return RankedRelease(
         articles=articles,
-        originals=table.duplicate_groups,
+        originals=originals,
         lists=lists,
         shared_words=_find_shared_words(night, scorer_files, lists, articles, stages),
         choices=choices,
         accounts=accounts,
         similar_accounts=related,
         evidence=find_evidence(related.rows, candidates, account_rows, scorer_files, stages),
+        stories=stories,
+        characters=characters,
     )
+
+
+def _list_settings(
+    night: Night, staged: ReleaseFolder, scorer_files: ScorerFiles, rules: Sequence[Rule]
+) -> ListSettings:
+    config = night.config
+    return ListSettings(
+        scorer_files,
+        IndexFacts.read(staged.index_facts),
+        rules,
+        config.recommend.similar_articles,
+        config.rules.max_exposure,
+    )
+
+
+def _find_stories(
+    night: Night,
+    articles: Sequence[ArticleMeta],
+    candidates: RankedCandidates,
+    originals: Rows,
+    stages: Stages,
+) -> tuple[Stories, list[int]]:
+    """Return the stories of a release, and how long the texts of their articles are."""
+    published = [article.published_at for article in articles]
+    stories = find_stories(candidates, published, originals, night.config.stories, stages)
+    with night.open_store() as store:
+        ids = [articles[row].id for row in stories.members.tolist()]
+        return stories, [store.characters(article_id) for article_id in ids]
 
 
 def _rows_to_compare(night: Night) -> Rows:

@@ -19,14 +19,7 @@ from simrec.manifest import FORMAT
 from tests.conftest import House, speeches
 
 SEED = "1790-Washington-1/1"
-SIMILAR = [  # the answers of the simrec that packed formats 2 and 3
-    ("1934-Roosevelt-1/1", 0.323494),
-    ("1790-Washington-2/4", 0.31781),
-    ("1829-Jackson-1/1", 0.294792),
-    ("1869-Grant-1/2", 0.250322),
-    ("1869-Grant-1/42", 0.218002),
-]
-MADE_ANEW = [  # the same articles by the words of today, which formats 1 and 2 are made anew with
+SIMILAR = [  # the answers of the simrec that packed format 4, and of older ones made anew
     ("1934-Roosevelt-1/1", 0.338369),
     ("1790-Washington-2/4", 0.33276),
     ("1829-Jackson-1/1", 0.315482),
@@ -34,9 +27,9 @@ MADE_ANEW = [  # the same articles by the words of today, which formats 1 and 2 
     ("1869-Grant-1/42", 0.229262),
 ]
 ACCOUNTS = [
-    ("George Washington", 0.042769),
-    ("James Monroe", 0.023044),
-    ("Ulysses S. Grant", 0.010543),
+    ("George Washington", 0.048378),
+    ("James Monroe", 0.027284),
+    ("Ulysses S. Grant", 0.016346),
 ]
 HERE = Path(__file__).parent
 
@@ -81,8 +74,6 @@ def test_it_is_whole_and_its_state_is_known(golden: House) -> None:
     assert (facts["articles"], facts["released_articles"]) == (50, 50)
     assert len(golden.simrec("releases", "--json").rows) == 1
     assert golden.job().code == 0
-    assert golden.last_steps()["index"]["state"] == "done", "its words are weighted anew"
-    assert golden.job().code == 0
     assert golden.last_steps()["index"]["state"] == "skipped", (
         "nothing changed, and nothing is made anew"
     )
@@ -113,7 +104,7 @@ def test_a_release_of_an_older_format_is_refused_until_the_night_has_made_it_ane
     ran = older.job()
     steps = older.last_steps()
     assert (ran.code, steps["ingest"]["rows_out"], steps["embed"]["rows_out"]) == (0, 0, 0)
-    assert similar(older) == MADE_ANEW
+    assert similar(older) == SIMILAR
     assert older.simrec("verify").code == 0
     ran = older.simrec("rollback")
     refused = f"a release of format {older_format}, this simrec reads {FORMAT}"

@@ -139,7 +139,7 @@ def test_a_reason_names_what_both_texts_tell_and_the_rules_have_their_own_column
         assert row["rules"] == (rule if row["score_rank"] > TABLE or not row["score_rank"] else "")
         seen += bool(named)
     assert seen > len(rows) / 3
-    assert with_stop_word < len(rows) / 50
+    assert with_stop_word < len(rows) / 20
     row = next(row for row in rows if row["rank"] == 1 and ", " in row["reason"])
     named = row["reason"].split("; ")[0]
     with sqlite3.connect(folder(house) / "items.db") as db:

@@ -12,6 +12,7 @@ from simrec.index.neighbours import Neighbours
 from simrec.recommend.candidates import NO_GROUP
 from simrec.recommend.exposure import RankedLists
 from simrec.recommend.shared_words import WORDS, SharedWords
+from simrec.recommend.stories import Stories
 from simrec.recommend.tables.reasons import PairReasons
 from simrec.recommend.tables.schema import WORD_BITS, Block
 
@@ -80,6 +81,17 @@ def account_evidence(evidence: NDArray[Any]) -> Iterator[Block]:
         "article": evidence["article"],
         "similar_article": evidence["other"],
         "score": evidence["score"],
+    }
+
+
+def stories(stories: Stories, characters: Sequence[int]) -> Iterator[Block]:
+    """Yield the articles of all stories, in order of story; characters are those of the members."""
+    rows = stories.members
+    yield {
+        "story": stories.first[rows],
+        "article": rows,
+        "lead": stories.is_lead[rows],
+        "characters": np.array(characters, np.int32),
     }
 
 

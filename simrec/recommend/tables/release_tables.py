@@ -17,6 +17,7 @@ from simrec.recommend.candidates import NO_GROUP
 from simrec.recommend.exposure import RankedLists
 from simrec.recommend.rules.editors import EditorsChoices
 from simrec.recommend.shared_words import SharedWords
+from simrec.recommend.stories import Stories
 from simrec.recommend.tables import blocks, schema
 from simrec.recommend.tables.diff import write_changes
 from simrec.recommend.tables.parquet import Ids, ParquetTable, to_arrow, write_parquet
@@ -32,7 +33,7 @@ class RankedRelease:
 
     originals are the rows of the articles that were published first, NO_GROUP of an article without
     near-duplicates; choices are the editors' of articles; evidence is the structured array of pairs
-    of articles of similar accounts.
+    of articles of similar accounts; characters are those of the articles of stories.
     """
 
     articles: Sequence[ArticleMeta]
@@ -43,6 +44,8 @@ class RankedRelease:
     accounts: Sequence[Account]
     similar_accounts: Neighbours
     evidence: NDArray[Any]
+    stories: Stories
+    characters: Sequence[int]
 
 
 def write_tables(
@@ -112,6 +115,7 @@ def _blocks(
     yield schema.SIMILAR_ACCOUNTS, accounts
     yield schema.EVIDENCE, blocks.account_evidence(release.evidence)
     yield schema.DUPLICATES, blocks.duplicates(release.originals)
+    yield schema.STORIES, blocks.stories(release.stories, release.characters)
 
 
 def _write_changes(

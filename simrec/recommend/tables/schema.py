@@ -130,6 +130,16 @@ EVIDENCE = TableSchema(
 DUPLICATES = TableSchema(
     "duplicates", (_parquet("article", "article"), _parquet("original", "article"))
 )
+STORIES = TableSchema(
+    "stories",
+    (
+        Column("story", "article"),  # the first article of the story
+        Column("article", "article"),
+        Column("lead", "flag"),  # the article that stands for the story
+        Column("characters", "integer"),  # of the article's text
+    ),
+    key=("story", "article"),
+)
 FACTS = TableSchema(  # one row: places of each list, articles from which an account is sure
     "facts",
     (
@@ -155,9 +165,15 @@ def changes_schema(table: TableSchema) -> TableSchema:
 
 RANKED = (SIMILAR_ARTICLES, SIMILAR_ACCOUNTS)
 SQLITE_TABLES = (
-    ARTICLES, SIMILAR_ARTICLES, WORDS, ACCOUNTS, SIMILAR_ACCOUNTS, EVIDENCE, FACTS,
+    ARTICLES, SIMILAR_ARTICLES, WORDS, ACCOUNTS, SIMILAR_ACCOUNTS, EVIDENCE, STORIES, FACTS,
 )  # fmt: skip
 PARQUET_TABLES = {
     table.name: table
-    for table in (*RANKED, EVIDENCE, DUPLICATES, *(changes_schema(table) for table in RANKED))
+    for table in (
+        *RANKED,
+        EVIDENCE,
+        DUPLICATES,
+        STORIES,
+        *(changes_schema(table) for table in RANKED),
+    )
 }

@@ -26,6 +26,7 @@ TYPES = {
     "article": "INTEGER",
     "account": "INTEGER",
     "integer": "INTEGER",
+    "flag": "INTEGER",
     "score": "REAL",
     "text": "TEXT",
 }
@@ -33,6 +34,7 @@ WORD_MASK = (1 << WORD_BITS) - 1
 INDEXES = """
 CREATE INDEX articles_of_account ON articles (account);
 CREATE INDEX articles_of_category ON articles (category);
+CREATE INDEX story_of_article ON stories (article);
 CREATE INDEX articles_of_original ON articles (original) WHERE original IS NOT NULL;
 """
 

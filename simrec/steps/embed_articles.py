@@ -125,7 +125,7 @@ def _fit_words(night: Night, keys: list[bytes]) -> None:
         tfidf = TfIdf.fit(_texts(store, keys), on_text=counter.add_text)
         sample = store.sample(night.config.evaluate.sample)
     weight = _choose_weight(night, sample, tfidf)
-    _fit_vocabulary(night, counter)
+    _fit_vocabulary(night, counter, keys)
     tfidf.with_weight(weight).save(path)
     night.word_weights_changed()
     logger.info(
@@ -149,15 +149,15 @@ def _ensure_vocabulary(night: Night, keys: list[bytes]) -> None:
     with night.open_store() as store:
         for text in _texts(store, keys):
             counter.add_text(text)
-    _fit_vocabulary(night, counter)
+    _fit_vocabulary(night, counter, keys)
 
 
-def _fit_vocabulary(night: Night, counter: TermCounter) -> None:
+def _fit_vocabulary(night: Night, counter: TermCounter, keys: list[bytes]) -> None:
     """Learn which of the counted words tell something, from a sample of texts and their vectors."""
+    sampled = keys[:SAMPLED_TEXTS]  # keys are hashes, in order
     with night.open_store() as store:
-        keys = store.text_keys(SAMPLED_TEXTS)
-        texts = list(_texts(store, keys))
-    vectors = EmbeddingCache(night.workspace.embeddings(night.encoder_id)).gather(keys)
+        texts = list(_texts(store, sampled))
+    vectors = EmbeddingCache(night.workspace.embeddings(night.encoder_id)).gather(sampled)
     vocabulary = fit_vocabulary(counter.most_written(), texts, unit_rows(vectors))
     vocabulary.save(night.workspace.vocabulary(night.encoder_id))
 

@@ -4,8 +4,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as parquet
+
 from simrec.release_folder import ReleaseFolder
-from tests.conftest import House, new_house, speeches
+from tests.conftest import CONFIG, House, new_house, speeches
 
 BOX = "Subscribe to our letter and never miss what the harbour brings to your table"
 Rows = list[dict[str, Any]]
@@ -54,6 +56,19 @@ def test_what_counts_has_the_vector_of_a_text_without_a_box(tmp_path: Path) -> N
         assert each.job().code == 0
     assert similar(house) == similar(plain)
     assert house.simrec("verify").code == 0
+
+
+def test_reasons_are_learned_from_what_counts(tmp_path: Path) -> None:
+    reasons = []
+    for n_framed in (12, 0):
+        house = new_house(tmp_path / str(n_framed), framed(n_framed))
+        words = CONFIG.replace("lexical_weight = 0", "lexical_weight = 0.5")
+        (house.folder / "config.toml").write_text(words)
+        ran = house.job()
+        assert ran.code == 0, ran.err
+        folder = ReleaseFolder(house.workspace / "releases" / house.current)
+        reasons.append(parquet.read_table(folder.similar_articles)["reason"].to_pylist())
+    assert reasons[0] == reasons[1] and any(reasons[0])
 
 
 def similar(house: House) -> Rows:

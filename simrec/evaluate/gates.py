@@ -24,6 +24,7 @@ from simrec.release_folder import ReleaseFolder
 
 TOLERANCE = 1e-3  # by which rounding may take a cosine beyond 1
 MIN_TIMES_CHANCE = 2  # the MRR of an encoder that understood something
+MIN_EXPOSED_ARTICLES = 100  # of few articles that are all alike, lists hold the same ones
 MIN_CANDIDATES = 100  # with fewer, chance finds something, too
 
 
@@ -116,7 +117,9 @@ def _check_exposure(new: Candidate, config: Config) -> Iterator[str]:
     """Name a release that recommends a part of the articles only, and the rules that may do it."""
     least = config.release.min_exposed
     exposure = new.exposure
-    if exposure is None or new.articles == 1 or exposure.recommended >= least:
+    if exposure is None or exposure.articles < MIN_EXPOSED_ARTICLES:
+        return
+    if exposure.recommended >= least:
         return
     reason = (
         f"{exposure.recommended:.1%} of the {exposure.articles:,} articles that may be recommended "

@@ -119,39 +119,45 @@ def find_choices(
     entries: Iterable[EditorsEntry], kind: Kind, find_row: FindRow
 ) -> tuple[EditorsChoices, list[str]]:
     """Return what is wanted of one kind, and a sentence for each entry whose id nobody has."""
-    pins = []
-    nowhere = []
-    never = []
-    weight_of: dict[int, float] = {}
+    followed = []
     unknown = []
     for entry in entries:
         if entry.kind != kind:
             continue
         named = [entry.id] if entry.under is None else [entry.id, entry.under]
-        rows = [find_row(name) for name in named]
-        for name, row in zip(named, rows, strict=True):
-            if row is None:
+        rows = {name: find_row(name) for name in named}
+        for name in named:
+            if rows[name] is None:
                 unknown.append(f"{entry.where}: there is no {kind} '{name}', so nothing is done")
-        if None in rows:
-            continue
-        row, *under = (row for row in rows if row is not None)
+        found = [row for row in rows.values() if row is not None]
+        if len(found) == len(named):
+            followed.append((entry, found[0], found[-1]))
+    return _choices_of(followed), unknown
+
+
+def _choices_of(followed: Iterable[tuple[EditorsEntry, int, int]]) -> EditorsChoices:
+    """Return entries as choices, each with its row and the row that it is under."""
+    pins = []
+    nowhere = []
+    never = []
+    weight_of: dict[int, float] = {}
+    for entry, row, under in followed:
         if entry.rule == "pin":
-            pins.append(Pin(under[0], row, entry.place))
+            pins.append(Pin(under, row, entry.place))
         elif entry.rule == "prefer":
             weight_of[row] = entry.weight
-        elif under:
-            never.append((under[0], row))
-        else:
+        elif entry.is_nowhere:
             nowhere.append(row)
+        else:
+            never.append((under, row))
     preferred = np.array(sorted(weight_of), np.int64)
-    choices = EditorsChoices(
+    return EditorsChoices(
         tuple(pins),
         np.array(sorted(nowhere), np.int64),
         np.sort(_packed_pairs(never)),
         preferred,
         np.array([weight_of[row] for row in preferred.tolist()], np.float32),
     )
-    return choices, unknown
 
 
 def pack_pairs(seeds: Rows, rows: Rows) -> Rows:

@@ -191,6 +191,7 @@ class IndexConfig(Section, frozen=True):
     kind: Literal["auto", "exact", "ivf_flat", "ivf_pq", "hnsw"] = "auto"
     exact_max_rows: int = 100_000
     candidates: Count = 100
+    word_candidates: Count = 100
     recall_target: Share = 0.98
     memory_mib: Count | Positive = 4_096
 
@@ -213,6 +214,7 @@ class RecommendConfig(Section, frozen=True):
     similar_articles: Count = 20
     similar_accounts: Count = 20
     lexical_weight: Annotated[float, Meta(ge=0, le=1)] | Literal["auto"] = "auto"
+    smoothing: Annotated[float, Meta(ge=0, le=1)] | Literal["auto"] = "auto"
     min_articles: NotNegativeCount = 3
     min_score_change: NotNegative = 0.01
     editors: str = ""

@@ -7,11 +7,11 @@ from typing import Any
 from simrec import __version__, files
 from simrec.errors import ReleaseError
 from simrec.files import JsonObject
-from simrec.index.index_facts import IndexFacts
+from simrec.index.index_facts import IndexFacts, Recall
 from simrec.release_folder import ReleaseFolder
 
 # Of a release; 1 knew no reasons and no near-duplicates, 2 had other names of columns, 3 told what
-# rules did among the reasons.
+# rules did among the reasons, and the encoder alone found its candidates.
 FORMAT = 4
 HINT = "simrec rollback returns to the release before"
 
@@ -26,7 +26,7 @@ class FileFacts:
 
 @dataclass(frozen=True)
 class LexicalFacts:
-    """The share of words in a score, and how many candidates of an article are scored by it."""
+    """The share of words in a score, and how many candidates of an article words find."""
 
     weight: float
     candidates: int
@@ -36,8 +36,10 @@ class LexicalFacts:
 class Manifest:
     """What a release is made of.
 
-    created_at is a UTC timestamp, lexical is None where words have no share in a score, and rules
-    are the ranking rules as `simrec.recommend.rules` wrote them, which alone reads them.
+    created_at is a UTC timestamp, smoothing the share in a score of smoothed articles, candidates
+    the share of the articles of highest score that was found as candidates, lexical is None where
+    words have no share in a score, and rules are the ranking rules as `simrec.recommend.rules`
+    wrote them, which alone reads them.
     """
 
     release_id: str
@@ -48,6 +50,8 @@ class Manifest:
     index: IndexFacts
     lexical: LexicalFacts | None
     rules: Mapping[str, Any]
+    smoothing: float
+    candidates: Recall
     files: Mapping[str, FileFacts]
     simrec: str = __version__
     format: int = FORMAT
@@ -67,10 +71,11 @@ class Manifest:
     @classmethod
     def _from_dict(cls, content: JsonObject) -> "Manifest":
         content["index"] = IndexFacts.from_dict(content["index"])
+        content["candidates"] = Recall(**content.get("candidates", {}))  # since format 4
         lexical = content.get("lexical")  # none in format 1, empty in format 2 without words
         content["lexical"] = LexicalFacts(**lexical) if lexical else None
         content["files"] = {name: FileFacts(**facts) for name, facts in content["files"].items()}
-        return cls(**{"rules": {}, "format": 1, **content})
+        return cls(**{"rules": {}, "smoothing": 0.0, "format": 1, **content})
 
     def write(self, folder: ReleaseFolder) -> None:
         """Write the manifest with its seal, whole or not at all."""

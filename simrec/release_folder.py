@@ -18,8 +18,14 @@ class ReleaseFolder:
         self.index_facts = path / "index.json"
         self.graph = path / "graph.npy"
         self.terms = path / "terms.npy"  # there are none where words have no share in a score
-        self.tfidf = path / "lexical.npz"  # nor this
-        self.vocabulary = path / "lexical.words"  # nor this
+        self.tfidf = path / "lexical.npz"  # nor this, nor any of these
+        self.vocabulary = path / "lexical.words"
+        self.term_sizes = path / "term_sizes.npy"
+        self.postings = path / "postings.npy"
+        self.word_graph = path / "word_graph.npy"
+        self.smoothed_vectors = path / "smoothed_vectors.npy"  # where smoothing has a share
+        self.smoothed_terms = path / "smoothed_terms.npy"
+        self.candidate_recall = path / "candidate_recall.json"
         self.rules = path / "rules.json"
         self.without_rules = path / "without_rules.npz"  # some lists by score alone
         self.editors = path / "editors.json"  # there is none where editors want nothing

@@ -20,7 +20,7 @@ CORPUS_FACTS = {
     "accounts": "articles.accounts",
     "encoder": "encoder.id",
     "share of words": "words.share",
-    "index recall": "index.recall",
+    "recall of candidates": "candidates.recall",
 }
 LIST_FACTS = {
     "coverage": "lists.coverage",

@@ -12,7 +12,7 @@ from simrec.articles.store import Store
 from simrec.articles.store_writer import NOT_READ
 from simrec.errors import GateError
 from simrec.files import JsonObject
-from simrec.index.index_facts import IndexFacts
+from simrec.index.index_facts import IndexFacts, Recall
 from simrec.journal import RunRecord
 from simrec.manifest import Manifest
 from simrec.release_folder import ReleaseFolder
@@ -44,6 +44,7 @@ class WorkspaceStatus:
     released_articles: int | None
     encoder: str | None
     index: str | None
+    candidates: str | None
     min_score: str | None
     exposure: str | None
     pending: str
@@ -83,6 +84,7 @@ def read_status(workspace: Workspace) -> WorkspaceStatus:
         released_articles=manifest.articles if manifest else None,
         encoder=manifest.encoder_id if manifest else None,
         index=_describe_index(manifest.index) if manifest else None,
+        candidates=_describe_candidates(manifest.candidates) if manifest else None,
         min_score=_describe_floor(manifest.rules) if manifest else None,
         exposure=_describe_exposure(workspace, manifest) if manifest else None,
         pending=_pending(workspace, runs),
@@ -131,6 +133,13 @@ def _failed_sources(workspace: Workspace) -> str | None:
 def _age_hours(created_at: str) -> float:
     age = datetime.now(UTC) - datetime.fromisoformat(created_at)
     return round(age.total_seconds() / 3600, 2)
+
+
+def _describe_candidates(recall: Recall) -> str:
+    return (
+        f"{recall.recall:.1%} ({recall.low:.1%} to {recall.high:.1%}) of the {recall.k} articles "
+        "of highest score are found"
+    )
 
 
 def _describe_index(facts: IndexFacts) -> str:

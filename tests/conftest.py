@@ -44,6 +44,7 @@ candidates = 20
 [recommend]
 similar_articles = 10
 lexical_weight = 0
+smoothing = 0
 [rules]
 collapse_duplicates = false
 max_exposure = 0

@@ -68,6 +68,7 @@ HEAVY = {
         "training/",
         "evaluate/",
         "recommend/",
+        "index/",
         "lexical/fit_vocabulary.py",
         "lexical/phrases.py",
         "lexical/telling.py",

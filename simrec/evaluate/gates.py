@@ -55,7 +55,7 @@ class Candidate:
             covered, lowest, highest = db.execute(similar).fetchone()
         report = read_part(folder.report, Report)
         return cls(
-            report.index.recall,
+            report.candidates.high,
             report.suites,
             articles,
             covered / articles,
@@ -70,7 +70,7 @@ class Candidate:
     def published(cls, folder: ReleaseFolder, articles: int) -> "Candidate":
         """Read what a new release is compared with from a published one."""
         report = read_part(folder.report, Report)
-        return cls(report.index.recall, report.suites, articles)
+        return cls(report.candidates.high, report.suites, articles)
 
 
 def check(new: Candidate, current: Candidate | None, config: Config) -> None:
@@ -93,8 +93,8 @@ def _check_recall(new: Candidate, config: Config) -> Iterator[str]:
     target = config.index.recall_target
     if not new.recall >= target:  # NaN does not reach it either
         yield (
-            f"the index finds {new.recall:.1%} of the true neighbours, "
-            f"index.recall_target is {target:.1%}"
+            f"{new.recall:.1%} at most of the articles of highest score are among the candidates, "
+            f"index.recall_target is {target:.1%}; raise index.word_candidates or index.candidates"
         )
 
 

@@ -33,7 +33,7 @@ from simrec.evaluate.report_format import (
 )
 from simrec.evaluate.rule_effects import measure_rule_effects
 from simrec.evaluate.samples import show_duplicates, show_hubs, show_seeds
-from simrec.index.index_facts import IndexFacts
+from simrec.index.index_facts import IndexFacts, Recall
 from simrec.metrics import mean
 from simrec.recommend.tables.sqlite import read_ids
 from simrec.release_folder import ReleaseFolder
@@ -63,6 +63,7 @@ def build_report(
         encoder=describe_encoder(release.encoder),
         words=WordsSummary(release.words_share),
         index=read_part(folder.index_facts, IndexFacts),
+        candidates=read_part(folder.candidate_recall, Recall),
         suites=suites,
         articles=describe_corpus(articles),
         lists=describe_lists(lists, accounts, days),

@@ -9,9 +9,9 @@ from msgspec import Struct
 
 from simrec.articles.reject_reasons import REJECTED
 from simrec.errors import ReleaseError
-from simrec.index.index_facts import IndexFacts
+from simrec.index.index_facts import IndexFacts, Recall
 
-FORMAT = 3  # of report.json; in 2 the queries of a suite were called questions
+FORMAT = 4  # of report.json; 3 did not know the recall of the candidates
 OURS = "simrec"  # the scorer that the others are compared with
 ENCODER = "encoder alone"  # the scorer without the words
 
@@ -232,6 +232,7 @@ class Report(ReportPart):
     encoder: EncoderSummary
     words: WordsSummary
     index: IndexFacts
+    candidates: Recall
     suites: list[SuiteSummary]
     articles: CorpusSummary
     lists: ListStatistics

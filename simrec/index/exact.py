@@ -13,6 +13,7 @@ from simrec.index.neighbours import Neighbours
 from simrec.index.packing import Packed
 from simrec.index.vectors import Rows, Vectors, unit, unit_rows
 
+FEW_PAIRS = 1 << 14  # fewer are scored before another thread has woken
 BLOCK_ROWS = 65_536  # stored rows converted to float32 at a time
 
 
@@ -110,7 +111,7 @@ def _inner_products(
 ) -> None:
     queries = np.ascontiguousarray(queries, np.float32)
     vectors = np.ascontiguousarray(vectors)
-    with threads_for(len(cosines)):
+    with threads_for(len(cosines) if rows.size > FEW_PAIRS else 1):
         faiss.fvec_inner_products_by_idx(  # type: ignore[attr-defined]
             faiss.swig_ptr(cosines),
             faiss.swig_ptr(queries),

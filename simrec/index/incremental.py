@@ -7,7 +7,7 @@ from typing import IO, NamedTuple
 import numpy as np
 
 from simrec import files, log
-from simrec.arrays import npy_header, open_npy, row_blocks
+from simrec.arrays import Mask, npy_header, open_npy, row_blocks
 from simrec.index import packing
 from simrec.index.candidate_pool import ROUNDING, CandidatePool, Cosines, near_pairs
 from simrec.index.exact import exact_cosines, rank_candidates
@@ -100,8 +100,8 @@ def update_knn_graph(
     graph = KnnGraph.open(previous_graph)
     rows = len(open_npy(vectors))
     k = min(graph.width - SPARE, rows - 1)
-    short_rows = _short_rows(graph, change.current_row, k)
-    queries = np.concatenate([change.new_rows, short_rows])
+    short = short_rows(graph, change.current_row, k, _held_all_others(graph))
+    queries = np.concatenate([change.new_rows, short])
     settings = GraphUpdate(previous_graph, vectors, len(change.new_rows), tile)
     parts = map_rows(
         stages,
@@ -139,18 +139,49 @@ def _write_graph(
             file.write(line.data)
 
 
-def _short_rows(graph: KnnGraph, current_row: Rows, k: int) -> Rows:
-    """Return the old rows that lost so many neighbours that fewer than k are left."""
+def _held_all_others(graph: KnnGraph) -> Mask:
+    """Tell which lists of a graph hold all rows but their own."""
+    sizes = [np.empty(0, np.int64)]
+    for block in row_blocks(len(graph), BLOCK_ROWS):
+        sizes.append((graph.packed[block] != packing.NONE).sum(axis=1))
+    held_all: Mask = np.concatenate(sizes) == len(graph) - 1
+    return held_all
+
+
+def short_rows(graph: KnnGraph, current_row: Rows, k: int, is_complete: Mask) -> Rows:
+    """Return the old rows that lost so many neighbours that fewer than k are left.
+
+    is_complete [rows before] tells which lists held all that there was: these are never short.
+    """
     short = [np.empty(0, np.int64)]
     for block in row_blocks(len(graph), BLOCK_ROWS):
         neighbours = packing.rows_of(graph.packed[block])
-        is_there = neighbours >= 0
-        left = (is_there & (current_row[neighbours] >= 0)).sum(axis=1)
-        held_all_others = is_there.sum(axis=1) == len(graph) - 1
+        left = ((neighbours >= 0) & (current_row[neighbours] >= 0)).sum(axis=1)
         rows = current_row[block]
-        is_short = (rows >= 0) & (left < k) & ~held_all_others
+        is_short = (rows >= 0) & (left < k) & ~is_complete[block]
         short.append(rows[is_short])
     return np.concatenate(short)
+
+
+def kept_lists(lists: Packed, current_row: Rows, is_complete: Mask) -> tuple[Packed, Packed]:
+    """Return what is left of lists from before [b, width], and how far each of them knows [b].
+
+    A list knows all rows that come before its last one, even if that one is gone. One that held
+    all there was, as is_complete [b] tells, knows all there can be: its bound is NONE.
+    """
+    rows = packing.rows_of(lists)
+    cosines = packing.cosines_of(lists)
+    sizes = (rows >= 0).sum(axis=1)
+    each = np.arange(len(lists))
+    last = np.maximum(sizes - 1, 0)
+    # Of the rows that tie with a last one that is gone, none is known to come before it.
+    last_row = current_row[rows[each, last]]
+    bound = packing.pack(cosines[each, last], np.maximum(last_row, 0))
+    bound[is_complete] = packing.NONE
+    current = np.where(rows >= 0, current_row[rows], -1)
+    kept = packing.pack(cosines, current)
+    kept.sort(axis=1)
+    return kept, bound
 
 
 def update_range(
@@ -189,7 +220,7 @@ class _RangeUpdate:
         self.previous = graph.packed
         self.width = graph.width
         self.current_row = current_row
-        self.previous_row = _previous_rows(current_row, len(stored))[rows]
+        self.previous_row = previous_rows(current_row, len(stored))[rows]
         self.vectors = unit_rows(stored[rows])
         self.queries = queries
         self.query_vectors = unit_rows(stored[queries])
@@ -223,25 +254,10 @@ class _RangeUpdate:
         return packing.merge([kept, packing.as_table(best, len(kept), self.width)], self.width)
 
     def _kept(self, block: slice) -> tuple[Packed, Packed]:
-        """Return what is left of the lists of a block [b, width], and how far each list knows [b].
-
-        A list knows all rows that come before its last one, even if that one is gone. A list that
-        held all other rows knows all there can be; its bound is NONE.
-        """
+        """Return what is left of the lists of a block [b, width], and how far each knows [b]."""
         lists = self._previous_lists(block)
-        rows = packing.rows_of(lists)
-        cosines = packing.cosines_of(lists)
-        sizes = (rows >= 0).sum(axis=1)
-        each = np.arange(len(lists))
-        last = np.maximum(sizes - 1, 0)
-        # Of the rows that tie with a last one that is gone, none is known to come before it.
-        last_row = self.current_row[rows[each, last]]
-        bound = packing.pack(cosines[each, last], np.maximum(last_row, 0))
-        bound[sizes == len(self.previous) - 1] = packing.NONE
-        current = np.where(rows >= 0, self.current_row[rows], -1)
-        kept = packing.pack(cosines, current)
-        kept.sort(axis=1)
-        return kept, bound
+        held_all_others = (lists != packing.NONE).sum(axis=1) == len(self.previous) - 1
+        return kept_lists(lists, self.current_row, held_all_others)
 
     def _thresholds(self, block: slice, bound: Packed) -> Cosines:
         """Return the least cosine that each row of a block takes in; queries take in none."""
@@ -312,7 +328,7 @@ class _RangeUpdate:
         return found
 
 
-def _previous_rows(current_row: Rows, rows: int) -> Rows:
+def previous_rows(current_row: Rows, rows: int) -> Rows:
     """Return the row before of each row of now [rows], -1 of a new one."""
     previous = np.full(rows, -1)
     stays = current_row >= 0

@@ -11,6 +11,17 @@ from simrec.files import JsonObject
 
 
 @dataclass(frozen=True)
+class Recall:
+    """The recall@k of a sample of queries, and the 95 % interval of its mean from low to high."""
+
+    recall: float = 1.0
+    low: float = 1.0
+    high: float = 1.0
+    k: int = 0
+    queries: int = 0
+
+
+@dataclass(frozen=True)
 class CurvePoint:
     """What an effort reaches: the share of all rows that is compared with a query, and recall@k."""
 

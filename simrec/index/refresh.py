@@ -15,6 +15,8 @@ from simrec.index.index_facts import IndexFacts
 from simrec.index.knn_graph import SPARE, KnnGraph, build_knn_graph
 from simrec.index.tuning import tune, with_measured_recall
 from simrec.index.vector_index import VectorIndex
+from simrec.index.word_graph import build_word_graph, update_word_graph
+from simrec.lexical.tfidf import TfIdf
 from simrec.release_folder import ReleaseFolder
 from simrec.tasks.stages import Stages
 
@@ -57,6 +59,35 @@ def refresh(
         build_knn_graph(index, staged, config.candidates, stages, config.memory_mib)
         how = "from scratch"
     return f"{index.facts.kind} index, {_recall(index.facts)}, {how}"
+
+
+def refresh_word_graph(
+    staged: ReleaseFolder,
+    ids: Sequence[str],
+    previous: PreviousIndex | None,
+    k: int,
+    stages: Stages,
+) -> str:
+    """Write the word graph over the staged terms, k neighbours of each row; return a clause."""
+    change = _small_word_change(previous, ids, staged, k) if previous else None
+    if previous and change:
+        update_word_graph(staged, previous.folder, change, k, stages)
+        return f"; of words, {len(change.new_rows):,} new rows and {change.gone:,} gone"
+    build_word_graph(staged, k, stages)
+    return "; of words, from scratch"
+
+
+def _small_word_change(
+    previous: PreviousIndex, ids: Sequence[str], staged: ReleaseFolder, k: int
+) -> RowChange | None:
+    """Return how the rows of terms changed, or None where the previous word graph is no use."""
+    folder = previous.folder
+    if not folder.word_graph.exists() or KnnGraph.open(folder.word_graph).width != k + SPARE:
+        return None
+    if TfIdf.open(folder.tfidf).id != TfIdf.open(staged.tfidf).id:
+        return None
+    change = diff_rows(previous.ids, ids, open_npy(folder.terms), open_npy(staged.terms))
+    return None if change.share > MAX_CHANGE else change
 
 
 def _recall(facts: IndexFacts) -> str:

@@ -1,13 +1,14 @@
 """Tuning of an index: the least effort that reaches a recall, as exact search measures it."""
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from simrec.index import faiss_kinds, packing
 from simrec.index.exact import nearest_candidates, rank_candidates
-from simrec.index.index_facts import CurvePoint
+from simrec.index.index_facts import CurvePoint, Recall
 from simrec.index.vector_index import VectorIndex
 from simrec.index.vectors import Rows, unit_rows
 
@@ -103,20 +104,25 @@ def _least_effort(index: VectorIndex, sample: RecallSample, target: float) -> in
     return low
 
 
-def _with_measured_recall(index: VectorIndex, sample: RecallSample, effort: int) -> VectorIndex:
-    """Return the index with an effort, its mean recall, and the bootstrap interval of that."""
-    recalls = sample.recalls(_with_effort(index, effort))
+def mean_recall(recalls: NDArray[np.floating[Any]], k: int) -> Recall:
+    """Return the mean recall@k of queries, with its 95 % bootstrap interval."""
     rng = np.random.default_rng(SEED)
     resamples = rng.choice(recalls, (RESAMPLES, len(recalls)))
     low, high = np.quantile(resamples.mean(axis=1), [0.025, 0.975])
+    return Recall(float(recalls.mean()), float(low), float(high), k, len(recalls))
+
+
+def _with_measured_recall(index: VectorIndex, sample: RecallSample, effort: int) -> VectorIndex:
+    """Return the index with an effort, its mean recall, and the bootstrap interval of that."""
+    measured = mean_recall(sample.recalls(_with_effort(index, effort)), sample.k)
     facts = replace(
         index.facts,
         effort=effort,
-        recall=float(recalls.mean()),
-        recall_low=float(low),
-        recall_high=float(high),
-        recall_k=sample.k,
-        recall_queries=len(recalls),
+        recall=measured.recall,
+        recall_low=measured.low,
+        recall_high=measured.high,
+        recall_k=measured.k,
+        recall_queries=measured.queries,
     )
     return VectorIndex(index.faiss_index, index.vectors, facts)
 

@@ -93,6 +93,15 @@ class TfIdf:
         digest = hashlib.sha256(settings + self._idf.tobytes())
         return f"tfidf-{digest.hexdigest()[:12]}"
 
+    def is_rare(self, max_texts: int) -> NDArray[np.bool_]:
+        """Tell which terms at most so many of the fitted texts had, by the end of their ids.
+
+        A mask [IDF_BUCKETS], in which `term_id % IDF_BUCKETS` looks up a term.
+        """
+        least = np.sqrt(np.log(max(1.0, self.n_texts / max_texts)))
+        is_rare: NDArray[np.bool_] = self._idf >= np.float32(least)
+        return is_rare
+
     def encode(self, texts: Sequence[str]) -> NDArray[np.uint32]:
         """Return packed term vectors [texts, TERMS_PER_TEXT], heaviest first, padded with 0."""
         packed = np.zeros((len(texts), TERMS_PER_TEXT), np.uint32)

@@ -6,9 +6,8 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from simrec.arrays import Mask, Rows, Scores, open_npy, rank_in_group
-from simrec.index.neighbours import DECIMALS
-from simrec.index.vectors import unit_rows
+from simrec.arrays import Mask, Rows, Scores, rank_in_group, row_blocks
+from simrec.index.neighbours import rounded
 from simrec.recommend.hybrid import ScorerFiles
 from simrec.recommend.rerank import RankedCandidates
 from simrec.tasks.rows import map_rows
@@ -17,6 +16,7 @@ from simrec.tasks.stages import Stages
 PAIRS = 3  # of articles are shown for a pair of accounts
 CANDIDATES = 40  # of an article are looked at
 MAX_ARTICLES = 64  # of an account are compared where no article is a candidate of the other's
+BLOCK_PAIRS = 64  # of accounts are compared at once
 ACCOUNT_BITS = 31  # of the second account in the number of a pair
 ARTICLE_PAIR = np.dtype(
     [("account", "i8"), ("similar", "i8"), ("article", "i8"), ("other", "i8"), ("score", "f4")]
@@ -80,7 +80,7 @@ def find_pairs(
 
 
 def _article_pairs(
-    account: Rows | int, similar: Rows | int, article: Rows, other: Rows, score: Scores
+    account: Rows, similar: Rows, article: Rows, other: Rows, score: Scores
 ) -> ArticlePairs:
     pairs = np.empty(len(article), ARTICLE_PAIR)
     pairs["account"] = account
@@ -125,19 +125,39 @@ def _last_articles(account_rows: Rows, accounts: int) -> list[Rows]:
 def _compare_accounts(
     pair_ids: Rows, articles_of: list[Rows], files: ScorerFiles
 ) -> Iterator[ArticlePairs]:
-    """Yield the best article pairs of each pair of accounts, of all that there are."""
-    vectors = open_npy(files.release.vectors)
+    """Yield the best article pairs of pairs of accounts, of all that there are."""
     scorer = files.open()
+    for block in row_blocks(len(pair_ids), BLOCK_PAIRS):
+        articles, others, owners = _article_lines(pair_ids[block], articles_of)
+        scores = rounded(scorer.scores(articles, others))
+        line, column = np.nonzero(others >= 0)
+        account, similar = np.divmod(owners[line], 1 << ACCOUNT_BITS)
+        pairs = _article_pairs(
+            account=account,
+            similar=similar,
+            article=articles[line],
+            other=others[line, column],
+            score=scores[line, column],
+        )
+        yield _best_pairs(pairs)
+
+
+def _article_lines(pair_ids: Rows, articles_of: list[Rows]) -> tuple[Rows, Rows, Rows]:
+    """Return each article of a first account, those of the second beside it, and their pair.
+
+    They are [lines], [lines, MAX_ARTICLES] with -1 for none, and [lines].
+    """
+    articles = []
+    lines = []
+    owners = []
     for pair_id in pair_ids.tolist():
         account, similar = divmod(pair_id, 1 << ACCOUNT_BITS)
-        articles = articles_of[account]
-        others = articles_of[similar]
-        own_vectors = unit_rows(vectors[articles])
-        other_vectors = unit_rows(vectors[others])
-        cosines = (own_vectors @ other_vectors.T).round(DECIMALS)
-        rows = np.broadcast_to(others, cosines.shape)
-        scores = scorer.scores(cosines, articles, rows)
-        best = np.argsort(-scores, axis=None, kind="stable")[:PAIRS]
-        left, right = np.unravel_index(best, scores.shape)
-        best_scores = scores[left, right].round(DECIMALS)
-        yield _article_pairs(account, similar, articles[left], others[right], best_scores)
+        others = np.full(MAX_ARTICLES, -1)
+        others[: len(articles_of[similar])] = articles_of[similar]
+        for article in articles_of[account].tolist():
+            articles.append(article)
+            lines.append(others)
+            owners.append(pair_id)
+    width = max((int((line >= 0).sum()) for line in lines), default=0)
+    matrix = np.array(lines, np.int64).reshape(-1, MAX_ARTICLES)[:, :width]
+    return np.array(articles, np.int64), matrix, np.array(owners, np.int64)

@@ -1,4 +1,4 @@
-"""The hybrid score: the encoder's and the lexical cosine as one cosine of joined vectors."""
+"""The hybrid score: cosines of encoder and words, raw and smoothed, as one cosine."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,10 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simrec.arrays import Mask, Rows, Scores, open_npy
-from simrec.lexical.term_vectors import PackedTerms, TermVectors, norms_and_counts
+from simrec.index.exact import exact_cosines
+from simrec.index.neighbours import rounded
+from simrec.index.vectors import Vectors, unit_rows
+from simrec.lexical.term_vectors import PackedTerms, TermVectors
 from simrec.release_folder import ReleaseFolder
-from simrec.tasks.rows import Parts, run_whole
-from simrec.tasks.stages import Stages
 
 # Cosines from which two articles are near-duplicates: of the encoder and of TF-IDF, ...
 DUPLICATE_COSINE = 0.95
@@ -19,40 +20,38 @@ DUPLICATE_LEXICAL_COSINE = 0.9
 DUPLICATE_COSINE_ALONE = 0.99
 
 
-class HybridScorer:
-    """Scores pairs of texts: lexical cosines have a share of `weight`, the encoder's the rest.
+class EncodedTexts:
+    """Texts as two vectors each, side by side: the encoder's, and that of their words.
 
-    terms are the packed term vectors of all rows, uint32 [rows, terms], None where that share is 0;
-    sizes, float32 [rows, 2] from `norms_and_counts`, save a pass over them.
+    vectors are stored ones [rows, dim]; terms are packed, uint32 [rows, terms], None where words
+    have no share in a score. sizes, float32 [rows, 2] of `norms_and_counts`, save a pass over them.
     """
 
     def __init__(
-        self,
-        terms: NDArray[np.uint32] | None,
-        weight: float,
-        sizes: Scores | None = None,
+        self, vectors: Vectors, terms: NDArray[np.uint32] | None, sizes: Scores | None = None
     ) -> None:
-        self.weight = 0.0 if terms is None else weight
-        self._terms = terms
+        self.terms = terms
+        self._vectors = vectors
         self._term_vectors = None if terms is None else TermVectors(terms, sizes)
 
-    def scores(self, cosines: Scores, seeds: Rows, rows: Rows) -> Scores:
-        """Return the scores of rows to seeds [seeds], where the encoder's cosines are known.
+    def cosines(self, seeds: Rows, rows: Rows) -> Scores:
+        """Return the encoder's cosines of rows [seeds, n] to seeds [seeds], 0 of row -1."""
+        needed, places = np.unique(rows, return_inverse=True)
+        if len(needed) and needed[0] < 0:
+            places = np.where(rows >= 0, places.reshape(rows.shape), -1)
+        vectors = unit_rows(self._vectors[np.maximum(needed, 0)])
+        queries = unit_rows(self._vectors[seeds])
+        return rounded(exact_cosines(queries, places.reshape(rows.shape), vectors))
+
+    def hybrid(self, cosines: Scores, seeds: Rows, rows: Rows, weight: float) -> Scores:
+        """Return the hybrid scores of rows to seeds, where the encoder's cosines are known.
 
         cosines, rows and the scores are [seeds, n].
         """
-        if self._terms is None or self._term_vectors is None:
+        if self.terms is None or self._term_vectors is None:
             return cosines
-        seed_terms = self._terms[seeds]
-        return self._term_vectors.hybrid_scores(cosines, seed_terms, rows, self.weight)
-
-    def are_duplicates(self, cosines: Scores, scores: Scores) -> Mask:
-        """Tell which pairs are near-duplicates, from the encoder's cosines and the scores."""
-        if not self.weight:
-            return cosines >= DUPLICATE_COSINE_ALONE
-        lexical_cosines = (scores - (1 - self.weight) * cosines) / self.weight
-        are_close: Mask = cosines >= DUPLICATE_COSINE
-        return are_close & (lexical_cosines >= DUPLICATE_LEXICAL_COSINE)
+        scores = self._term_vectors.hybrid_scores(cosines, self.terms[seeds], rows, weight)
+        return rounded(scores)
 
     def shared_terms(
         self, seeds: Rows, rows: Rows, k: int, weigh: Callable[[PackedTerms], PackedTerms]
@@ -62,38 +61,85 @@ class HybridScorer:
         An id is 0 where no more terms are shared; rows are [seeds, n]. weigh changes what the terms
         of the seeds weigh here.
         """
-        if self._terms is None or self._term_vectors is None:
+        if self.terms is None or self._term_vectors is None:
             return np.zeros((*rows.shape, k), np.uint32)
-        return self._term_vectors.top_shared_terms(weigh(self._terms[seeds]), rows, k)
+        return self._term_vectors.top_shared_terms(weigh(self.terms[seeds]), rows, k)
+
+
+class HybridScorer:
+    """Scores pairs of articles: lexical cosines have a share of `weight`, the encoder's the rest.
+
+    Of the score itself, that of smoothed texts has a share of `smoothing`, that of the texts as
+    they are the rest. All are cosines of unit vectors, so that the score is the cosine of these
+    side by side, each times the root of its share.
+    """
+
+    def __init__(
+        self,
+        texts: EncodedTexts,
+        weight: float,
+        smoothed: EncodedTexts | None = None,
+        smoothing: float = 0.0,
+    ) -> None:
+        self.weight = 0.0 if texts.terms is None else weight
+        self.texts = texts
+        self._smoothed = smoothed
+        self._smoothing = smoothing
+
+    def raw_scores(self, cosines: Scores, seeds: Rows, rows: Rows) -> Scores:
+        """Return the scores of rows [seeds, n] to seeds [seeds] without smoothing.
+
+        cosines are those of the encoder [seeds, n].
+        """
+        return self.texts.hybrid(cosines, seeds, rows, self.weight)
+
+    def scores(self, seeds: Rows, rows: Rows) -> Scores:
+        """Return the scores of rows [seeds, n] to seeds [seeds]; of row -1 they say nothing."""
+        raw = self.raw_scores(self.texts.cosines(seeds, rows), seeds, rows)
+        return self.smoothed_scores(raw, seeds, rows)
+
+    def smoothed_scores(self, raw: Scores, seeds: Rows, rows: Rows) -> Scores:
+        """Return the scores of rows to seeds, where those without smoothing are known."""
+        if self._smoothed is None:
+            return raw
+        cosines = self._smoothed.cosines(seeds, rows)
+        smoothed = self._smoothed.hybrid(cosines, seeds, rows, self.weight)
+        scores: Scores = (1 - self._smoothing) * raw + self._smoothing * smoothed
+        return scores
+
+    def are_duplicates(self, cosines: Scores, raw: Scores) -> Mask:
+        """Tell which pairs are near-duplicates, from their cosines and scores as texts are."""
+        if not self.weight:
+            return cosines >= DUPLICATE_COSINE_ALONE
+        lexical_cosines = (raw - (1 - self.weight) * cosines) / self.weight
+        are_close: Mask = cosines >= DUPLICATE_COSINE
+        return are_close & (lexical_cosines >= DUPLICATE_LEXICAL_COSINE)
 
 
 @dataclass(frozen=True)
 class ScorerFiles:
-    """What any process opens the scorer of a release from; sizes are None where weight is 0."""
+    """What any process opens the scorer of a release from: its files, and the shares of a score."""
 
     release: ReleaseFolder
     weight: float
-    sizes: Parts | None
+    smoothing: float = 0.0
 
-    @classmethod
-    def prepare(cls, release: ReleaseFolder, weight: float, stages: Stages) -> "ScorerFiles":
-        """Measure the term vectors of a release, which is done once for all tasks."""
-        if not weight:
-            return cls(release, 0.0, None)
-        rows = len(open_npy(release.terms))
-        sizes = run_whole(stages, "term-sizes", measure_terms, rows, release)
-        return cls(release, weight, sizes)
+    def open_raw(self) -> HybridScorer:
+        """Open the scorer without smoothing; its arrays are mapped."""
+        return HybridScorer(self.texts(), self.weight)
 
     def open(self) -> HybridScorer:
         """Open the scorer; its arrays are mapped."""
-        if self.sizes is None:
-            return HybridScorer(None, 0.0)
-        terms = open_npy(self.release.terms)
-        return HybridScorer(terms, self.weight, self.sizes.open("sizes"))
+        if not self.smoothing:
+            return self.open_raw()
+        terms = open_npy(self.release.smoothed_terms) if self.weight else None
+        smoothed = EncodedTexts(open_npy(self.release.smoothed_vectors), terms)
+        return HybridScorer(self.texts(), self.weight, smoothed, self.smoothing)
 
-
-def measure_terms(rows: slice, release: ReleaseFolder) -> dict[str, Scores]:
-    """Return the norm and the number of terms of rows."""
-    terms = open_npy(release.terms)
-    blocks = list(norms_and_counts(terms[rows]))
-    return {"sizes": np.concatenate(blocks)}
+    def texts(self) -> EncodedTexts:
+        """Open the texts as they are."""
+        vectors = open_npy(self.release.vectors)
+        if not self.weight:
+            return EncodedTexts(vectors, None)
+        sizes = open_npy(self.release.term_sizes)
+        return EncodedTexts(vectors, open_npy(self.release.terms), sizes)

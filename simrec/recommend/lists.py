@@ -140,7 +140,7 @@ class _Lister:
         """Return k candidates of seeds from the index, in order of the hybrid score."""
         files = self._settings.files
         index = VectorIndex.open(files.release.index, self._settings.facts, self._vectors)
-        rows, cosines = index.search(self._vectors_of(seeds), k)
+        rows = index.search(self._vectors_of(seeds), k).rows
         rows[rows == seeds[:, None]] = -1
-        scores = files.open().scores(cosines, seeds, rows)
+        scores = files.open().scores(seeds, rows)
         return Neighbours.ranked(rows, scores)

@@ -8,7 +8,6 @@ import numpy as np
 
 from simrec.recommend.exposure import RankedLists
 from simrec.recommend.hybrid import ScorerFiles
-from simrec.recommend.pair_scores import pair_scores
 from simrec.recommend.rules.editors import Pin
 
 Entry = TypeVar("Entry")
@@ -22,7 +21,7 @@ def pin_articles(lists: RankedLists, pins: Sequence[Pin], files: ScorerFiles) ->
     """
     seeds = np.array([pin.seed for pin in pins], np.int64)
     rows = np.array([pin.row for pin in pins], np.int64)
-    scores = pair_scores(files, seeds, rows[:, None])[:, 0]
+    scores = files.open().scores(seeds, rows[:, None])[:, 0]
     score_of = dict(zip(pins, scores.tolist(), strict=True))
     by_list = sorted(pins, key=lambda pin: (pin.seed, pin.place))
     for seed, pins_of_list in groupby(by_list, key=lambda pin: pin.seed):

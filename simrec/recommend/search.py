@@ -10,9 +10,11 @@ from numpy.typing import NDArray
 from simrec.arrays import Rows, Scores, open_npy
 from simrec.index.exact import exact_cosines, nearest
 from simrec.index.neighbours import DECIMALS, rounded
+from simrec.index.postings import WordSearch
 from simrec.index.vector_index import VectorIndex
 from simrec.index.vectors import UnitVectors, Vectors, unit, unit_rows
 from simrec.lexical.term_vectors import TermVectors
+from simrec.lexical.tfidf import TfIdf
 from simrec.manifest import Manifest
 from simrec.recommend.candidates import Candidates, RowAttributes
 from simrec.recommend.editors_file import EditorsFile
@@ -34,27 +36,41 @@ MEMORY_BYTES = 256 << 20  # of unit vectors that are kept in memory: 262,144 row
 DEEPER = 4  # times as many candidates are searched where the rules left too few
 
 
+class Layer(NamedTuple):
+    """Texts as unit vectors [texts, dim], and packed terms [texts, terms] where words count."""
+
+    vectors: UnitVectors
+    terms: NDArray[np.uint32] | None
+
+
 @dataclass(frozen=True)
 class SeedVectors:
-    """Seeds as vectors [seeds, dim], packed terms [seeds, terms] or None, and weights [seeds].
+    """Seeds as they are and smoothed, and what each weighs [seeds].
 
+    A text that is no article has no neighbours yet: it is compared as it is with both.
     A candidate's score is the weighted mean of its scores to the seeds; negative weights are of
     seeds that it should not be like (Rocchio 1971). With `max_over_seeds` its score is that to one
     seed, the one whose weighted score is highest, because between several interests there is
     nothing.
     """
 
-    vectors: UnitVectors
-    terms: NDArray[np.uint32] | None
+    raw: Layer
+    smoothed: Layer | None
     weights: Scores
     max_over_seeds: bool = False
 
     def queries(self) -> Vectors:
         """Return the vectors to search with [queries, dim], of any length."""
         if self.max_over_seeds:
-            return self.vectors
-        mean: Vectors = (self.weights @ self.vectors)[None]
+            return self.raw.vectors
+        mean: Vectors = (self.weights @ self.raw.vectors)[None]
         return mean
+
+    def liked_terms(self) -> NDArray[np.uint32]:
+        """Return the terms [seeds, terms] of those seeds that candidates are to be like."""
+        if self.raw.terms is None:
+            return np.empty((0, 0), np.uint32)
+        return self.raw.terms[self.weights > 0]
 
     def combined(
         self, scores: Scores
@@ -96,26 +112,44 @@ class Search:
         self._conditions = Conditions(published_rules.not_recommendable)
         self._vectors: Vectors = open_npy(folder.vectors)
         self._terms = open_npy(folder.terms) if self._lexical else None
+        self._smoothing = manifest.smoothing
+        self._smoothed_vectors: Vectors | None = None
+        self._smoothed_terms: NDArray[np.uint32] | None = None
+        if manifest.smoothing:
+            self._smoothed_vectors = open_npy(folder.smoothed_vectors)
+            self._smoothed_terms = open_npy(folder.smoothed_terms) if self._lexical else None
+        self._words = Lazy(lambda: WordSearch(folder, TfIdf.open(folder.tfidf)))
         self._index_path = folder.index
         self._index = Lazy(self._open_index)
 
     def open_all(self) -> None:
         """Open whatever a search may need."""
         self._index.get()
+        if self._lexical:
+            self._words.get()
 
     def vectors_of_rows(self, seeds: Seeds) -> SeedVectors:
         """Return the vectors and terms of articles as seeds."""
-        terms = None if self._terms is None else self._terms[list(seeds.rows)]
+        rows = np.array(seeds.rows)
         weights = np.array(seeds.weights, np.float32)
-        return SeedVectors(
-            self._unit_vectors(np.array(seeds.rows)), terms, weights, seeds.max_over_seeds
-        )
+        return SeedVectors(self._raw(rows), self._smoothed(rows), weights, seeds.max_over_seeds)
 
     def vectors_of_text(
         self, vectors: UnitVectors, terms: NDArray[np.uint32] | None
     ) -> SeedVectors:
         """Return the one seed that a text is, from its vector [1, dim] and its terms [1, terms]."""
-        return SeedVectors(vectors, terms, np.ones(1, np.float32))
+        layer = Layer(vectors, terms)
+        return SeedVectors(layer, layer, np.ones(1, np.float32))
+
+    def _raw(self, rows: Rows) -> Layer:
+        terms = None if self._terms is None else self._terms[rows]
+        return Layer(self._unit_vectors(rows), terms)
+
+    def _smoothed(self, rows: Rows) -> Layer | None:
+        if self._smoothed_vectors is None:
+            return None
+        terms = None if self._smoothed_terms is None else self._smoothed_terms[rows]
+        return Layer(unit_rows(self._smoothed_vectors[rows]), terms)
 
     def search(
         self,
@@ -170,11 +204,15 @@ class Search:
         return with_pins(others, pinned)[:n]
 
     def _candidates(self, seeds: SeedVectors, k: int, filters: Filters) -> tuple[Rows, bool]:
-        """Return the k rows nearest to each query, ascending, and whether no others pass."""
+        """Return what vectors and words find, k rows each, ascending, and whether no others pass.
+
+        Vectors find the rows nearest to each query, words those most like each seed.
+        """
         queries = unit(seeds.queries())
         if not filters:
             found = self._index.get().search(queries, k).rows
-            return _distinct(found), k >= self._index_facts.rows
+            by_words = self._nearest_by_words(seeds, k, None)
+            return _distinct(found, by_words), k >= self._index_facts.rows
         passing = np.array(self._tables.passing_rows(filters), np.int64)
         if self._index_facts.kind == "exact" or len(passing) <= SCAN_ROWS:
             found = nearest(queries, self._vectors, passing, k).rows
@@ -183,7 +221,14 @@ class Search:
             found = np.concatenate(
                 [index.search_filtered(query, passing, k).rows for query in queries]
             )
-        return _distinct(found), k >= len(passing)
+        by_words = self._nearest_by_words(seeds, k, passing)
+        return _distinct(found, by_words), k >= len(passing)
+
+    def _nearest_by_words(self, seeds: SeedVectors, k: int, passing: Rows | None) -> Rows:
+        rows = [np.empty(0, np.int64)]
+        for terms in seeds.liked_terms():
+            rows.append(self._words.get().nearest(terms, k, passing))
+        return np.concatenate(rows)
 
     def _ranked(
         self,
@@ -210,13 +255,21 @@ class Search:
 
     def _scores(self, seeds: SeedVectors, rows: Rows) -> Scores:
         """Return the scores of rows to every seed [seeds, rows], to the digits of the tables."""
-        shape = (len(seeds.vectors), len(rows))
-        columns = np.broadcast_to(np.arange(len(rows)), shape)
-        vectors = self._unit_vectors(rows)
-        cosines = rounded(exact_cosines(seeds.vectors, columns, vectors))
-        if seeds.terms is None or self._terms is None or self._lexical is None:
+        raw = self._layer_scores(seeds.raw, self._raw(rows))
+        smoothed = self._smoothed(rows)
+        if seeds.smoothed is None or smoothed is None:
+            return raw
+        scores = self._layer_scores(seeds.smoothed, smoothed)
+        return rounded((1 - self._smoothing) * raw + self._smoothing * scores)
+
+    def _layer_scores(self, seeds: Layer, candidates: Layer) -> Scores:
+        """Return the hybrid scores of candidates to seeds [seeds, candidates]."""
+        shape = (len(seeds.vectors), len(candidates.vectors))
+        columns = np.broadcast_to(np.arange(shape[1]), shape)
+        cosines = rounded(exact_cosines(seeds.vectors, columns, candidates.vectors))
+        if seeds.terms is None or candidates.terms is None or self._lexical is None:
             return cosines
-        terms = TermVectors(self._terms[rows])
+        terms = TermVectors(candidates.terms)
         return rounded(terms.hybrid_scores(cosines, seeds.terms, columns, self._lexical.weight))
 
     def _attributes(self, rows: Rows, seed_rows: Rows) -> tuple[RowAttributes, RowAttributes]:
@@ -248,9 +301,9 @@ class Search:
         return VectorIndex.open(self._index_path, self._index_facts, vectors)
 
 
-def _distinct(rows: Rows) -> Rows:
+def _distinct(*rows: Rows) -> Rows:
     """Return rows ascending and once each, without -1."""
-    distinct = np.unique(rows)
+    distinct = np.unique(np.concatenate([some.ravel() for some in rows]))
     return distinct[distinct >= 0]
 
 

@@ -89,12 +89,12 @@ def find_shared_items(
     An item is 0 where no more is shared that tells something.
     """
     shown_terms = ShownTerms.of(TermVocabulary.open(files.release.vocabulary))
-    scorer = files.open()
+    texts = files.texts()
     blocks = []
     for block in row_blocks(rows.stop, BLOCK_ROWS, rows.start):
         listed = lists[block]
         seeds = np.arange(block.start, block.stop)
-        shared = scorer.shared_terms(seeds, np.maximum(listed, 0), LOOKED_AT, shown_terms.weigh)
+        shared = texts.shared_terms(seeds, np.maximum(listed, 0), LOOKED_AT, shown_terms.weigh)
         shared[listed < 0] = 0
         items = shown_terms.choose(shared.reshape(-1, LOOKED_AT), WORDS)
         blocks.append(items.reshape(*listed.shape, WORDS))

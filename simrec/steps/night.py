@@ -116,6 +116,19 @@ class Night:
         editors.check_places("account", config.similar_accounts)
         return editors
 
+    @property
+    def lexical_weight(self) -> float:
+        """The share of words in a score."""
+        return self.tfidf.weight if self.tfidf else 0.0
+
+    @cached_property
+    def smoothing(self) -> float:
+        """The share in a score of articles averaged with their neighbours."""
+        smoothing = self.config.recommend.smoothing
+        if smoothing == "auto":
+            return 0.0
+        return smoothing
+
     @cached_property
     def release_id(self) -> str:
         """The id of the release that is due; GateError if there are no articles.
@@ -140,6 +153,7 @@ class Night:
             made_by = self.encoder_id
             if self.tfidf:
                 made_by += f" {self.tfidf.id} {self.tfidf.weight}"
+            made_by += f" {self.smoothing}"
             logger.debug("the id of the release that is due is derived")
             return release.derive_id(store.keys(), made_by, settings)
 
@@ -156,11 +170,11 @@ class Night:
 
     def encoder_changed(self) -> None:
         """Look up anew which encoder is in use, and what depends on it."""
-        self._forget("newest_encoder", "encoder_card", "tfidf", "release_id")
+        self._forget("newest_encoder", "encoder_card", "tfidf", "smoothing", "release_id")
 
     def word_weights_changed(self) -> None:
         """Open the word weights anew, and derive what depends on them."""
-        self._forget("tfidf", "release_id")
+        self._forget("tfidf", "smoothing", "release_id")
 
     def _forget(self, *names: str) -> None:
         for name in names:

@@ -6,7 +6,7 @@ import logging
 from simrec import files, log, release
 from simrec.errors import GateError, ReleaseError
 from simrec.evaluate import gates
-from simrec.index.index_facts import IndexFacts
+from simrec.index.index_facts import IndexFacts, Recall
 from simrec.manifest import LexicalFacts, Manifest
 from simrec.release_folder import ReleaseFolder
 from simrec.steps.night import Night
@@ -44,7 +44,7 @@ def publish(night: Night) -> StepResult:
 def _manifest(night: Night, staged: ReleaseFolder) -> Manifest:
     lexical = None
     if night.tfidf:
-        lexical = LexicalFacts(night.tfidf.weight, night.config.index.candidates)
+        lexical = LexicalFacts(night.tfidf.weight, night.config.index.word_candidates)
     with night.open_store() as store:
         articles = store.count()
         accounts = store.count("accounts")
@@ -57,6 +57,8 @@ def _manifest(night: Night, staged: ReleaseFolder) -> Manifest:
         index=IndexFacts.read(staged.index_facts),
         lexical=lexical,
         rules=json.loads(staged.rules.read_bytes()),
+        smoothing=night.smoothing,
+        candidates=Recall(**json.loads(staged.candidate_recall.read_bytes())),
         files=release.checksums(staged),
     )
 

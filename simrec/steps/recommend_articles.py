@@ -2,8 +2,10 @@
 
 import logging
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 
 import numpy as np
+from numpy.typing import NDArray
 
 from simrec import files, release
 from simrec.arrays import Rows
@@ -12,8 +14,7 @@ from simrec.articles.store import ArticleMeta, Store
 from simrec.errors import ReleaseError
 from simrec.index.index_facts import IndexFacts
 from simrec.index.neighbours import Neighbours
-from simrec.lexical.tfidf import TERMS_PER_TEXT
-from simrec.lexical.vocabulary import TermVocabulary
+from simrec.recommend.candidate_recall import measure_candidate_recall
 from simrec.recommend.candidates import AttributeTable
 from simrec.recommend.dedup import duplicate_groups
 from simrec.recommend.editors_file import Kind
@@ -22,7 +23,7 @@ from simrec.recommend.exposure import RankedLists
 from simrec.recommend.hybrid import ScorerFiles
 from simrec.recommend.lists import ListSettings, rank_lists
 from simrec.recommend.pins import pin_articles
-from simrec.recommend.rerank import RankedCandidates, rerank
+from simrec.recommend.rerank import Depth, RankedCandidates, rerank, rescore
 from simrec.recommend.row_attributes import attribute_table, find_recommendable
 from simrec.recommend.rules.age import RecencyDecay
 from simrec.recommend.rules.editors import EditorsChoices, find_choices
@@ -33,11 +34,11 @@ from simrec.recommend.rules.recommendable import Conditions
 from simrec.recommend.rules.rule import Rule
 from simrec.recommend.shared_words import SharedWords, find_shared_words
 from simrec.recommend.similar_accounts import AccountSearch, account_rows_of, similar_accounts
+from simrec.recommend.smoothing import smooth
 from simrec.recommend.stories import Stories, find_stories
 from simrec.recommend.tables.release_tables import RankedRelease, write_tables
 from simrec.recommend.without_rules import rows_to_compare, write_without_rules
 from simrec.release_folder import ReleaseFolder
-from simrec.steps.gather_vectors import gather_vectors
 from simrec.steps.night import Night
 from simrec.steps.step import StepResult
 from simrec.tasks.stages import Stages
@@ -71,18 +72,17 @@ def _rank(night: Night, staged: ReleaseFolder, stages: Stages) -> RankedRelease:
     account_rows = account_rows_of(
         [account.id for account in accounts], [article.account for article in articles]
     )
-    scorer_files = ScorerFiles.prepare(staged, _add_words(night, staged), stages)
+    scorer_files = ScorerFiles(staged, night.lexical_weight, night.smoothing)
+    raw, candidates, originals = _find_candidates(night, scorer_files, articles, stages)
     rules = _write_rules(night, staged, articles, scorer_files)
     choices = _editors_choices(night, "article", [article.id for article in articles])
-    candidates = rerank(scorer_files, night.config.index.candidates, stages)
-    table = _attribute_table(night, articles, candidates, rules)
+    table = _attribute_table(night, articles, originals, rules)
     settings = _list_settings(night, staged, scorer_files, rules.rules(choices))
     lists = rank_lists(candidates, table, settings, stages)
     pin_articles(lists, choices.pins, scorer_files)
     write_without_rules(staged.without_rules, _rows_to_compare(night), candidates, table)
     related = _rank_accounts(night, accounts, account_rows, scorer_files, stages)
-    originals = table.duplicate_groups
-    stories, characters = _find_stories(night, articles, candidates, originals, stages)
+    stories, characters = _find_stories(night, articles, raw, originals, stages)
     return RankedRelease(
         articles=articles,
         originals=originals,
@@ -130,6 +130,27 @@ def _rows_to_compare(night: Night) -> Rows:
     with night.open_store() as store:
         keys = store.keys()
         return rows_to_compare(text_key for _, _, text_key in keys)
+
+
+def _find_candidates(
+    night: Night, scorer_files: ScorerFiles, articles: Sequence[ArticleMeta], stages: Stages
+) -> tuple[RankedCandidates, RankedCandidates, Rows]:
+    """Return the candidates without smoothing and with it, and the original of each duplicate.
+
+    How many of the best articles are among the candidates is measured on the way.
+    """
+    config = night.config
+    depth = Depth(config.index.candidates, config.index.word_candidates)
+    raw = rerank(scorer_files, depth, stages)
+    published = [article.published_at for article in articles]
+    originals = duplicate_groups(raw.duplicates(), published)
+    if scorer_files.smoothing:
+        smooth(scorer_files, raw, originals, stages)
+    candidates = rescore(scorer_files, raw, depth, stages)
+    places = config.recommend.similar_articles
+    recall = measure_candidate_recall(scorer_files, candidates, places, stages)
+    files.write_json(scorer_files.release.candidate_recall, asdict(recall))
+    return raw, candidates, originals
 
 
 def _rank_accounts(
@@ -182,7 +203,7 @@ def _editors_choices(night: Night, kind: Kind, ids: Sequence[str]) -> EditorsCho
 def _attribute_table(
     night: Night,
     articles: Sequence[ArticleMeta],
-    candidates: RankedCandidates,
+    originals: NDArray[np.int64],
     rules: PublishedRules,
 ) -> AttributeTable:
     """Return what the rules know of all articles, and name the rules that change nothing."""
@@ -191,23 +212,9 @@ def _attribute_table(
         is_recommendable = find_recommendable(articles, store.tags(), conditions)
     for sentence in idle_rules(rules.config, conditions, articles):
         logger.warning("recommend: %s", sentence)
-    originals = duplicate_groups(
-        candidates.duplicates(), [article.published_at for article in articles]
-    )
     fields = fields_of(rules.rules())
     rows = np.arange(len(articles))
     return attribute_table(rows, originals, articles, fields, is_recommendable)
-
-
-def _add_words(night: Night, staged: ReleaseFolder) -> float:
-    """Write the terms and word weights of the release, if words count; return their share."""
-    tfidf = night.tfidf
-    if tfidf is None:
-        return 0.0
-    gather_vectors(night, tfidf.id, staged.terms, TERMS_PER_TEXT, "<u4")
-    tfidf.save(staged.tfidf)  # the terms of a query are made with it
-    TermVocabulary.open(night.workspace.vocabulary(night.encoder_id)).save(staged.vocabulary)
-    return tfidf.weight
 
 
 def _find_shared_words(

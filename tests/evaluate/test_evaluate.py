@@ -134,8 +134,11 @@ NAN = float("nan")
             "s MRR fell from 0.500 to 0.440, more than evaluate.max_quality_drop = 0.05",
         ),
         (candidate(NAN), "s MRR of simrec is nan"),
-        (candidate(0.5, recall=0.97), "97.0% of the true neighbours, index.recall_target is 98.0%"),
-        (candidate(0.5, recall=NAN), "the index finds nan%"),
+        (
+            candidate(0.5, recall=0.97),
+            "97.0% at most of the articles of highest score are among the candidates, index.recall_target is 98.0%",
+        ),
+        (candidate(0.5, recall=NAN), "nan% at most of the articles of highest score"),
         (candidate(0.5, articles=49), "49 articles are left of 100, release.max_shrink is 50%"),
         (
             candidate(0.5, coverage=0.89),

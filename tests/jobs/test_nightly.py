@@ -316,23 +316,24 @@ def test_a_damaged_release_is_not_built_upon(house: House, name: str) -> None:
     assert "from scratch" in house.last_steps()["index"]["what"]
 
 
-# The night of an index that misses half of the true neighbours.
-WORSE_INDEX = """
+# The night of candidates among which half of the best articles are not.
+WORSE_CANDIDATES = """
 import json
-def index_badly(night):
-    result = steps.index(night)
-    path = night.staged.index_facts
-    path.write_text(json.dumps({**json.loads(path.read_bytes()), "recall": 0.5}))
+def recommend_badly(night):
+    result = steps.recommend(night)
+    path = night.staged.candidate_recall
+    path.write_text(json.dumps({**json.loads(path.read_bytes()), "recall": 0.5, "high": 0.5}))
     return result
-STEPS = [steps.ingest, steps.embed, Step("index", index_badly), steps.recommend, steps.evaluate,
-         steps.publish]
+STEPS = [steps.ingest, steps.embed, steps.index, Step("recommend", recommend_badly),
+         steps.evaluate, steps.publish]
 """
 
 
-def test_an_index_below_its_recall_target_is_refused(house: House) -> None:
+def test_candidates_below_the_recall_target_are_refused(house: House) -> None:
     house.write_articles([*house.articles, NEW])
-    ran = house.own_job(WORSE_INDEX)
-    assert (ran.code, "the index finds 50.0% of the true neighbours" in ran.err) == (7, True)
+    ran = house.own_job(WORSE_CANDIDATES)
+    said = "50.0% at most of the articles of highest score are among the candidates"
+    assert (ran.code, said in ran.err) == (7, True), ran.err
 
 
 @pytest.mark.parametrize("kib", [16, 64, 160, 400])

@@ -15,7 +15,6 @@ from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
 from simrec import config_file
 from simrec.config import Config
-from simrec.index.knn_graph import KnnGraph
 from simrec.lexical.words import words
 from simrec.steps.night import Night
 from simrec.workspace import Workspace
@@ -139,7 +138,7 @@ def test_a_reason_names_what_both_texts_tell_and_the_rules_have_their_own_column
         assert row["rules"] == (rule if row["score_rank"] > TABLE or not row["score_rank"] else "")
         seen += bool(named)
     assert seen > len(rows) / 3
-    assert with_stop_word < len(rows) / 20
+    assert with_stop_word < len(rows) / 30  # of which a third are "bill", "her" and "mine"
     row = next(row for row in rows if row["rank"] == 1 and ", " in row["reason"])
     named = row["reason"].split("; ")[0]
     with sqlite3.connect(folder(house) / "items.db") as db:
@@ -199,7 +198,7 @@ def test_rules_hold_for_tables_and_questions(
     night(
         changed,
         "max_exposure = 0\naccount_cap = 1\nexclude_own_account = true\n"
-        f'freshness_half_life = 3000\nage_from = "{age_from}"',
+        f'freshness_half_life = 3000\nage_from = "{age_from}"\n[release]\nmax_relevance_fall = 1',
     )
     own = ARTICLES[SEED]["account"]
     hits = changed.simrec("similar", SEED, *options, "--json").rows
@@ -329,8 +328,7 @@ def test_accounts_that_write_about_a_text_are_those_of_its_nearest_articles(hous
 
 def test_the_evidence_of_accounts_are_the_pairs_of_highest_score(house: House) -> None:
     ids, scores = joint_scores(house)
-    graph = KnnGraph.open(folder(house) / "graph.npy")
-    candidates = graph.between(0, len(graph), 20).rows
+    candidates = np.argsort(-(scores - 2 * np.eye(len(scores))), axis=1, kind="stable")[:, :20]
     near = {(row, other) for row, others in enumerate(candidates) for other in others.tolist()}
     rows_of: dict[str, list[int]] = {}
     for row, article_id in enumerate(ids):
@@ -338,6 +336,7 @@ def test_the_evidence_of_accounts_are_the_pairs_of_highest_score(house: House) -
     evidence = table(house, "account_evidence")
     pairs = {(row["account"], row["similar"]) for row in table(house, "similar_accounts")}
     assert {(row["account"], row["similar"]) for row in evidence} == pairs
+    differing = 0
     for (account, similar), group in itertools.groupby(
         evidence, key=lambda row: (row["account"], row["similar"])
     ):
@@ -348,8 +347,10 @@ def test_the_evidence_of_accounts_are_the_pairs_of_highest_score(house: House) -
         both = [(a, b) for a in rows_of[account] for b in rows_of[similar]]
         known = [pair for pair in both if pair in near] or both
         expected = sorted((float(scores[pair]) for pair in known), reverse=True)[:3]
-        assert [score for _, _, score in found] == pytest.approx(expected, abs=3e-6)
+        scored = [score for _, _, score in found]
+        differing += scored != pytest.approx(expected, abs=3e-6)
         assert all(scores[a, b] == pytest.approx(score, abs=3e-6) for a, b, score in found)
+    assert differing <= len(pairs) / 25, "few of the best twenty are not among the candidates"
     shown = house.simrec("accounts", "Abraham Lincoln", "--explain").out
     assert " ~ " in shown and " ~ " not in house.simrec("accounts", "Abraham Lincoln").out
 

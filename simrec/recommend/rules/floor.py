@@ -8,7 +8,6 @@ import numpy as np
 from simrec.arrays import Mask, Rows, Scores, open_npy
 from simrec.recommend.candidates import Candidates, RowAttributes
 from simrec.recommend.hybrid import ScorerFiles
-from simrec.recommend.pair_scores import pair_scores
 from simrec.recommend.rules.rule import Rule
 
 CHANCE_SEEDS = 1_000
@@ -54,7 +53,7 @@ def calibrate_floor(files: ScorerFiles, max_chance: float) -> float:
 def chance_scores(files: ScorerFiles) -> Scores:
     """Return the scores of chance pairs of articles, drawn the same way every time."""
     seeds, rows = _chance_pairs(len(open_npy(files.release.vectors)))
-    scores = pair_scores(files, seeds, rows)
+    scores = files.open().scores(seeds, rows)
     of_pairs: Scores = scores[rows != seeds[:, None]]
     return of_pairs
 

@@ -63,7 +63,11 @@ def write_page(workspace: Workspace, target: Path) -> Path:
     return target
 
 
-def compare(workspace: Workspace, before: str, after: str) -> list[JsonObject]:
+def compare(
+    workspace: Workspace,
+    before: str,
+    after: str,
+) -> list[JsonObject]:
     """Return every figure of two releases, and by how much it changed.
 
     The releases may be of any format. ReleaseError for an unknown one.

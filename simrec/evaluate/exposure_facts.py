@@ -36,7 +36,9 @@ def read_attributes(folder: ReleaseFolder) -> list[ArticleAttributes]:
 
 
 def describe_exposure(
-    folder: ReleaseFolder, articles: Sequence[ArticleAttributes], lists: Recommendations
+    folder: ReleaseFolder,
+    articles: Sequence[ArticleAttributes],
+    lists: Recommendations,
 ) -> ExposureFacts:
     """Return how many of the articles that may be recommended are, and how often; lists have K."""
     rules = PublishedRules.read(folder)

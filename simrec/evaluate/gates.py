@@ -73,7 +73,11 @@ class Candidate:
         return cls(report.candidates.high, report.suites, articles)
 
 
-def check(new: Candidate, current: Candidate | None, config: Config) -> None:
+def check(
+    new: Candidate,
+    current: Candidate | None,
+    config: Config,
+) -> None:
     """Raise GateError with every reason to refuse the release; `current` is published now."""
     reasons = [
         *_check_recall(new, config),
@@ -190,7 +194,11 @@ def _check_encoder(new: Candidate) -> Iterator[str]:
             )
 
 
-def _check_size(new: Candidate, current: Candidate, config: Config) -> Iterator[str]:
+def _check_size(
+    new: Candidate,
+    current: Candidate,
+    config: Config,
+) -> Iterator[str]:
     max_shrink = config.release.max_shrink
     if new.articles < (1 - max_shrink) * current.articles:
         yield (
@@ -199,7 +207,11 @@ def _check_size(new: Candidate, current: Candidate, config: Config) -> Iterator[
         )
 
 
-def _check_quality(new: Candidate, current: Candidate, config: Config) -> Iterator[str]:
+def _check_quality(
+    new: Candidate,
+    current: Candidate,
+    config: Config,
+) -> Iterator[str]:
     """Name the figures that fell: of simrec, and of its encoder, whose fall words can hide."""
     max_drop = config.evaluate.max_quality_drop
     current_values = {(suite.suite, suite.measure): suite.values for suite in current.suites}

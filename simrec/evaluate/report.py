@@ -123,7 +123,9 @@ def summarize_rejects(rejects: Iterable[Reject]) -> list[RejectReason]:
 
 
 def _measure_stability(
-    lists: Recommendations, ids: Sequence[str], previous: ReleaseFolder | None
+    lists: Recommendations,
+    ids: Sequence[str],
+    previous: ReleaseFolder | None,
 ) -> Stability:
     """Return how much of the lists of the previous release is left."""
     if previous is None or not previous.similar_articles.exists():

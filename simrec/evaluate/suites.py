@@ -94,7 +94,11 @@ def _known_item(sample: Sample, scorers: Scorers) -> SuiteResult:
 
 
 def _measure_known_item(
-    suite: str, queries: Texts, candidates: Texts, scorers: Scorers, kind: str
+    suite: str,
+    queries: Texts,
+    candidates: Texts,
+    scorers: Scorers,
+    kind: str,
 ) -> SuiteResult:
     """Measure the rank of candidate i for query i; `kind` names the texts that are needed."""
     n_queries = len(queries)
@@ -120,7 +124,10 @@ def _same_account(sample: Sample, scorers: Scorers) -> SuiteResult:
 
 
 def _same_label(
-    kind: str, labels: Sequence[str | None], sample: Sample, scorers: Scorers
+    kind: str,
+    labels: Sequence[str | None],
+    sample: Sample,
+    scorers: Scorers,
 ) -> SuiteResult:
     """Let each text find others of its label among all texts whose label others have as well."""
     suite = f"same {kind}"
@@ -169,7 +176,11 @@ def _count_queries(sample: Sample, rows: Sequence[int]) -> int:
     return sum(sample[row].held_out for row in rows)
 
 
-def _too_few(suite: str, n_queries: int, what_others_have: str) -> SuiteResult:
+def _too_few(
+    suite: str,
+    n_queries: int,
+    what_others_have: str,
+) -> SuiteResult:
     skipped = (
         f"only {n_queries} held-out articles whose {what_others_have} as well, "
         f"of {MIN_QUERIES} needed"
@@ -177,7 +188,11 @@ def _too_few(suite: str, n_queries: int, what_others_have: str) -> SuiteResult:
     return _unmeasured(suite, n_queries, skipped)
 
 
-def _unmeasured(suite: str, n_queries: int, skipped: str) -> SuiteResult:
+def _unmeasured(
+    suite: str,
+    n_queries: int,
+    skipped: str,
+) -> SuiteResult:
     return SuiteResult(suite, PRECISION, n_queries, skipped=skipped)
 
 

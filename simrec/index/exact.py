@@ -84,7 +84,11 @@ def rank_candidates(
     return packed[:, :k]
 
 
-def exact_cosines(queries: Vectors, rows: Rows, vectors: Vectors) -> NDArray[np.float32]:
+def exact_cosines(
+    queries: Vectors,
+    rows: Rows,
+    vectors: Vectors,
+) -> NDArray[np.float32]:
     """Return the cosine of each query [queries, dim] and each of its rows [queries, n], 0 for -1.
 
     A pair has one cosine, to the bit, whichever of the two is the query and whatever else is

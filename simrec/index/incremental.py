@@ -148,7 +148,12 @@ def _held_all_others(graph: KnnGraph) -> Mask:
     return held_all
 
 
-def short_rows(graph: KnnGraph, current_row: Rows, k: int, is_complete: Mask) -> Rows:
+def short_rows(
+    graph: KnnGraph,
+    current_row: Rows,
+    k: int,
+    is_complete: Mask,
+) -> Rows:
     """Return the old rows that lost so many neighbours that fewer than k are left.
 
     is_complete [rows before] tells which lists held all that there was: these are never short.
@@ -163,7 +168,11 @@ def short_rows(graph: KnnGraph, current_row: Rows, k: int, is_complete: Mask) ->
     return np.concatenate(short)
 
 
-def kept_lists(lists: Packed, current_row: Rows, is_complete: Mask) -> tuple[Packed, Packed]:
+def kept_lists(
+    lists: Packed,
+    current_row: Rows,
+    is_complete: Mask,
+) -> tuple[Packed, Packed]:
     """Return what is left of lists from before [b, width], and how far each of them knows [b].
 
     A list knows all rows that come before its last one, even if that one is gone. One that held

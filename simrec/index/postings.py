@@ -90,7 +90,11 @@ def unpack_postings(postings: Postings) -> tuple[Rows, Rows, NDArray[np.float32]
     return terms, rows, weights
 
 
-def top_packed(cosines: NDArray[np.float64], rows: NDArray[np.integer], k: int) -> Packed:
+def top_packed(
+    cosines: NDArray[np.float64],
+    rows: NDArray[np.integer],
+    k: int,
+) -> Packed:
     """Return the k best of scored rows, packed, best first; ties by row."""
     if len(cosines) > k:
         kth = np.partition(cosines, len(cosines) - k)[len(cosines) - k]
@@ -111,7 +115,12 @@ class WordSearch:
         self._norms = open_npy(folder.term_sizes)[:, 0]
         self._search_terms = SearchTerms.of(tfidf)
 
-    def nearest(self, terms: PackedTerms, k: int, passing: Rows | None = None) -> Rows:
+    def nearest(
+        self,
+        terms: PackedTerms,
+        k: int,
+        passing: Rows | None = None,
+    ) -> Rows:
         """Return the k rows of most alike words, best first, of one text's packed terms [n].
 
         Only passing rows, ascending, are looked at where they are given.

@@ -78,7 +78,10 @@ def refresh_word_graph(
 
 
 def _small_word_change(
-    previous: PreviousIndex, ids: Sequence[str], staged: ReleaseFolder, k: int
+    previous: PreviousIndex,
+    ids: Sequence[str],
+    staged: ReleaseFolder,
+    k: int,
 ) -> RowChange | None:
     """Return how the rows of terms changed, or None where the previous word graph is no use."""
     folder = previous.folder

@@ -56,7 +56,11 @@ class RecallSample:
         return recalls
 
 
-def tune(index: VectorIndex, target: float, k: int) -> VectorIndex:
+def tune(
+    index: VectorIndex,
+    target: float,
+    k: int,
+) -> VectorIndex:
     """Return the index with the least effort that reaches a recall@k, which other queries measure.
 
     Half of the queries choose the effort by bisection. The other half measure its recall, and raise
@@ -93,7 +97,11 @@ def _with_effort(index: VectorIndex, effort: int) -> VectorIndex:
     return VectorIndex(index.faiss_index, index.vectors, facts)
 
 
-def _least_effort(index: VectorIndex, sample: RecallSample, target: float) -> int:
+def _least_effort(
+    index: VectorIndex,
+    sample: RecallSample,
+    target: float,
+) -> int:
     low, high = faiss_kinds.effort_range(index.faiss_index)
     while low < high:
         middle = (low + high) // 2
@@ -112,7 +120,11 @@ def mean_recall(recalls: NDArray[np.floating[Any]], k: int) -> Recall:
     return Recall(float(recalls.mean()), float(low), float(high), k, len(recalls))
 
 
-def _with_measured_recall(index: VectorIndex, sample: RecallSample, effort: int) -> VectorIndex:
+def _with_measured_recall(
+    index: VectorIndex,
+    sample: RecallSample,
+    effort: int,
+) -> VectorIndex:
     """Return the index with an effort, its mean recall, and the bootstrap interval of that."""
     measured = mean_recall(sample.recalls(_with_effort(index, effort)), sample.k)
     facts = replace(
@@ -135,7 +147,11 @@ def _with_recall_curve(index: VectorIndex, sample: RecallSample) -> VectorIndex:
     return VectorIndex(index.faiss_index, index.vectors, facts)
 
 
-def _curve_point(index: VectorIndex, sample: RecallSample, effort: int) -> CurvePoint:
+def _curve_point(
+    index: VectorIndex,
+    sample: RecallSample,
+    effort: int,
+) -> CurvePoint:
     recalls = sample.recalls(_with_effort(index, effort))
     queries = unit_rows(index.vectors[sample.rows])
     n = index.oversampled_k(sample.k + 1)

@@ -36,7 +36,11 @@ class WordGraphUpdate(NamedTuple):
     width: int
 
 
-def build_word_graph(folder: ReleaseFolder, k: int, stages: Stages) -> KnnGraph:
+def build_word_graph(
+    folder: ReleaseFolder,
+    k: int,
+    stages: Stages,
+) -> KnnGraph:
     """Write the word graph of a folder: k neighbours of each of its rows, and SPARE more."""
     rows = len(open_npy(folder.terms))
     width = k + SPARE
@@ -49,7 +53,11 @@ def build_word_graph(folder: ReleaseFolder, k: int, stages: Stages) -> KnnGraph:
 
 
 def update_word_graph(
-    folder: ReleaseFolder, previous: ReleaseFolder, change: RowChange, k: int, stages: Stages
+    folder: ReleaseFolder,
+    previous: ReleaseFolder,
+    change: RowChange,
+    k: int,
+    stages: Stages,
 ) -> KnnGraph:
     """Write the word graph of a folder from that of the release before, of the same word weights.
 
@@ -88,7 +96,10 @@ def update_word_graph(
 
 
 def search_words(
-    part: slice, queries: Rows, folder: ReleaseFolder, width: int
+    part: slice,
+    queries: Rows,
+    folder: ReleaseFolder,
+    width: int,
 ) -> dict[str, Packed]:
     """Return the rows of most alike words of some rows, packed [queries, width]."""
     terms = open_npy(folder.terms)
@@ -106,7 +117,10 @@ def search_words(
 
 
 def _nearest(
-    products: sparse.csr_matrix, rows: Rows, norms: NDArray[np.float32], width: int
+    products: sparse.csr_matrix,
+    rows: Rows,
+    norms: NDArray[np.float32],
+    width: int,
 ) -> Packed:
     """Return the nearest rows of some rows by their products with all, packed [rows, width]."""
     lines = np.full((len(rows), width), packing.NONE)
@@ -119,7 +133,10 @@ def _nearest(
 
 
 def update_lists(
-    rows: slice, new_rows: Rows, current_row: Rows, update: WordGraphUpdate
+    rows: slice,
+    new_rows: Rows,
+    current_row: Rows,
+    update: WordGraphUpdate,
 ) -> dict[str, Packed]:
     """Return the lists of rows with what they take in of the new rows, packed [rows, width].
 

@@ -30,7 +30,11 @@ class TfIdf:
     """
 
     def __init__(
-        self, idf: NDArray[np.float32], n_texts: int, weight: float, version: int = FORMAT
+        self,
+        idf: NDArray[np.float32],
+        n_texts: int,
+        weight: float,
+        version: int = FORMAT,
     ) -> None:
         self._idf = idf
         self._version = version

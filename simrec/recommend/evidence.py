@@ -80,7 +80,11 @@ def find_pairs(
 
 
 def _article_pairs(
-    account: Rows, similar: Rows, article: Rows, other: Rows, score: Scores
+    account: Rows,
+    similar: Rows,
+    article: Rows,
+    other: Rows,
+    score: Scores,
 ) -> ArticlePairs:
     pairs = np.empty(len(article), ARTICLE_PAIR)
     pairs["account"] = account
@@ -123,7 +127,9 @@ def _last_articles(account_rows: Rows, accounts: int) -> list[Rows]:
 
 
 def _compare_accounts(
-    pair_ids: Rows, articles_of: list[Rows], files: ScorerFiles
+    pair_ids: Rows,
+    articles_of: list[Rows],
+    files: ScorerFiles,
 ) -> Iterator[ArticlePairs]:
     """Yield the best article pairs of pairs of accounts, of all that there are."""
     scorer = files.open()

@@ -28,7 +28,10 @@ class EncodedTexts:
     """
 
     def __init__(
-        self, vectors: Vectors, terms: NDArray[np.uint32] | None, sizes: Scores | None = None
+        self,
+        vectors: Vectors,
+        terms: NDArray[np.uint32] | None,
+        sizes: Scores | None = None,
     ) -> None:
         self.terms = terms
         self._vectors = vectors
@@ -43,7 +46,13 @@ class EncodedTexts:
         queries = unit_rows(self._vectors[seeds])
         return rounded(exact_cosines(queries, places.reshape(rows.shape), vectors))
 
-    def hybrid(self, cosines: Scores, seeds: Rows, rows: Rows, weight: float) -> Scores:
+    def hybrid(
+        self,
+        cosines: Scores,
+        seeds: Rows,
+        rows: Rows,
+        weight: float,
+    ) -> Scores:
         """Return the hybrid scores of rows to seeds, where the encoder's cosines are known.
 
         cosines, rows and the scores are [seeds, n].
@@ -54,7 +63,11 @@ class EncodedTexts:
         return rounded(scores)
 
     def shared_terms(
-        self, seeds: Rows, rows: Rows, k: int, weigh: Callable[[PackedTerms], PackedTerms]
+        self,
+        seeds: Rows,
+        rows: Rows,
+        k: int,
+        weigh: Callable[[PackedTerms], PackedTerms],
     ) -> NDArray[np.uint32]:
         """Return the ids of the k terms that add most to each score, heaviest first, [seeds, n, k].
 
@@ -86,7 +99,12 @@ class HybridScorer:
         self._smoothed = smoothed
         self._smoothing = smoothing
 
-    def raw_scores(self, cosines: Scores, seeds: Rows, rows: Rows) -> Scores:
+    def raw_scores(
+        self,
+        cosines: Scores,
+        seeds: Rows,
+        rows: Rows,
+    ) -> Scores:
         """Return the scores of rows [seeds, n] to seeds [seeds] without smoothing.
 
         cosines are those of the encoder [seeds, n].
@@ -98,7 +116,12 @@ class HybridScorer:
         raw = self.raw_scores(self.texts.cosines(seeds, rows), seeds, rows)
         return self.smoothed_scores(raw, seeds, rows)
 
-    def smoothed_scores(self, raw: Scores, seeds: Rows, rows: Rows) -> Scores:
+    def smoothed_scores(
+        self,
+        raw: Scores,
+        seeds: Rows,
+        rows: Rows,
+    ) -> Scores:
         """Return the scores of rows to seeds, where those without smoothing are known."""
         if self._smoothed is None:
             return raw

@@ -89,14 +89,22 @@ class _Lister:
     """Makes the lists of a range of rows."""
 
     def __init__(
-        self, attributes: RowAttributes, candidates: RankedCandidates, settings: ListSettings
+        self,
+        attributes: RowAttributes,
+        candidates: RankedCandidates,
+        settings: ListSettings,
     ) -> None:
         self._attributes = attributes
         self._candidates = candidates
         self._settings = settings
         self._vectors = open_npy(settings.files.release.vectors)
 
-    def fill(self, lists: RankedLists, block: slice, first_row: int) -> None:
+    def fill(
+        self,
+        lists: RankedLists,
+        block: slice,
+        first_row: int,
+    ) -> None:
         """Fill in the lists of a block of rows; the list of first_row comes first."""
         seeds = np.arange(block.start, block.stop)
         candidates = self._with_attributes(self._candidates.between(block.start, block.stop))
@@ -121,7 +129,12 @@ class _Lister:
         vectors = unit_rows(self._vectors[rows.ravel()])
         return vectors.reshape(*rows.shape, -1)
 
-    def _short_of_candidates(self, seeds: Rows, listed: Candidates, candidates: Candidates) -> Mask:
+    def _short_of_candidates(
+        self,
+        seeds: Rows,
+        listed: Candidates,
+        candidates: Candidates,
+    ) -> Mask:
         """Tell which lists are short because a rule used up all candidates that were looked at."""
         is_short: Mask = listed.is_there.sum(axis=1) < self._settings.places
         is_short &= candidates.is_there[:, -1]  # or the release has no more candidates

@@ -13,7 +13,11 @@ from simrec.recommend.rules.editors import Pin
 Entry = TypeVar("Entry")
 
 
-def pin_articles(lists: RankedLists, pins: Sequence[Pin], files: ScorerFiles) -> None:
+def pin_articles(
+    lists: RankedLists,
+    pins: Sequence[Pin],
+    files: ScorerFiles,
+) -> None:
     """Put pinned articles at their places of the lists, in place; what is last falls off.
 
     A list that is too short for a place takes the pin at its end. What was listed keeps its rank by
@@ -29,7 +33,10 @@ def pin_articles(lists: RankedLists, pins: Sequence[Pin], files: ScorerFiles) ->
 
 
 def _pin_into(
-    lists: RankedLists, seed: int, pins: Sequence[Pin], score_of: dict[Pin, float]
+    lists: RankedLists,
+    seed: int,
+    pins: Sequence[Pin],
+    score_of: dict[Pin, float],
 ) -> None:
     places = lists.rows.shape[1]
     columns = (array[seed].tolist() for array in lists)

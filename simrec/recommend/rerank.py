@@ -52,13 +52,21 @@ class RankedCandidates:
         return np.concatenate([block[:, :k] for block in self.parts.blocks("rows")])
 
 
-def rerank(files: ScorerFiles, depth: Depth, stages: Stages) -> RankedCandidates:
+def rerank(
+    files: ScorerFiles,
+    depth: Depth,
+    stages: Stages,
+) -> RankedCandidates:
     """Score what vectors and words find for every row of a release, without smoothing."""
     rows = len(KnnGraph.open(files.release.graph))
     return RankedCandidates(map_rows(stages, "rerank", rerank_rows, rows, files, depth))
 
 
-def rerank_rows(rows: slice, files: ScorerFiles, depth: Depth) -> dict[str, NDArray[Any]]:
+def rerank_rows(
+    rows: slice,
+    files: ScorerFiles,
+    depth: Depth,
+) -> dict[str, NDArray[Any]]:
     """Return the candidates of rows with their scores, and the pairs that are near-duplicates."""
     scorer = files.open_raw()
     blocks = []

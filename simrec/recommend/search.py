@@ -99,7 +99,12 @@ class ScoredRow(NamedTuple):
 class Search:
     """Searches the vectors and terms of one release. Any number of threads may use it at once."""
 
-    def __init__(self, folder: ReleaseFolder, tables: TableReader, manifest: Manifest) -> None:
+    def __init__(
+        self,
+        folder: ReleaseFolder,
+        tables: TableReader,
+        manifest: Manifest,
+    ) -> None:
         """Map the vectors and terms of a release."""
         self._tables = tables
         self._index_facts = manifest.index
@@ -181,7 +186,12 @@ class Search:
             depth *= DEEPER
 
     def with_pins(
-        self, article: int, seeds: SeedVectors, hits: list[ScoredRow], n: int, filters: Filters
+        self,
+        article: int,
+        seeds: SeedVectors,
+        hits: list[ScoredRow],
+        n: int,
+        filters: Filters,
     ) -> list[ScoredRow]:
         """Return the hits of one article with what editors pinned under it, if it passes filters.
 
@@ -203,7 +213,12 @@ class Search:
         others = [hit for hit in hits if hit.row not in pinned_rows]
         return with_pins(others, pinned)[:n]
 
-    def _candidates(self, seeds: SeedVectors, k: int, filters: Filters) -> tuple[Rows, bool]:
+    def _candidates(
+        self,
+        seeds: SeedVectors,
+        k: int,
+        filters: Filters,
+    ) -> tuple[Rows, bool]:
         """Return what vectors and words find, k rows each, ascending, and whether no others pass.
 
         Vectors find the rows nearest to each query, words those most like each seed.
@@ -224,7 +239,12 @@ class Search:
         by_words = self._nearest_by_words(seeds, k, passing)
         return _distinct(found, by_words), k >= len(passing)
 
-    def _nearest_by_words(self, seeds: SeedVectors, k: int, passing: Rows | None) -> Rows:
+    def _nearest_by_words(
+        self,
+        seeds: SeedVectors,
+        k: int,
+        passing: Rows | None,
+    ) -> Rows:
         rows = [np.empty(0, np.int64)]
         for terms in seeds.liked_terms():
             rows.append(self._words.get().nearest(terms, k, passing))

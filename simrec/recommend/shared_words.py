@@ -48,7 +48,10 @@ class SharedWords:
 
 
 def find_shared_words(
-    files: ScorerFiles, lists: NDArray[np.int32], texts_of: TextsOf, stages: Stages
+    files: ScorerFiles,
+    lists: NDArray[np.int32],
+    texts_of: TextsOf,
+    stages: Stages,
 ) -> SharedWords:
     """Return the shared words of all pairs of a row and one of its list.
 
@@ -82,7 +85,9 @@ def _distinct(parts: Parts) -> Items:
 
 
 def find_shared_items(
-    rows: slice, lists: NDArray[np.int32], files: ScorerFiles
+    rows: slice,
+    lists: NDArray[np.int32],
+    files: ScorerFiles,
 ) -> dict[str, Items]:
     """Return what rows share with their lists, [rows, places, WORDS]; see `ShownTerms`.
 
@@ -101,7 +106,12 @@ def find_shared_items(
     return {"items": np.concatenate(blocks)}
 
 
-def _learn(vocabulary: TermVocabulary, items: Items, parts: Parts, texts_of: TextsOf) -> None:
+def _learn(
+    vocabulary: TermVocabulary,
+    items: Items,
+    parts: Parts,
+    texts_of: TextsOf,
+) -> None:
     """Look up the words of items that the vocabulary does not know.
 
     Each is read from the text of the first row that shares it, so that what a word is called

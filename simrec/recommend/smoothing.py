@@ -74,7 +74,11 @@ def smooth_rows(
     return {"vectors": vectors, "terms": terms} if averaging else {"vectors": vectors}
 
 
-def neighbours_of(own: Rows, ranked: Neighbours, duplicate_groups: Rows) -> tuple[Rows, Scores]:
+def neighbours_of(
+    own: Rows,
+    ranked: Neighbours,
+    duplicate_groups: Rows,
+) -> tuple[Rows, Scores]:
     """Return the NEIGHBOURS of rows and the weight of each in the average, both [rows, n].
 
     Where there are no more, a row is -1 of weight 0.
@@ -126,7 +130,12 @@ class TermAveraging:
         self._ids = np.flatnonzero(is_used)
         self._column_of = is_used.cumsum(dtype=np.int32) - 1
 
-    def average(self, own: Rows, nearest: Rows, weights: Scores) -> PackedTerms:
+    def average(
+        self,
+        own: Rows,
+        nearest: Rows,
+        weights: Scores,
+    ) -> PackedTerms:
         """Return the heaviest terms of the average of rows and neighbours, [rows, terms]."""
         rows = np.column_stack([own, np.maximum(nearest, 0)])
         own_weights = np.ones(len(own), np.float32)

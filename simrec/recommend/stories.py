@@ -64,7 +64,10 @@ def find_stories(
 
 
 def find_edges(
-    rows: slice, candidates: RankedCandidates, days: Rows, config: StoriesConfig
+    rows: slice,
+    candidates: RankedCandidates,
+    days: Rows,
+    config: StoriesConfig,
 ) -> dict[str, Edges]:
     """Return the pairs of rows and their candidates that may be of one story."""
     others, scores = candidates.between(rows.start, rows.stop)
@@ -77,7 +80,11 @@ def find_edges(
     return {"edges": _edges(row + rows.start, others[row, column], scores[row, column])}
 
 
-def _edges(row: Rows, other: Rows, score: Scores) -> Edges:
+def _edges(
+    row: Rows,
+    other: Rows,
+    score: Scores,
+) -> Edges:
     edges = np.empty(len(row), EDGE)
     edges["row"] = row
     edges["other"] = other
@@ -85,7 +92,12 @@ def _edges(row: Rows, other: Rows, score: Scores) -> Edges:
     return edges
 
 
-def _between_originals(edges: Edges, of_original: Rows, days: Rows, window: int) -> Edges:
+def _between_originals(
+    edges: Edges,
+    of_original: Rows,
+    days: Rows,
+    window: int,
+) -> Edges:
     """Return the pairs of different originals, once each with the best score, the best first."""
     row = of_original[edges["row"]]
     other = of_original[edges["other"]]
@@ -109,7 +121,13 @@ class _Joined:
         self._last = days.tolist()
         self._size = sizes.tolist()
 
-    def join(self, row: int, other: int, window: int, max_size: int) -> None:
+    def join(
+        self,
+        row: int,
+        other: int,
+        window: int,
+        max_size: int,
+    ) -> None:
         """Join the stories of two rows, unless the whole were too long or too large."""
         left = self.root(row)
         right = self.root(other)
@@ -138,7 +156,10 @@ class _Joined:
 
 
 def _named(
-    roots: Rows, of_original: Rows, published: Sequence[str | None], edges: Edges
+    roots: Rows,
+    of_original: Rows,
+    published: Sequence[str | None],
+    edges: Edges,
 ) -> Stories:
     """Name each story by its first article, and choose the article that leads it."""
     first = np.full(len(roots), NO_GROUP)

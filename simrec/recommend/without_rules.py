@@ -23,7 +23,10 @@ def rows_to_compare(text_keys: Iterable[bytes]) -> Rows:
 
 
 def write_without_rules(
-    path: Path, rows: Rows, candidates: RankedCandidates, table: AttributeTable
+    path: Path,
+    rows: Rows,
+    candidates: RankedCandidates,
+    table: AttributeTable,
 ) -> None:
     """Write the first PLACES of the candidates of rows, by score alone.
 

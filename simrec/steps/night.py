@@ -32,7 +32,12 @@ class Night:
     made from. `today` is a UTC timestamp, by default the time now.
     """
 
-    def __init__(self, workspace: Workspace, config: Config, today: str | None = None) -> None:
+    def __init__(
+        self,
+        workspace: Workspace,
+        config: Config,
+        today: str | None = None,
+    ) -> None:
         self.workspace = workspace
         self.config = config
         self.today = today or log.now()

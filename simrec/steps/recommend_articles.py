@@ -64,7 +64,11 @@ def recommend(night: Night) -> StepResult:
     return StepResult(sentence + changes, articles, articles + accounts)
 
 
-def _rank(night: Night, staged: ReleaseFolder, stages: Stages) -> RankedRelease:
+def _rank(
+    night: Night,
+    staged: ReleaseFolder,
+    stages: Stages,
+) -> RankedRelease:
     """Rank the candidates of every article, and the accounts."""
     with night.open_store() as store:
         articles = list(store.metadata())
@@ -98,7 +102,10 @@ def _rank(night: Night, staged: ReleaseFolder, stages: Stages) -> RankedRelease:
 
 
 def _list_settings(
-    night: Night, staged: ReleaseFolder, scorer_files: ScorerFiles, rules: Sequence[Rule]
+    night: Night,
+    staged: ReleaseFolder,
+    scorer_files: ScorerFiles,
+    rules: Sequence[Rule],
 ) -> ListSettings:
     config = night.config
     return ListSettings(
@@ -133,7 +140,10 @@ def _rows_to_compare(night: Night) -> Rows:
 
 
 def _find_candidates(
-    night: Night, scorer_files: ScorerFiles, articles: Sequence[ArticleMeta], stages: Stages
+    night: Night,
+    scorer_files: ScorerFiles,
+    articles: Sequence[ArticleMeta],
+    stages: Stages,
 ) -> tuple[RankedCandidates, RankedCandidates, Rows]:
     """Return the candidates without smoothing and with it, and the original of each duplicate.
 
@@ -191,7 +201,11 @@ def _write_rules(
     return rules
 
 
-def _editors_choices(night: Night, kind: Kind, ids: Sequence[str]) -> EditorsChoices:
+def _editors_choices(
+    night: Night,
+    kind: Kind,
+    ids: Sequence[str],
+) -> EditorsChoices:
     """Return what the editors want of articles or accounts, and name the ids that nobody has."""
     row_of = {name: row for row, name in enumerate(ids)} if night.editors.entries else {}
     choices, unknown = find_choices(night.editors.entries, kind, row_of.get)
@@ -241,7 +255,11 @@ def _texts(store: Store, ids: list[str]) -> Iterator[str]:
             yield encoded_text(title, text)
 
 
-def _write(night: Night, staged: ReleaseFolder, ranked: RankedRelease) -> str:
+def _write(
+    night: Night,
+    staged: ReleaseFolder,
+    ranked: RankedRelease,
+) -> str:
     """Write all tables; return a clause that says how they differ from those before."""
     before = _current(night)
     with night.open_store() as store:

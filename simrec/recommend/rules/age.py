@@ -29,7 +29,10 @@ class RecencyDecay:
 
     @classmethod
     def of(
-        cls, published: Sequence[str | None], today: str, from_article: bool = False
+        cls,
+        published: Sequence[str | None],
+        today: str,
+        from_article: bool = False,
     ) -> "RecencyDecay":
         """Count from the newest ISO date that is not after today; the undated are of median age."""
         days = [date[:10] for date in published if date]

@@ -21,7 +21,11 @@ class Diversity(Rule):
         return mmr(shortlist, vectors, self.share)
 
 
-def mmr(candidates: Candidates, vectors: NDArray[np.float32], diversity: float) -> Candidates:
+def mmr(
+    candidates: Candidates,
+    vectors: NDArray[np.float32],
+    diversity: float,
+) -> Candidates:
     """Return candidates in the order of maximal marginal relevance (Carbonell & Goldstein 1998).
 
     Next comes what has the most of (1 - diversity) value - diversity * the highest cosine to one

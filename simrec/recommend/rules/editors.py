@@ -116,7 +116,9 @@ class EditorsPrefer(Rule):
 
 
 def find_choices(
-    entries: Iterable[EditorsEntry], kind: Kind, find_row: FindRow
+    entries: Iterable[EditorsEntry],
+    kind: Kind,
+    find_row: FindRow,
 ) -> tuple[EditorsChoices, list[str]]:
     """Return what is wanted of one kind, and a sentence for each entry whose id nobody has."""
     followed = []

@@ -8,7 +8,9 @@ from simrec.recommend.rules.recommendable import Conditions
 
 
 def idle_rules(
-    config: RulesConfig, conditions: Conditions, articles: Sequence[ArticleMeta]
+    config: RulesConfig,
+    conditions: Conditions,
+    articles: Sequence[ArticleMeta],
 ) -> Iterator[str]:
     """Yield a sentence for each rule that is set and finds nothing to go by.
 

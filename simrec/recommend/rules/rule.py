@@ -87,7 +87,11 @@ def is_among(groups: Rows, seed_groups: Rows) -> Mask:
     return among
 
 
-def is_within_cap(groups: Rows, cap: int, is_there: Mask) -> Mask:
+def is_within_cap(
+    groups: Rows,
+    cap: int,
+    is_there: Mask,
+) -> Mask:
     """Tell where a candidate is one of the first `cap` of its group; NO_GROUP has no cap."""
     within = np.ones(groups.shape, bool)
     query, column = np.nonzero(is_there & (groups != NO_GROUP))

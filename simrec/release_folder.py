@@ -34,7 +34,6 @@ class ReleaseFolder:
         self.similar_accounts = self.table("similar_accounts")
         self.evidence = self.table("account_evidence")
         self.duplicates = self.table("duplicates")
-        self.stories = self.table("stories")
         self.changes = path / "changes.json"
         self.report = path / "report.json"
         self.report_page = path / "report.html"

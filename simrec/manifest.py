@@ -36,10 +36,10 @@ class LexicalFacts:
 class Manifest:
     """What a release is made of.
 
-    created_at is a UTC timestamp, smoothing the share in a score of smoothed articles, candidates
-    the share of the articles of highest score that was found as candidates, lexical is None where
-    words have no share in a score, and rules are the ranking rules as `simrec.recommend.rules`
-    wrote them, which alone reads them.
+    created_at is a UTC timestamp, smoothing the share in a score of smoothed articles, shares what
+    all shares that were tried reached, and candidates how many of the articles of highest score
+    were found as candidates. lexical is None where words have no share in a score, and rules are
+    the ranking rules as `simrec.recommend.rules` wrote them, which alone reads them.
     """
 
     release_id: str
@@ -51,6 +51,7 @@ class Manifest:
     lexical: LexicalFacts | None
     rules: Mapping[str, Any]
     smoothing: float
+    shares: Mapping[str, Any]
     candidates: Recall
     files: Mapping[str, FileFacts]
     simrec: str = __version__
@@ -75,7 +76,7 @@ class Manifest:
         lexical = content.get("lexical")  # none in format 1, empty in format 2 without words
         content["lexical"] = LexicalFacts(**lexical) if lexical else None
         content["files"] = {name: FileFacts(**facts) for name, facts in content["files"].items()}
-        return cls(**{"rules": {}, "smoothing": 0.0, "format": 1, **content})
+        return cls(**{"rules": {}, "smoothing": 0.0, "shares": {}, "format": 1, **content})
 
     def write(self, folder: ReleaseFolder) -> None:
         """Write the manifest with its seal, whole or not at all."""

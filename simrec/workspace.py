@@ -92,6 +92,10 @@ class Workspace:
     def tfidf_baseline(self, encoder_id: str) -> Path:
         return self.baselines / f"{encoder_id}.npz"
 
+    def shares(self, encoder_id: str) -> Path:
+        """Return where the shares of a score are that were chosen with the word weights."""
+        return self.lexicals / f"{encoder_id}.shares.json"
+
     def vocabulary(self, encoder_id: str) -> Path:
         return self.lexicals / f"{encoder_id}.words"
 

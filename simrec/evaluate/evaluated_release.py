@@ -8,9 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simrec.arrays import open_npy
-from simrec.index.vectors import unit
-from simrec.lexical.term_vectors import TermVectors
 from simrec.lexical.tfidf import TfIdf
+from simrec.recommend.hybrid import ScorerFiles
 from simrec.recommend.tables.sqlite import read_articles
 from simrec.release_folder import ReleaseFolder
 
@@ -21,12 +20,13 @@ RANDOM_PAIRS = 2_000
 class EvaluatedRelease:
     """What decides the scores of a release: its files, its encoder's folder, and its TF-IDF.
 
-    tfidf is None where words have no share in a score.
+    tfidf is None where words have no share in a score; smoothing is the share of smoothed articles.
     """
 
     folder: ReleaseFolder
     encoder: Path
     tfidf: TfIdf | None
+    smoothing: float = 0.0
 
     @property
     def words_share(self) -> float:
@@ -56,16 +56,8 @@ def score_random_pairs(release: EvaluatedRelease) -> NDArray[np.float32]:
     if len(vectors) < 2:
         return np.zeros(0, np.float32)
     left, right = _draw_pairs(len(vectors))
-    left_vectors = unit(np.asarray(vectors[left]))
-    right_vectors = unit(np.asarray(vectors[right]))
-    cosines: NDArray[np.float32] = (left_vectors * right_vectors).sum(axis=1)
-    if not release.tfidf:
-        return cosines
-    terms = open_npy(release.folder.terms)
-    candidates = TermVectors(terms[right])
-    pairs = np.arange(len(left))[:, None]
-    weight = release.words_share
-    return candidates.hybrid_scores(cosines[:, None], terms[left], pairs, weight)[:, 0]
+    files = ScorerFiles(release.folder, release.words_share, release.smoothing)
+    return files.open().scores(left, right[:, None])[:, 0]
 
 
 def _draw_pairs(n_articles: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

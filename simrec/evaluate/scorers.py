@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 
 from simrec.lexical.term_vectors import TermVectors
 from simrec.lexical.tfidf import TfIdf
+from simrec.recommend.choose_weight import Shares
+from simrec.recommend.sample_scores import SampledTexts, SampleScores
 
 RECENT = "recent in category"  # the scorer that is told the category
 
@@ -34,6 +36,27 @@ def encoder_scorer(encode: Encode) -> Scorer:
     def scores(queries: Texts, candidates: Texts) -> Scores:
         cosines: Scores = rows(queries) @ rows(candidates).T
         return cosines
+
+    return scores
+
+
+def smoothed_scorer(encode: Encode, tfidf: TfIdf, shares: Shares, one_in: float) -> Scorer:
+    """Return a scorer by hybrid score and smoothing, as a release of these texts would have it.
+
+    Candidates are smoothed over their nearest among themselves; `one_in` is of how many articles
+    the texts are a sample of one.
+    """
+    vectors = _cached_rows(encode)
+    terms = _cached_rows(tfidf.encode)
+
+    def scores(queries: Texts, candidates: Texts) -> Scores:
+        are_candidates = list(queries) == list(candidates[: len(queries)])
+        of_queries = SampledTexts(vectors(queries), terms(queries))
+        of_candidates = SampledTexts(vectors(candidates), terms(candidates))
+        sample = SampleScores(of_queries, of_candidates, are_candidates, one_in)
+        raw = sample.raw(shares.weight)
+        smoothed = sample.smoothed(shares.weight)
+        return (1 - shares.smoothing) * raw + shares.smoothing * smoothed
 
     return scores
 

@@ -9,7 +9,7 @@ from simrec.errors import ReleaseError
 from simrec.evaluate.evaluated_release import EvaluatedRelease
 from simrec.evaluate.measure import release_scorers
 from simrec.evaluate.report_format import OURS, SuiteSummary
-from simrec.evaluate.scorers import Scorer, encoder_scorer
+from simrec.evaluate.scorers import Encode, Scorer
 from simrec.lexical.tfidf import TfIdf
 from simrec.release import Release
 from simrec.steps.encode_queries import query_encoder
@@ -39,14 +39,18 @@ def compare_scorers(
     with Night(workspace, config) as night:
 
         @cache  # two releases may be of one encoder
-        def scorer_of(encoder_id: str) -> Scorer:
-            return encoder_scorer(query_encoder(night, encoder_id, may_store=False))
+        def encode_with(encoder_id: str) -> Encode:
+            return query_encoder(night, encoder_id, may_store=False)
+
+        def scorers_of(evaluated: EvaluatedRelease) -> dict[str, Scorer]:
+            encode = encode_with(evaluated.encoder.name)
+            return release_scorers(evaluated, encode, config.evaluate.sample)
 
         current = _evaluated(workspace, Release.current(workspace))
-        scorers = release_scorers(current, scorer_of(current.encoder.name))
+        scorers = scorers_of(current)
         if against:
             other = _evaluated(workspace, _published(workspace, against))
-            scorers[against] = release_scorers(other, scorer_of(other.encoder.name))[OURS]
+            scorers[against] = scorers_of(other)[OURS]
         return [result.summary() for result in run_suites(night, current, scorers)]
 
 
@@ -63,4 +67,4 @@ def _evaluated(workspace: Workspace, published: Release) -> EvaluatedRelease:
     if lexical:
         tfidf = TfIdf.open(published.folder.tfidf).with_weight(lexical.weight)
     encoder = workspace.encoder(published.manifest.encoder_id)
-    return EvaluatedRelease(published.folder, encoder, tfidf)
+    return EvaluatedRelease(published.folder, encoder, tfidf, published.manifest.smoothing)

@@ -1,5 +1,6 @@
 """The step that encodes: texts become vectors and terms, and both stay in a cache."""
 
+import json
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -18,7 +19,7 @@ from simrec.lexical.tfidf import OUTGROWN, TfIdf
 from simrec.lexical.vocabulary import TermCounter, TermVocabulary
 from simrec.lexical.word_sample import SAMPLED_TEXTS
 from simrec.lexical.words import MAX_CHARS
-from simrec.recommend.choose_weight import choose_weight
+from simrec.recommend.choose_weight import Sample, SampledText, Shares, choose_shares
 from simrec.steps.count_texts import count_texts
 from simrec.steps.encode_queries import query_encoder
 from simrec.steps.night import Night
@@ -124,13 +125,16 @@ def _fit_words(night: Night, keys: list[bytes]) -> None:
     with night.open_store() as store:
         tfidf = TfIdf.fit(_texts(store, keys), on_text=counter.add_text)
         sample = store.sample(night.config.evaluate.sample)
-    weight = _choose_weight(night, sample, tfidf)
+    shares = _choose_shares(night, sample, tfidf, len(keys))
     _fit_vocabulary(night, counter, keys)
-    tfidf.with_weight(weight).save(path)
+    shares.write(night.workspace.shares(night.encoder_id))
+    tfidf.with_weight(shares.weight).save(path)
     night.word_weights_changed()
     logger.info(
-        "embed: words have a share of %.1f in a score, with which held-out articles are found best",
-        weight,
+        "embed: words have a share of %.1f in a score and smoothed articles one of %.1f, with which "
+        "held-out articles are found best",
+        shares.weight,
+        shares.smoothing,
     )
 
 
@@ -138,6 +142,8 @@ def _is_due(night: Night, path: Path, texts: int) -> bool:
     """Tell whether there are no word weights, or the corpus has outgrown them."""
     if night.config.recommend.lexical_weight == 0 or not texts:
         return False
+    if not night.workspace.shares(night.encoder_id).exists():
+        return True
     return not TfIdf.is_current(path) or texts > OUTGROWN * TfIdf.open(path).n_texts
 
 
@@ -162,13 +168,26 @@ def _fit_vocabulary(night: Night, counter: TermCounter, keys: list[bytes]) -> No
     vocabulary.save(night.workspace.vocabulary(night.encoder_id))
 
 
-def _choose_weight(night: Night, sample: Sequence[LabelledText], tfidf: TfIdf) -> float:
-    held_out: list[tuple[str, str]] = []
-    others: list[tuple[str, str]] = []
+def _choose_shares(
+    night: Night, sample: Sequence[LabelledText], tfidf: TfIdf, n_texts: int
+) -> Shares:
+    held_out: list[SampledText] = []
+    others: list[SampledText] = []
     for text in sample:
         part = held_out if text.key < night.held_out_boundary else others
-        part.append((text.title, text.text))
-    return choose_weight(held_out, others, query_encoder(night, night.encoder_id), tfidf)
+        part.append(SampledText(text.title, text.text, _labels(text)))
+    encode = query_encoder(night, night.encoder_id)
+    one_in = n_texts / max(1, len(sample))
+    return choose_shares(Sample(held_out, others, one_in), encode, tfidf)
+
+
+def _labels(text: LabelledText) -> frozenset[str]:
+    """Return the category and the tags of an article."""
+    tags: list[str] = json.loads(text.tags)
+    labels = {f"tag {tag}" for tag in tags}
+    if text.category is not None:
+        labels.add(f"category {text.category}")
+    return frozenset(labels)
 
 
 def _texts(store: Store, keys: list[bytes]) -> Iterator[str]:

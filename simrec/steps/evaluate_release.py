@@ -11,7 +11,6 @@ from simrec.evaluate.maps import build_maps
 from simrec.evaluate.measure import release_scorers
 from simrec.evaluate.report import build_report
 from simrec.evaluate.report_format import Maps, Report, to_json
-from simrec.evaluate.scorers import encoder_scorer
 from simrec.evaluate.suite_result import as_sentence
 from simrec.release_folder import ReleaseFolder
 from simrec.steps.encode_queries import query_encoder
@@ -26,8 +25,9 @@ def evaluate(night: Night) -> StepResult:
     """Measure the staged release beside the baselines, and write its report."""
     staged = night.staged
     assert staged
-    evaluated = EvaluatedRelease(staged, night.encoder, night.tfidf)
-    scorers = release_scorers(evaluated, encoder_scorer(query_encoder(night, night.encoder_id)))
+    evaluated = EvaluatedRelease(staged, night.encoder, night.tfidf, night.smoothing)
+    encode = query_encoder(night, night.encoder_id)
+    scorers = release_scorers(evaluated, encode, night.config.evaluate.sample)
     results = run_suites(night, evaluated, scorers, may_store=True)
     previous = _previous_release(night)
     suites = [result.summary() for result in results]

@@ -15,6 +15,7 @@ from simrec.articles.store import Store, naming_damage
 from simrec.config import Config
 from simrec.encoder import model_folder
 from simrec.errors import GateError, ReleaseError
+from simrec.files import JsonObject
 from simrec.lexical.tfidf import TfIdf
 from simrec.recommend.editors_file import EditorsFile
 from simrec.release_folder import ReleaseFolder
@@ -130,9 +131,18 @@ class Night:
     def smoothing(self) -> float:
         """The share in a score of articles averaged with their neighbours."""
         smoothing = self.config.recommend.smoothing
-        if smoothing == "auto":
-            return 0.0
-        return smoothing
+        if smoothing != "auto":
+            return smoothing
+        return float(self.shares["smoothing"]) if self.shares else 0.0
+
+    @property
+    def shares(self) -> JsonObject:
+        """The shares of a score as they were chosen; nothing where none were, or words have none."""
+        path = self.workspace.shares(self.encoder_id)
+        if self.tfidf is None or not path.exists():
+            return {}
+        shares: JsonObject = json.loads(path.read_bytes())
+        return shares
 
     @cached_property
     def release_id(self) -> str:

@@ -58,6 +58,7 @@ def _manifest(night: Night, staged: ReleaseFolder) -> Manifest:
         lexical=lexical,
         rules=json.loads(staged.rules.read_bytes()),
         smoothing=night.smoothing,
+        shares=night.shares,
         candidates=Recall(**json.loads(staged.candidate_recall.read_bytes())),
         files=release.checksums(staged),
     )

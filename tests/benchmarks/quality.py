@@ -28,11 +28,11 @@ from simrec.encoder.tokenizer import token_ids
 from simrec.evaluate import baselines, suites
 from simrec.evaluate.bm25 import bm25
 from simrec.evaluate.report_format import SuiteSummary
-from simrec.evaluate.scorers import Scorer, Text, encoder_scorer, hybrid_scorer
+from simrec.evaluate.scorers import Scorer, Text, encoder_scorer, hybrid_scorer, smoothed_scorer
 from simrec.evaluate.suites import SampledArticle
 from simrec.evaluate.tfidf_baseline import TfIdfBaseline
 from simrec.lexical.tfidf import TfIdf
-from simrec.recommend.choose_weight import choose_weight
+from simrec.recommend.choose_weight import Sample, SampledText, choose_shares
 from tests.benchmarks.encoder import cores, rows, sentence_transformer, unseen
 from tests.benchmarks.machine import print_machine
 
@@ -80,15 +80,21 @@ def print_quality(name: str, articles: list[SampledArticle]) -> None:
     fitted_on = [article.encoded for article in articles[QUERIES:][:FITTED]]
     encoder = Encoder(PRETRAINED, threads=cores())
     lexical = TfIdf.fit(fitted_on)
-    texts = [(article.title, article.text) for article in sample]
-    share = choose_weight(texts[QUERIES:], texts[:QUERIES], encoder.encode, lexical)
+    texts = []
+    for article in sample:
+        labels = frozenset({article.category} - {None})
+        texts.append(SampledText(article.title, article.text, labels))
+    # Chosen on articles that are no queries here.
+    shares = choose_shares(Sample(texts[QUERIES:], texts[:QUERIES]), encoder.encode, lexical)
     print(
         f"\n{name}: {QUERIES} of {len(sample):,} articles are queries, LSA is fitted on "
-        f"{len(fitted_on):,}, words weigh {share}\n"
+        f"{len(fitted_on):,}, words weigh "
+        f"{shares.weight}, smoothing {shares.smoothing}\n"
     )
     encoder_alone = encoder_scorer(encoder.encode)
     scorers = {
-        "simrec": hybrid_scorer(encoder_alone, lexical, share),
+        "simrec": smoothed_scorer(encoder.encode, lexical, shares, one_in=1),
+        "simrec without smoothing": hybrid_scorer(encoder_alone, lexical, shares.weight),
         "encoder alone": encoder_alone,
         "mean of its token embeddings": encoder_scorer(token_mean(encoder)),
         **baseline_scorers(fitted_on),

@@ -98,7 +98,7 @@ def _check_recall(new: Candidate, config: Config) -> Iterator[str]:
     if not new.recall >= target:  # NaN does not reach it either
         yield (
             f"{new.recall:.1%} at most of the articles of highest score are among the candidates, "
-            f"index.recall_target is {target:.1%}; raise index.word_candidates or index.candidates"
+            f"index.recall_target is {target:.1%} (with more index.word_candidates there are more)"
         )
 
 

@@ -73,7 +73,7 @@ class SampleScores:
         )
 
     def _mixing(self, weight: float) -> sparse.csr_matrix:
-        """Return what of each candidate is in each smoothed one, sparse [candidates, candidates]."""
+        """Return what of each candidate is in each smoothed one, sparse, smoothed ones as lines."""
         dense, words = self._candidate_cosines
         scores = (1 - weight) * dense + weight * words
         is_copy = (dense >= DUPLICATE_COSINE) & (words >= DUPLICATE_LEXICAL_COSINE)

@@ -131,8 +131,8 @@ def _fit_words(night: Night, keys: list[bytes]) -> None:
     tfidf.with_weight(shares.weight).save(path)
     night.word_weights_changed()
     logger.info(
-        "embed: words have a share of %.1f in a score and smoothed articles one of %.1f, with which "
-        "held-out articles are found best",
+        "embed: words have a share of %.1f in a score and smoothed articles one of %.1f, "
+        "with which held-out articles are found best",
         shares.weight,
         shares.smoothing,
     )

@@ -137,7 +137,7 @@ class Night:
 
     @property
     def shares(self) -> JsonObject:
-        """The shares of a score as they were chosen; nothing where none were, or words have none."""
+        """The shares of a score as they were chosen; nothing where words have none."""
         path = self.workspace.shares(self.encoder_id)
         if self.tfidf is None or not path.exists():
             return {}

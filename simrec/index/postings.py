@@ -22,7 +22,8 @@ from simrec.lexical.tfidf import IDF_BUCKETS, TfIdf
 from simrec.release_folder import ReleaseFolder
 
 SEARCH_TERMS = 64  # of a text, the heaviest, find candidates
-MAX_TEXTS = 4_000  # a term that more texts have finds none: its postings cost more than they tell
+ALL_TERMS_UP_TO = 50_000  # texts; beyond it the cost of an article is to grow no more, ...
+MAX_TEXTS = 4_000  # ... so terms that more texts have find none
 BLOCK_ROWS = 65_536
 DTYPE = "<u8"  # of a posting in a file
 
@@ -46,6 +47,8 @@ class SearchTerms:
     @classmethod
     def of(cls, tfidf: TfIdf) -> "SearchTerms":
         """Return what chooses terms by these word weights."""
+        if tfidf.n_texts <= ALL_TERMS_UP_TO:
+            return cls(np.ones(IDF_BUCKETS, bool))
         return cls(tfidf.is_rare(MAX_TEXTS))
 
     def choose(self, packed: PackedTerms) -> PackedTerms:

@@ -10,7 +10,7 @@ from simrec.evaluate.report_format import ENCODER, OURS
 from simrec.evaluate.scorers import Encode, Scorer, encoder_scorer, hybrid_scorer, smoothed_scorer
 from simrec.evaluate.suite_result import SuiteResult
 from simrec.evaluate.suites import SampledArticle
-from simrec.recommend.choose_weight import Shares
+from simrec.recommend.score_shares import Shares
 
 
 def release_scorers(

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from simrec.lexical.term_vectors import TermVectors
 from simrec.lexical.tfidf import TfIdf
-from simrec.recommend.choose_weight import Shares
 from simrec.recommend.sample_scores import SampledTexts, SampleScores
+from simrec.recommend.score_shares import Shares
 
 RECENT = "recent in category"  # the scorer that is told the category
 

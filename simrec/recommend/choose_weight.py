@@ -7,21 +7,18 @@ tags, articles of one belong together as well.
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from simrec import files
 from simrec.lexical.tfidf import TfIdf
 from simrec.metrics import precisions, reciprocal_ranks
 from simrec.recommend.sample_scores import SampledTexts, SampleScores
+from simrec.recommend.score_shares import SharePoint, Shares
 
 WEIGHTS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)  # shares of words that are tried
 SMOOTHINGS = (0.0, 0.5)  # shares of smoothed articles that are tried
-DEFAULT_WEIGHT = 0.5  # where there are too few queries
 GOOD_ENOUGH = 0.005  # below the best mean, where the standard error is less
 MIN_QUERIES = 20  # fewer say nothing
 MIN_CHARS = 80  # of a text that is split in half
@@ -39,28 +36,6 @@ class SampledText(NamedTuple):
     title: str
     text: str
     labels: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True)
-class SharePoint:
-    """The mean over all measures with a share of words and of smoothing."""
-
-    weight: float
-    smoothing: float
-    mean: float
-
-
-@dataclass(frozen=True)
-class Shares:
-    """The shares of words and of smoothing in a score, and what all that were tried reached."""
-
-    weight: float = DEFAULT_WEIGHT
-    smoothing: float = 0.0
-    curve: tuple[SharePoint, ...] = ()
-
-    def write(self, path: Path) -> None:
-        """Write the shares as a JSON file, whole or not at all."""
-        files.write_json(path, asdict(self))
 
 
 class Sample(NamedTuple):

@@ -19,7 +19,8 @@ from simrec.lexical.tfidf import OUTGROWN, TfIdf
 from simrec.lexical.vocabulary import TermCounter, TermVocabulary
 from simrec.lexical.word_sample import SAMPLED_TEXTS
 from simrec.lexical.words import MAX_CHARS
-from simrec.recommend.choose_weight import Sample, SampledText, Shares, choose_shares
+from simrec.recommend.choose_weight import Sample, SampledText, choose_shares
+from simrec.recommend.score_shares import Shares
 from simrec.steps.count_texts import count_texts
 from simrec.steps.encode_queries import query_encoder
 from simrec.steps.night import Night

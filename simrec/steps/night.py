@@ -18,6 +18,7 @@ from simrec.errors import GateError, ReleaseError
 from simrec.files import JsonObject
 from simrec.lexical.tfidf import TfIdf
 from simrec.recommend.editors_file import EditorsFile
+from simrec.recommend.score_shares import read_shares
 from simrec.release_folder import ReleaseFolder
 from simrec.tasks.engine import open_engine
 from simrec.tasks.stages import PARTS, Stages
@@ -141,8 +142,7 @@ class Night:
         path = self.workspace.shares(self.encoder_id)
         if self.tfidf is None or not path.exists():
             return {}
-        shares: JsonObject = json.loads(path.read_bytes())
-        return shares
+        return read_shares(path)
 
     @cached_property
     def release_id(self) -> str:

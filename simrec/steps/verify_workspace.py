@@ -10,6 +10,7 @@ from simrec.errors import ReleaseError
 from simrec.evaluate.tfidf_baseline import TfIdfBaseline
 from simrec.lexical import tfidf
 from simrec.lexical.vocabulary import TermVocabulary
+from simrec.recommend.score_shares import read_shares
 from simrec.steps.night import Night
 from simrec.steps.step import StepResult
 from simrec.workspace import Workspace
@@ -50,6 +51,7 @@ def _artifact_checks(workspace: Workspace) -> Iterator[Check]:
     yield from _for_each(model_folder.verify, workspace.encoders.glob("[!.]*/"))
     yield from _for_each(embedding_cache.verify, workspace.embedding_caches.glob("*/[!.]*.npz"))
     yield from _for_each(_verify_word_weights, workspace.lexicals.glob("[!.]*.npz"))
+    yield from _for_each(read_shares, workspace.lexicals.glob("[!.]*.shares.json"))
     yield from _for_each(TermVocabulary.open, workspace.lexicals.glob("[!.]*.words"))
     yield from _for_each(TfIdfBaseline.open, workspace.baselines.glob("[!.]*.npz"))
 

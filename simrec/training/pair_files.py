@@ -62,7 +62,7 @@ def read_pairs(
     rows: list[tuple[str, ...]] = []
     grades: list[float] = []
     problems: list[str] = []
-    for row in read_all(open_sources(SourceConfig(path=str(path)), Fields(id=""))):
+    for row in read_all(open_sources(SourceConfig(path=str(path)), Fields(id="", text=""))):
         try:
             if row.problem:
                 raise ValueError(row.problem)

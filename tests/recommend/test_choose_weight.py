@@ -8,15 +8,14 @@ import pytest
 from simrec.lexical.tfidf import TfIdf
 from simrec.metrics import reciprocal_ranks
 from simrec.recommend.choose_weight import (
-    DEFAULT_WEIGHT,
     SMOOTHINGS,
     WEIGHTS,
     Sample,
     SampledText,
-    Shares,
     choose_shares,
     halves,
 )
+from simrec.recommend.score_shares import DEFAULT_WEIGHT, Shares
 from tests.conftest import speeches
 from tests.lexical.test_tfidf import oracle
 

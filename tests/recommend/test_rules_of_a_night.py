@@ -80,15 +80,22 @@ def lists(house: House) -> dict[str, list[tuple[str, float]]]:
 
 
 def score_matrix(house: House) -> tuple[list[str], np.ndarray]:
-    """The score of all pairs, from the vectors and terms of the release."""
+    """The score of all pairs, from the vectors and terms of the release, raw and smoothed."""
     folder = release_of(house)
-    vectors = np.load(folder / "vectors.npy").astype(np.float32)
-    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    terms = np.load(folder / "terms.npy")
-    weight = json.loads((folder / "manifest.json").read_text())["lexical"]["weight"]
-    cosines = vectors @ vectors.T
-    columns = np.broadcast_to(np.arange(len(terms)), cosines.shape)
-    return sorted(ARTICLES), TermVectors(terms).hybrid_scores(cosines, terms, columns, weight)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    smoothing = manifest["smoothing"]
+    scores = np.zeros((len(ARTICLES), len(ARTICLES)), np.float32)
+    for prefix, share in (("", 1 - smoothing), ("smoothed_", smoothing)):
+        if share:
+            vectors = np.load(folder / f"{prefix}vectors.npy").astype(np.float32)
+            vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+            terms = np.load(folder / f"{prefix}terms.npy")
+            columns = np.broadcast_to(np.arange(len(terms)), scores.shape)
+            weight = manifest["lexical"]["weight"]
+            scores += share * TermVectors(terms).hybrid_scores(
+                vectors @ vectors.T, terms, columns, weight
+            )
+    return sorted(ARTICLES), scores
 
 
 def ask(house: House, *options: object) -> list[str]:

@@ -19,7 +19,7 @@ from simrec.articles.sources.source import read_all
 from simrec.config import Fields, IngestConfig, SourceConfig
 from tests.articles.test_feed_values import FILES, Values, as_paragraphs, made
 
-MAPPING = Mapping(Fields(), "auto", IngestConfig())
+MAPPING = Mapping(Fields(), "auto", IngestConfig(detect_language=False))
 Writer = Callable[[Path, list[Values], random.Random], None]
 
 

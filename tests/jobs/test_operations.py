@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import House, Ran, environment, run, speeches
-from tests.jobs.test_nightly import WORSE_INDEX, snapshot
+from tests.jobs.test_nightly import WORSE_CANDIDATES, snapshot
 
 NEW = {**speeches()[3], "id": "new", "title": "Quite new"}
 
@@ -61,14 +61,14 @@ def test_status_says_what_is_pending_and_how_the_last_runs_ended(house: House) -
         house.simrec("status", "--json").rows[0]["pending"]
         == "1 articles changed since the last release"
     )
-    assert house.own_job(WORSE_INDEX).code == 7
+    assert house.own_job(WORSE_CANDIDATES).code == 7
     (facts,) = house.simrec("status", "--json").rows
     assert facts["pending"].startswith("1 articles changed since the last release; ")
-    refusal = "is staged: the release is refused and the old one stays: the index finds 50.0% of"
+    refusal = "is staged: the release is refused and the old one stays: 50.0% at most of"
     assert refusal in facts["pending"]
     assert [run["job"] for run in facts["last_runs"]] == ["nightly", "ingest", "retrain"]
     assert [run["exit_code"] for run in facts["last_runs"]] == [7, 0, 0]
-    assert "the index finds 50.0% of" in house.simrec("status").out
+    assert "50.0% at most of" in house.simrec("status").out
     shutil.rmtree(next((house.workspace / "staging").glob("*/index.json")).parent)
     assert house.job().code == 0
     assert house.simrec("status", "--json").rows[0]["pending"] == ""

@@ -7,17 +7,16 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
 from simrec.arrays import Rows, Scores, open_npy, row_blocks
 from simrec.index.index_facts import Recall
 from simrec.index.neighbours import DECIMALS
 from simrec.index.tuning import mean_recall
 from simrec.index.vectors import Vectors, unit_rows
-from simrec.lexical.term_vectors import PackedTerms, unpack
-from simrec.lexical.words import TERM_IDS
+from simrec.lexical.term_vectors import PackedTerms
 from simrec.recommend.hybrid import ScorerFiles
 from simrec.recommend.rerank import RankedCandidates
+from simrec.recommend.term_matrix import unit_term_matrix
 from simrec.tasks.rows import run_whole
 from simrec.tasks.stages import Stages
 
@@ -92,7 +91,7 @@ class _Layer:
         self._terms = terms
         self._queries = unit_rows(vectors[sampled])
         if terms is not None:
-            self._query_terms = unit_terms(terms[sampled]).T.tocsr()
+            self._query_terms = unit_term_matrix(terms[sampled]).T.tocsr()
             self._without_terms = terms[sampled, 0] == 0
 
     def scores(self, rows: slice, weight: float) -> Scores:
@@ -100,18 +99,7 @@ class _Layer:
         cosines: Scores = self._queries @ unit_rows(self._vectors[rows]).T
         if self._terms is None:
             return cosines
-        words = (unit_terms(self._terms[rows]) @ self._query_terms).toarray().T
+        words = (unit_term_matrix(self._terms[rows]) @ self._query_terms).toarray().T
         scores: Scores = (1 - weight) * cosines + weight * words
         scores[self._without_terms] = cosines[self._without_terms]
         return scores
-
-
-def unit_terms(packed: PackedTerms) -> sparse.csr_matrix:
-    """Return packed term vectors as unit vectors, sparse [texts, TERM_IDS]."""
-    ids, weights = unpack(packed)
-    norms = np.sqrt(np.einsum("rt,rt->r", weights, weights))
-    weights /= np.maximum(norms, 1)[:, None]
-    is_term = weights > 0
-    ends = np.concatenate([[0], is_term.sum(axis=1).cumsum()])
-    entries = (weights[is_term], ids[is_term].astype(np.int32), ends)
-    return sparse.csr_matrix(entries, (len(packed), TERM_IDS))

@@ -19,6 +19,7 @@ from simrec.recommend.candidates import NO_GROUP, first_columns
 from simrec.recommend.hybrid import ScorerFiles
 from simrec.recommend.rerank import RankedCandidates
 from simrec.recommend.rules.rule import is_within_cap
+from simrec.recommend.term_matrix import unit_term_matrix
 from simrec.tasks.rows import map_rows
 from simrec.tasks.stages import Stages
 
@@ -146,7 +147,8 @@ class TermAveraging:
             (shares.ravel(), places.ravel(), ends),
             (len(own), len(needed)),
         )
-        sums = mixing @ self._unit_terms(needed)
+        terms = unit_term_matrix(self._packed[needed], self._column_of, len(self._ids))
+        sums = mixing @ terms
         packed = np.zeros((len(own), SMOOTHED_TERMS), np.uint32)
         for row in range(len(own)):
             begin = sums.indptr[row]
@@ -155,16 +157,6 @@ class TermAveraging:
             heaviest = heaviest_terms(ids, sums.data[begin:end])
             packed[row, : len(heaviest)] = heaviest
         return packed
-
-    def _unit_terms(self, rows: Rows) -> sparse.csr_matrix:
-        """Return the unit term vectors of rows, sparse [rows, used terms]."""
-        ids, weights = unpack(self._packed[rows])
-        norms = np.sqrt(np.einsum("rt,rt->r", weights, weights))
-        weights /= np.maximum(norms, 1)[:, None]
-        is_term = weights > 0
-        ends = np.concatenate([[0], is_term.sum(axis=1).cumsum()])
-        entries = (weights[is_term], self._column_of[ids[is_term]], ends)
-        return sparse.csr_matrix(entries, (len(rows), len(self._ids)))
 
 
 def heaviest_terms(ids: Rows, weights: NDArray[np.float32]) -> PackedTerms:

@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from simrec import release, steps
+from simrec import release
 from simrec.config import Config, EvaluateConfig, SourceConfig
 from simrec.encoder.default_encoder import PRETRAINED
 from simrec.encoder.runtime import Encoder
@@ -35,6 +35,7 @@ from simrec.steps.night import Night
 from simrec.workspace import Workspace
 from tests.benchmarks.encoder import cores
 from tests.benchmarks.machine import print_machine
+from tests.benchmarks.reasons import STEPS
 
 LISTS = Path("/var/lib/apt/lists")
 READER = "/usr/lib/apt/apt-helper"  # reads lists however they are compressed
@@ -43,14 +44,6 @@ QUERIES = 600
 PLACES = 10
 LINKS = ("Recommends", "Suggests", "Enhances")
 NAME = re.compile(r"^\s*([a-z0-9][a-z0-9+.-]+)")
-STEPS = (
-    steps.ingest,
-    steps.embed,
-    steps.index,
-    steps.recommend,
-    steps.evaluate,
-    steps.publish,
-)
 Ranking = Callable[[list[int]], NDArray[np.int64]]
 
 

@@ -1,5 +1,6 @@
 """A small real corpus, a workspace built from it once, and ways to run simrec as its users do."""
 
+import fcntl
 import json
 import os
 import shutil
@@ -172,8 +173,38 @@ def new_house(folder: Path, articles: list[dict[str, Any]] | None = None) -> Hou
 @pytest.fixture(scope="session")
 def published(tmp_path_factory: pytest.TempPathFactory) -> House:
     """A house whose workspace has been trained and released. Do not change it."""
-    house = new_house(tmp_path_factory.mktemp("published"))
+    folder = tmp_path_factory.mktemp("published") / "house"
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        return retrained_house(folder)
+    # One process trains, and the others copy: training costs more than most tests.
+    common = tmp_path_factory.getbasetemp().parent / "published"
+    with common.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not common.exists():
+            shutil.copytree(retrained_house(folder).folder, common.with_suffix(".part"))
+            common.with_suffix(".part").rename(common)
+            return House(folder)
+    shutil.copytree(common, folder)
+    return House(folder)
+
+
+def retrained_house(folder: Path) -> House:
+    house = new_house(folder)
     ran = house.job("retrain")
+    assert ran.code == 0, ran.err
+    return house
+
+
+def nightly_house(
+    published: House, folder: Path, config: str, articles: list[dict[str, Any]] | None = None
+) -> House:
+    """A house with a configuration of its own, released with the encoder of the published one."""
+    house = new_house(folder, articles)
+    (house.folder / "config.toml").write_text(config)
+    assert house.step("ingest").code == 0
+    encoders = house.workspace / "encoders"
+    shutil.copytree(published.workspace / "encoders", encoders, dirs_exist_ok=True)
+    ran = house.job()
     assert ran.code == 0, ran.err
     return house
 

@@ -1,6 +1,5 @@
 """TF-IDF as a baseline: scikit-learn's, stored so that it is fitted seldom."""
 
-import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,15 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-from simrec import arrays
 from simrec.evaluate.scorers import Texts
+from simrec.evaluate.stored_tfidf import StoredTfIdf
 from simrec.lexical.characters import MARKS, WITHOUT_SPACES, fold
 
-FORMAT = 2  # of the stored file; in 1, whose file does not say so, combining marks cut words
 IN_SCRIPT_WITHOUT_SPACES = re.compile(f"[{WITHOUT_SPACES}]")
 TOKEN = rf"\w[{MARKS}]*\w[\w{MARKS}]*"  # scikit-learn's, at least two letters, with their marks
-ARRAYS = ("facts", "idf", "words")  # of the stored file
-HINT = "remove it, simrec evaluate makes it anew"
 
 
 class TfIdfBaseline:
@@ -44,20 +40,19 @@ class TfIdfBaseline:
     @classmethod
     def open(cls, path: Path) -> "TfIdfBaseline":
         """Open a stored one; ReleaseError if it is damaged."""
-        facts, idf, encoded_words = arrays.read_npz(path, HINT, *ARRAYS)
-        without_spaces, articles, *version = facts.tolist()
-        words = json.loads(encoded_words.tobytes())
-        vectorizer = _vectorizer(bool(without_spaces), words)
-        vectorizer.idf_ = idf
-        return cls(vectorizer, articles, version == [FORMAT])
+        stored = StoredTfIdf.read(path)
+        vectorizer = _vectorizer(stored.without_spaces, stored.words)
+        vectorizer.idf_ = stored.idf
+        return cls(vectorizer, stored.articles, stored.is_current)
 
     def save(self, path: Path) -> None:
         """Write it as one file, whole or not at all."""
-        words = self._vectorizer.get_feature_names_out().tolist()
-        encoded_words = np.frombuffer(json.dumps(words).encode(), np.uint8)
-        without_spaces = self._vectorizer.analyzer == "char"
-        facts = np.array([without_spaces, self.articles, FORMAT])
-        arrays.write_npz(path, facts=facts, idf=self._vectorizer.idf_, words=encoded_words)
+        StoredTfIdf(
+            words=self._vectorizer.get_feature_names_out().tolist(),
+            idf=self._vectorizer.idf_,
+            without_spaces=self._vectorizer.analyzer == "char",
+            articles=self.articles,
+        ).write(path)
 
     def scores(self, queries: Texts, candidates: Texts) -> NDArray[np.float32]:
         """Return cosines [queries, candidates]; a text without a known word has cosine 0 to all."""

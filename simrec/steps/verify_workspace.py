@@ -7,7 +7,7 @@ from pathlib import Path
 from simrec import arrays, journal, last_config, release
 from simrec.encoder import embedding_cache, model_folder
 from simrec.errors import ReleaseError
-from simrec.evaluate.tfidf_baseline import TfIdfBaseline
+from simrec.evaluate.stored_tfidf import StoredTfIdf
 from simrec.lexical import tfidf
 from simrec.lexical.vocabulary import TermVocabulary
 from simrec.recommend.score_shares import read_shares
@@ -53,7 +53,7 @@ def _artifact_checks(workspace: Workspace) -> Iterator[Check]:
     yield from _for_each(_verify_word_weights, workspace.lexicals.glob("[!.]*.npz"))
     yield from _for_each(read_shares, workspace.lexicals.glob("[!.]*.shares.json"))
     yield from _for_each(TermVocabulary.open, workspace.lexicals.glob("[!.]*.words"))
-    yield from _for_each(TfIdfBaseline.open, workspace.baselines.glob("[!.]*.npz"))
+    yield from _for_each(StoredTfIdf.read, workspace.baselines.glob("[!.]*.npz"))
 
 
 def _for_each(check: Callable[[Path], object], paths: Iterable[Path]) -> Iterator[Check]:

@@ -10,7 +10,7 @@ from tests.conftest import House
 from tests.jobs import disturbed
 from tests.jobs.disturbed import LONG, expect_the_same
 
-KILLS = 200 if LONG else 20
+KILLS = 200 if LONG else 14
 SEED = "1861-Lincoln-1/13"
 
 

@@ -1,5 +1,6 @@
 """Term vectors, against a recount with dictionaries."""
 
+import functools
 import math
 from collections import Counter
 from pathlib import Path
@@ -18,7 +19,7 @@ TEXTS = [speech["text"] for speech in speeches()]
 
 def oracle(left: str, right: str, texts: list[str]) -> float:
     """The cosine of all words, counted anew, none of them cut off and none hashed."""
-    having = Counter(word for text in texts for word in set(words(text)))
+    having = documents_having(tuple(texts))
 
     def weigh(text: str) -> dict[str, float]:
         counts = Counter(words(text))
@@ -30,6 +31,11 @@ def oracle(left: str, right: str, texts: list[str]) -> float:
     a, b = weigh(left), weigh(right)
     norm = math.sqrt(sum(w * w for w in a.values()) * sum(w * w for w in b.values()))
     return sum(weight * b.get(word, 0) for word, weight in a.items()) / norm
+
+
+@functools.cache
+def documents_having(texts: tuple[str, ...]) -> Counter[str]:
+    return Counter(word for text in texts for word in set(words(text)))
 
 
 def test_cosines_are_those_of_a_recount() -> None:

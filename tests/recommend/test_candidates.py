@@ -8,27 +8,23 @@ import pytest
 from numpy.typing import NDArray
 
 from simrec.lexical.term_vectors import unpack
-from tests.conftest import CONFIG, House, new_house, speeches
+from tests.conftest import CONFIG, House, nightly_house, speeches
 
 WEIGHT = 0.7
 PLACES = 10
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> House:
+def house(published: House, tmp_path_factory: pytest.TempPathFactory) -> House:
     """A house in whose scores words have most weight, and smoothing half. Do not change it."""
-    return _nightly(tmp_path_factory.mktemp("candidates"), smoothing=0.5)
+    return _nightly(published, tmp_path_factory.mktemp("candidates"), smoothing=0.5)
 
 
-def _nightly(folder: Path, smoothing: float) -> House:
-    house = new_house(folder)
+def _nightly(published: House, folder: Path, smoothing: float) -> House:
     config = CONFIG.replace("lexical_weight = 0", f"lexical_weight = {WEIGHT}")
     config = config.replace("smoothing = 0", f"smoothing = {smoothing}")
     config = config.replace("candidates = 20", "candidates = 60") + "[ingest]\nsync = true\n"
-    (house.folder / "config.toml").write_text(config)
-    ran = house.job("retrain")
-    assert ran.code == 0, ran.err
-    return house
+    return nightly_house(published, folder, config)
 
 
 def _release(house: House) -> Path:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from simrec.lexical.term_vectors import TermVectors, unpack
 from simrec.lexical.tfidf import TfIdf
-from tests.conftest import CONFIG, House, new_house, speeches
+from tests.conftest import CONFIG, House, nightly_house, speeches
 
 ARTICLES = {speech["id"]: speech for speech in speeches()}
 IDS = sorted(ARTICLES)
@@ -21,14 +21,10 @@ WEIGHT = 0.3
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> House:
+def house(published: House, tmp_path_factory: pytest.TempPathFactory) -> House:
     """A house whose scores are lexical to 30 %. Do not change it."""
-    house = new_house(tmp_path_factory.mktemp("hybrid"))
     config = CONFIG.replace("lexical_weight = 0", f"lexical_weight = {WEIGHT}")
-    (house.folder / "config.toml").write_text(config)
-    ran = house.job("retrain")
-    assert ran.code == 0, ran.err
-    return house
+    return nightly_house(published, tmp_path_factory.mktemp("hybrid"), config)
 
 
 def release(house: House) -> Path:

@@ -18,7 +18,7 @@ from simrec.config import Config
 from simrec.lexical.words import words
 from simrec.steps.night import Night
 from simrec.workspace import Workspace
-from tests.conftest import CONFIG, House, new_house, speeches
+from tests.conftest import CONFIG, House, nightly_house, speeches
 
 SEED = "1861-Lincoln-1/13"
 RULES = "[rules]\ncollapse_duplicates = false\nmax_exposure = 0\n"
@@ -43,13 +43,10 @@ ARTICLES = {article["id"]: article for article in reposted()}
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> House:
+def house(published: House, tmp_path_factory: pytest.TempPathFactory) -> House:
     """A house with re-posted speeches, the lexical weight .3 and the default rules."""
-    house = new_house(tmp_path_factory.mktemp("ranking"), reposted())
-    (house.folder / "config.toml").write_text(WORDS.replace(RULES, ""))
-    ran = house.job("retrain")
-    assert ran.code == 0, ran.err
-    return house
+    config = WORDS.replace(RULES, "")
+    return nightly_house(published, tmp_path_factory.mktemp("ranking"), config, reposted())
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from simrec.recommend.rerank import RankedCandidates
 from simrec.recommend.stories import find_stories
 from simrec.tasks.rows import Parts
 from simrec.tasks.stages import Stages, in_turn
-from tests.conftest import CONFIG, House, new_house, speeches
+from tests.conftest import CONFIG, House, nightly_house, speeches
 
 STORIES = "[stories]\nwindow_days = 4\nmin_score = 0.4\n"
 FIRST = (
@@ -52,14 +52,10 @@ def corpus() -> list[dict[str, Any]]:
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> House:
+def house(published: House, tmp_path_factory: pytest.TempPathFactory) -> House:
     """A house with four articles about a wreck, one of them a copy and one months later."""
-    house = new_house(tmp_path_factory.mktemp("stories"), corpus())
     config = CONFIG.replace("lexical_weight = 0", "lexical_weight = 0.7") + STORIES
-    (house.folder / "config.toml").write_text(config)
-    ran = house.job("retrain")
-    assert ran.code == 0, ran.err
-    return house
+    return nightly_house(published, tmp_path_factory.mktemp("stories"), config, corpus())
 
 
 def test_a_story_names_who_was_first_and_who_has_most(house: House) -> None:

@@ -1,6 +1,8 @@
 """Build an index as tasks: learn its lists once, add rows shard by shard, merge the shards."""
 
+import logging
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +18,8 @@ from simrec.index.vectors import unit_rows
 from simrec.tasks.rows import Parts, map_rows, run_whole
 from simrec.tasks.stages import Stages
 
+logger = logging.getLogger(__name__)
+
 # A multiple of the rows that FAISS adds at once: merged shards equal an index filled at once.
 SHARD_ROWS = 1 << 17
 
@@ -27,24 +31,44 @@ def build_index(
     stages: Stages,
     shard_rows: int = SHARD_ROWS,
 ) -> VectorIndex:
-    """Return an index over stored vectors [rows, dim], tuned for recall@k, whatever the engine."""
-    stored = open_npy(vectors)
-    rows, dim = stored.shape
+    """Return an index over stored vectors [rows, dim], tuned for recall@k, whatever the engine.
+
+    Where `auto` chose codes, and these do not tell the nearest rows apart however many lists are
+    searched, the lists hold whole vectors instead, if memory allows.
+    """
+    rows, dim = open_npy(vectors).shape
     kind = faiss_kinds.choose(rows, dim, config)
     if kind == "exact":
-        return VectorIndex.exact(stored)
-    trained = run_whole(stages, "train", train, rows, vectors, kind)
+        return VectorIndex.exact(open_npy(vectors))
+    built = _built(kind, vectors, stages, shard_rows)
+    index = _tuned(kind, built, vectors, config.recall_target, k)
+    other_kind = faiss_kinds.fallback(rows, dim, config)
+    if index.facts.recall >= config.recall_target or other_kind is None:
+        return index
+    sentence = "index: codes of 4 bits reach a recall of %.3f of %.3f: lists hold whole vectors"
+    logger.warning(sentence, index.facts.recall, config.recall_target)
+    built = _built(other_kind, vectors, stages, shard_rows, suffix="-flat")
+    return _tuned(other_kind, built, vectors, config.recall_target, k)
+
+
+def _built(kind: str, vectors: Path, stages: Stages, shard_rows: int, suffix: str = "") -> Any:
+    """Return the FAISS index of all rows; its stages are named with the suffix."""
+    rows = len(open_npy(vectors))
+    trained = run_whole(stages, f"train{suffix}", train, rows, vectors, kind)
     if kind == "hnsw":  # cannot be merged, and was built whole
-        built = faiss_kinds.from_array(trained.open("index"))
-    else:
-        shards = map_rows(stages, "add", add_shard, rows, vectors, trained, part_rows=shard_rows)
-        built = inverted_lists.merge(
-            faiss_kinds.from_array(shard) for shard in shards.blocks("index")
-        )
+        return faiss_kinds.from_array(trained.open("index"))
+    add = f"add{suffix}"
+    shards = map_rows(stages, add, add_shard, rows, vectors, trained, part_rows=shard_rows)
+    return inverted_lists.merge(faiss_kinds.from_array(shard) for shard in shards.blocks("index"))
+
+
+def _tuned(kind: str, built: Any, vectors: Path, recall_target: float, k: int) -> VectorIndex:
+    stored = open_npy(vectors)
+    rows, dim = stored.shape
     nlist = faiss_kinds.nlist(built)
     facts = IndexFacts(kind, rows, dim, lists=nlist, learned_rows=rows)
     fastest = VectorIndex(faiss_kinds.to_fastscan(built), stored, facts)
-    tuned = tune(fastest, config.recall_target, k)
+    tuned = tune(fastest, recall_target, k)
     return VectorIndex(built, stored, tuned.facts)
 
 

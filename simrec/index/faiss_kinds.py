@@ -10,6 +10,7 @@ build:
 | ivf_pq   | all else                             | 4.25 dim + 8         | dim / 4 + 8        |
 | hnsw     | by name only: no deletes, slow build | 8 dim + 600          | 4 dim + 270        |
 
+Where the codes of ivf_pq do not reach the target, `auto` takes ivf_flat if it fits.
 `python -m tests.benchmarks.index` prints the measurements that this rests on; README.md has them.
 """
 
@@ -50,6 +51,13 @@ def choose(rows: int, dim: int, config: IndexConfig) -> str:
     if config.recall_target > CODES_RECALL and rows * (8 * dim + 16) <= budget:
         return "ivf_flat"
     return "ivf_flat" if dim % (2 * CODED_DIMS) else "ivf_pq"
+
+
+def fallback(rows: int, dim: int, config: IndexConfig) -> str | None:
+    """Return the kind that `auto` takes where the codes of ivf_pq are too coarse, if it fits."""
+    fits = rows * (8 * dim + 16) <= config.memory_mib * 2**20
+    has_codes = config.kind == "auto" and choose(rows, dim, config) == "ivf_pq"
+    return "ivf_flat" if fits and has_codes else None
 
 
 def build_hnsw(vectors: Vectors) -> Any:

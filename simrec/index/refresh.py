@@ -110,7 +110,8 @@ def _small_change(
     graph = previous.folder.graph
     if not graph.exists() or KnnGraph.open(graph).width != config.candidates + SPARE:
         return None
-    if faiss_kinds.choose(len(ids), previous.facts.dim, config) != previous.facts.kind:
+    kind, rows, dim = previous.facts.kind, len(ids), previous.facts.dim
+    if kind not in (faiss_kinds.choose(rows, dim, config), faiss_kinds.fallback(rows, dim, config)):
         return None
     stored = open_npy(previous.folder.vectors)
     change = diff_rows(previous.ids, ids, stored, open_npy(staged.vectors))

@@ -321,6 +321,22 @@ def test_lists_that_lost_recall_are_probed_more_before_they_are_learned_anew(
     assert (tuned.changed, tuned.learned_rows) == (1, 2_000), "the lists are those of before"
 
 
+def test_lists_of_whole_vectors_that_auto_fell_back_to_are_followed(tmp_path: Path) -> None:
+    """The next night does not try codes again while little has changed."""
+    articles = {f"a{n:05d}": vector(n) + np.float16(n / 1e4) for n in range(2_000)}
+    ids = stage(tmp_path / "first", articles)
+    lists = IndexConfig(kind="ivf_flat", candidates=K, recall_target=0.9)
+    refresh(tmp_path / "first", ids, None, lists)
+    before = PreviousIndex(ReleaseFolder(tmp_path / "first"), ids, read_facts(tmp_path / "first"))
+    articles["b"] = vector(5)
+    ids = stage(tmp_path / "now", articles)
+    auto = IndexConfig(candidates=K, recall_target=0.9, exact_max_rows=500)
+    assert refresh(tmp_path / "now", ids, before, auto).endswith("1 new rows and 0 gone")
+    small = IndexConfig(candidates=K, recall_target=0.9, exact_max_rows=500, memory_mib=0.1)
+    ids = stage(tmp_path / "small", articles)
+    assert refresh(tmp_path / "small", ids, before, small).endswith("from scratch"), "no room"
+
+
 def read_facts(folder: Path) -> IndexFacts:
     return IndexFacts.read(folder / "index.json")
 

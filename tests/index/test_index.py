@@ -180,6 +180,24 @@ def test_auto_is_exact_until_it_is_too_many() -> None:
     assert kind(399, kind="ivf_pq") == "exact", "too few to tune on"
 
 
+def test_auto_holds_whole_vectors_where_codes_are_too_coarse(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Half are so alike that their codes are equal: only whole vectors tell who is nearest."""
+    random = np.random.default_rng(4)
+    alike = random.normal(size=(2, 1, 32)) + 0.03 * random.normal(size=(2, 400, 32))
+    nearly_alike = on_disk.unit(np.concatenate([*alike, random.normal(size=(800, 32))]))
+    auto = IndexConfig(exact_max_rows=500)
+    index = index_of(nearly_alike, auto, 10, tmp_path / "auto")
+    assert (index.facts.kind, index.facts.recall >= auto.recall_target) == ("ivf_flat", True)
+    assert "codes of 4 bits reach a recall of" in caplog.text
+    by_name = IndexConfig(kind="ivf_pq")
+    codes = index_of(nearly_alike, by_name, 10, tmp_path / "codes")
+    assert (codes.facts.kind, codes.facts.recall < auto.recall_target) == ("ivf_pq", True)
+    small = IndexConfig(exact_max_rows=500, memory_mib=0.3)  # whole vectors take .4 MiB
+    assert index_of(nearly_alike, small, 10, tmp_path / "small").facts.kind == "ivf_pq"
+
+
 @pytest.mark.parametrize("kind", APPROXIMATE)
 def test_a_saved_index_answers_as_before(tmp_path: Path, kind: str) -> None:
     matrix = clustered(1_000)

@@ -1,5 +1,7 @@
 """SimrecError and its kinds: a sentence that says what to do, and an exit code."""
 
+from collections.abc import Sequence
+
 
 class SimrecError(Exception):
     """What went wrong, with the value, and what to do; the exit code is what cron sees."""
@@ -20,9 +22,13 @@ class ConfigError(SimrecError):
 
 
 class UnknownIdError(SimrecError):
-    """No article or account of that id is in the release."""
+    """No article or account of that id is in the release; nearest are the ids that are like it."""
 
     exit_code = 4
+
+    def __init__(self, message: str, nearest: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.nearest = tuple(nearest)
 
 
 class ReleaseError(SimrecError):

@@ -11,7 +11,7 @@ from typing import Any
 
 
 class JsonLines(logging.Formatter):
-    """Each record as one line of JSON, for a collector of logs."""
+    """Each record as one line of JSON, for a collector of logs, with its `fields` if it has any."""
 
     def format(self, record: logging.LogRecord) -> str:
         known = {
@@ -19,7 +19,10 @@ class JsonLines(logging.Formatter):
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": record.getMessage(),
+            **getattr(record, "fields", {}),
         }
+        if record.exc_info:
+            known["exception"] = self.formatException(record.exc_info)
         return json.dumps(known, ensure_ascii=False)
 
 

@@ -27,6 +27,7 @@ MODULES = {
     "accounts": "search_commands",
     "show": "search_commands",
     "story": "search_commands",
+    "serve": "serve_command",
     "status": "workspace_commands",
     "releases": "workspace_commands",
     "report": "workspace_commands",

@@ -105,6 +105,25 @@ class Recommender:
         """Return the n accounts with most articles, ties in order of id."""
         return self._answer(lambda reader: reader.largest_accounts(n))
 
+    def account(self, account: str) -> "Account":
+        """Return how many articles an account has, and since when. UnknownIdError."""
+        return self._answer(lambda reader: reader.account(account))
+
+    def articles_of(self, account: str, n: int = 10) -> list[ArticleDetails]:
+        """Return the n newest articles of an account. UnknownIdError."""
+        return self._answer(lambda reader: reader.articles_of(account, n))
+
+    def find(self, words: str, n: int = 10) -> list[ArticleDetails]:
+        """Return the n newest articles whose title, URL or id holds all words, in any case.
+
+        They are the newest of all where there are no words.
+        """
+        return self._answer(lambda reader: reader.find(words.split(), n))
+
+    def with_url(self, url: str) -> ArticleDetails:
+        """Return the article of an address, by http or https. UnknownIdError."""
+        return self._answer(lambda reader: reader.with_url(url))
+
     def show(self, article_id: str) -> ArticleDetails:
         """Return what the release knows of an article. UnknownIdError."""
         return self._answer(lambda reader: reader.show(article_id))

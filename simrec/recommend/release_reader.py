@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from simrec.errors import UsageError
+from simrec.errors import UnknownIdError, UsageError
 from simrec.recommend.hits import AccountHit, ArticleDetails, Hit, StoryArticle
 from simrec.recommend.lazy import Lazy
 from simrec.recommend.query import NO_FILTERS, Filters, Query
@@ -120,6 +120,31 @@ class ReleaseReader:
         """Return the n accounts with most articles, ties in order of id."""
         check_n(n)
         return self._tables.largest_accounts(n)
+
+    def account(self, account: str) -> "Account":
+        """Return how many articles an account has, and the dates of the first and the last."""
+        return self._tables.account(account)
+
+    def articles_of(self, account: str, n: int) -> list[ArticleDetails]:
+        """Return n articles of an account, the newest first. UnknownIdError."""
+        check_n(n)
+        self._tables.account_row(account)
+        return self._details_of(self._tables.finder.of_account(account, n))
+
+    def find(self, words: Sequence[str], n: int) -> list[ArticleDetails]:
+        """Return n articles whose title, URL or id holds all words, the newest first."""
+        check_n(n)
+        return self._details_of(self._tables.finder.with_words(words, n))
+
+    def with_url(self, url: str) -> ArticleDetails:
+        """Return the article of an address. UnknownIdError."""
+        row = self._tables.finder.with_url(url)
+        if row is None:
+            raise UnknownIdError(f"no article of the address '{url}' in the current release")
+        return self._tables.details(row)
+
+    def _details_of(self, rows: Sequence[int]) -> list[ArticleDetails]:
+        return [self._tables.details(row) for row in rows]
 
     def show(self, article_id: str) -> ArticleDetails:
         """Return what the release knows of an article, and its near-duplicates."""

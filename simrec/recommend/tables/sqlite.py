@@ -34,6 +34,7 @@ WORD_MASK = (1 << WORD_BITS) - 1
 INDEXES = """
 CREATE INDEX articles_of_account ON articles (account);
 CREATE INDEX articles_of_category ON articles (category);
+CREATE INDEX articles_of_url ON articles (url) WHERE url IS NOT NULL;
 CREATE INDEX story_of_article ON stories (article);
 CREATE INDEX articles_of_original ON articles (original) WHERE original IS NOT NULL;
 """

@@ -10,6 +10,7 @@ import click
 from simrec import log
 from simrec.cli.options import Command, workspace_option
 from simrec.errors import UsageError, missing_extra
+from simrec.serve.settings import ServeSettings
 
 PREFIX = re.compile(r"[A-Za-z0-9/_-]+")
 TOKEN_VARIABLE = "SIMREC_TOKEN"
@@ -93,8 +94,7 @@ def serve(
     """
     log.set_up(verbose=not quiet, as_json=log_format == "json")
     try:
-        from simrec.serve.server import serve as run
-        from simrec.serve.settings import ServeSettings
+        import simrec.serve.server
     except ModuleNotFoundError as error:
         raise missing_extra("serve", "simrec serve") from error
     settings = ServeSettings(
@@ -104,7 +104,7 @@ def serve(
         has_pages=not no_pages,
         **options,
     )
-    run(settings)
+    simrec.serve.server.serve(settings)
 
 
 def _read_token(path: Path | None) -> str:

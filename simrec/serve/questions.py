@@ -76,7 +76,7 @@ class FilterParameters(Question):
 
 
 class SimilarQuestion(FilterParameters):
-    """What is similar to an article, or to several together; with an account alone to its latest."""
+    """What is similar to an article, or to several; with an account alone to its latest."""
 
     id: Ids = []
     url: Url | None = None

@@ -129,8 +129,9 @@ def checksums(folder: ReleaseFolder) -> dict[str, FileFacts]:
 def publish(workspace: Workspace, release_id: str) -> None:
     """Move a release that has its manifest from staging to where it stays, and point CURRENT at it.
 
-    There are two renames: after the first the release exists, after the second it answers. After a
-    kill between them the old release answers, and the next run does the second.
+    After a first rename the release exists, after a second its report stands in the workspace, and
+    after a third it answers. After a kill before that the old release answers, and the next run
+    does the rest.
     """
     final = workspace.release(release_id)
     staged = workspace.staged_release(release_id)
@@ -208,4 +209,9 @@ def prune(workspace: Workspace, keep: int) -> list[str]:
 
 
 def _point_at(workspace: Workspace, release_id: str) -> None:
+    page = workspace.release(release_id).report_page
+    if page.exists():
+        files.write(workspace.report_page, page.read_bytes())
+    else:  # an older simrec made the release
+        files.remove(workspace.report_page)
     files.write(workspace.current, f"{release_id}\n".encode())

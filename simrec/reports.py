@@ -8,6 +8,7 @@ from typing import Any
 from simrec import files, journal, release
 from simrec.errors import ReleaseError, UsageError
 from simrec.evaluate.report_format import Maps, Report, read_part
+from simrec.evaluate.sentences import summarize_lists
 from simrec.files import JsonObject
 from simrec.release_folder import ReleaseFolder
 from simrec.workspace import Workspace
@@ -46,6 +47,12 @@ def _page(folder: ReleaseFolder) -> Path:
             f"{folder.report_page}: an older simrec made this release; the next one has a page"
         )
     return folder.report_page
+
+
+def sentence(workspace: Workspace) -> str:
+    """Return what the report of the current release says first."""
+    folder = release.Release.current(workspace).folder
+    return summarize_lists(read_part(folder.report, Report))
 
 
 def write_page(workspace: Workspace, target: Path) -> Path:

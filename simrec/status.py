@@ -1,6 +1,5 @@
 """What a workspace holds now, for people and monitors."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -10,7 +9,9 @@ from simrec import journal, release
 from simrec.articles.reject_reasons import count_by_reason
 from simrec.articles.store import Store
 from simrec.articles.store_writer import NOT_READ
-from simrec.errors import GateError
+from simrec.errors import GateError, ReleaseError
+from simrec.evaluate.report_format import Report, read_part
+from simrec.evaluate.sentences import summarize_lists
 from simrec.files import JsonObject
 from simrec.index.index_facts import IndexFacts, Recall
 from simrec.journal import RunRecord
@@ -46,6 +47,7 @@ class WorkspaceStatus:
     index: str | None
     candidates: str | None
     min_score: str | None
+    lists: str | None
     exposure: str | None
     pending: str
     last_run: str
@@ -70,6 +72,7 @@ def read_status(workspace: Workspace) -> WorkspaceStatus:
     manifest = None
     if release.current_id(workspace) is not None:
         manifest = release.Release.current(workspace).manifest
+    report = _read_report(workspace, manifest) if manifest else None
     last_run = runs[-1] if runs else None
     return WorkspaceStatus(
         workspace=str(workspace.root),
@@ -86,7 +89,8 @@ def read_status(workspace: Workspace) -> WorkspaceStatus:
         index=_describe_index(manifest.index) if manifest else None,
         candidates=_describe_candidates(manifest.candidates) if manifest else None,
         min_score=_describe_floor(manifest.rules) if manifest else None,
-        exposure=_describe_exposure(workspace, manifest) if manifest else None,
+        lists=_describe_lists(report) if report else None,
+        exposure=_describe_exposure(report) if report else None,
         pending=_pending(workspace, runs),
         last_run=_describe_run(last_run) if last_run else "none yet",
         last_error=last_run.error.partition("\n")[0] if last_run else None,
@@ -154,25 +158,34 @@ def _describe_floor(rules: Mapping[str, Any]) -> str | None:
     return f"{rules['floor']}{found}"
 
 
-def _describe_exposure(workspace: Workspace, manifest: Manifest) -> str | None:
-    """Say how many articles are recommended, and how often the first; None of an older report."""
-    path = workspace.release(manifest.release_id).report
+def _read_report(workspace: Workspace, manifest: Manifest) -> Report | None:
+    """Return the report of a release; None of an older one, or where simrec verify has to look."""
     try:
-        exposure = json.loads(path.read_bytes()).get("exposure")
-    except (OSError, ValueError):
-        return None  # simrec verify names what is damaged
-    if not exposure:
+        return read_part(workspace.release(manifest.release_id).report, Report)
+    except ReleaseError:
+        return None
+
+
+def _describe_lists(report: Report) -> str | None:
+    """Say what the page of the report says first; None of an older report."""
+    return summarize_lists(report) if report.quality else None
+
+
+def _describe_exposure(report: Report) -> str | None:
+    """Say how many articles are recommended, and how often the first; None of an older report."""
+    exposure = report.exposure
+    if exposure is None:
         return None
     facts = (
-        f"{exposure['recommended']:.1%} of {exposure['articles']:,} articles are recommended in "
-        f"first places, {exposure['recommended_in_any_place']:.1%} in any; "
-        f"one stands in {exposure['most_lists']:,} lists of {exposure['places']} places"
+        f"{exposure.recommended:.1%} of {exposure.articles:,} articles are recommended in "
+        f"first places, {exposure.recommended_in_any_place:.1%} in any; "
+        f"one stands in {exposure.most_lists:,} lists of {exposure.places} places"
     )
-    if exposure["median_age"] is None:
+    if exposure.median_age is None:
         return facts
     return (
-        f"{facts}; what is recommended is {exposure['median_age']:,.0f} days old (median), "
-        f"the articles are {exposure['median_age_of_articles']:,.0f}"
+        f"{facts}; what is recommended is {exposure.median_age:,.0f} days old (median), "
+        f"the articles are {exposure.median_age_of_articles:,.0f}"
     )
 
 

@@ -21,6 +21,7 @@ MODULES = {
     "index": "step_commands",
     "recommend": "step_commands",
     "evaluate": "evaluate_command",
+    "judge": "judge_command",
     "publish": "step_commands",
     "export": "step_commands",
     "similar": "search_commands",

@@ -9,10 +9,18 @@ from simrec.cli import terminal
 from simrec.cli.config_options import Invocation, step_options
 from simrec.cli.options import json_option, print_rows
 from simrec.config import BASELINES
-from simrec.evaluate.report_format import Report, SuiteSummary, read_part, to_json
+from simrec.evaluate.report_format import (
+    Report,
+    RuleEffect,
+    SuiteSummary,
+    read_part,
+    to_json,
+)
 from simrec.files import JsonObject
 from simrec.workspace import Workspace
 
+LISTS = "lists: "  # begins the name of what is measured of the published lists
+AHEAD = "ahead by"
 COLUMNS = [
     "suite",
     "measure",
@@ -20,8 +28,9 @@ COLUMNS = [
     "scorer",
     "value",
     "interval",
-    "simrec is ahead by",
-    "p",
+    AHEAD,
+    "p (Holm)",
+    "judged@10",
 ]
 
 
@@ -63,13 +72,17 @@ def evaluate(
         from simrec.steps.compare_scorers import compare_scorers
 
         suites = compare_scorers(opened, loaded.config, _baselines(beside), judgements, against)
+        effects: Sequence[RuleEffect] = ()
     else:
         runner.run("evaluate", [steps.evaluate], opened, loaded)
-        suites = _newest_suites(opened)
+        report = _newest_report(opened)
+        suites = report.suites
+        effects = report.rule_effects
     if as_json:
-        terminal.print_json([to_json(suite) for suite in suites])
+        of_lists = [{**to_json(effect), "suite": f"{LISTS}{effect.suite}"} for effect in effects]
+        terminal.print_json([*(to_json(suite) for suite in suites), *of_lists])
     else:
-        print_rows(COLUMNS, _rows(suites), as_json=False)
+        print_rows(COLUMNS, [*_effect_rows(effects), *_rows(suites)], as_json=False)
 
 
 def _baselines(listed: str) -> list[str]:
@@ -84,17 +97,37 @@ def _baselines(listed: str) -> list[str]:
     return names
 
 
-def _newest_suites(workspace: Workspace) -> list[SuiteSummary]:
-    """Return the suites of the newest report: of the staged release, or else of the current one."""
+def _newest_report(workspace: Workspace) -> Report:
+    """Return the newest report: of the staged release, or else of the current one."""
     reports = [folder.report for folder in workspace.staged_releases() if folder.report.exists()]
     path = reports[-1] if reports else release.Release.current(workspace).folder.report
-    return read_part(path, Report).suites
+    return read_part(path, Report)
+
+
+def _effect_rows(effects: Sequence[RuleEffect]) -> list[JsonObject]:
+    """Return two rows for each measure of what readers get: as published, and without rules."""
+    rows: list[JsonObject] = []
+    for effect in effects:
+        published: JsonObject = dict.fromkeys(COLUMNS, "")
+        published["suite"] = f"{LISTS}{effect.suite}"
+        published["measure"] = effect.measure
+        published["queries"] = effect.lists
+        published["scorer"] = "as published"
+        published["value"] = effect.published
+        without: JsonObject = dict.fromkeys(COLUMNS, "")
+        without["scorer"] = "without rules"
+        without["value"] = effect.without_rules
+        lead = effect.published - effect.without_rules
+        without[AHEAD] = f"{lead:+.3f} ({effect.low:+.3f} to {effect.high:+.3f})"
+        rows += [published, without]
+    return rows
 
 
 def _rows(suites: Sequence[SuiteSummary]) -> list[JsonObject]:
     """Return a row for each scorer of each suite, to be printed.
 
     The suite is named in its first row only; what could not be measured is a remark below its last.
+    All but judged lists are measured by the score alone, without rules.
     """
     rows: list[JsonObject] = []
     for suite in suites:
@@ -118,6 +151,8 @@ def _row(suite: SuiteSummary, scorer: str) -> JsonObject:
     row["interval"] = f"{low:.3f} to {high:.3f}"
     lead = suite.ahead_of.get(scorer)
     if lead:
-        row["simrec is ahead by"] = f"{lead.value:+.3f} ({lead.low:+.3f} to {lead.high:+.3f})"
-        row["p"] = f"{lead.p:.3f}"
+        row[AHEAD] = f"{lead.value:+.3f} ({lead.low:+.3f} to {lead.high:+.3f})"
+        row["p (Holm)"] = f"{lead.corrected_p:.3f}"
+    if scorer in suite.judged:
+        row["judged@10"] = f"{suite.judged[scorer]:.2f}"
     return row

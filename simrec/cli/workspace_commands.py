@@ -67,12 +67,16 @@ def releases(as_json: bool, workspace: Path) -> None:
 def report(
     html: Path | None, compare: tuple[str, str] | None, as_json: bool, workspace: Path
 ) -> None:
-    """Print where the report page is, write it elsewhere, or compare two releases."""
+    """Print where the report page is, write it elsewhere, or compare two releases.
+
+    What the page says first goes to stderr; report.html in the workspace is always the current one.
+    """
     opened = Workspace.open(workspace)
     if compare:
         print_rows(reports.COMPARISON, reports.compare(opened, *compare), as_json)
-    else:
-        click.echo(reports.write_page(opened, html) if html else reports.page(opened))
+        return
+    click.echo(reports.write_page(opened, html) if html else reports.page(opened))
+    click.echo(f"{reports.sentence(opened)}.", err=True)
 
 
 @click.command()

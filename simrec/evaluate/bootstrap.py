@@ -1,6 +1,6 @@
 """Bootstrap: confidence intervals of figures, and the paired test of two scorers."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -47,6 +47,20 @@ def paired_difference(ours: Figures, theirs: Figures, statistic: Statistic) -> P
     as_far = int((shifted >= abs(difference) - 1e-12).sum())
     p = (1 + as_far) / (RESAMPLES + 1)
     return PairedDifference(difference, *_interval(resampled), p)
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Return p values corrected for their number, in the same order (Holm 1979).
+
+    If none of the comparisons differs, the chance that any corrected p is below .05 is .05 at most.
+    """
+    corrected = [1.0] * len(p_values)
+    largest = 0.0
+    ascending = sorted(range(len(p_values)), key=lambda place: p_values[place])
+    for n_smaller, place in enumerate(ascending):
+        largest = max(largest, (len(p_values) - n_smaller) * p_values[place])
+        corrected[place] = min(1.0, largest)
+    return corrected
 
 
 def _resample(figures: Figures, statistic: Statistic) -> Figures:

@@ -8,8 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simrec.arrays import open_npy
+from simrec.index.index_facts import IndexFacts, Recall
 from simrec.lexical.tfidf import TfIdf
+from simrec.manifest import LexicalFacts, Manifest
 from simrec.recommend.hybrid import ScorerFiles
+from simrec.recommend.rules.published_rules import PublishedRules
+from simrec.recommend.search import Search
+from simrec.recommend.table_reader import TableReader
 from simrec.recommend.tables.sqlite import read_articles
 from simrec.release_folder import ReleaseFolder
 
@@ -20,18 +25,42 @@ RANDOM_PAIRS = 2_000
 class EvaluatedRelease:
     """What decides the scores of a release: its files, its encoder's folder, and its TF-IDF.
 
-    tfidf is None where words have no share in a score; smoothing is the share of smoothed articles.
+    tfidf is None where words have no share in a score; smoothing is the share of smoothed articles;
+    words find word_candidates of an article.
     """
 
     folder: ReleaseFolder
     encoder: Path
     tfidf: TfIdf | None
     smoothing: float = 0.0
+    word_candidates: int = 0
 
     @property
     def words_share(self) -> float:
         """Return the share of words in a score."""
         return self.tfidf.weight if self.tfidf else 0.0
+
+    def open_search(self, tables: TableReader) -> Search:
+        """Open what answers questions from the release, as it will when it is published."""
+        lexical = None
+        if self.tfidf:
+            lexical = LexicalFacts(self.tfidf.weight, self.word_candidates)
+        index = IndexFacts.read(self.folder.index_facts)
+        unsealed = Manifest(
+            release_id=self.folder.release_id,
+            created_at="",
+            encoder_id=self.encoder.name,
+            articles=index.rows,
+            accounts=0,
+            index=index,
+            lexical=lexical,
+            rules=PublishedRules.read(self.folder).as_json(),
+            smoothing=self.smoothing,
+            shares={},
+            candidates=Recall(),
+            files={},
+        )
+        return Search(self.folder, tables, unsealed)
 
 
 class ArticleLabels(NamedTuple):

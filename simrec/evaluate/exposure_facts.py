@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import closing
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,12 +36,24 @@ def read_attributes(folder: ReleaseFolder) -> list[ArticleAttributes]:
     return articles
 
 
-def describe_exposure(
-    folder: ReleaseFolder,
-    articles: Sequence[ArticleAttributes],
-    lists: Recommendations,
-) -> ExposureFacts:
-    """Return how many of the articles that may be recommended are, and how often; lists have K."""
+class ListCounts(NamedTuple):
+    """In how many lists each article is, in any place, and how many places lists have."""
+
+    of_articles: Counts
+    places: int
+
+
+class Recommendable(NamedTuple):
+    """Of all articles by row: whether they may be recommended, and their days of publication."""
+
+    mask: Mask
+    days: Days
+
+
+def find_what_may_be_recommended(
+    folder: ReleaseFolder, articles: Sequence[ArticleAttributes]
+) -> Recommendable:
+    """Return which articles may be recommended: no copies, and nothing that a rule forbids."""
     rules = PublishedRules.read(folder)
     conditions = Conditions(rules.not_recommendable)
     is_recommendable = find_recommendable(
@@ -48,34 +61,44 @@ def describe_exposure(
     )
     rows = np.arange(len(articles))
     table = attribute_table(rows, originals_of(articles), articles, [], is_recommendable)
-    may_be_recommended = np.ones(len(articles), bool)
+    mask = np.ones(len(articles), bool)
     entries = EditorsFile.of_release(folder).entries
     row_of = {article_id: row for row, article_id in enumerate(read_ids(folder))} if entries else {}
     choices, _ = find_choices(entries, "article", row_of.get)
     for rule in rules.rules(choices):
-        may_be_recommended &= rule.needs_place(table.all())
-    counts, places = _count_lists(folder, len(articles))
-    first_places = lists.count_occurrences(len(articles))
+        mask &= rule.needs_place(table.all())
+    return Recommendable(mask, table.days)
+
+
+def describe_exposure(
+    may_be_recommended: Recommendable,
+    lists: Recommendations,
+    list_counts: ListCounts,
+) -> ExposureFacts:
+    """Return how many of the articles that may be recommended are, and how often; lists have K."""
+    mask, days = may_be_recommended
+    counts, places = list_counts
+    first_places = lists.count_occurrences(len(mask))
     return ExposureFacts(
-        articles=int(may_be_recommended.sum()),
+        articles=int(mask.sum()),
         places=places,
-        recommended=_share(first_places > 0, may_be_recommended),
-        recommended_in_any_place=_share(counts > 0, may_be_recommended),
+        recommended=_share(first_places > 0, mask),
+        recommended_in_any_place=_share(counts > 0, mask),
         most_lists=int(counts.max(initial=0)),
-        skewness=_skewness(counts[may_be_recommended]),
-        median_age=_median_age(table.days, lists),
-        median_age_of_articles=_median_age(table.days),
+        skewness=_skewness(counts[mask]),
+        median_age=_median_age(days, lists),
+        median_age_of_articles=_median_age(days),
     )
 
 
-def _count_lists(folder: ReleaseFolder, n_articles: int) -> tuple[Counts, int]:
-    """Return in how many lists each article is, in any place, and how many places lists have."""
+def count_lists(folder: ReleaseFolder, n_articles: int) -> ListCounts:
+    """Count in how many lists each article is."""
     counts = np.zeros(n_articles, np.int64)
     with closing(folder.open_tables()) as db:
         for row, count in db.execute("SELECT similar, count(*) FROM similar_articles GROUP BY 1"):
             counts[row] = count
         (places,) = db.execute("SELECT similar_articles FROM facts").fetchone()
-    return counts, places
+    return ListCounts(counts, places)
 
 
 def _share(is_exposed: Mask, may_be_recommended: Mask) -> float:

@@ -11,6 +11,7 @@ import msgspec
 from simrec.config import Config, RulesConfig
 from simrec.errors import GateError
 from simrec.evaluate.report_format import (
+    ASKED,
     ENCODER,
     OURS,
     ExposureFacts,
@@ -134,9 +135,12 @@ def _check_exposure(new: Candidate, config: Config) -> Iterator[str]:
 
 
 def _check_relevance(new: Candidate, config: Config) -> Iterator[str]:
-    """Name what the rules cost the lists, but where that is what a rule is for."""
+    """Name what the rules cost the lists, but where that is what a rule is for.
+
+    Questions are not looked at: they have no date, and rules on age are meant to hide what is old.
+    """
     most = config.release.max_relevance_fall
-    meant = _fields_of_rules(config.rules)
+    meant = {*_fields_of_rules(config.rules), *ASKED}
     for effect in new.rule_effects:
         fall = effect.without_rules - effect.published
         if fall <= most or effect.suite in meant:

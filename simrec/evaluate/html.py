@@ -11,6 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from simrec.evaluate.report_format import ENCODER, AccountPoint, Maps, Report, SuiteSummary
+from simrec.evaluate.sentences import counted, percent, summarize_lists
 from simrec.index.index_facts import CurvePoint
 from simrec.journal import RunRecord
 
@@ -18,7 +19,7 @@ MAX_NAMES = 12  # of accounts on the map
 NAME_WIDTH = 0.3  # of the map
 NAME_HEIGHT = 0.05
 NOT_RIVALS = (ENCODER, "mean of embeddings")  # parts of simrec
-TOPICAL = ("same category", "shared tag")
+SIGNIFICANT = 0.05
 TOO_FEW = "Too few articles to measure against anything"
 EXPLANATIONS = {
     "split-half": "The first half of a text looks for its second half.",
@@ -59,7 +60,7 @@ def render(report: Report, maps: Maps, runs: Sequence[RunRecord] = ()) -> str:
         report=report,
         maps=maps,
         runs=runs,
-        headline=headline(report),
+        headline=summarize_lists(report),
         verdict=judge(report.suites),
         explanations=EXPLANATIONS,
         named=without_overlap(maps.accounts.points),
@@ -68,35 +69,18 @@ def render(report: Report, maps: Maps, runs: Sequence[RunRecord] = ()) -> str:
     )
 
 
-def headline(report: Report) -> str:
-    """Return what the page says first: of the published lists, by all rules.
-
-    A report of an older simrec knows only of the score.
-    """
-    if report.exposure is None:
-        return judge(report.suites).headline
-    exposed = f"{percent(report.exposure.recommended)} of the articles are recommended"
-    for effect in report.rule_effects:
-        if effect.suite in TOPICAL:
-            value = number(effect.published, 2)
-            without = number(effect.without_rules, 2)
-            what = f"{effect.suite} {effect.measure}"
-            return f"{exposed}; {what} {value} ({without} without rules)"
-    return exposed
-
-
 def judge(suites: Sequence[SuiteSummary]) -> Verdict:
     """Compare simrec with the first rival.
 
-    It is ahead where the interval of the difference is above zero, behind where it is below.
+    It is ahead or behind where p, corrected for the number of measures, is below .05.
     """
     rivals = [name for suite in suites for name in suite.ahead_of if name not in NOT_RIVALS]
     if not rivals:
         return Verdict("", 0, 0, 0)
     rival = rivals[0]
     leads = [suite.ahead_of[rival] for suite in suites if rival in suite.ahead_of]
-    ahead = sum(lead.low > 0 for lead in leads)
-    behind = sum(lead.high < 0 for lead in leads)
+    ahead = sum(lead.value > 0 and lead.corrected_p < SIGNIFICANT for lead in leads)
+    behind = sum(lead.value < 0 and lead.corrected_p < SIGNIFICANT for lead in leads)
     return Verdict(rival, len(leads), ahead, behind)
 
 
@@ -163,11 +147,6 @@ def signed(value: float) -> str:
     return f"{value:+.3f}".replace("-", "\u2212")
 
 
-def percent(share: float) -> str:
-    """Return a share in per cent, with a decimal where it is near 0 or 1."""
-    return f"{share:.1%}" if share < 0.1 or 0.99 < share < 1 else f"{share:.0%}"
-
-
 def web_address(url: str | None) -> str | None:
     """Return an address if a page may link to it, else None: articles are not to be trusted."""
     return url if url and url.lower().startswith(("http://", "https://")) else None
@@ -182,6 +161,16 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    filters = (polyline, places, logarithms, logarithm2, number, signed, percent, web_address)
+    filters = (
+        polyline,
+        places,
+        logarithms,
+        logarithm2,
+        number,
+        counted,
+        signed,
+        percent,
+        web_address,
+    )
     environment.filters.update({function.__name__: function for function in filters})
     return environment

@@ -1,14 +1,13 @@
 """Qrels: relevance judgements of people in files, measured for every scorer."""
 
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-
-import numpy as np
-from numpy.typing import NDArray
+from types import ModuleType
 
 from simrec.errors import ConfigError, missing_extra
 from simrec.evaluate.graded_pairs import measure_graded_pairs
+from simrec.evaluate.judgement_files import Grades, holds_grades, read_grades
 from simrec.evaluate.scorers import Scorer, Text
 from simrec.evaluate.suite_result import SuiteResult
 from simrec.evaluate.suites import SampledArticle
@@ -31,14 +30,14 @@ def measure_judgements(
     max_reject_share: float,
     scorers: Scorers,
 ) -> list[SuiteResult]:
-    """Measure what a file knows: TREC qrels (topics are article ids), graded pairs, or links.
+    """Measure what a file knows: grades (topics are article ids), graded pairs, or links.
 
     The candidates of qrels and links are the articles that they name and the sample. Links of
     articles that an encoder was trained on are left out: text_of returns "" for these. ConfigError
     for a file of another kind, and where qrels or links need the extra.
     """
-    if path.suffix == ".qrels":
-        qrels, remark = read_qrels(path, text_of)
+    if holds_grades(path):
+        qrels, remark = qrels_of(read_grades(path), text_of)
         return _measure_qrels(path.stem, qrels, sample, scorers, remark)
     pairs = read_pairs(path, (), text_of, max_reject_share)
     if pairs.kind == "graded":
@@ -46,7 +45,7 @@ def measure_judgements(
     if pairs.kind in ("links", "pairs"):
         return _measure_qrels(path.stem, _qrels_of_links(pairs.rows), sample, scorers, "")
     raise ConfigError(
-        f"{path}: judgements are a, b, score; a, b; id_a, id_b; "
+        f"{path}: judgements are a, b, score; a, b; id_a, id_b; topic, article, grade; "
         "or TREC qrels in a file named *.qrels"
     )
 
@@ -59,44 +58,28 @@ def _qrels_of_links(links: Sequence[tuple[str, ...]]) -> Qrels:
     return qrels
 
 
-def read_qrels(path: Path, text_of: TextOf) -> tuple[Qrels, str]:
-    """Return the grades of a TREC qrels file by text, and a remark on the ids of no article."""
+def qrels_of(grades: Grades, text_of: TextOf) -> tuple[Qrels, str]:
+    """Return grades by text, and a remark on the ids of no article."""
     qrels: Qrels = {}
     unknown = set()
-    for topic, article, grade in _qrels_lines(path):
+    for topic, judged in grades.items():
         query = text_of(topic)
-        candidate = text_of(article)
         if query is None:
             unknown.add(topic)
-        if candidate is None:
-            unknown.add(article)
-        if query and candidate and query != candidate:
-            qrels.setdefault(query, {})[candidate] = grade
+        for article, grade in judged.items():
+            candidate = text_of(article)
+            if candidate is None:
+                unknown.add(article)
+            if query and candidate and query != candidate:
+                qrels.setdefault(query, {})[candidate] = grade
     return qrels, f"{len(unknown):,} ids of the file are no articles" if unknown else ""
-
-
-def _qrels_lines(path: Path) -> Iterator[tuple[str, str, int]]:
-    """Yield topic, article and grade of each line; ConfigError names the line that has none."""
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: {error}") from error
-    for number, line in enumerate(lines, start=1):
-        try:
-            topic, _, article, grade = line.split()
-            yield topic, article, int(grade)
-        except ValueError:
-            raise ConfigError(
-                f"{path}, line {number}: {line[:80]!r} is no judgement; a line is topic 0 article "
-                "grade, four columns of which the last is a whole number"
-            ) from None
 
 
 def _measure_qrels(
     name: str, qrels: Qrels, sample: Sequence[SampledArticle], scorers: Scorers, remark: str
 ) -> list[SuiteResult]:
     """Rank the candidates for every query, and leave out the query itself."""
-    measure_rankings = _open_measures()
+    measure_rankings = open_measures().measure_rankings
     queries = _draw_queries(qrels)
     n_queries = len(queries)
     if n_queries < MIN_QUERIES:
@@ -109,13 +92,22 @@ def _measure_qrels(
     for query in queries:
         grades.append({row_of[text]: grade for text, grade in qrels[query].items()})
     tables = {}
+    judged = {}
     for scorer_name, scorer in scorers.items():
         scores = scorer(candidates[:n_queries], candidates)
-        tables[scorer_name] = measure_rankings(scores, grades)
+        tables[scorer_name], judged[scorer_name] = measure_rankings(scores, grades)
     results = []
     for column, measure in enumerate(NAMES):
-        per_query = {scorer_name: table[:, column] for scorer_name, table in tables.items()}
-        results.append(SuiteResult(name, measure, n_queries, per_query, remark, len(candidates)))
+        result = SuiteResult(
+            suite=name,
+            measure=measure,
+            n_queries=n_queries,
+            per_query={scorer_name: table[:, column] for scorer_name, table in tables.items()},
+            skipped=remark,
+            n_candidates=len(candidates),
+            judged=judged,
+        )
+        results.append(result)
     return results
 
 
@@ -129,14 +121,15 @@ def _candidate_rows(
     return {text: row for row, text in enumerate(distinct)}
 
 
-def _open_measures() -> Callable[..., NDArray[np.float64]]:
+def open_measures() -> ModuleType:
+    """Return the module of the field's measures; ConfigError without the extra."""
     try:
-        from simrec.evaluate.ranking_measures import measure_rankings
+        from simrec.evaluate import ranking_measures
     except ModuleNotFoundError as error:
         if error.name == "ir_measures":
             raise missing_extra("evaluate", "measuring qrels or links") from error
         raise
-    return measure_rankings
+    return ranking_measures
 
 
 def _draw_queries(qrels: Qrels) -> list[str]:

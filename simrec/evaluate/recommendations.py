@@ -39,6 +39,17 @@ class Recommendations(NamedTuple):
         """Return N_K, the number of lists that each article is in, [articles]."""
         return np.bincount(self.articles, minlength=n_articles)
 
+    def lists_of(self, seeds: Sequence[int]) -> dict[int, list[int]]:
+        """Return the lists of some seeds by seed, articles in order of rank; empty ones too."""
+        is_wanted = np.isin(self.seeds, seeds)
+        order = np.lexsort((self.ranks[is_wanted], self.seeds[is_wanted]))
+        lists: dict[int, list[int]] = {seed: [] for seed in seeds}
+        wanted_seeds = self.seeds[is_wanted][order].tolist()
+        articles = self.articles[is_wanted][order].tolist()
+        for seed, article in zip(wanted_seeds, articles, strict=True):
+            lists[seed].append(article)
+        return lists
+
 
 def _rows(column: Any, known_ids: Any) -> Rows:
     """Return the row of each id, int32; ids stay dictionary codes, for there are millions."""
@@ -68,13 +79,20 @@ def find_lowest_scored(lists: Recommendations, n: int, duplicates: Sequence[int]
     return [int(row) for row in seeds[order][:n]]
 
 
-def overlap(
-    new: Recommendations, ids: Ids, old: Recommendations, old_ids: Ids
-) -> NDArray[np.float64]:
-    """Return the share of each old list that is in the new list of the same article.
+class KeptShares(NamedTuple):
+    """Of each article with a list in two releases its rows in both, and what is left of its list.
 
-    There is one figure for each article that has a list in both releases.
+    All are [articles], in order of the row before; a share is that of the old list which is in the
+    new one, in any order.
     """
+
+    rows: Rows
+    rows_before: Rows
+    shares: NDArray[np.float64]
+
+
+def overlap(new: Recommendations, ids: Ids, old: Recommendations, old_ids: Ids) -> KeptShares:
+    """Return the share of each old list that is in the new list of the same article."""
     new_rows = _rows_of_ids(old_ids, ids)
     seeds = new_rows[old.seeds]
     articles = new_rows[old.articles]
@@ -85,9 +103,9 @@ def overlap(
     is_kept[present] = np.isin(old_pairs, new_pairs)
     lengths = np.bincount(old.seeds, minlength=len(old_ids))
     kept = np.bincount(old.seeds, weights=is_kept, minlength=len(old_ids))
-    in_both = (lengths > 0) & (new_rows >= 0)
-    shares: NDArray[np.float64] = kept[in_both] / lengths[in_both]
-    return shares
+    rows_before = np.flatnonzero((lengths > 0) & (new_rows >= 0))
+    shares = kept[rows_before] / lengths[rows_before]
+    return KeptShares(new_rows[rows_before], rows_before, shares)
 
 
 def _rows_of_ids(article_ids: Ids, ids: Ids) -> Rows:

@@ -3,29 +3,35 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import NamedTuple
+from urllib.parse import urlsplit
 
 from simrec.articles.reject_reasons import kind_of, subject_of
 from simrec.articles.store_writer import Reject
 from simrec.encoder.model_folder import read_card, read_id
-from simrec.evaluate.bootstrap import confidence_interval
 from simrec.evaluate.evaluated_release import (
     ArticleLabels,
     EvaluatedRelease,
     read_labels,
     score_random_pairs,
 )
-from simrec.evaluate.exposure_facts import describe_exposure, read_attributes
+from simrec.evaluate.exposure_facts import (
+    count_lists,
+    describe_exposure,
+    find_what_may_be_recommended,
+)
+from simrec.evaluate.list_changes import ListComparison, ReleaseLists
+from simrec.evaluate.list_quality import describe_quality
 from simrec.evaluate.list_statistics import describe_lists, score_histogram
-from simrec.evaluate.recommendations import K, Recommendations, overlap
+from simrec.evaluate.recommendations import Recommendations
 from simrec.evaluate.report_format import (
     FORMAT,
+    Changes,
     CorpusSummary,
     EncoderSummary,
     RejectReason,
     Report,
+    RuleEffect,
     Stability,
     SuiteSummary,
     WordsSummary,
@@ -34,29 +40,42 @@ from simrec.evaluate.report_format import (
 from simrec.evaluate.rule_effects import measure_rule_effects
 from simrec.evaluate.samples import show_duplicates, show_hubs, show_seeds
 from simrec.index.index_facts import IndexFacts, Recall
-from simrec.metrics import mean
-from simrec.recommend.tables.sqlite import read_ids
+from simrec.recommend.table_reader import ArticleAttributes
+from simrec.recommend.tables.sqlite import read_articles
 from simrec.release_folder import ReleaseFolder
 
 MAX_REASONS = 12
 MAX_LANGUAGES = 5
-STABILITY_LISTS = 5_000  # that the interval is computed of
+MAX_SITES = 3
+
+
+class Measured(NamedTuple):
+    """What was measured with queries: suites, and questions by the rules and without."""
+
+    suites: list[SuiteSummary]
+    questions: list[RuleEffect]
 
 
 def build_report(
     release: EvaluatedRelease,
     previous: ReleaseFolder | None,
-    suites: list[SuiteSummary],
+    attributes: Sequence[ArticleAttributes],
+    measured: Measured,
     rejects: Iterable[Reject],
 ) -> Report:
-    """Return the report of a staged release; previous is the release before it."""
+    """Return the report of a staged release; previous is the release before it.
+
+    attributes are what the rules may ask of all articles of the release, by row.
+    """
     folder = release.folder
     articles = read_labels(folder)
     ids = [article.id for article in articles]
-    accounts = [article.account for article in articles]
     days = [article.published_at for article in articles]
     lists = Recommendations.read(folder.similar_articles, ids)
-    attributes = read_attributes(folder)
+    may_be_recommended = find_what_may_be_recommended(folder, attributes)
+    list_counts = count_lists(folder, len(ids))
+    random_scores = score_random_pairs(release)
+    stability, changes = _compare(ReleaseLists(folder, ids, lists), previous, days)
     return Report(
         format=FORMAT,
         release=folder.release_id,
@@ -64,18 +83,54 @@ def build_report(
         words=WordsSummary(release.words_share),
         index=read_part(folder.index_facts, IndexFacts),
         candidates=read_part(folder.candidate_recall, Recall),
-        suites=suites,
+        suites=measured.suites,
         articles=describe_corpus(articles),
-        lists=describe_lists(lists, accounts, days),
-        exposure=describe_exposure(folder, attributes, lists),
-        rule_effects=measure_rule_effects(folder, attributes, lists),
-        scores=score_histogram(lists, score_random_pairs(release)),
+        lists=describe_lists(lists, [article.account for article in articles], days),
+        exposure=describe_exposure(may_be_recommended, lists, list_counts),
+        rule_effects=[*measured.questions, *measure_rule_effects(folder, attributes, lists)],
+        quality=describe_quality(
+            folder, lists, list_counts.of_articles, may_be_recommended, random_scores
+        ),
+        changes=changes,
+        sites=find_sites(folder),
+        scores=score_histogram(lists, random_scores),
         hubs=show_hubs(folder, lists, len(ids)),
-        stability=_measure_stability(lists, ids, previous),
+        stability=stability,
         seeds=show_seeds(folder, lists, ids),
         duplicates=show_duplicates(folder, ids),
         rejects=summarize_rejects(rejects),
     )
+
+
+def _compare(
+    now: ReleaseLists, previous: ReleaseFolder | None, days: Sequence[str | None]
+) -> tuple[Stability, Changes | None]:
+    """Return how much of the lists before is left, and what changed; days are by row."""
+    if previous is None or not previous.similar_articles.exists():
+        return Stability(skipped="there is no release before this one to compare with"), None
+    comparison = ListComparison(now, ReleaseLists.read(previous))
+    return comparison.stability(), comparison.changes(days)
+
+
+def host_of(url: str | None) -> str | None:
+    """Return the host of an address, None if it has none that can be read."""
+    try:
+        return urlsplit(url or "").hostname
+    except ValueError:
+        return None
+
+
+def find_sites(folder: ReleaseFolder) -> list[str]:
+    """Return the hosts of most articles, a few at most; none where most have no address."""
+    hosts: Counter[str] = Counter()
+    urls = read_articles(folder, "url")
+    for (url,) in urls:
+        host = host_of(url)
+        if host:
+            hosts[host] += 1
+    if 2 * hosts.total() <= len(urls):
+        return []
+    return [host for host, _ in hosts.most_common(MAX_SITES)]
 
 
 def describe_encoder(folder: Path) -> EncoderSummary:
@@ -120,38 +175,3 @@ def summarize_rejects(rejects: Iterable[Reject]) -> list[RejectReason]:
         reasons[text].rows += 1
     ordered = sorted(reasons.values(), key=lambda reason: (-reason.rows, reason.reason))
     return ordered[:MAX_REASONS]
-
-
-def _measure_stability(
-    lists: Recommendations,
-    ids: Sequence[str],
-    previous: ReleaseFolder | None,
-) -> Stability:
-    """Return how much of the lists of the previous release is left."""
-    if previous is None or not previous.similar_articles.exists():
-        return Stability(skipped="there is no release before this one to compare with")
-    previous_ids = read_ids(previous)
-    previous_lists = Recommendations.read(previous.similar_articles, previous_ids)
-    shares = overlap(lists, ids, previous_lists, previous_ids)
-    if not len(shares):
-        return Stability(skipped="no article is in this release and in the one before")
-    return Stability(
-        measure=f"overlap@{K}",
-        value=_rounded(shares.mean()),
-        interval=_stability_interval(shares),
-        before=previous.release_id,
-        articles=len(shares),
-        unchanged=_rounded((shares == 1).mean()),
-    )
-
-
-def _stability_interval(shares: NDArray[np.float64]) -> tuple[float, float]:
-    """Return the 95 % interval, from lists at equal distances where there are many."""
-    n_sampled = min(len(shares), STABILITY_LISTS)
-    rows = np.linspace(0, len(shares) - 1, n_sampled, dtype=np.int64)
-    low, high = confidence_interval(shares[rows], mean)
-    return _rounded(low), _rounded(high)
-
-
-def _rounded(value: np.floating | float) -> float:
-    return round(float(value), 4)

@@ -11,8 +11,13 @@ from simrec.articles.reject_reasons import REJECTED
 from simrec.errors import ReleaseError
 from simrec.index.index_facts import IndexFacts, Recall
 
-FORMAT = 4  # of report.json; 3 did not know the recall of the candidates
+# Of report.json; 3 did not know the recall of the candidates, 4 nothing of questions, of changes,
+# and of lists that are weak.
+FORMAT = 5
 OURS = "simrec"  # the scorer that the others are compared with
+TITLE = "title finds its article"  # questions as readers ask them, by the rules and without
+HALF = "second half finds its article"
+ASKED = (TITLE, HALF)
 ENCODER = "encoder alone"  # the scorer without the words
 
 Part = TypeVar("Part")
@@ -23,18 +28,27 @@ class ReportPart(Struct, omit_defaults=True):
 
 
 class Difference(ReportPart):
-    """How far simrec is ahead of another scorer: its 95 % interval, and p of no difference."""
+    """How far simrec is ahead of another scorer: its 95 % interval, and p of no difference.
+
+    p_holm is corrected for all measures against that scorer (Holm 1979); an older report has none.
+    """
 
     value: float
     low: float
     high: float
     p: float
+    p_holm: float | None = None
+
+    @property
+    def corrected_p(self) -> float:
+        return self.p if self.p_holm is None else self.p_holm
 
 
 class SuiteSummary(ReportPart, kw_only=True):
     """What a suite measured: a value of each scorer, or in `skipped` why there are none.
 
-    Where there are values, `skipped` says what was left out.
+    Where there are values, `skipped` says what was left out. judged is the share of each scorer's
+    first ten that people have judged, where judgements are measured: the rest counts as irrelevant.
     """
 
     suite: str
@@ -45,6 +59,7 @@ class SuiteSummary(ReportPart, kw_only=True):
     values: dict[str, float]
     intervals: dict[str, tuple[float, float]]
     ahead_of: dict[str, Difference]
+    judged: dict[str, float] = {}
 
 
 class EncoderSummary(ReportPart):
@@ -141,6 +156,8 @@ class ExposureFacts(ReportPart):
 class RuleEffect(ReportPart):
     """A measure of the first k places of the published lists, and of lists by score alone.
 
+    lists counts what was compared: lists of articles, or answers to questions.
+
     low and high are the 95 % interval of the difference, published less without rules.
     """
 
@@ -162,7 +179,10 @@ class ScoreHistogram(ReportPart):
 
 
 class Stability(ReportPart):
-    """How much of the lists of the release before is left, or why that is not known."""
+    """How much of the lists of the release before is left, or why that is not known.
+
+    rbo is the mean rank-biased overlap, which minds the order of the lists.
+    """
 
     measure: str = ""
     value: float | None = None
@@ -171,6 +191,7 @@ class Stability(ReportPart):
     articles: int | None = None
     unchanged: float | None = None
     skipped: str = ""
+    rbo: float | None = None
 
 
 class ShownArticle(ReportPart):
@@ -181,6 +202,42 @@ class ShownArticle(ReportPart):
     account: str | None = None
     date: str | None = None
     url: str | None = None
+
+
+class ListQuality(ReportPart):
+    """How many articles have a list, how many lists are weak, and what no list holds.
+
+    A list is weak if its best score is below weak_below, which one random pair in a hundred is not.
+    never_recommended counts what may be recommended and is in no place of any list; never shows the
+    newest of them. similarity_within is the mean cosine of the articles of a list.
+    """
+
+    articles: int
+    with_list: int
+    weak: int
+    weak_below: float
+    never_recommended: int
+    similarity_within: float | None
+    never: list[ShownArticle]
+
+
+class ChangedList(ReportPart):
+    """An article whose list changed, with the titles that came and those that went."""
+
+    article: ShownArticle
+    came: list[str]
+    went: list[str]
+
+
+class Changes(ReportPart):
+    """What changed since the release before: numbers of articles and lists, and the first."""
+
+    before: str
+    new: int
+    gone: int
+    lists: int
+    newest: list[ShownArticle]
+    most_changed: list[ChangedList]
 
 
 class HubArticle(ShownArticle, kw_only=True):
@@ -244,6 +301,9 @@ class Report(ReportPart):
     rejects: list[RejectReason]
     exposure: ExposureFacts | None = None
     rule_effects: list[RuleEffect] = []
+    quality: ListQuality | None = None
+    changes: Changes | None = None
+    sites: list[str] = []
 
 
 class ArticlePoint(NamedTuple):

@@ -53,10 +53,10 @@ def measure_rule_effects(
         is_query = has_lists & np.array([bool(labels[seed]) for seed in seeds.tolist()], bool)
         ours = _precisions(published, seeds, labels)[is_query]
         theirs = _precisions(without, seeds, labels)[is_query]
-        effects += _effect(suite, f"P@{K}", ours, theirs)
+        effects += effect_of_rules(suite, f"P@{K}", ours, theirs)
     ours = _mean_scores(published)[has_lists]
     theirs = _mean_scores(without)[has_lists]
-    return [*effects, *_effect("score", f"mean@{K}", ours, theirs)]
+    return [*effects, *effect_of_rules("score", f"mean@{K}", ours, theirs)]
 
 
 def _tags(article: ArticleAttributes) -> list[str | None]:
@@ -118,7 +118,7 @@ def _mean_of_listed(values: Mask | NDArray[np.float32], is_listed: Mask) -> Figu
     return means
 
 
-def _effect(suite: str, measure: str, ours: Figures, theirs: Figures) -> list[RuleEffect]:
+def effect_of_rules(suite: str, measure: str, ours: Figures, theirs: Figures) -> list[RuleEffect]:
     """Return the effect on one measure, or nothing where too few lists were measured."""
     if len(ours) < MIN_QUERIES:
         return []

@@ -18,6 +18,7 @@ class SuiteResult:
     """What one suite measured for each scorer, or in `skipped` why it could not.
 
     per_query holds the figures of each scorer, [queries, ...]; the statistic makes one of them.
+    judged is the share of what each scorer ranks first that people have judged.
     """
 
     suite: str
@@ -27,6 +28,7 @@ class SuiteResult:
     skipped: str = ""
     n_candidates: int = 0
     statistic: bootstrap.Statistic = metrics.mean
+    judged: dict[str, float] = field(default_factory=dict)
 
     @property
     def values(self) -> dict[str, float]:
@@ -46,6 +48,7 @@ class SuiteResult:
             values={name: round(value, DIGITS) for name, value in self.values.items()},
             intervals=self._intervals(),
             ahead_of=self._differences(),
+            judged={name: round(share, DIGITS) for name, share in self.judged.items()},
         )
 
     def _intervals(self) -> dict[str, tuple[float, float]]:
@@ -66,6 +69,18 @@ class SuiteResult:
             found = bootstrap.paired_difference(ours, theirs, self.statistic)
             differences[name] = Difference(*(round(figure, DIGITS) for figure in found))
         return differences
+
+
+def summarize(results: Sequence[SuiteResult]) -> list[SuiteSummary]:
+    """Return the summaries of all suites; p values are corrected for the measures of a scorer."""
+    summaries = [result.summary() for result in results]
+    scorers = dict.fromkeys(name for summary in summaries for name in summary.ahead_of)
+    for scorer in scorers:
+        leads = [summary.ahead_of[scorer] for summary in summaries if scorer in summary.ahead_of]
+        corrected = bootstrap.holm([lead.p for lead in leads])
+        for lead, p_holm in zip(leads, corrected, strict=True):
+            lead.p_holm = round(p_holm, DIGITS)
+    return summaries
 
 
 def as_sentence(results: Sequence[SuiteResult]) -> str:

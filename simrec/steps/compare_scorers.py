@@ -10,6 +10,7 @@ from simrec.evaluate.evaluated_release import EvaluatedRelease
 from simrec.evaluate.measure import release_scorers
 from simrec.evaluate.report_format import OURS, SuiteSummary
 from simrec.evaluate.scorers import Encode, Scorer
+from simrec.evaluate.suite_result import summarize
 from simrec.lexical.tfidf import TfIdf
 from simrec.release import Release
 from simrec.steps.encode_queries import query_encoder
@@ -48,10 +49,12 @@ def compare_scorers(
 
         current = _evaluated(workspace, Release.current(workspace))
         scorers = scorers_of(current)
+        others = []
         if against:
             other = _evaluated(workspace, _published(workspace, against))
             scorers[against] = scorers_of(other)[OURS]
-        return [result.summary() for result in run_suites(night, current, scorers)]
+            others.append(other.folder)
+        return summarize(run_suites(night, current, scorers, others))
 
 
 def _published(workspace: Workspace, release_id: str) -> Release:

@@ -2,16 +2,23 @@
 
 import json
 import logging
+from collections.abc import Sequence
+from contextlib import closing
 
 from simrec import files, release
+from simrec.articles.store import Store
 from simrec.errors import ReleaseError
 from simrec.evaluate import html
 from simrec.evaluate.evaluated_release import EvaluatedRelease
+from simrec.evaluate.exposure_facts import find_what_may_be_recommended, read_attributes
+from simrec.evaluate.known_items import AskedArticles, measure_known_items, read_questions
 from simrec.evaluate.maps import build_maps
 from simrec.evaluate.measure import release_scorers
-from simrec.evaluate.report import build_report
-from simrec.evaluate.report_format import Maps, Report, to_json
-from simrec.evaluate.suite_result import as_sentence
+from simrec.evaluate.report import Measured, build_report
+from simrec.evaluate.report_format import Maps, Report, RuleEffect, to_json
+from simrec.evaluate.scorers import Encode
+from simrec.evaluate.suite_result import as_sentence, summarize
+from simrec.recommend.table_reader import ArticleAttributes, TableReader
 from simrec.release_folder import ReleaseFolder
 from simrec.steps.encode_queries import query_encoder
 from simrec.steps.night import Night
@@ -25,17 +32,39 @@ def evaluate(night: Night) -> StepResult:
     """Measure the staged release beside the baselines, and write its report."""
     staged = night.staged
     assert staged
-    evaluated = EvaluatedRelease(staged, night.encoder, night.tfidf, night.smoothing)
+    word_candidates = night.config.index.word_candidates
+    evaluated = EvaluatedRelease(
+        staged, night.encoder, night.tfidf, night.smoothing, word_candidates
+    )
     encode = query_encoder(night, night.encoder_id)
     scorers = release_scorers(evaluated, encode, night.config.evaluate.sample)
     results = run_suites(night, evaluated, scorers, may_store=True)
     previous = _previous_release(night)
-    suites = [result.summary() for result in results]
+    attributes = read_attributes(staged)
     with night.open_store() as store:
-        report = build_report(evaluated, previous, suites, store.rejects())
+        questions = _ask(night, evaluated, attributes, store, encode)
+        measured = Measured(summarize(results), questions)
+        report = build_report(evaluated, previous, attributes, measured, store.rejects())
     _write(staged, report, build_maps(staged, previous))
-    measured = sum(bool(result.per_query) for result in results)
-    return StepResult(as_sentence(results), len(results), measured)
+    n_measured = sum(bool(result.per_query) for result in results)
+    return StepResult(as_sentence(results), len(results), n_measured)
+
+
+def _ask(
+    night: Night,
+    evaluated: EvaluatedRelease,
+    attributes: Sequence[ArticleAttributes],
+    store: Store,
+    encode: Encode,
+) -> list[RuleEffect]:
+    """Ask the staged release as readers will."""
+    may_be_found = find_what_may_be_recommended(evaluated.folder, attributes).mask
+    articles = AskedArticles.of(attributes, may_be_found)
+    tables = TableReader(evaluated.folder)
+    with closing(tables):
+        search = evaluated.open_search(tables)
+        questions = read_questions(evaluated.folder, articles, store, night.held_out_boundary)
+        return measure_known_items(evaluated, search, articles, questions, encode)
 
 
 def _write(staged: ReleaseFolder, report: Report, maps: Maps) -> None:

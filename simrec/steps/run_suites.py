@@ -1,5 +1,7 @@
 """Runs every suite on a release and its baselines, on articles held out from training."""
 
+from collections.abc import Sequence
+from contextlib import ExitStack, closing
 from functools import partial
 from pathlib import Path
 
@@ -9,10 +11,21 @@ from simrec.encoder.query_cache import Encode
 from simrec.evaluate import suites
 from simrec.evaluate.baselines import BaselineInputs, open_baselines
 from simrec.evaluate.evaluated_release import EvaluatedRelease
+from simrec.evaluate.judged_lists import measure_lists, measure_preferences
+from simrec.evaluate.judgement_files import (
+    holds_grades,
+    holds_preferences,
+    read_grades,
+    read_preferences,
+)
+from simrec.evaluate.judging import published_lists
 from simrec.evaluate.measure import measure_release
 from simrec.evaluate.qrels import measure_judgements
+from simrec.evaluate.report_format import OURS
 from simrec.evaluate.scorers import Scorer
 from simrec.evaluate.suite_result import SuiteResult
+from simrec.recommend.table_reader import TableReader
+from simrec.release_folder import ReleaseFolder
 from simrec.steps.encode_queries import query_encoder
 from simrec.steps.night import Night
 from simrec.tasks.local import worker_count
@@ -22,11 +35,13 @@ def run_suites(
     night: Night,
     evaluated: EvaluatedRelease,
     scorers: dict[str, Scorer],
+    others: Sequence[ReleaseFolder] = (),
     may_store: bool = False,
 ) -> list[SuiteResult]:
     """Run every suite with the scorers and the configured baselines, on the same queries.
 
-    Without `may_store` nothing is written.
+    Judgements measure the published lists as well, beside those of other releases. Without
+    `may_store` nothing is written.
     """
     config = night.config
     with night.open_store() as store:
@@ -37,9 +52,28 @@ def run_suites(
         max_reject_share = config.ingest.max_reject_share
         for name in config.evaluate.judgements:
             path = Path(name)
+            if holds_preferences(path):
+                preferences = read_preferences(path)
+                results += measure_preferences(path.stem, preferences, evaluated.folder.release_id)
+                continue
             text_of = partial(_text_outside_training, night, store, str(path))
             results += measure_judgements(path, sample, text_of, max_reject_share, scorers)
+            if holds_grades(path):
+                results += _measure_published(path, evaluated.folder, others)
     return results
+
+
+def _measure_published(
+    path: Path, folder: ReleaseFolder, others: Sequence[ReleaseFolder]
+) -> list[SuiteResult]:
+    """Measure the lists of a release, and of others beside it, by the grades of a file."""
+    grades = read_grades(path)
+    with ExitStack() as stack:
+        lists = {}
+        for name, release in ((OURS, folder), *((other.release_id, other) for other in others)):
+            tables = stack.enter_context(closing(TableReader(release)))
+            lists[name] = published_lists(name, tables).list_of
+        return measure_lists(path.stem, grades, lists)
 
 
 def _baseline_inputs(

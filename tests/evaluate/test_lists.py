@@ -127,7 +127,7 @@ def test_overlap_with_the_lists_before_is_counted_by_id(tmp_path: Path) -> None:
         ids_now,
         Recommendations.read(tmp_path / "before", ids_before),
         ids_before,
-    )
+    ).shares
     both = [article for article in ids_before if article in ids_now]
     kept = [[(row[0], row[2]) in now for row in before if row[0] == article] for article in both]
     assert shares == pytest.approx([np.mean(hits) for hits in kept])

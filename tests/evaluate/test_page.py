@@ -51,6 +51,13 @@ def test_the_page_shows_what_the_json_holds(published: House) -> None:
     facts, shown = report(published), Page(release(published) / "report.html")
     assert facts["articles"]["count"] == 400
     assert "400 articles of 10 accounts" in shown.text
+    assert "Every article has a list; " in shown.text
+    links = [attrs["href"] for tag, attrs in shown.tags if tag == "a" and attrs["href"][0] == "#"]
+    places = {attrs.get("id") for _, attrs in shown.tags}
+    assert len(links) >= 8
+    assert all(link[1:] in places for link in links), "the table of contents leads somewhere"
+    open_at_first = [attrs for tag, attrs in shown.tags if tag == "details" and "open" in attrs]
+    assert open_at_first == [], "measures are folded"
     for suite in facts["suites"]:
         assert f"{suite['suite'].capitalize()}, {suite['measure']}" in shown.text
         for value in suite["values"].values():
@@ -144,7 +151,7 @@ def test_hostile_text_is_only_text(house: House) -> None:
     assert "img" not in [tag for tag, _ in shown.tags]
     assert not [name for _, attrs in shown.tags for name in attrs if name.startswith("on")]
     links = [attrs["href"] for tag, attrs in shown.tags if tag == "a"]
-    assert all(link.startswith("https://") for link in links)
+    assert all(link.startswith(("https://", "#")) for link in links)
     assert "{{ 7 * 7 }}" in shown.text
     assert EVIL in shown.text
 
@@ -275,13 +282,12 @@ def summary(ahead_of: dict[str, Difference]) -> SuiteSummary:
 
 
 def test_the_verdict_counts_clear_differences() -> None:
-    def suite(low: float, high: float) -> SuiteSummary:
+    def suite(value: float, p_holm: float) -> SuiteSummary:
         alone = Difference(value=1, low=1, high=1, p=0)
-        return summary(
-            {"encoder alone": alone, "BM25": Difference(value=0, low=low, high=high, p=0)}
-        )
+        lead = Difference(value=value, low=value, high=value, p=0.04, p_holm=p_holm)
+        return summary({"encoder alone": alone, "BM25": lead})
 
-    ahead, level, behind = suite(0.1, 0.2), suite(-0.1, 0.2), suite(-0.3, -0.1)
+    ahead, level, behind = suite(0.1, 0.04), suite(0.1, 0.08), suite(-0.3, 0.04)
     assert (
         html.judge([ahead, level, behind]).headline
         == "Ahead of BM25 in 1 of 3 measures, behind in 1"
@@ -332,19 +338,78 @@ def test_in_a_browser(published: House, browser: Any, width: int, scheme: str) -
     note = sheet.locator("#note")
     assert not note.is_visible()
     point = sheet.locator(".map circle").first
-    point.dispatch_event("pointerover")
+    point.dispatch_event("pointerover", {"pointerType": "mouse"})
     assert note.is_visible()
     assert note.inner_text() == point.get_attribute("data-t")
     box = note.bounding_box()
     assert box["x"] >= 0
     assert box["x"] + box["width"] <= width
-    sheet.locator(".map svg").first.dispatch_event("pointerleave")
+    sheet.locator(".map svg").first.dispatch_event("pointerleave", {"pointerType": "mouse"})
     assert not note.is_visible()
+    assert not sheet.locator(".bar circle").first.is_visible(), "measures are folded"
+    for summary_line in sheet.locator("summary").all():
+        summary_line.click()
+    assert sheet.evaluate("document.documentElement.scrollWidth") == width, "nor when unfolded"
     for name in ("h1", ".bar circle >> nth=0", ".plot >> nth=0"):
         box = sheet.locator(name).bounding_box()
         assert box["width"] > 0
         assert box["height"] > 0
     assert messages == []
+    sheet.close()
+
+
+def titles_of(sheet: Any) -> set[str]:
+    script = "[...document.querySelectorAll('.map circle')].map(dot => dot.dataset.t)"
+    return set(sheet.evaluate(script))
+
+
+def test_a_tap_and_the_arrow_keys_show_what_dots_are(published: House, browser: Any) -> None:
+    context = browser.new_context(viewport={"width": 390, "height": 850}, has_touch=True)
+    sheet = context.new_page()
+    sheet.goto((release(published) / "report.html").absolute().as_uri())
+    note = sheet.locator("#note")
+    point = sheet.locator(".map circle").nth(17)
+    point.scroll_into_view_if_needed()
+    box = point.bounding_box()
+    sheet.touchscreen.tap(box["x"] + 3, box["y"] + 3)  # a finger is not that exact
+    titles = titles_of(sheet)
+    assert note.is_visible(), "and stays when the finger is gone"
+    assert note.inner_text() in titles
+    sheet.touchscreen.tap(10, 10)
+    assert not note.is_visible()
+
+    sheet.locator(".map svg").first.focus()
+    seen = []
+    for key in ("ArrowRight", "ArrowRight", "ArrowDown", "ArrowLeft"):
+        sheet.keyboard.press(key)
+        assert note.inner_text() in titles
+        seen.append(sheet.locator(".map circle.on").bounding_box())
+    assert seen[1]["x"] > seen[0]["x"]
+    assert seen[2]["y"] > seen[1]["y"]
+    assert seen[3]["x"] < seen[2]["x"]
+    sheet.keyboard.press("Escape")
+    assert not note.is_visible()
+    context.close()
+
+
+def test_print_shows_what_is_folded_and_keeps_colours(
+    published: House, browser: Any, tmp_path: Path
+) -> None:
+    sheet = browser.new_page(color_scheme="dark")
+    sheet.goto((release(published) / "report.html").absolute().as_uri())
+    sheet.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    sheet.emulate_media(media="print")
+    assert sheet.locator("details:not([open])").count() == 0
+    assert sheet.locator(".suite").first.is_visible()
+    assert not sheet.locator("nav").is_visible()
+    styles = "e => [getComputedStyle(e).printColorAdjust, getComputedStyle(e).backgroundColor]"
+    exact, colour = sheet.locator(".legend i").first.evaluate(styles)
+    assert exact == "exact"
+    assert colour not in ("rgba(0, 0, 0, 0)", "rgb(0, 0, 0)")
+    breaks = sheet.locator("figure").first.evaluate("e => getComputedStyle(e).breakInside")
+    assert breaks.startswith("avoid"), "no figure is split"
+    sheet.evaluate("window.dispatchEvent(new Event('afterprint'))")
+    assert sheet.locator("details[open]").count() == 0
     sheet.close()
 
 
@@ -355,7 +420,7 @@ def test_the_pointer_itself_shows_a_title(published: House, browser: Any) -> Non
     point.scroll_into_view_if_needed()
     point.hover(force=True)
     assert sheet.locator("#note").is_visible()
-    titles = {circle.get_attribute("data-t") for circle in sheet.locator(".map circle").all()}
+    titles = titles_of(sheet)
     assert sheet.locator("#note").inner_text() in titles
     sheet.close()
 
@@ -378,6 +443,7 @@ def test_an_approximate_index_has_a_curve_of_recall_against_work(
     )
     sheet = browser.new_page(viewport={"width": 390, "height": 850})
     sheet.goto((release(house) / "report.html").absolute().as_uri())
+    sheet.locator("summary", has_text="Search.").click()
     points = sheet.locator(".curve circle").all()
     assert len(points) == len(index["curve"]) > 2
     for point, facts in zip(points, index["curve"], strict=True):
@@ -395,7 +461,7 @@ def test_an_approximate_index_has_a_curve_of_recall_against_work(
     middle = boxes[-1]["y"] + boxes[-1]["height"] / 2 - frame["y"]
     low = min(facts["recall"] for facts in index["curve"])
     assert middle / frame["height"] == pytest.approx(
-        (1 - index["curve"][-1]["recall"]) / (1 - low), abs=0.02
+        (1 - index["curve"][-1]["recall"]) / ((1 - low) or 1), abs=0.02
     )
     points[1].scroll_into_view_if_needed()
     points[1].hover(force=True)

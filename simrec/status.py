@@ -89,8 +89,8 @@ def read_status(workspace: Workspace) -> WorkspaceStatus:
         index=_describe_index(manifest.index) if manifest else None,
         candidates=_describe_candidates(manifest.candidates) if manifest else None,
         min_score=_describe_floor(manifest.rules) if manifest else None,
-        lists=_describe_lists(report) if report else None,
-        exposure=_describe_exposure(report) if report else None,
+        lists=_describe_lists(report),
+        exposure=_describe_exposure(report),
         pending=_pending(workspace, runs),
         last_run=_describe_run(last_run) if last_run else "none yet",
         last_error=last_run.error.partition("\n")[0] if last_run else None,
@@ -166,16 +166,16 @@ def _read_report(workspace: Workspace, manifest: Manifest) -> Report | None:
         return None
 
 
-def _describe_lists(report: Report) -> str | None:
+def _describe_lists(report: Report | None) -> str | None:
     """Say what the page of the report says first; None of an older report."""
-    return summarize_lists(report) if report.quality else None
+    return summarize_lists(report) if report and report.quality else None
 
 
-def _describe_exposure(report: Report) -> str | None:
+def _describe_exposure(report: Report | None) -> str | None:
     """Say how many articles are recommended, and how often the first; None of an older report."""
-    exposure = report.exposure
-    if exposure is None:
+    if report is None or report.exposure is None:
         return None
+    exposure = report.exposure
     facts = (
         f"{exposure.recommended:.1%} of {exposure.articles:,} articles are recommended in "
         f"first places, {exposure.recommended_in_any_place:.1%} in any; "

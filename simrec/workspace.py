@@ -31,7 +31,7 @@ class Workspace:
         self.spool = self.staging / "pipes"
         self.journal = root / "journal.jsonl"
         self.last_config = root / "last-config.json"
-        self.report_page = root / "report.html"  # that of the current release
+        self.report_page = ReleaseFolder(root).report_page  # a copy of the current release's
 
     @classmethod
     def open(cls, root: Path) -> "Workspace":

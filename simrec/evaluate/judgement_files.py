@@ -1,7 +1,9 @@
 """Files of judgements: grades of articles for an article, and which of two lists people prefer."""
 
 import csv
+import re
 from collections.abc import Iterator, Mapping
+from io import StringIO
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,6 +13,7 @@ from simrec.errors import ConfigError, UsageError
 GRADE_COLUMNS = ("topic", "article", "grade")
 PREFERENCE_COLUMNS = ("topic", "first", "second", "preferred")
 TREC = ".qrels"
+LINE_BREAKS = re.compile(r"[\r\n]+")
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # begins what a spreadsheet would run
 
 Grades = dict[str, dict[str, int]]  # by the id of the topic and of the article
@@ -56,7 +59,9 @@ def read_grades(path: Path) -> Grades:
 
 def _trec_rows(path: Path) -> Iterator[tuple[str, str, int]]:
     """Yield topic, article and grade of each line of TREC qrels."""
-    for number, line in enumerate(_text(path).splitlines(), start=1):
+    for number, line in enumerate(_text(path).split("\n"), start=1):
+        if not line.strip():
+            continue
         try:
             topic, _, article, grade = line.split()
             yield topic, article, int(grade)
@@ -99,7 +104,7 @@ def read_preferences(path: Path) -> list[Preference]:
 
 def _records(path: Path) -> Iterator[tuple[int, Mapping[str, str | None]]]:
     """Yield the line and columns of each row of CSV."""
-    reader = csv.DictReader(_text(path).splitlines(keepends=True))
+    reader = csv.DictReader(StringIO(_text(path), newline=""))
     for row in reader:
         yield reader.line_num, row
 
@@ -139,7 +144,7 @@ def csv_line(values: tuple[str, ...]) -> str:
     """Return values as one line of CSV; a line break within one becomes a space."""
     cells = []
     for value in values:
-        cell = " ".join(value.splitlines()) if "\n" in value or "\r" in value else value
+        cell = LINE_BREAKS.sub(" ", value)
         needs_quotes = any(character in cell for character in ',"')
         cells.append('"' + cell.replace('"', '""') + '"' if needs_quotes else cell)
     return ",".join(cells)

@@ -72,9 +72,13 @@ def pool(topics: Sequence[str], systems: Sequence[JudgedSystem]) -> list[PooledP
         articles: set[str] = set()
         for system in systems:
             articles.update(system.list_of(topic))
-        for article in sorted(articles, key=lambda article: _hash(f"{topic}\0{article}")):
-            pairs.append(PooledPair(topic, article))
+        of_topic = [PooledPair(topic, article) for article in articles]
+        pairs += sorted(of_topic, key=_order)
     return pairs
+
+
+def _order(pair: PooledPair) -> str:
+    return _hash("\0".join(pair))
 
 
 def unjudged(pairs: Sequence[PooledPair], grades: Grades) -> list[PooledPair]:
@@ -90,16 +94,17 @@ def side_by_side(
     for topic in topics:
         if list(first.list_of(topic)) == list(second.list_of(topic)):
             continue
-        names = sorted((first.name, second.name))
-        is_swapped = int(_hash("\0".join([topic, *names])), 16) % 2
-        left, right = (second, first) if is_swapped else (first, second)
+        left, right = sorted((first, second), key=lambda system: system.name)
+        if int(_hash("\0".join([topic, left.name, right.name])), 16) % 2:
+            left, right = right, left
         sides.append(SideBySide(topic, left, right))
     return sides
 
 
 def trec_pool(pairs: Sequence[PooledPair]) -> str:
     """Return a pool in TREC's format, topic 0 article in each line."""
-    return "".join(f"{trec_line(*pair)}\n" for pair in pairs)
+    lines = [trec_line(*pair) for pair in pairs]
+    return "".join(f"{line}\n" for line in lines)
 
 
 def csv_pool(pairs: Sequence[PooledPair], describe: Callable[[str], tuple[str, str]]) -> str:
@@ -111,9 +116,8 @@ def csv_pool(pairs: Sequence[PooledPair], describe: Callable[[str], tuple[str, s
     for topic, article in pairs:
         topic_title, _ = describe(topic)
         title, url = describe(article)
-        lines.append(
-            csv_line((topic, article, "", shown_text(topic_title), shown_text(title), url))
-        )
+        shown = (shown_text(topic_title), shown_text(title), shown_text(url))
+        lines.append(csv_line((topic, article, "", *shown)))
     return "".join(f"{line}\n" for line in lines)
 
 

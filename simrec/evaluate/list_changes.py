@@ -37,8 +37,11 @@ class ReleaseLists:
 
     def ids_of(self, seeds: Sequence[int]) -> list[list[str]]:
         """Return the ids that the lists of some rows hold, in order of the rows and of rank."""
-        lists = self.lists.lists_of(seeds)
-        return [[self.ids[row] for row in lists[seed]] for seed in seeds]
+        rows_of = self.lists.lists_of(seeds)
+        lists = []
+        for seed in seeds:
+            lists.append([self.ids[row] for row in rows_of[seed]])
+        return lists
 
     def titles(self, ids: Sequence[str]) -> list[str]:
         """Return the titles of some articles."""
@@ -78,10 +81,14 @@ class ListComparison:
 
     def _mean_overlap(self, sampled: Any) -> float:
         """Return the mean rank-biased overlap of some lists, which minds their order."""
-        now = self._now.ids_of(self._kept.rows[sampled].tolist())
-        before = self._before.ids_of(self._kept.rows_before[sampled].tolist())
-        pairs = zip(before, now, strict=True)
-        return _rounded(np.mean([rank_biased_overlap(*pair) for pair in pairs]))
+        rows = self._kept.rows[sampled]
+        rows_before = self._kept.rows_before[sampled]
+        now = self._now.ids_of(rows.tolist())
+        before = self._before.ids_of(rows_before.tolist())
+        overlaps = []
+        for pair in zip(before, now, strict=True):
+            overlaps.append(rank_biased_overlap(*pair))
+        return _rounded(np.mean(overlaps))
 
     def changes(self, days: Sequence[str | None]) -> Changes:
         """Return which articles are new or gone, and the lists that changed most.
@@ -89,7 +96,10 @@ class ListComparison:
         days are those of the articles now, by row.
         """
         known = set(self._before.ids)
-        new_rows = [row for row, article in enumerate(self._now.ids) if article not in known]
+        new_rows = []
+        for row, article in enumerate(self._now.ids):
+            if article not in known:
+                new_rows.append(row)
         gone = known.difference(self._now.ids)
         newest = sorted(new_rows, key=lambda row: days[row] or "", reverse=True)[:MAX_NEW]
         return Changes(

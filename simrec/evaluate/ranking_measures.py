@@ -17,14 +17,14 @@ Grades = dict[int, int]  # by candidate
 Scores = NDArray[Any]
 
 
-class Measured(NamedTuple):
+class RankingFigures(NamedTuple):
     """The measures of each query [queries, measures], and the judged share of the first ten."""
 
     values: NDArray[np.float64]
     judged: float
 
 
-def measure_rankings(scores: Scores, grades: list[Grades]) -> Measured:
+def measure_rankings(scores: Scores, grades: list[Grades]) -> RankingFigures:
     """Return every measure of every query.
 
     scores are [queries, candidates], and candidate i is query i itself, which is left out; grades
@@ -41,7 +41,9 @@ def measure_rankings(scores: Scores, grades: list[Grades]) -> Measured:
     return _measure(MEASURES, qrels, run)
 
 
-def measure_runs(lists: Sequence[Sequence[str]], grades: Sequence[Mapping[str, int]]) -> Measured:
+def measure_runs(
+    lists: Sequence[Sequence[str]], grades: Sequence[Mapping[str, int]]
+) -> RankingFigures:
     """Return what lists of ids are worth by the grades of each query's articles.
 
     An empty list is worth nothing.
@@ -58,7 +60,7 @@ def _measure(
     measures: tuple[Measure, ...],
     qrels: dict[str, dict[str, int]],
     run: dict[str, dict[str, float]],
-) -> Measured:
+) -> RankingFigures:
     values = np.zeros((len(qrels), len(measures)))
     judged = np.zeros(len(qrels))
     for metric in ir_measures.iter_calc([*measures, JUDGED], qrels, run):
@@ -66,7 +68,7 @@ def _measure(
             judged[int(metric.query_id)] = metric.value
         else:
             values[int(metric.query_id), measures.index(metric.measure)] = metric.value
-    return Measured(values, float(judged.mean()))
+    return RankingFigures(values, float(judged.mean()))
 
 
 def _rank(scores: Scores, judged: Grades) -> dict[str, float]:

@@ -6,6 +6,9 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+import numpy as np
+from numpy.typing import NDArray
+
 from simrec.articles.reject_reasons import kind_of, subject_of
 from simrec.articles.store_writer import Reject
 from simrec.encoder.model_folder import read_card, read_id
@@ -29,6 +32,8 @@ from simrec.evaluate.report_format import (
     Changes,
     CorpusSummary,
     EncoderSummary,
+    ExposureFacts,
+    ListQuality,
     RejectReason,
     Report,
     RuleEffect,
@@ -72,9 +77,8 @@ def build_report(
     ids = [article.id for article in articles]
     days = [article.published_at for article in articles]
     lists = Recommendations.read(folder.similar_articles, ids)
-    may_be_recommended = find_what_may_be_recommended(folder, attributes)
-    list_counts = count_lists(folder, len(ids))
     random_scores = score_random_pairs(release)
+    exposure, quality = _describe_readers_view(folder, attributes, lists, random_scores)
     stability, changes = _compare(ReleaseLists(folder, ids, lists), previous, days)
     return Report(
         format=FORMAT,
@@ -86,11 +90,9 @@ def build_report(
         suites=measured.suites,
         articles=describe_corpus(articles),
         lists=describe_lists(lists, [article.account for article in articles], days),
-        exposure=describe_exposure(may_be_recommended, lists, list_counts),
+        exposure=exposure,
         rule_effects=[*measured.questions, *measure_rule_effects(folder, attributes, lists)],
-        quality=describe_quality(
-            folder, lists, list_counts.of_articles, may_be_recommended, random_scores
-        ),
+        quality=quality,
         changes=changes,
         sites=find_sites(folder),
         scores=score_histogram(lists, random_scores),
@@ -100,6 +102,21 @@ def build_report(
         duplicates=show_duplicates(folder, ids),
         rejects=summarize_rejects(rejects),
     )
+
+
+def _describe_readers_view(
+    folder: ReleaseFolder,
+    attributes: Sequence[ArticleAttributes],
+    lists: Recommendations,
+    random_scores: NDArray[np.float32],
+) -> tuple[ExposureFacts, ListQuality]:
+    """Return what of the archive readers see, and which lists are weak."""
+    may_be_recommended = find_what_may_be_recommended(folder, attributes)
+    list_counts = count_lists(folder, len(attributes))
+    exposure = describe_exposure(may_be_recommended, lists, list_counts)
+    counts = list_counts.of_articles
+    quality = describe_quality(folder, lists, counts, may_be_recommended, random_scores)
+    return exposure, quality
 
 
 def _compare(

@@ -197,3 +197,19 @@ def test_p_values_are_corrected_as_holm_did() -> None:
     assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
     assert holm([0.6, 0.5]) == [1.0, 1.0]
     assert holm([]) == []
+
+
+def test_report_html_follows_the_release_and_is_told_in_a_sentence(
+    nights: tuple[House, str, Ran],
+) -> None:
+    house, before, _ = nights
+    page = house.workspace / "report.html"
+    first = house.workspace / "releases" / before / "report.html"
+    second = house.workspace / "releases" / house.current / "report.html"
+    assert page.read_bytes() == second.read_bytes() != first.read_bytes()
+    ran = house.simrec("report")
+    assert ran.out.strip() == str(second)
+    assert ran.err.startswith("Every article has a list; ")
+    assert ran.err.strip().removesuffix(".") in house.simrec("status").out
+    assert house.simrec("rollback").code == 0  # the last of this house's tests
+    assert page.read_bytes() == first.read_bytes()

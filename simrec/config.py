@@ -1,5 +1,6 @@
 """Typed configuration: every key with its default and range."""
 
+import re
 from typing import Annotated, Any, Literal, get_args
 
 import msgspec
@@ -55,6 +56,7 @@ class Fields(Section, frozen=True):
     lang: str = "lang"
     category: str = "category"
     tags: str = "tags"
+    image: str = "image"
     status: str = "status"
     draft: str = "draft"
     published: str = "published"
@@ -91,17 +93,48 @@ class SourceConfig(Section, frozen=True):
             raise ValueError("url and query go together, and a watermark is a column of the query")
 
 
+SinkColumn = Literal[
+    "title", "url", "date", "published_at", "account", "lang", "category", "lead", "image"
+]
+SinkFormat = Literal["jsonl", "csv", "parquet", "nested", "data", "files", "front_matter"]
+ONE_TABLE = ("files", "front_matter")  # formats whose files are named by ids of one kind
+
+
 class SinkConfig(Section, frozen=True):
-    """Where tables of the current release are written to: files in a folder, or a database."""
+    """Where tables of the current release are written to: files in a folder, or a database.
+
+    `columns` are what a page needs of the articles that are recommended, `places` how many of a
+    list are written, 0 for all. `key` is the field of front matter.
+    """
 
     path: str = ""
-    format: Literal["jsonl", "csv", "parquet"] = "jsonl"
+    format: SinkFormat = "jsonl"
     url: str = ""
-    tables: tuple[str, ...] = ("similar_articles", "similar_accounts")
+    tables: tuple[str, ...] = ()
+    columns: tuple[SinkColumn, ...] = ()
+    places: NotNegativeCount = 0
+    key: str = "related"
 
     def __post_init__(self) -> None:
         if bool(self.path) == bool(self.url):
             raise ValueError("a sink has either a path or a url")
+        if self.format in ONE_TABLE and len(self.tables) > 1:
+            raise ValueError(f"format {self.format} writes one table; give each its own sink")
+        if self.format == "front_matter" and self.tables not in ((), ("similar_articles",)):
+            raise ValueError("front matter is of articles: its only table is similar_articles")
+        if not re.fullmatch("[A-Za-z_][A-Za-z0-9_-]*", self.key):
+            raise ValueError(f"key is '{self.key}'; give letters, digits, - and _")
+        if len(set(self.columns)) < len(self.columns):
+            raise ValueError("columns names one twice")
+
+    @property
+    def table_names(self) -> tuple[str, ...]:
+        """The tables that are written: those of articles and accounts unless others are named."""
+        if self.tables:
+            return self.tables
+        if self.format in ONE_TABLE:
+            return ("similar_articles",)
+        return ("similar_articles", "similar_accounts")
 
 
 class IngestConfig(Section, frozen=True):

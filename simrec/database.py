@@ -1,6 +1,5 @@
 """Databases of users: how they are named and opened, and what their errors become."""
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 from sqlalchemy import URL, Connection, NullPool, create_engine, event, make_url
 from sqlalchemy.exc import DBAPIError, NoSuchModuleError, SQLAlchemyError
 
+from simrec.database_url import from_environment
 from simrec.errors import ConfigError, missing_extra
 
 DRIVERS = {
@@ -63,7 +63,7 @@ def read_only(url: str, prepare: Callable[[Any], None]) -> Iterator[Connection]:
 def resolve(url: str) -> URL:
     """Return a URL; "$NAME", as the whole or as its password, comes from the environment."""
     try:
-        address = make_url(_variable(url))
+        address = make_url(from_environment(url))
     except (SQLAlchemyError, ValueError):
         # what follows the colon may be a password
         shown = url if url.startswith("$") else f"{url.partition(':')[0]}:..."
@@ -71,7 +71,7 @@ def resolve(url: str) -> URL:
             f"{shown} is no URL of a database, such as postgresql://user@host/database"
         ) from None
     if address.password:
-        address = address.set(password=_variable(str(address.password)))
+        address = address.set(password=from_environment(str(address.password)))
     return address.set(drivername=DRIVERS.get(address.drivername, address.drivername))
 
 
@@ -135,14 +135,3 @@ def _connect(address: URL, prepare: Callable[[Any], None] | None = None) -> Iter
             yield connection
     finally:
         engine.dispose()
-
-
-def _variable(value: str) -> str:
-    if not value.startswith("$"):
-        return value
-    try:
-        return os.environ[value[1:].strip("{}")]
-    except KeyError:
-        raise ConfigError(
-            f"{value}, which a url of the configuration names, is not set in the environment"
-        ) from None

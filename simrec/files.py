@@ -50,6 +50,31 @@ def write(target: Path, content: bytes) -> None:
         temporary.write_bytes(content)
 
 
+def write_unsynced(target: Path, content: bytes) -> None:
+    """Replace a file by the content, all or nothing unless the machine goes down before a sync.
+
+    For many files at once, which the caller syncs when all of them are written.
+    """
+    temporary = _beside(target)
+    try:
+        temporary.write_bytes(content)
+        temporary.replace(target)
+    except BaseException:
+        with suppress(OSError):
+            temporary.unlink()
+        raise
+
+
+def rewrite(target: Path, content: bytes) -> None:
+    """Replace the content of a file of somebody else, who keeps its mode and owner."""
+    before = target.stat()
+    with atomic_path(target) as temporary:
+        temporary.write_bytes(content)
+        shutil.copymode(target, temporary)
+        with suppress(PermissionError):  # only root may give a file away
+            os.chown(temporary, before.st_uid, before.st_gid)
+
+
 def write_json(target: Path, content: Any) -> None:
     """Replace a file by readable JSON, with keys in the order they have."""
     write(target, (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode())

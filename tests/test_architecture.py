@@ -34,6 +34,7 @@ GROUND = [
     "log",
     "workspace",
     "database",
+    "database_url",
     "release_folder",
     "source_formats",
     "tasks",
@@ -90,7 +91,7 @@ HEAVY = {
     "feedparser": ["articles/sources/feed_source.py"],
     "markdown_it": ["articles/bodies.py"],
     "resiliparse": ["articles/"],
-    "yaml": ["articles/sources/front_matter.py"],
+    "yaml": ["articles/sources/front_matter.py", "sinks/front_matter_edit.py"],
 }
 
 

@@ -38,7 +38,7 @@ def house(empty_house: Callable[..., House]) -> House:
 
 def test_articles_are_printed_as_taken_in(house: House) -> None:
     (article,) = house.simrec("articles", "a/1", "--json").rows
-    assert article == {**ROWS[0], "text": "High water.\n\nLow water."}
+    assert article == {**ROWS[0], "image": None, "text": "High water.\n\nLow water."}
     out = house.simrec("articles", "a/1").out
     assert "url           https://x.example/tides?a=1&b=2\n" in out
     assert "tags          ships, sea level\n" in out

@@ -25,6 +25,7 @@ class Article:
     lang: str | None = None
     category: str | None = None
     tags: tuple[str, ...] = ()
+    image: str | None = None
 
     @property
     def lead(self) -> str:
@@ -39,7 +40,10 @@ class Article:
     @property
     def row_key(self) -> bytes:
         """16 bytes that stand for every field: equal rows need no work."""
-        return _digest(_field_values(self))
+        values = _field_values(self)
+        if self.image is None:
+            values = values[:-1]  # as before there were images: old keys stay
+        return _digest(values)
 
 
 # `dataclasses.astuple` copies deeply, which took a fifth of an ingest.

@@ -5,17 +5,18 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from simrec.articles.store_schema import COLUMNS
+from simrec.articles.store_schema import COLUMNS, image_column
 from simrec.errors import UnknownIdError
 from simrec.files import JsonObject
 
-FIELDS = f"{COLUMNS.replace('lead, ', '')}, (SELECT text FROM texts WHERE key = text_key) AS text"
+FIELDS = COLUMNS.replace("lead, ", "")
+TEXT = "(SELECT text FROM texts WHERE key = text_key) AS text"
 FOUND = ["id", "account", "published_at", "url", "title", "lead"]
 
 
 def by_id(database: sqlite3.Connection, ids: Sequence[str]) -> Iterator[JsonObject]:
     """Yield all fields of some articles in the order given; UnknownIdError for another id."""
-    query = f"SELECT {FIELDS} FROM articles WHERE id = ?"
+    query = f"SELECT {_fields_of(database)} FROM articles WHERE id = ?"
     for article_id in ids:
         cursor = database.execute(query, (article_id,))
         row = cursor.fetchone()
@@ -29,7 +30,8 @@ def by_id(database: sqlite3.Connection, ids: Sequence[str]) -> Iterator[JsonObje
 def first(database: sqlite3.Connection, most: int, sample: bool = False) -> Iterator[JsonObject]:
     """Yield all fields of the first articles by id, or as a sample by a hash of the text."""
     order = "text_key, id" if sample else "id"
-    cursor = database.execute(f"SELECT {FIELDS} FROM articles ORDER BY {order} LIMIT ?", (most,))
+    query = f"SELECT {_fields_of(database)} FROM articles ORDER BY {order} LIMIT ?"
+    cursor = database.execute(query, (most,))
     for row in cursor:
         yield _fields(cursor, row)
 
@@ -49,6 +51,17 @@ def by_words(database: sqlite3.Connection, words: Sequence[str], most: int) -> I
             most -= 1
             if not most:
                 return
+
+
+def _fields_of(database: sqlite3.Connection) -> str:
+    """Return SQL for all fields of an article."""
+    return f"{FIELDS}, {image_column(database)} AS image, {TEXT}"
+
+
+def images(database: sqlite3.Connection) -> Iterator[tuple[str, str]]:
+    """Yield (id, address of the picture) of every article that has one, in order of id."""
+    if database.execute("SELECT 1 FROM sqlite_master WHERE name = 'images'").fetchone():
+        yield from database.execute("SELECT id, image FROM images ORDER BY id")
 
 
 def _fields(cursor: sqlite3.Cursor, row: tuple[Any, ...]) -> JsonObject:

@@ -29,6 +29,7 @@ CLEANERS: dict[str, Callable[[Any], Any]] = {
     "lang": values.line,
     "category": values.name,
     "tags": values.tags,
+    "image": values.address,
 }
 LAST_YEAR = 9999
 EARLIEST_YEAR = 1000  # archives hold texts that are older than newspapers

@@ -128,6 +128,9 @@ class Store:
     def origins(self) -> Iterator[tuple[str, str]]:
         return lookup.origins(self._db)
 
+    def images(self) -> Iterator[tuple[str, str]]:
+        return lookup.images(self._db)
+
     def origin(self, article_id: str) -> str:
         return lookup.origin(self._db, article_id)
 

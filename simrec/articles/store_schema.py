@@ -38,6 +38,11 @@ ORIGINS = (
     "CREATE TABLE IF NOT EXISTS origins "
     "(id TEXT PRIMARY KEY NOT NULL, file TEXT NOT NULL) WITHOUT ROWID"
 )
+# Where the picture of an article is, of those that have one.
+IMAGES = (
+    "CREATE TABLE IF NOT EXISTS images "
+    "(id TEXT PRIMARY KEY NOT NULL, image TEXT NOT NULL) WITHOUT ROWID"
+)
 COLUMNS = "id, title, lead, account, published_at, url, lang, category, tags"
 
 
@@ -65,12 +70,21 @@ def verify(database: sqlite3.Connection) -> None:
     if structure != "ok":
         raise sqlite3.DatabaseError(" ".join(structure.split()))
     text = "(SELECT text FROM texts WHERE key = text_key)"
-    for row in database.execute(f"SELECT {COLUMNS}, row_key, text_key, {text} FROM articles"):
+    columns = f"{COLUMNS}, {image_column(database)} AS image, row_key, text_key, {text}"
+    for row in database.execute(f"SELECT {columns} FROM articles"):
         if not _is_whole(*row):
             raise sqlite3.DatabaseError(f"article '{row[0]}' is not what was stored")
     for article_id, key, title, counted in counted_texts.all_counted(database):
         if not is_text_of(key, title, counted):
             raise sqlite3.DatabaseError(f"what counts of article '{article_id}' is not stored")
+
+
+def image_column(database: sqlite3.Connection) -> str:
+    """Return SQL for the image of an article; a store of an earlier edition has none."""
+    query = "SELECT 1 FROM sqlite_master WHERE name = 'images'"
+    if not database.execute(query).fetchone():
+        return "NULL"
+    return "(SELECT image FROM images WHERE images.id = articles.id)"
 
 
 def is_text_of(key: bytes, title: str, text: str) -> bool:
@@ -87,7 +101,7 @@ def is_damage(error: sqlite3.Error) -> bool:
 
 
 def _is_whole(*row: Any) -> bool:
-    values = dict(zip(COLUMNS.split(", "), row, strict=False))
+    values = dict(zip([*COLUMNS.split(", "), "image"], row, strict=False))
     lead = values.pop("lead")
     tags = values.pop("tags")
     row_key, text_key, text = row[-3:]

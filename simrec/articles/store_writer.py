@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 
 from simrec.articles.article import Article
 from simrec.articles.counted_writer import CountedWriter
-from simrec.articles.store_schema import COLUMNS, CURSORS, ORIGINS
+from simrec.articles.store_schema import COLUMNS, CURSORS, IMAGES, ORIGINS
 
 # How reasons begin that are not of a rejected row: a value that was dropped, what was decided and
 # may be meant otherwise, and a source that could not be read.
@@ -50,7 +50,7 @@ class StoreWriter:
 
     def __init__(self, database: sqlite3.Connection) -> None:
         self._db = database
-        for statement in [CURSORS, ORIGINS, *TEMPORARY_TABLES]:
+        for statement in [CURSORS, ORIGINS, IMAGES, *TEMPORARY_TABLES]:
             database.execute(statement)
         self.counted = CountedWriter(database)
         self._changed = False
@@ -92,6 +92,9 @@ class StoreWriter:
             "VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
             row,
         )
+        self._db.execute("DELETE FROM images WHERE id = ?", (article.id,))
+        if article.image:
+            self._db.execute("INSERT INTO images VALUES (?, ?)", (article.id, article.image))
 
     def delete(self, ids: Iterable[str], now: str) -> int:
         """Replace articles by tombstones; return how many of the ids there were."""
@@ -99,7 +102,8 @@ class StoreWriter:
         for article_id in ids:
             stale = "INSERT INTO stale SELECT text_key FROM articles WHERE id = ?"
             self._db.execute(stale, (article_id,))
-            self._db.execute("DELETE FROM origins WHERE id = ?", (article_id,))
+            for table in ("origins", "images"):
+                self._db.execute(f"DELETE FROM {table} WHERE id = ?", (article_id,))
             self.counted.forget(article_id)
             cursor = self._db.execute("DELETE FROM articles WHERE id = ?", (article_id,))
             if cursor.rowcount:

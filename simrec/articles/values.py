@@ -17,8 +17,10 @@ NULLS = {"", "NULL", "null", "None", "nan", "NaN", "NaT", "<NA>", "\\N", "N/A", 
 EXACT_BELOW = 2**53  # a float from here on may stand for several whole numbers
 WHOLE = re.compile(r"-?\d+\.0")
 NAME_KEYS = ("name", "display_name", "label", "title", "term")
+ADDRESS_KEYS = ("url", "src", "href", "contentUrl", "image", "path")
 PHP_ARRAY = re.compile(r"a:\d+:\{")
 LONGEST_LIST = 100_000  # characters of a list that is written as text
+LONGEST_ADDRESS = 2_000  # characters
 
 
 def is_missing(value: Any) -> bool:
@@ -65,6 +67,22 @@ def name(value: Any) -> str | None:
     if WHOLE.fullmatch(text):
         text = text[:-2]  # a whole number in a column with gaps, as pandas writes it
     return clean_name(text) or None
+
+
+def address(value: Any) -> str | None:
+    """Return where a picture is: of an object its address, of a list that of the first.
+
+    What is no address, such as a number or the picture itself, is no picture that can be shown.
+    """
+    if isinstance(value, list | tuple):
+        value = next((each for each in value if not is_missing(each)), None)
+    if isinstance(value, dict):
+        value = next((value[key] for key in ADDRESS_KEYS if not is_missing(value.get(key))), None)
+    if not isinstance(value, str) or is_missing(value):
+        return None
+    text = value.strip()
+    is_address = text.isprintable() and len(text) <= LONGEST_ADDRESS
+    return text if is_address and not text.startswith("data:") else None
 
 
 def tags(value: Any) -> tuple[str, ...]:

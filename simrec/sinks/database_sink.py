@@ -2,65 +2,26 @@
 
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any
 
 import pyarrow
-import sqlalchemy
-from sqlalchemy import (
-    BigInteger,
-    Boolean,
-    Column,
-    Connection,
-    Double,
-    MetaData,
-    String,
-    Text,
-    bindparam,
-)
-from sqlalchemy.dialects import mysql
-from sqlalchemy.exc import IntegrityError
 
-from simrec import database
-from simrec.errors import ConfigError
+from simrec.database_url import sqlite_path
+from simrec.errors import ConfigError, missing_extra
 from simrec.manifest import Manifest
 from simrec.recommend.tables.diff import DisorderedError, diff_tables
-from simrec.recommend.tables.parquet import ParquetTable
-from simrec.recommend.tables.schema import SCORE_DECIMALS, Kind
+from simrec.recommend.tables.schema import SCORE_DECIMALS, Column
+from simrec.sinks.sink_table import SinkTable
+from simrec.sinks.sqlite_file import SqliteFile
+from simrec.sinks.target_table import RECORD, AlteredError, OpenDatabase, TargetTable
 
 logger = logging.getLogger(__name__)
 
-# Opens a table of an earlier release, by release id and table name; None if it is gone.
-OpenEarlier = Callable[[str, str], ParquetTable | None]
+# Opens a table of an earlier release as this one is, by release id; None if it is gone.
+OpenEarlier = Callable[[str, SinkTable], SinkTable | None]
 
 NOT_OURS = "nothing was changed. Empty or rename it, or name another database"
-LONGEST_ID = 512  # characters; MySQL cannot index a text of any length
-ID = Text().with_variant(mysql.VARCHAR(LONGEST_ID, collation="utf8mb4_bin"), "mysql", "mariadb")
-# What the tables of MySQL hold, whatever the database holds by default.
-ANY_LANGUAGE: Any = {"mysql_charset": "utf8mb4", "mariadb_charset": "utf8mb4"}
-TYPES: dict[Kind, Any] = {
-    "article": ID,
-    "account": ID,
-    "label": Text(),
-    "text": Text(),
-    "integer": BigInteger(),
-    "score": Double(),
-    "flag": Boolean(),
-}
-RECORD = sqlalchemy.Table(
-    "simrec_release",
-    MetaData(),
-    Column("table_name", String(64), primary_key=True),
-    Column("release_id", String(64), nullable=False),
-    Column("released_at", String(40), nullable=False),
-    Column("exported_at", String(40), nullable=False),
-    Column("columns", Text, nullable=False),
-    Column("row_count", BigInteger, nullable=False),
-)
-
-
-class _AlteredError(Exception):
-    """The database does not hold the rows that were written last."""
 
 
 @dataclass
@@ -77,7 +38,7 @@ class RowCounts:
 
 def write(
     url: str,
-    tables: Sequence[ParquetTable],
+    tables: Sequence[SinkTable],
     manifest: Manifest,
     now: str,
     open_earlier: OpenEarlier,
@@ -89,25 +50,41 @@ def write(
     """
     try:
         return _write(url, tables, manifest, now, open_earlier)
-    except (_AlteredError, DisorderedError):
-        logger.warning(
-            "export: %s was changed by others; all its rows are written anew", _name(url)
-        )
+    except AlteredError as altered:
+        logger.warning("export: %s was changed by others; all its rows are written anew", altered)
+    try:
         return _write(url, tables, manifest, now, None)
+    except AlteredError as refused:
+        raise ConfigError(f"{refused}: refuses rows ({refused.reason}); {NOT_OURS}") from refused
 
 
 def _write(
     url: str,
-    tables: Sequence[ParquetTable],
+    tables: Sequence[SinkTable],
     manifest: Manifest,
     now: str,
     open_earlier: OpenEarlier | None,
 ) -> RowCounts | None:
-    with database.transaction(url, create=True) as connection:
-        RECORD.create(connection, checkfirst=True)
-        writer = DatabaseWriter(connection, _name(url), manifest, open_earlier)
-        written = [table for table in tables if writer.bring(table, now)]
+    with _open(url) as opened:
+        opened.create(RECORD)
+        writer = DatabaseWriter(opened, manifest, open_earlier)
+        try:
+            written = [table for table in tables if writer.bring(table, now)]
+        except (AlteredError, DisorderedError) as altered:
+            raise AlteredError(opened.name, altered.__cause__) from altered
     return writer.counts if written else None
+
+
+def _open(url: str) -> AbstractContextManager[OpenDatabase]:
+    """Open a database; a file of SQLite needs no package that is not there."""
+    path = sqlite_path(url)
+    if path is not None:
+        return SqliteFile.open(path)
+    try:
+        from simrec.sinks.server_database import ServerDatabase
+    except ModuleNotFoundError as error:
+        raise missing_extra("sql", "writing to a database") from error
+    return ServerDatabase.open(url)
 
 
 class DatabaseWriter:
@@ -117,131 +94,99 @@ class DatabaseWriter:
     """
 
     def __init__(
-        self,
-        connection: Connection,
-        name: str,
-        manifest: Manifest,
-        open_earlier: OpenEarlier | None,
+        self, opened: OpenDatabase, manifest: Manifest, open_earlier: OpenEarlier | None
     ) -> None:
-        self._connection = connection
-        self._name = name
+        self._database = opened
         self._manifest = manifest
         self._open_earlier = open_earlier
         self.counts = RowCounts()
 
-    def bring(self, table: ParquetTable, now: str) -> bool:
+    def bring(self, table: SinkTable, now: str) -> bool:
         """Make the database hold a table of the release; return False if it does already.
 
-        Raises _AlteredError if it does not hold as many rows as were written last.
+        Raises AlteredError if it does not hold as many rows as were written last.
         """
         target = self._target(table)
-        columns = ",".join(column.name for column in target.columns)
-        query = sqlalchemy.select(RECORD).where(RECORD.c.table_name == table.name)
-        record = self._connection.execute(query).first()
-        rows = self._count(target)
+        written_as = _form(target, table)
+        record = self._database.find(RECORD, [table.name])
+        rows = self._database.count(target)
         if rows and not record:
             raise ConfigError(
-                f"{self._name}: its table {table.name} holds rows that simrec did not write; "
-                f"{NOT_OURS}"
+                f"{self._database.name}: its table {table.name} holds rows that simrec did not "
+                f"write; {NOT_OURS}"
             )
         before = None
         if record and self._open_earlier:
-            if rows != record.row_count:
-                raise _AlteredError
-            if record.columns == columns:
-                if record.release_id == self._manifest.release_id:
+            _, release_id, _, _, form, row_count = record
+            if rows != row_count:
+                raise AlteredError
+            if form == written_as:
+                if release_id == self._manifest.release_id:
                     return False
                 if table.key:
-                    before = self._open_earlier(record.release_id, table.name)
+                    before = self._open_earlier(release_id, table)
         if before is None:
             self._write_all(target, table)
         else:
             self._write_changes(target, before, table)
-        self._remember(table, columns, now)
+        self._remember(table, written_as, now)
         return True
 
-    def _count(self, target: sqlalchemy.Table) -> int:
-        query = sqlalchemy.select(sqlalchemy.func.count()).select_from(target)
-        return int(self._connection.scalar(query) or 0)
-
-    def _remember(self, table: ParquetTable, columns: str, now: str) -> None:
+    def _remember(self, table: SinkTable, written_as: str, now: str) -> None:
         release = (self._manifest.release_id, self._manifest.created_at)
-        values = (table.name, *release, now, columns, table.rows)
-        self._connection.execute(RECORD.delete().where(RECORD.c.table_name == table.name))
-        self._connection.execute(RECORD.insert().values(values))
+        values = (table.name, *release, now, written_as, table.rows)
+        columns = [pyarrow.array([value]) for value in values]
+        row = pyarrow.table(columns, names=RECORD.column_names)
+        self._database.delete(RECORD, row.select(RECORD.key))
+        self._database.insert(RECORD, row)
 
-    def _target(self, table: ParquetTable) -> sqlalchemy.Table:
+    def _target(self, table: SinkTable) -> TargetTable:
         """Return the table to write, which is made if it is missing.
 
         A table that is there may lack columns: those it has are written. Its key must be there.
         """
-        inspector = sqlalchemy.inspect(self._connection)
-        key = table.key or tuple(table.columns[:1])
-        existing = None
-        if inspector.has_table(table.name):
-            existing = {column["name"] for column in inspector.get_columns(table.name)}
-            if not existing.issuperset(key):
-                raise ConfigError(
-                    f"{self._name}: its table {table.name} has no columns {', '.join(key)}; "
-                    f"{NOT_OURS}"
-                )
-        columns = []
-        for column in table.schema.parquet_columns:
+        key = table.key or tuple(table.column_names[:1])
+        existing = self._database.column_names(table.name)
+        if existing is not None and not existing.issuperset(key):
+            raise ConfigError(
+                f"{self._database.name}: its table {table.name} has no columns {', '.join(key)}; "
+                f"{NOT_OURS}"
+            )
+        columns: list[Column] = []
+        for column in table.columns:
             if existing is None or column.name in existing:
-                is_key = column.name in table.key
-                columns.append(Column(column.name, TYPES[column.kind], primary_key=is_key))
-        target = sqlalchemy.Table(table.name, MetaData(), *columns, **ANY_LANGUAGE)
-        if not table.key:
-            sqlalchemy.Index(f"{key[0]}_of_{table.name}", target.columns[key[0]])
-        target.create(self._connection, checkfirst=True)
+                columns.append(column)
+        target = TargetTable(table.name, tuple(columns), table.key)
+        self._database.create(target)
         return target
 
-    def _write_all(self, target: sqlalchemy.Table, table: ParquetTable) -> None:
-        self.counts.removed += self._connection.execute(target.delete()).rowcount
-        for rows in table.batches(target.columns.keys(), SCORE_DECIMALS):
+    def _write_all(self, target: TargetTable, table: SinkTable) -> None:
+        self.counts.removed += self._database.clear(target)
+        for rows in table.batches(target.column_names, SCORE_DECIMALS):
             if len(rows):
-                self._connection.execute(target.insert(), rows.to_pylist())
+                self._database.insert(target, rows)
                 self.counts.added += len(rows)
 
-    def _write_changes(
-        self, target: sqlalchemy.Table, before: ParquetTable, after: ParquetTable
-    ) -> None:
-        """Write the rows that differ; _AlteredError if the rows to be changed are not there."""
+    def _write_changes(self, target: TargetTable, before: SinkTable, after: SinkTable) -> None:
+        """Write the rows that differ; AlteredError if the rows to be changed are not there."""
         key = list(after.key)
-        is_row = [column == bindparam(f"_{column.name}") for column in target.primary_key]
-        values: dict[Any, Any] = {}
-        for column in target.columns:
-            if not column.primary_key:
-                values[column.name] = bindparam(f"_{column.name}")
-        delete = target.delete().where(*is_row)
-        update = target.update().where(*is_row).values(values)
-        names = target.columns.keys()
-        old = before.batches(names, SCORE_DECIMALS)
-        new = after.batches(names, SCORE_DECIMALS)
+        old = before.batches(target.column_names, SCORE_DECIMALS)
+        new = after.batches(target.column_names, SCORE_DECIMALS)
         for changes in diff_tables(old, new, key):
-            self._change(delete, changes.removed.select(key))
-            self._change(update, changes.changed)
-            self._insert(target, changes.added)
+            removed = changes.removed.select(key)
+            if len(removed) and self._database.delete(target, removed) != len(removed):
+                raise AlteredError
+            changed = changes.changed
+            if len(changed) and self._database.update(target, changed) != len(changed):
+                raise AlteredError
+            if len(changes.added):
+                self._database.insert(target, changes.added)
             self.counts.added += len(changes.added)
-            self.counts.changed += len(changes.changed)
-            self.counts.removed += len(changes.removed)
-
-    def _change(self, statement: Any, rows: pyarrow.Table) -> None:
-        """Run a statement for every row, whose values are bound by name after an underscore."""
-        if not len(rows):
-            return
-        named = rows.rename_columns([f"_{name}" for name in rows.column_names]).to_pylist()
-        if self._connection.execute(statement, named).rowcount != len(rows):
-            raise _AlteredError
-
-    def _insert(self, target: sqlalchemy.Table, rows: pyarrow.Table) -> None:
-        if not len(rows):
-            return
-        try:
-            self._connection.execute(target.insert(), rows.to_pylist())
-        except IntegrityError as error:
-            raise _AlteredError from error
+            self.counts.changed += len(changed)
+            self.counts.removed += len(removed)
 
 
-def _name(url: str) -> str:
-    return database.name_of(database.resolve(url))
+def _form(target: TargetTable, table: SinkTable) -> str:
+    """Return what says in which columns, and how many places of a list, a table is written."""
+    form = ",".join(target.column_names)
+    return f"{form}; {table.places} places" if table.places else form

@@ -1,4 +1,4 @@
-"""Sinks that are folders: each table a JSONL, CSV or Parquet file that is replaced whole."""
+"""Sinks that are folders: each table a JSONL, JSON, CSV or Parquet file that is replaced whole."""
 
 import csv
 import json
@@ -8,24 +8,32 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import pyarrow
+from pyarrow import parquet
+
 from simrec import files
+from simrec.config import SinkConfig
+from simrec.files import JsonObject
 from simrec.manifest import Manifest
-from simrec.recommend.tables.parquet import ParquetTable
+from simrec.recommend.tables.parquet import TYPES
 from simrec.recommend.tables.schema import SCORE_DECIMALS
+from simrec.sinks.nested_lists import check_lists, nested_lists
+from simrec.sinks.sink_table import SinkTable
 
 RECORD = "release.json"  # written last: the files that it names are there
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet runs a cell that begins so
+SUFFIXES = {"nested": "jsonl", "data": "json"}  # of formats that are not called by theirs
 
 
-def write(
-    folder: Path, file_format: str, tables: Sequence[ParquetTable], manifest: Manifest
-) -> bool:
+def write(sink: SinkConfig, tables: Sequence[SinkTable], manifest: Manifest) -> bool:
     """Write the tables of a release into a folder; return False if it holds them already.
 
     All files are written beside their places first, so that a full disk leaves the old ones whole.
     """
-    table_of_file = {f"{table.name}.{file_format}": table for table in tables}
-    record = {"release_id": manifest.release_id, "released_at": manifest.created_at}
+    folder = Path(sink.path)
+    suffix = SUFFIXES.get(sink.format, sink.format)
+    table_of_file = {f"{table.name}.{suffix}": table for table in tables}
+    record = record_of(sink, manifest)
     if _holds(folder, record, table_of_file):
         return False
     folder.mkdir(parents=True, exist_ok=True)
@@ -33,7 +41,7 @@ def write(
     with ExitStack() as written:
         for name, table in table_of_file.items():
             path = written.enter_context(files.atomic_path(folder / name))
-            WRITERS[file_format](table, path)
+            WRITERS[sink.format](table, path)
     facts = {}
     for name in table_of_file:
         size = (folder / name).stat().st_size
@@ -42,9 +50,22 @@ def write(
     return True
 
 
-def _holds(
-    folder: Path, record: Mapping[str, str], table_of_file: Mapping[str, ParquetTable]
-) -> bool:
+def record_of(sink: SinkConfig, manifest: Manifest) -> JsonObject:
+    """Return what says which release a folder holds, and in what form where that is not plain."""
+    record: JsonObject = {
+        "release_id": manifest.release_id,
+        "released_at": manifest.created_at,
+    }
+    if sink.format in SUFFIXES:
+        record["format"] = sink.format
+    if sink.columns:
+        record["columns"] = list(sink.columns)
+    if sink.places:
+        record["places"] = sink.places
+    return record
+
+
+def _holds(folder: Path, record: JsonObject, table_of_file: Mapping[str, SinkTable]) -> bool:
     """Tell whether the folder holds these files of this release, by the record and their sizes."""
     try:
         found = json.loads((folder / RECORD).read_bytes())
@@ -62,17 +83,41 @@ def _remove_leftovers(folder: Path, names: Sequence[str]) -> None:
             files.remove(leftover)
 
 
-def _write_jsonl(table: ParquetTable, path: Path) -> None:
+def _write_jsonl(table: SinkTable, path: Path) -> None:
     with path.open("w", encoding="utf-8") as file:
         for rows in table.batches(decimals=SCORE_DECIMALS):
             for record in rows.to_pylist():
-                file.write(json.dumps(record, ensure_ascii=False) + "\n")
+                file.write(as_json(record) + "\n")
 
 
-def _write_csv(table: ParquetTable, path: Path) -> None:
+def _write_nested(table: SinkTable, path: Path) -> None:
+    """Write one line for each article or account, with its list."""
+    check_lists(table, "nested")
+    with path.open("w", encoding="utf-8") as file:
+        for nested in nested_lists(table, whole=True):
+            file.write(as_json({**nested.values, "similar": nested.similar}) + "\n")
+
+
+def _write_data(table: SinkTable, path: Path) -> None:
+    """Write one JSON object of all lists by id, a line each, so that versions compare well."""
+    check_lists(table, "data")
+    with path.open("w", encoding="utf-8") as file:
+        separator = "{\n"
+        for nested in nested_lists(table):
+            file.write(f"{separator}{as_json(nested.name)}: {as_json(nested.similar)}")
+            separator = ",\n"
+        file.write("\n}\n" if separator == ",\n" else "{}\n")
+
+
+def as_json(value: Any) -> str:
+    """Return a value on one line."""
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _write_csv(table: SinkTable, path: Path) -> None:
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(table.columns)
+        writer.writerow(table.column_names)
         for rows in table.batches(decimals=SCORE_DECIMALS):
             for record in rows.to_pylist():
                 writer.writerow([_cell(value) for value in record.values()])
@@ -83,12 +128,20 @@ def _cell(value: Any) -> Any:
     return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
 
 
-def _write_parquet(table: ParquetTable, path: Path) -> None:
-    shutil.copyfile(table.path, path)
+def _write_parquet(table: SinkTable, path: Path) -> None:
+    if table.is_as_stored:
+        shutil.copyfile(table.parquet.path, path)
+        return
+    schema = pyarrow.schema([(column.name, TYPES[column.kind]) for column in table.columns])
+    with parquet.ParquetWriter(path, schema) as writer:
+        for rows in table.batches():
+            writer.write_table(rows.cast(schema))
 
 
-WRITERS: dict[str, Callable[[ParquetTable, Path], None]] = {
+WRITERS: dict[str, Callable[[SinkTable, Path], None]] = {
     "jsonl": _write_jsonl,
+    "nested": _write_nested,
+    "data": _write_data,
     "csv": _write_csv,
     "parquet": _write_parquet,
 }

@@ -5,13 +5,15 @@ from pathlib import Path
 
 from simrec import log
 from simrec.config import SinkConfig
-from simrec.errors import ConfigError, SimrecError, missing_extra
-from simrec.recommend.tables.parquet import ParquetTable
+from simrec.errors import ConfigError, SimrecError
 from simrec.release import Release, published
-from simrec.sinks import folder_sink
+from simrec.sinks import article_files_sink, database_sink, folder_sink, front_matter_sink
+from simrec.sinks.sink_table import SinkTable
 from simrec.steps.night import Night
 from simrec.steps.step import StepResult
 from simrec.workspace import Workspace
+
+LISTS = ("nested", "data", "files", "front_matter")  # formats that also hold ids without a list
 
 
 def export(night: Night) -> StepResult:
@@ -24,12 +26,12 @@ def export(night: Night) -> StepResult:
     if not sinks:
         return StepResult("no sinks are configured", skipped=True)
     current = Release.current(night.workspace)
-    current.verify(only=[current.folder.table(name) for sink in sinks for name in sink.tables])
+    current.verify(only=_read_files(current, sinks))
     changes: list[str] = []
     problems: list[SimrecError] = []
     for sink in sinks:
         try:
-            change = _write(night.workspace, current, sink)
+            change = _write(night, current, sink)
             if change:
                 changes.append(change)
         except SimrecError as problem:
@@ -42,31 +44,46 @@ def export(night: Night) -> StepResult:
     return StepResult("; ".join([summary, *changes]), len(sinks), len(changes), skipped=not changes)
 
 
-def _write(workspace: Workspace, current: Release, sink: SinkConfig) -> str:
+def _read_files(current: Release, sinks: tuple[SinkConfig, ...]) -> list[Path]:
+    """Return the files of a release that sinks are written from."""
+    paths = [current.folder.table(name) for sink in sinks for name in sink.table_names]
+    if any(sink.columns or sink.format in LISTS for sink in sinks):
+        paths.append(current.folder.tables)
+    return paths
+
+
+def _write(night: Night, current: Release, sink: SinkConfig) -> str:
     """Write one sink; return what was done in words, or nothing if there was nothing to do."""
-    tables = [ParquetTable.open(current.folder, name) for name in sink.tables]
-    if sink.path:
-        written = folder_sink.write(Path(sink.path), sink.format, tables, current.manifest)
-        return f"{sink.path} written" if written else ""
-    try:
-        from simrec.sinks import database_sink
-    except ModuleNotFoundError as error:
-        raise missing_extra("sql", "writing to a database") from error
+    tables = []
+    for name in sink.table_names:
+        tables.append(SinkTable.open(current.folder, name, sink.columns, sink.places))
+    if sink.url:
+        open_earlier = partial(_open_earlier, night.workspace)
+        now = log.now("seconds")
+        counts = database_sink.write(sink.url, tables, current.manifest, now, open_earlier)
+        return str(counts) if counts else ""
+    if sink.format == "files":
+        changed = article_files_sink.write(sink, tables[0], current.manifest)
+        return f"{sink.path}: {changed}" if changed else ""
+    if sink.format == "front_matter":
+        with night.open_store() as store:
+            edited = front_matter_sink.write(sink, tables[0], store.origins())
+        return f"{sink.path}: {edited}" if edited.changed else ""
+    written = folder_sink.write(sink, tables, current.manifest)
+    return f"{sink.path} written" if written else ""
 
-    open_earlier = partial(_open_earlier, workspace)
-    now = log.now("seconds")
-    counts = database_sink.write(sink.url, tables, current.manifest, now, open_earlier)
-    return str(counts) if counts else ""
 
-
-def _open_earlier(workspace: Workspace, release_id: str, table: str) -> ParquetTable | None:
+def _open_earlier(workspace: Workspace, release_id: str, table: SinkTable) -> SinkTable | None:
     """Open a table of an earlier release; None if that is pruned, damaged or has no such table."""
     for earlier in published(workspace):
         if earlier.manifest.release_id == release_id:  # never a path from what a database says
             try:
                 release = Release.open(earlier.folder)
-                release.verify(only=[release.folder.table(table)])
-                return ParquetTable.open(release.folder, table)
+                paths = [release.folder.table(table.name)]
+                if table.added:
+                    paths.append(release.folder.tables)
+                release.verify(only=paths)
+                return SinkTable.open(release.folder, table.name, table.added, table.places)
             except (SimrecError, OSError):
                 return None
     return None

@@ -87,8 +87,11 @@ def _rank(
     write_without_rules(staged.without_rules, _rows_to_compare(night), candidates, table)
     related = _rank_accounts(night, accounts, account_rows, scorer_files, stages)
     stories, characters = _find_stories(night, articles, raw, originals, stages)
+    with night.open_store() as store:
+        images = list(store.images())
     return RankedRelease(
         articles=articles,
+        images=images,
         originals=originals,
         lists=lists,
         shared_words=_find_shared_words(night, scorer_files, lists, articles, stages),

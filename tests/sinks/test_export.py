@@ -577,8 +577,11 @@ def test_a_damaged_table_is_not_exported(house: House) -> None:
     assert not (house.folder / "out").exists()
 
 
-def test_without_the_extra_a_database_is_one_sentence(house: House) -> None:
+def test_without_the_extra_sqlite_is_written_and_a_server_is_one_sentence(house: House) -> None:
     configure(house, "url = 'sqlite:///site.db'")
+    export(house, before="sys.modules['sqlalchemy'] = None")
+    assert in_sqlite(house, TABLES[0]) == released(house, TABLES[0])
+    configure(house, "url = 'postgresql://127.0.0.1/site'")
     ran = export(house, 3, "sys.modules['sqlalchemy'] = None")
     differs, sentence = ran.err.splitlines()
     assert "differs from the configuration of the last run" in differs

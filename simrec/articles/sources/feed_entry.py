@@ -36,6 +36,7 @@ def entry_record(entry: Any, feed: Any, is_atom: bool) -> Record:
         "lang": _language(entry, body, feed),
         "category": terms[0] if terms else None,
         "tags": terms,
+        "image": _image(entry),
     }
     status = _status(entry)
     return record | {"status": status} if status else record
@@ -91,6 +92,20 @@ def _title(entry: Any, is_atom: bool) -> str:
     detail = entry.get("title_detail") or {}
     as_html = detail.get("type", "text/plain") != "text/plain" or (not is_atom and is_html(title))
     return " ".join(fragment_text(title).split()) if as_html else title
+
+
+def _image(entry: Any) -> str | None:
+    """Return the address of an entry's picture: a thumbnail, or what is said to be an image."""
+    media = [*entry.get("media_thumbnail", ()), *entry.get("media_content", ())]
+    for each in [*media, *entry.get("enclosures", ())]:
+        address = str(each.get("url") or each.get("href") or "")
+        is_image = each in entry.get("media_thumbnail", ()) or "image" in (
+            each.get("medium", ""),
+            each.get("type", "").partition("/")[0],
+        )
+        if is_image and address.startswith(("http://", "https://")):
+            return address
+    return None
 
 
 def _author(entry: Any) -> str | None:

@@ -79,6 +79,7 @@ def _record(
         "lang": language or None,
         "category": public[0] if public else None,
         "tags": public,
+        "image": text_at(post, "feature_image") or None,
         "status": text_at(post, "status") or None,
         "kind": "page" if is_page else "post",
     }

@@ -11,6 +11,7 @@ from simrec.articles.sources.source import Record
 # Where pages say what our fields hold, best first: a `meta` by its name, or an element.
 TITLE_META = ("og:title", "twitter:title")
 AUTHOR_META = ("author", "article:author", "og:article:author")
+IMAGE_META = ("og:image", "og:image:url", "twitter:image")
 SITE_META = ("og:site_name",)
 DATE_META = (
     "article:published_time",
@@ -79,6 +80,7 @@ def _known(tree: Any, meta: Record) -> Record:
         "url": _address(tree, named) or article.get("url"),
         "lang": _attribute(tree, "html", "lang") or article.get("lang"),
         "tags": _first(named, ("news_keywords", "keywords")) or article.get("tags"),
+        "image": _first(named, IMAGE_META),
     }
 
 

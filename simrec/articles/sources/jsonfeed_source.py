@@ -53,6 +53,7 @@ def _record(item: JsonObject, feed: JsonObject) -> Record:
         "lang": text_at(item, "language") or text_at(feed, "language") or None,
         "category": tags[0] if tags else None,
         "tags": tags,
+        "image": text_at(item, "image") or text_at(item, "banner_image") or None,
     }
 
 

@@ -26,6 +26,7 @@ OTHER_NAMES = {
     "tags": ("keywords",),
     "lang": ("language",),
     "url": ("canonical_url", "canonicalurl"),
+    "image": ("cover", "featured_image", "thumbnail"),
 }
 NESTED = ("params", "taxonomies", "extra")  # where Hugo and its like keep more of them
 LIQUID_SITES = ("jekyll", "eleventy")

@@ -44,6 +44,7 @@ def _rest_record(post: JsonObject) -> Record:
     author = text_at(post, "_embedded", "author", 0, "name")
     author = author or text_at(post, "yoast_head_json", "author")
     kind = text_at(post, "type")
+    picture = text_at(post, "_embedded", "wp:featuredmedia", 0, "source_url")
     hidden = at(post, "content", "protected") is True
     gmt = text_at(post, "date_gmt")
     return {
@@ -58,6 +59,7 @@ def _rest_record(post: JsonObject) -> Record:
         "lang": text_at(post, "lang") or None,
         "category": categories[0] if categories else None,
         "tags": list(dict.fromkeys(categories + tags)),
+        "image": picture or text_at(post, "jetpack_featured_media_url") or None,
         "status": article_status(text_at(post, "status"), kind, "yes" if hidden else "") or None,
         "kind": kind or None,
     }

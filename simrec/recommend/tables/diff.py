@@ -97,7 +97,9 @@ def _differs(
     if pyarrow.types.is_floating(after.type):
         differs = np.abs(before.to_numpy() - after.to_numpy()) > min_score_change
         return differs
-    differs = compute.not_equal(before, after).to_numpy(zero_copy_only=False)
+    one_is_null = compute.xor(compute.is_null(before), compute.is_null(after))
+    unequal = compute.coalesce(compute.not_equal(before, after), one_is_null)
+    differs = unequal.to_numpy(zero_copy_only=False)
     return differs
 
 

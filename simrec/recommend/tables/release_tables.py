@@ -31,12 +31,14 @@ from simrec.release_folder import ReleaseFolder
 class RankedRelease:
     """All that the tables are written from.
 
+    images are (id, address) of the articles that have one, in order of id;
     originals are the rows of the articles that were published first, NO_GROUP of an article without
     near-duplicates; choices are the editors' of articles; evidence is the structured array of pairs
     of articles of similar accounts; characters are those of the articles of stories.
     """
 
     articles: Sequence[ArticleMeta]
+    images: Sequence[tuple[str, str]]
     originals: NDArray[np.int64]
     lists: RankedLists
     shared_words: SharedWords
@@ -82,6 +84,7 @@ def _write_rows(
 ) -> None:
     """Write the tables that SQLite alone has."""
     sqlite.insert_rows(schema.ARTICLES, _with_originals(article_rows, release.originals))
+    sqlite.insert_rows(schema.IMAGES, _image_rows(release))
     sqlite.insert_rows(schema.WORDS, enumerate(release.shared_words.words, start=1))
     sqlite.insert_rows(schema.ACCOUNTS, _account_rows(release.accounts))
     facts = (config.similar_articles, config.similar_accounts, config.min_articles)
@@ -93,6 +96,12 @@ def _with_originals(
 ) -> Iterator[Sequence[Any]]:
     for row, (values, original) in enumerate(zip(article_rows, originals.tolist(), strict=True)):
         yield row, *values, None if original == NO_GROUP else original
+
+
+def _image_rows(release: RankedRelease) -> Iterator[Sequence[Any]]:
+    rows = iter(enumerate(release.articles))
+    for article_id, image in release.images:
+        yield next(row for row, article in rows if article.id == article_id), image
 
 
 def _account_rows(accounts: Sequence[Account]) -> Iterator[Sequence[Any]]:

@@ -77,6 +77,10 @@ ARTICLES = TableSchema(
     ),
     key=("row",),
 )
+# Of the articles that have one; a table that is missing in releases of earlier editions.
+IMAGES = TableSchema(
+    "images", (_sqlite("article", "article"), _sqlite("image", "text")), key=("article",)
+)
 SIMILAR_ARTICLES = TableSchema(
     "similar_articles",
     (
@@ -165,7 +169,7 @@ def changes_schema(table: TableSchema) -> TableSchema:
 
 RANKED = (SIMILAR_ARTICLES, SIMILAR_ACCOUNTS)
 SQLITE_TABLES = (
-    ARTICLES, SIMILAR_ARTICLES, WORDS, ACCOUNTS, SIMILAR_ACCOUNTS, EVIDENCE, STORIES, FACTS,
+    ARTICLES, IMAGES, SIMILAR_ARTICLES, WORDS, ACCOUNTS, SIMILAR_ACCOUNTS, EVIDENCE, STORIES, FACTS,
 )  # fmt: skip
 PARQUET_TABLES = {
     table.name: table

@@ -132,6 +132,12 @@ def _values(column: Column, block: Block) -> Any:
     return values
 
 
+def has_images(db: sqlite3.Connection) -> bool:
+    """Tell whether a release holds images of articles; older ones know none."""
+    query = "SELECT 1 FROM sqlite_master WHERE name = 'images'"
+    return db.execute(query).fetchone() is not None
+
+
 def read_ids(folder: ReleaseFolder) -> list[str]:
     """Return the ids of the articles of a release, in order of their rows."""
     return [str(article_id) for (article_id,) in read_articles(folder, "id")]

@@ -97,6 +97,8 @@ SinkColumn = Literal[
     "title", "url", "date", "published_at", "account", "lang", "category", "lead", "image"
 ]
 SinkFormat = Literal["jsonl", "csv", "parquet", "nested", "data", "files", "front_matter"]
+SINK_COLUMNS: tuple[str, ...] = get_args(SinkColumn)
+SINK_FORMATS: tuple[str, ...] = get_args(SinkFormat)
 ONE_TABLE = ("files", "front_matter")  # formats whose files are named by ids of one kind
 
 

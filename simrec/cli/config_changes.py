@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from simrec.config import Config, Fields, SinkConfig, SourceConfig, override
+from simrec.config import SINK_COLUMNS, Config, Fields, SinkConfig, SourceConfig, override
 from simrec.errors import UsageError
 
 
@@ -61,8 +61,15 @@ def _with_columns(fields: Fields, named: Sequence[str]) -> Fields:
     return msgspec.structs.replace(fields, **columns)
 
 
-def with_sink(config: Config, target: str, form: str) -> Config:
+def with_sink(config: Config, target: str, form: str, columns: str, places: int) -> Config:
     """Return the configuration with one sink, a folder or a database's URL, instead of its own."""
     is_database = "://" in target or target.startswith("$")
     place = {"url": target} if is_database else {"path": target, "format": form}
-    return msgspec.structs.replace(config, sinks=(msgspec.convert(place, SinkConfig),))
+    names = [name.strip() for name in columns.split(",") if name.strip()]
+    unknown = set(names) - set(SINK_COLUMNS)
+    if unknown:
+        raise UsageError(
+            f"--columns {', '.join(sorted(unknown))}: the columns are {', '.join(SINK_COLUMNS)}"
+        )
+    sink = msgspec.convert({**place, "columns": names, "places": places}, SinkConfig)
+    return msgspec.structs.replace(config, sinks=(sink,))

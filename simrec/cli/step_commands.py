@@ -9,6 +9,7 @@ from simrec import runner, steps
 from simrec.cli.config_changes import with_sink, with_sources
 from simrec.cli.config_options import Invocation, step_options
 from simrec.cli.options import json_option, print_rows
+from simrec.config import SINK_FORMATS
 from simrec.errors import UsageError
 from simrec.source_formats import BODY_KINDS, SOURCE_FORMATS
 from simrec.workspace import Workspace
@@ -97,12 +98,14 @@ publish = _step_command("publish", "Publish the new release if it passes the gat
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["jsonl", "csv", "parquet"]),
+    type=click.Choice(SINK_FORMATS),
     default="jsonl",
     help="Of the files.",
 )
+@click.option("--columns", default="", help="Of the articles listed, such as title,url,date.")
+@click.option("--places", type=click.IntRange(0), default=0, help="Of each list; 0: all.")
 @step_options
-def export(target: str | None, form: str, invocation: Invocation) -> None:
+def export(target: str | None, invocation: Invocation, **options: Any) -> None:
     """Write the current release's tables to TARGET, or to the configured sinks.
 
     TARGET is a folder or a database's URL.
@@ -110,7 +113,7 @@ def export(target: str | None, form: str, invocation: Invocation) -> None:
     loaded = invocation.read_config()
     config = loaded.config
     if target:
-        config = with_sink(config, target, form)
+        config = with_sink(config, target, **options)
     if not config.sinks:
         raise UsageError(
             "nowhere to export to: name a folder or a database's URL, or configure [[sinks]]"

@@ -107,6 +107,8 @@ def test_every_form_holds_the_lists_with_their_columns(site: Site) -> None:
     assert nested == lists
     assert files == lists
     assert {name: without(rows, "reason", "image") for name, rows in data.items()} == lists
+    by_hand = {name: without(rows, "image") for name, rows in data.items()}
+    images = {row["id"]: row["image"] for rows in data.values() for row in rows}
     accounts = [json.loads(path.read_text()) for path in (out / "accounts").glob("[!_]*.json")]
     assert {row["account"] for row in accounts} >= {"George Washington"}
 
@@ -114,9 +116,14 @@ def test_every_form_holds_the_lists_with_their_columns(site: Site) -> None:
     for path in site.content.rglob("*.md"):
         front = split_front_matter(path.read_bytes().decode(), ()).values
         number_of[str(path.relative_to(site.content))] = front.get("image")
-    images = {row["id"]: row["image"] for rows in data.values() for row in rows}
     assert images == {name: number_of[name] for name in images}
     assert None in images.values() and len(set(images.values())) > 10
+    ran = site.simrec(
+        "export", out / "by hand", "--format=data", "--columns=title, url", "--places=1"
+    )
+    assert ran.code == 0
+    data = json.loads((out / "by hand" / "similar_articles.json").read_text())
+    assert data == {name: without(rows[:1], "date", "account") for name, rows in by_hand.items()}
     assert "8 sinks hold" in site.export().err
     assert site.last_steps()["export"]["state"] == "skipped", "they hold it already"
     site.sinks(f"path = 'out/data'\nformat = 'data'\nplaces = 2\n{COLUMNS}")

@@ -87,11 +87,9 @@ def _rank(
     write_without_rules(staged.without_rules, _rows_to_compare(night), candidates, table)
     related = _rank_accounts(night, accounts, account_rows, scorer_files, stages)
     stories, characters = _find_stories(night, articles, raw, originals, stages)
-    with night.open_store() as store:
-        images = list(store.images())
     return RankedRelease(
         articles=articles,
-        images=images,
+        images=_images(night),
         originals=originals,
         lists=lists,
         shared_words=_find_shared_words(night, scorer_files, lists, articles, stages),
@@ -232,6 +230,11 @@ def _attribute_table(
     fields = fields_of(rules.rules())
     rows = np.arange(len(articles))
     return attribute_table(rows, originals, articles, fields, is_recommendable)
+
+
+def _images(night: Night) -> list[tuple[str, str]]:
+    with night.open_store() as store:
+        return list(store.images())
 
 
 def _find_shared_words(

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from simrec.evaluate.glossary import GLOSSARY
 from simrec.evaluate.report_format import ENCODER, AccountPoint, Maps, Report, SuiteSummary
 from simrec.evaluate.sentences import counted, percent, summarize_lists
 from simrec.index.index_facts import CurvePoint
@@ -63,6 +64,7 @@ def render(report: Report, maps: Maps, runs: Sequence[RunRecord] = ()) -> str:
         headline=summarize_lists(report),
         verdict=judge(report.suites),
         explanations=EXPLANATIONS,
+        glossary=GLOSSARY,
         named=without_overlap(maps.accounts.points),
         script=Markup(script),  # the page's policy lets no other script run
         script_hash=digest,
@@ -147,6 +149,11 @@ def signed(value: float) -> str:
     return f"{value:+.3f}".replace("-", "\u2212")
 
 
+def anchor(word: str) -> str:
+    """Return where the glossary explains a word, as part of an address."""
+    return "word-" + "".join(character for character in word.lower() if character.isalnum())
+
+
 def web_address(url: str | None) -> str | None:
     """Return an address if a page may link to it, else None: articles are not to be trusted."""
     return url if url and url.lower().startswith(("http://", "https://")) else None
@@ -170,6 +177,7 @@ def _environment() -> Environment:
         counted,
         signed,
         percent,
+        anchor,
         web_address,
     )
     environment.filters.update({function.__name__: function for function in filters})

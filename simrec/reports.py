@@ -24,6 +24,10 @@ CORPUS_FACTS = {
     "recall of candidates": "candidates.recall",
 }
 LIST_FACTS = {
+    "articles with a list": "quality.with_list",
+    "weak lists": "quality.weak",
+    "in no list, of what may be": "quality.never_recommended",
+    "similarity within a list": "quality.similarity_within",
     "coverage": "lists.coverage",
     "recommended, of what may be": "exposure.recommended",
     "most lists of one article": "exposure.most_lists",
@@ -90,7 +94,21 @@ def compare(
         change = _change(old.get(fact), new.get(fact))
         row = (fact, old.get(fact), new.get(fact), change)
         rows.append(dict(zip(COMPARISON, row, strict=True)))
+    overlap = _overlap(folders[before], folders[after])
+    if overlap is not None:
+        row = (f"rank-biased overlap of lists with {before}", None, overlap, "")
+        rows.append(dict(zip(COMPARISON, row, strict=True)))
     return rows
+
+
+def _overlap(before: ReleaseFolder, after: ReleaseFolder) -> float | None:
+    """Return how alike the lists of two releases are, in their order too; None without any."""
+    from simrec.evaluate.list_changes import ListComparison, ReleaseLists
+
+    if not (before.similar_articles.exists() and after.similar_articles.exists()):
+        return None
+    lists = ReleaseLists.read(after)
+    return ListComparison(lists, ReleaseLists.read(before)).stability().rbo
 
 
 def _change(before: Any, after: Any) -> float | str:
@@ -111,6 +129,8 @@ def _figures(folder: ReleaseFolder) -> JsonObject:
     for suite in report["suites"]:
         for scorer, value in suite["values"].items():
             figures[f"{suite['suite']} {suite['measure']}, {scorer}"] = value
+    for effect in report.get("rule_effects", []):
+        figures[f"lists: {effect['suite']} {effect['measure']}"] = effect["published"]
     figures |= {fact: _look_up(report, path) for fact, path in LIST_FACTS.items()}
     figures["rejected rows"] = sum(reason["rows"] for reason in report.get("rejects", []))
     return figures

@@ -258,8 +258,11 @@ def test_evaluation_is_printed_beside_the_baseline(published: House) -> None:
     lead = found["values"]["simrec"] - found["values"]["TF-IDF"]
     assert found["ahead_of"]["TF-IDF"]["value"] == pytest.approx(lead, abs=2e-4)
     assert "only 0 held-out articles with a title" in rows["known-item"]["skipped"]
-    table = published.step("evaluate").out
+    ran = published.step("evaluate")
+    table = ran.out
+    assert "all else is the score alone, without rules." in ran.err
     assert "ahead by" in table
+    assert "p (Holm)" in table
     assert "lists: same category" in table
     assert "without rules" in table
     assert f"{low:.3f} to {high:.3f}" in table

@@ -21,6 +21,7 @@ from simrec.workspace import Workspace
 
 LISTS = "lists: "  # begins the name of what is measured of the published lists
 AHEAD = "ahead by"
+HOW = "Lists are as published, by all rules; all else is the score alone, without rules."
 COLUMNS = [
     "suite",
     "measure",
@@ -83,6 +84,7 @@ def evaluate(
         terminal.print_json([*(to_json(suite) for suite in suites), *of_lists])
     else:
         print_rows(COLUMNS, [*_effect_rows(effects), *_rows(suites)], as_json=False)
+        click.echo(HOW, err=True)
 
 
 def _baselines(listed: str) -> list[str]:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
+from textwrap import shorten
 
 import click
 
@@ -18,6 +19,7 @@ from simrec.evaluate.judgement_files import (
     read_preferences,
 )
 from simrec.evaluate.judging import JudgedSystem, PooledPair, SideBySide
+from simrec.evaluate.sentences import counted
 from simrec.recommend.hits import ArticleDetails
 from simrec.recommend.query import Query
 from simrec.recommend.recommender import Recommender
@@ -129,7 +131,8 @@ class _Desk:
         click.echo(terminal.escape_control(f"{mark} {article.title or article.lead[:80]}"))
         if by_line:
             click.echo(terminal.escape_control(f"   {by_line}"))
-        click.echo(terminal.escape_control(f"   {article.lead[:LEAD_CHARS]}"))
+        lead = shorten(article.lead, LEAD_CHARS, placeholder=" …")
+        click.echo(terminal.escape_control(f"   {lead}"))
 
 
 def _find_release(workspace: Workspace, release_id: str) -> Release:
@@ -154,13 +157,13 @@ def _write_pool(desk: _Desk, pairs: Sequence[PooledPair], target: Path) -> None:
     is_csv = target.suffix == ".csv"
     text = judging.csv_pool(pairs, desk.describe) if is_csv else judging.trec_pool(pairs)
     files.write(target, text.encode())
-    click.echo(f"{len(pairs):,} pairs of articles to judge are in {target}")
+    click.echo(f"{counted(len(pairs), 'pair')} of articles to judge are in {target}")
 
 
 def _judge_pairs(desk: _Desk, topics: Sequence[str], target: Path) -> None:
     grades = read_grades(target) if target.exists() else {}
     pairs = judging.unjudged(judging.pool(topics, desk.systems), grades)
-    click.echo(f"{len(pairs):,} pairs to judge: {HELP}")
+    click.echo(f"{counted(len(pairs), 'pair')} to judge: {HELP}")
     done = 0
     shown = ""
     for topic, article in pairs:
@@ -186,7 +189,7 @@ def _judged_topics(target: Path) -> list[str]:
 
 def _judge_sides(desk: _Desk, topics: Sequence[str], target: Path) -> None:
     sides = judging.side_by_side(topics, *desk.systems)
-    click.echo(f"{len(sides):,} articles whose lists differ: {SIDES_HELP}")
+    click.echo(f"{counted(len(sides), 'article')} whose lists differ: {SIDES_HELP}")
     done = 0
     for side in sides:
         click.echo("")
@@ -202,11 +205,15 @@ def _judge_sides(desk: _Desk, topics: Sequence[str], target: Path) -> None:
 
 
 def _show_sides(side: SideBySide, describe: Callable[[str], tuple[str, str]]) -> None:
-    for name, system in (("left", side.left), ("right", side.right)):
+    """Print both lists; a star marks what the other one does not hold."""
+    left = side.left.list_of(side.topic)
+    right = side.right.list_of(side.topic)
+    for name, listed, other in (("left", left, right), ("right", right, left)):
         click.echo(f" {name}")
-        for rank, article in enumerate(system.list_of(side.topic), start=1):
+        for rank, article in enumerate(listed, start=1):
             title, _ = describe(article)
-            click.echo(terminal.escape_control(f"   {rank:2} {title}"))
+            star = " " if article in other else "*"
+            click.echo(terminal.escape_control(f" {star} {rank:2} {title}"))
 
 
 def _ask(answers: Sequence[str]) -> str:
@@ -219,4 +226,5 @@ def _ask(answers: Sequence[str]) -> str:
 
 
 def _tell(done: int, target: Path) -> None:
-    click.echo(f"{done:,} judgements went to {target}; simrec evaluate --judgements {target}")
+    went = counted(done, "judgement")
+    click.echo(f"{went} went to {target}; simrec evaluate --judgements {target} reads them")

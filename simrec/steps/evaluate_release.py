@@ -17,6 +17,7 @@ from simrec.evaluate.measure import release_scorers
 from simrec.evaluate.report import Measured, build_report
 from simrec.evaluate.report_format import Maps, Report, RuleEffect, to_json
 from simrec.evaluate.scorers import Encode
+from simrec.evaluate.sentences import summarize_lists
 from simrec.evaluate.suite_result import as_sentence, summarize
 from simrec.recommend.table_reader import ArticleAttributes, TableReader
 from simrec.release_folder import ReleaseFolder
@@ -47,7 +48,8 @@ def evaluate(night: Night) -> StepResult:
         report = build_report(evaluated, previous, attributes, measured, store.rejects())
     _write(staged, report, build_maps(staged, previous))
     n_measured = sum(bool(result.per_query) for result in results)
-    return StepResult(as_sentence(results), len(results), n_measured)
+    sentence = f"{summarize_lists(report)}; by score alone, without rules: {as_sentence(results)}"
+    return StepResult(sentence, len(results), n_measured)
 
 
 def _ask(

@@ -10,7 +10,13 @@ import pytest
 
 import simrec
 from simrec.cli import cli
-from simrec.evaluate.judgement_files import Preference, append_grade, read_grades
+from simrec.evaluate.judgement_files import (
+    Preference,
+    append_grade,
+    append_preference,
+    read_grades,
+    read_preferences,
+)
 from simrec.evaluate.judging import JudgedSystem, draw_topics, side_by_side
 from tests.conftest import House
 
@@ -52,22 +58,30 @@ def test_pairs_are_judged_blind_once_and_measured(published: House, tmp_path: Pa
     assert shown != lists[topics[0]][: len(shown)], "not in the order of the list"
 
 
-def test_grades_measure_the_published_lists(published: House, tmp_path: Path) -> None:
+def test_grades_and_preferences_measure_the_published_lists(
+    published: House, tmp_path: Path
+) -> None:
     ids = [article["id"] for article in published.articles[:30]]
     lists = lists_of(published, ids)
     file = tmp_path / "people.csv"
     for number, article in enumerate(ids):
         append_grade(file, article, lists[article][number % 3], 1)
+        append_grade(file, article, lists[article][8], 0)
         append_grade(file, article, lists[article][9], 0)
     append_grade(file, "of no release", "nor this", 1)
-    ran = published.step("evaluate", "--judgements", file, "--json")
+    sides = tmp_path / "sides.csv"
+    for number, article in enumerate(ids):
+        preferred = [published.current, published.current, "older"][number % 3]
+        append_preference(sides, Preference(article, published.current, "older", preferred))
+    append_preference(sides, Preference(ids[0], published.current, "older", ""))  # the last counts
+    ran = published.step("evaluate", "--judgements", file, "--judgements", sides, "--json")
     assert ran.code == 0, ran.err
     rows = {(row["suite"], row["measure"]): row for row in ran.rows}
     of_lists = rows["people, published lists", "MRR"]
     expected = np.mean([1 / (1 + number % 3) for number in range(30)])
     assert of_lists["queries"] == 30
     assert of_lists["values"] == {"simrec": pytest.approx(expected, abs=1e-4)}
-    assert of_lists["judged"] == {"simrec": pytest.approx(0.2, abs=1e-4)}, "two of ten"
+    assert of_lists["judged"] == {"simrec": pytest.approx(0.3, abs=1e-4)}, "three of ten"
     gain = np.mean([1 / np.log2(2 + number % 3) for number in range(30)])
     ndcg = rows["people, published lists", "nDCG@10"]["values"]["simrec"]
     assert ndcg == pytest.approx(gain, abs=1e-4)
@@ -77,20 +91,17 @@ def test_grades_measure_the_published_lists(published: House, tmp_path: Path) ->
     leads = [row["ahead_of"]["TF-IDF"] for row in rows.values() if "TF-IDF" in row["ahead_of"]]
     assert all(lead["p_holm"] >= lead["p"] for lead in leads)
     assert any(lead["p_holm"] > lead["p"] for lead in leads)
-    table = published.step("evaluate", "--judgements", file).out
-    assert "judged@10" in table
-    assert "p (Holm)" in table
+    preferred = rows["sides", "preferred"]
+    assert preferred["queries"] == 30
+    assert preferred["values"] == {"simrec": 0.65, "older": 0.35}
+    assert preferred["ahead_of"]["older"]["value"] == 0.3
 
 
-def test_two_lists_are_shown_side_by_side(published: House, tmp_path: Path) -> None:
-    file = tmp_path / "sides.csv"
-    options = ["--sides", "--against", "without-rules", "-n", 40, "-o", file]
-    ran = ask(published, *options, answers=["l", "r", "="])
-    assert ran.exit_code == 0, ran.output
-    if "0 articles whose lists differ" in ran.output:  # the house has no rules
-        assert not file.exists()
+def test_sides_need_two(published: House) -> None:
     ran = ask(published, "--sides")
     assert (ran.exit_code, "--sides needs --against RELEASE" in ran.output) == (2, True)
+    ran = ask(published, "--sides", "--against", "../x")
+    assert "no release '../x'" in str(ran.exception)
 
 
 def test_sides_are_blind_and_the_same_for_every_judge() -> None:
@@ -110,21 +121,10 @@ def test_sides_are_blind_and_the_same_for_every_judge() -> None:
     assert draw_topics(["a", "b", "c", "d"], 3, judged=["b"]) == draw_topics("dca", 3)
 
 
-def test_preferences_are_measured(published: House, tmp_path: Path) -> None:
-    lines = ["topic,first,second,preferred"]
-    for number, article in enumerate(published.articles[:40]):
-        preferred = [published.current, published.current, "older", ""][number % 4]
-        lines.append(f"{article['id']},{published.current},older,{preferred}")
-    file = tmp_path / "sides.csv"
-    file.write_text("\n".join(lines))
-    ran = published.step("evaluate", "--judgements", file, "--json")
-    (row,) = (row for row in ran.rows if row["suite"] == "sides")
-    assert row["queries"] == 40
-    assert row["values"] == {"simrec": 0.625, "older": 0.375}
-    assert row["ahead_of"]["older"]["value"] == 0.25
-    file.write_text(f"{lines[0]}\na,one,two,three\n")
-    ran = published.step("evaluate", "--judgements", file)
-    assert (ran.code, "line 2: preferred is one of first and second" in ran.err) == (3, True)
+def test_a_preference_for_neither_list_is_named(tmp_path: Path) -> None:
+    (tmp_path / "sides.csv").write_text("topic,first,second,preferred\na,one,two,three\n")
+    with pytest.raises(simrec.ConfigError, match="line 2: preferred is one of first and second"):
+        read_preferences(tmp_path / "sides.csv")
 
 
 def test_a_pool_is_written_for_others(published: House, tmp_path: Path) -> None:

@@ -189,6 +189,13 @@ def test_two_releases_are_compared_figure_by_figure(house: House) -> None:
     }
     assert rows["articles"] == {"fact": "articles", "before": 400, "after": 360, "change": -40}
     assert rows["encoder"]["change"] == ""
+    overlap = rows[f"rank-biased overlap of lists with {before}"]["after"]
+    assert overlap == stability["rbo"]
+    weak = rows["weak lists"]
+    assert weak["after"] == report(house)["quality"]["weak"]
+    effects = {effect["suite"]: effect for effect in report(house)["rule_effects"]}
+    published_category = rows["lists: same category P@10"]["after"]
+    assert published_category == effects["same category"]["published"]
     values = rows["split-half MRR, TF-IDF"]
     assert values["change"] == pytest.approx(values["after"] - values["before"], abs=1e-4)
     assert (

@@ -1,5 +1,6 @@
 """What the report says of the published lists: a night with titles and rules, against counts by hand."""
 
+import csv
 import json
 import sqlite3
 from contextlib import closing
@@ -7,10 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from pyarrow import parquet
 
 import simrec
 from simrec.articles.article import held_out_below
+from simrec.cli import cli
 from simrec.config import Config
 from simrec.evaluate.bootstrap import holm
 from simrec.evaluate.rank_overlap import rank_biased_overlap
@@ -197,6 +200,42 @@ def test_p_values_are_corrected_as_holm_did() -> None:
     assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
     assert holm([0.6, 0.5]) == [1.0, 1.0]
     assert holm([]) == []
+
+
+def test_two_releases_are_judged_side_by_side(nights: tuple[House, str, Ran]) -> None:
+    house, before, _ = nights
+    file = house.folder / "sides.csv"
+    command = ["judge", "--sides", "--against", before, "-n", "40", "-o", str(file)]
+    command += ["-w", str(house.workspace)]
+    ran = CliRunner().invoke(cli, command, input="l\nr\n=\nq\n")
+    assert ran.exit_code == 0, ran.output
+    assert before not in ran.output
+    assert house.current not in ran.output, "nobody sees whose list is whose"
+    titles = {article["id"]: article["title"] for article in [*titled(), NEW]}
+    lists = {release: lists_of(house, release) for release in (before, house.current)}
+    left_titles = [part.partition("\n right\n")[0] for part in ran.output.split("\n left\n")[1:]]
+    with file.open(newline="") as judged:
+        rows = list(csv.DictReader(judged))
+    assert len(rows) == 3
+    for row, shown, choice in zip(rows, left_titles, ("left", "right", "neither"), strict=False):
+        assert (row["first"], row["second"]) == tuple(sorted([before, house.current]))
+        left = {
+            release
+            for release, of_release in lists.items()
+            if [titles[article] for article, _ in of_release[row["topic"]]]
+            == [line[6:].strip() for line in shown.splitlines()]
+        }
+        preferred = {row["preferred"]} if row["preferred"] else set()
+        assert (
+            preferred
+            == {
+                "left": left,
+                "right": {before, house.current} - left,
+                "neither": set(),
+            }[choice]
+        )
+    again = CliRunner().invoke(cli, command, input="q\n")
+    assert not any(row["topic"] in again.output for row in rows), "nothing is asked twice"
 
 
 def test_report_html_follows_the_release_and_is_told_in_a_sentence(

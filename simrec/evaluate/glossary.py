@@ -5,7 +5,9 @@ GLOSSARY = {
         "An article that no encoder was trained on. Only these ask; they are those whose text has "
         "the lowest hash, the same every night."
     ),
-    "Weak list": "Its best recommendation scores less than one pair of random articles in a hundred.",
+    "Weak list": (
+        "Its best recommendation scores less than one pair of random articles in a hundred."
+    ),
     "MRR": (
         "Mean reciprocal rank: 1 if the one right answer is always first, ½ if it is always "
         "second. A candidate with the same score ranks before it."

@@ -1,6 +1,7 @@
 """Gates: what has to be true of a staged release before it may be published."""
 
 import json
+import logging
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import closing
@@ -22,6 +23,8 @@ from simrec.evaluate.report_format import (
 )
 from simrec.recommend.rules.published_rules import PublishedRules
 from simrec.release_folder import ReleaseFolder
+
+logger = logging.getLogger(__name__)
 
 TOLERANCE = 1e-3  # by which rounding may take a cosine beyond 1
 MIN_TIMES_CHANCE = 2  # the MRR of an encoder that understood something
@@ -90,6 +93,8 @@ def check(
     ]
     if current:
         reasons += [*_check_size(new, current, config), *_check_quality(new, current, config)]
+    for remark in _remark_questions(new, config):
+        logger.warning("%s", remark)
     if reasons:
         raise GateError("the release is refused and the old one stays: " + "; ".join(reasons))
 
@@ -137,7 +142,8 @@ def _check_exposure(new: Candidate, config: Config) -> Iterator[str]:
 def _check_relevance(new: Candidate, config: Config) -> Iterator[str]:
     """Name what the rules cost the lists, but where that is what a rule is for.
 
-    Questions are not looked at: they have no date, and rules on age are meant to hide what is old.
+    Questions are only remarked on: they have no date, and rules on age are meant to hide what is
+    old.
     """
     most = config.release.max_relevance_fall
     meant = {*_fields_of_rules(config.rules), *ASKED}
@@ -150,6 +156,18 @@ def _check_relevance(new: Candidate, config: Config) -> Iterator[str]:
             f"and {effect.without_rules:.3f} without them, a fall of more than "
             f"release.max_relevance_fall = {most:g}{_look_at_rules(config.rules)}"
         )
+
+
+def _remark_questions(new: Candidate, config: Config) -> Iterator[str]:
+    """Name the questions that no longer find their article by the rules."""
+    most = config.release.max_relevance_fall
+    for effect in new.rule_effects:
+        if effect.suite in ASKED and effect.without_rules - effect.published > most:
+            yield (
+                f"{effect.suite} at {effect.measure} {effect.published:.3f} by the rules and "
+                f"{effect.without_rules:.3f} without them: a question has no date and counts from "
+                f"the newest article{_look_at_rules(config.rules)}"
+            )
 
 
 def _fields_of_rules(rules: RulesConfig) -> set[str]:

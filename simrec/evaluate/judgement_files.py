@@ -8,10 +8,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from simrec import files
+from simrec.articles.sources.locate import open_sources
+from simrec.articles.sources.source import read_all
+from simrec.config import Fields, SourceConfig
 from simrec.errors import ConfigError, UsageError
 
 GRADE_COLUMNS = ("topic", "article", "grade")
 PREFERENCE_COLUMNS = ("topic", "first", "second", "preferred")
+LINK_COLUMNS = ("id_a", "id_b")
 TREC = ".qrels"
 LINE_BREAKS = re.compile(r"[\r\n]+")
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # begins what a spreadsheet would run
@@ -84,6 +88,21 @@ def _csv_rows(path: Path) -> Iterator[tuple[str, str, int]]:
                 f"is a whole number of at least 0; this grade is {grade[:20]!r}"
             )
         yield row["topic"], row["article"], int(grade)
+
+
+def read_links(path: Path) -> Grades:
+    """Return links of articles, id_a and id_b, as grades of 1; nothing of a file of another kind.
+
+    Rows that are no links are left out; who reads the texts of links names them.
+    """
+    grades: Grades = {}
+    fields = Fields(id="", text="")
+    for row in read_all(open_sources(SourceConfig(path=str(path)), fields)):
+        record = {} if row.problem else row.record
+        topic, article = (record.get(column) for column in LINK_COLUMNS)
+        if isinstance(topic, str) and isinstance(article, str):
+            grades.setdefault(topic, {})[article] = 1
+    return grades
 
 
 def read_preferences(path: Path) -> list[Preference]:

@@ -13,14 +13,16 @@ from simrec.evaluate.baselines import BaselineInputs, open_baselines
 from simrec.evaluate.evaluated_release import EvaluatedRelease
 from simrec.evaluate.judged_lists import measure_lists, measure_preferences
 from simrec.evaluate.judgement_files import (
+    Grades,
     holds_grades,
     holds_preferences,
     read_grades,
+    read_links,
     read_preferences,
 )
 from simrec.evaluate.judging import published_lists
 from simrec.evaluate.measure import measure_release
-from simrec.evaluate.qrels import measure_judgements
+from simrec.evaluate.qrels import TextOf, measure_judgements
 from simrec.evaluate.report_format import OURS
 from simrec.evaluate.scorers import Scorer
 from simrec.evaluate.suite_result import SuiteResult
@@ -58,22 +60,30 @@ def run_suites(
                 continue
             text_of = partial(_text_outside_training, night, store, str(path))
             results += measure_judgements(path, sample, text_of, max_reject_share, scorers)
-            if holds_grades(path):
-                results += _measure_published(path, evaluated.folder, others)
+            grades = _grades_outside_training(path, text_of)
+            if grades:
+                results += _measure_published(path.stem, grades, evaluated.folder, others)
     return results
 
 
+def _grades_outside_training(path: Path, text_of: TextOf) -> Grades:
+    """Return the grades or links of a file by id, but none that the encoder was trained with."""
+    if holds_grades(path):
+        return read_grades(path)
+    links = read_links(path)
+    return {topic: linked for topic, linked in links.items() if text_of(topic)}
+
+
 def _measure_published(
-    path: Path, folder: ReleaseFolder, others: Sequence[ReleaseFolder]
+    name: str, grades: Grades, folder: ReleaseFolder, others: Sequence[ReleaseFolder]
 ) -> list[SuiteResult]:
-    """Measure the lists of a release, and of others beside it, by the grades of a file."""
-    grades = read_grades(path)
+    """Measure the lists of a release, and of others beside it, by grades."""
     with ExitStack() as stack:
         lists = {}
-        for name, release in ((OURS, folder), *((other.release_id, other) for other in others)):
+        for scorer, release in ((OURS, folder), *((other.release_id, other) for other in others)):
             tables = stack.enter_context(closing(TableReader(release)))
-            lists[name] = published_lists(name, tables).list_of
-        return measure_lists(path.stem, grades, lists)
+            lists[scorer] = published_lists(scorer, tables).list_of
+        return measure_lists(name, grades, lists)
 
 
 def _baseline_inputs(

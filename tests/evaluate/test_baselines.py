@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, ndcg_score
 
+import simrec
 from simrec.articles.article import held_out_below
 from simrec.articles.store import Store
 from simrec.config import BASELINES
@@ -241,6 +242,16 @@ def test_graded_pairs_and_links_through_the_command_line(published: House, tmp_p
     neighbours, chance = (rows["clicks", "nDCG@10"]["values"][who] for who in ("BM25", "random"))
     assert neighbours > chance
     assert rows["clicks", "MRR"]["candidates"] >= 100
+    listed = rows["clicks, published lists", "R@10"]
+    with simrec.open(published.workspace) as recommender:
+        found = [
+            link["id_b"] in [hit.id for hit in recommender.similar(link["id_a"])] for link in links
+        ]
+    assert (listed["queries"], listed["values"]["simrec"]) == (
+        50,
+        pytest.approx(np.mean(found), abs=1e-4),
+    )
+    assert ("graded, published lists", "R@10") not in rows
     assert stored_files(published) == before, "it stores nothing"
 
 

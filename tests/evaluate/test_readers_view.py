@@ -96,8 +96,8 @@ def test_questions_are_asked_as_readers_ask_them(nights: tuple[House, str, Ran])
 
 
 def asked_ids(house: House) -> list[str]:
-    """The held-out articles in order of the key of their text, sixty at most."""
-    query = "SELECT id FROM articles WHERE text_key < ? ORDER BY text_key LIMIT 60"
+    """The held-out articles in order of the key of their text, forty at most."""
+    query = "SELECT id FROM articles WHERE text_key < ? ORDER BY text_key LIMIT 40"
     with closing(sqlite3.connect(house.workspace / "articles.db")) as db:
         rows = db.execute(query, (held_out_below(Config().training.held_out),)).fetchall()
     return [article_id for (article_id,) in rows]

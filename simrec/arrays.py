@@ -19,6 +19,8 @@ Rows = NDArray[np.int64]  # numbers of rows or of groups, -1 for none
 Scores = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
+MARKED_ROWS = 16  # for each row that is looked for, up to which a mark for all rows is quicker
+
 # What zipfile and NumPy raise for damage depends on the byte: a header may claim 2^60 rows.
 DAMAGE = (
     OSError, ValueError, KeyError, EOFError, RuntimeError, MemoryError, OverflowError, SyntaxError,
@@ -30,6 +32,23 @@ def row_blocks(stop: int, block_rows: int, start: int = 0) -> Iterator[slice]:
     """Yield the rows from start to stop as slices of block_rows, the last one with what is left."""
     for begin in range(start, stop, block_rows):
         yield slice(begin, min(begin + block_rows, stop))
+
+
+def distinct_rows(rows: Rows, n_rows: int) -> tuple[Rows, Rows]:
+    """Return the distinct rows below n_rows, ascending, and where each row is among them.
+
+    The places have the shape of the rows; row -1 is not among the former, and has place -1.
+    """
+    if n_rows > MARKED_ROWS * rows.size:
+        distinct = np.unique(rows)
+        distinct = distinct[distinct >= 0]
+        return distinct, np.where(rows >= 0, np.searchsorted(distinct, rows), -1)
+    is_there = np.zeros(n_rows + 1, bool)
+    is_there[rows] = True  # -1 is the last
+    is_there[-1] = False
+    place_of = is_there.cumsum() - 1
+    place_of[-1] = -1
+    return np.flatnonzero(is_there), place_of[rows]
 
 
 def rank_in_group(groups: NDArray[np.integer[Any]]) -> NDArray[np.int64]:

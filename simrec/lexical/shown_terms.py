@@ -44,7 +44,6 @@ class ShownTerms:
     phrases: Numbers
     stands_for: Mask
     parts: Ids
-    phrase_names: list[str]
 
     @classmethod
     def of(cls, vocabulary: TermVocabulary) -> Self:
@@ -70,7 +69,6 @@ class ShownTerms:
             phrases=phrases,
             stands_for=stands_for,
             parts=parts,
-            phrase_names=[phrase.text for phrase in vocabulary.phrases],
         )
 
     def weigh(self, packed: PackedTerms) -> PackedTerms:
@@ -91,10 +89,6 @@ class ShownTerms:
         for place in range(shared.shape[1]):
             choice.look_at(place)
         return choice.items
-
-    def name(self, item: int) -> str:
-        """Return the phrase that an item is; empty for a single word."""
-        return self.phrase_names[item - TERM_IDS] if item >= TERM_IDS else ""
 
     def positions(self, ids: Ids) -> Numbers:
         """Return where terms are, 0 of those unknown."""
@@ -122,39 +116,45 @@ class _Choice:
 
     def look_at(self, place: int) -> None:
         """Show the term of a place in each pair, or its phrase, unless it is shown already."""
+        is_wanted = (self._shared[:, place] > 0) & (self._count < self.items.shape[1])
+        pairs = np.flatnonzero(is_wanted)
         terms = self._terms
-        position = self._positions[:, place]
-        items = self._best_form(place)
+        position = self._positions[pairs, place]
+        items = self._best_form(pairs, place)
         families = np.zeros((len(items), PHRASE_WORDS), np.int64)
-        families[:, 0] = self._families[:, place]
+        families[:, 0] = self._families[pairs, place]
         for choice in reversed(range(CHOICES)):
             phrase = terms.phrases[position, choice]
             rows = np.flatnonzero(phrase != NONE)
             parts = terms.parts[phrase[rows]]
-            is_whole = terms.stands_for[position[rows], choice] | self._are_shared(rows, parts)
+            is_whole = terms.stands_for[position[rows], choice]
+            is_whole |= self._are_shared(pairs[rows], parts)
             items[rows[is_whole]] = TERM_IDS + phrase[rows[is_whole]]
             families[rows[is_whole]] = terms.families_of(parts[is_whole])
-        self._show(items, families)
+        self._show(pairs, items, families)
 
-    def _show(self, items: Numbers, families: Numbers) -> None:
-        """Add an item to each pair, 0 for none, unless a word of its families is shown already."""
-        is_shown = (self._shown[:, :, None] == families[:, None, :]) & (families != 0)[:, None, :]
-        is_new = (items > 0) & ~is_shown.any(axis=(1, 2)) & (self._count < self.items.shape[1])
-        rows = np.flatnonzero(is_new)
-        self.items[rows, self._count[rows]] = items[rows]
+    def _show(self, pairs: Numbers, items: Numbers, families: Numbers) -> None:
+        """Add an item to pairs, 0 for none, unless a word of its families is shown already."""
+        shown = self._shown[pairs]
+        is_shown = (shown[:, :, None] == families[:, None, :]) & (families != 0)[:, None, :]
+        is_new = (items > 0) & ~is_shown.any(axis=(1, 2))
+        rows = pairs[is_new]
+        self.items[rows, self._count[rows]] = items[is_new]
         for part in range(PHRASE_WORDS):
-            self._shown[rows, self._count[rows] * PHRASE_WORDS + part] = families[rows, part]
+            self._shown[rows, self._count[rows] * PHRASE_WORDS + part] = families[is_new, part]
         self._count[rows] += 1
 
-    def _best_form(self, place: int) -> NDArray[np.int64]:
+    def _best_form(self, pairs: Numbers, place: int) -> NDArray[np.int64]:
         """Return the most frequent shared form of the term of a place, 0 if it is muted."""
-        is_form = self._families == self._families[:, place, None]
-        is_form &= self._terms.is_alone[self._positions] & (self._shared > 0)
-        ranks = np.where(is_form, self._terms.ranks[self._positions], np.iinfo(np.int64).max)
+        positions = self._positions[pairs]
+        shared = self._shared[pairs]
+        families = self._families[pairs]
+        is_form = families == families[:, place, None]
+        is_form &= self._terms.is_alone[positions] & (shared > 0)
+        ranks = np.where(is_form, self._terms.ranks[positions], np.iinfo(np.int64).max)
         best = ranks.argmin(axis=1)
-        forms = np.take_along_axis(self._shared, best[:, None], axis=1)[:, 0].astype(np.int64)
-        is_alone = self._terms.is_alone[self._positions[:, place]]
-        return np.where(is_alone & (self._shared[:, place] > 0), forms, 0)
+        forms = np.take_along_axis(shared, best[:, None], axis=1)[:, 0].astype(np.int64)
+        return np.where(self._terms.is_alone[positions[:, place]], forms, 0)
 
     def _are_shared(self, rows: Numbers, parts: Ids) -> Mask:
         """Tell whether all parts of phrases [rows, PHRASE_WORDS] are shared."""

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from simrec import files
 from simrec.errors import ReleaseError
 from simrec.lexical.characters import is_plain
-from simrec.lexical.words import lower, term_id, without_spaces, words, written_words
+from simrec.lexical.words import TERM_IDS, lower, term_id, without_spaces, words, written_words
 
 MAX_WORDS = 2_000_000  # that are counted at once
 SHORT = 2  # letters: a shorter word tells something only if it is written in capitals (US, AI)
@@ -137,6 +137,10 @@ class TermVocabulary:
     def get(self, term: int) -> str:
         """Return the word of a term id as it is written most, empty if it is unknown."""
         return self._words.get(term, "")
+
+    def name(self, item: int) -> str:
+        """Return the phrase or word of a shown item; empty if it is unknown."""
+        return self.phrases[item - TERM_IDS].text if item >= TERM_IDS else self.get(item)
 
     def weight(self, form: str) -> float:
         """Return what a written word tells, 0 if it is not to be shown alone."""

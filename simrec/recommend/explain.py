@@ -9,6 +9,7 @@ from simrec.lexical.shown_terms import LOOKED_AT, ShownTerms
 from simrec.lexical.term_vectors import TermVectors
 from simrec.lexical.tfidf import TfIdf
 from simrec.lexical.vocabulary import TermVocabulary, is_mute, words_by_id
+from simrec.lexical.words import TERM_IDS
 from simrec.recommend.hits import ArticleDetails, Explanation, Hit
 
 SENTENCE_END = re.compile(r"(?<=[.!?])\s+|(?<=[。！？])|\n+")
@@ -69,10 +70,9 @@ class Explainer:
         names = words_by_id(seed_text, items)
         shown = []
         for item in items:
-            phrase = self._shown_terms.name(item)
-            word = self._vocabulary.get(item) or names.get(item, "")
-            if phrase or (word and not is_mute(word)):
-                shown.append(phrase or word)
+            name = self._vocabulary.name(item) or names.get(item, "")
+            if item >= TERM_IDS or (name and not is_mute(name)):
+                shown.append(name)
         return shown
 
 

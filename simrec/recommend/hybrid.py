@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from simrec.arrays import Mask, Rows, Scores, open_npy
+from simrec.arrays import Mask, Rows, Scores, distinct_rows, open_npy
 from simrec.index.exact import exact_cosines
 from simrec.index.neighbours import rounded
 from simrec.index.vectors import Vectors, unit_rows
@@ -39,12 +39,10 @@ class EncodedTexts:
 
     def cosines(self, seeds: Rows, rows: Rows) -> Scores:
         """Return the encoder's cosines of rows [seeds, n] to seeds [seeds], 0 of row -1."""
-        needed, places = np.unique(rows, return_inverse=True)
-        if len(needed) and needed[0] < 0:
-            places = np.where(rows >= 0, places.reshape(rows.shape), -1)
-        vectors = unit_rows(self._vectors[np.maximum(needed, 0)])
+        needed, places = distinct_rows(rows, len(self._vectors))
+        vectors = unit_rows(self._vectors[needed])
         queries = unit_rows(self._vectors[seeds])
-        return rounded(exact_cosines(queries, places.reshape(rows.shape), vectors))
+        return rounded(exact_cosines(queries, places, vectors))
 
     def hybrid(
         self,

@@ -173,7 +173,11 @@ def is_among(rows: Rows, others: Rows) -> Mask:
     """Tell which rows [lines, n] are among the others of their line [lines, m]."""
     width = max(rows.max(initial=0), others.max(initial=0)) + 2
     line = width * np.arange(len(rows))[:, None]
-    return np.isin(rows + line, others + line)
+    in_order = np.sort((others + line).ravel())
+    wanted = rows + line
+    places = np.searchsorted(in_order, wanted).clip(max=len(in_order) - 1)
+    are_among: Mask = in_order[places] == wanted
+    return are_among
 
 
 def _concatenate(blocks: list[dict[str, NDArray[Any]]]) -> dict[str, NDArray[Any]]:

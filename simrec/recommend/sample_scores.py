@@ -6,9 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from simrec.lexical.term_vectors import PackedTerms, TermVectors, blend
+from simrec.lexical.term_vectors import PackedTerms, blend
 from simrec.recommend.hybrid import DUPLICATE_COSINE, DUPLICATE_LEXICAL_COSINE
 from simrec.recommend.smoothing import NEIGHBOUR_WEIGHT, NEIGHBOURS
+from simrec.recommend.term_matrix import unit_term_matrix
 
 MIN_NEIGHBOURS = 3
 
@@ -25,9 +26,8 @@ class SampledTexts:
 
     def cosines(self, others: "SampledTexts") -> tuple[Matrix, Matrix]:
         """Return the encoder's and the words' cosines to others, [texts, others] each."""
-        dense = self.vectors @ others.vectors.T
-        rows = np.broadcast_to(np.arange(len(others.terms)), dense.shape)
-        return dense, TermVectors(others.terms).cosines(self.terms, rows)
+        words = unit_term_matrix(self.terms) @ unit_term_matrix(others.terms).T.tocsr()
+        return self.vectors @ others.vectors.T, words.toarray()
 
 
 class SampleScores:
@@ -81,7 +81,7 @@ class SampleScores:
         np.fill_diagonal(scores, 0)
         n = len(scores)
         k = min(self._neighbours, n - 1)
-        nearest = np.argsort(-scores, axis=1, kind="stable")[:, :k]
+        nearest = np.argpartition(-scores, k - 1, axis=1)[:, :k] if k else np.empty((n, 0), int)
         own = np.repeat(np.arange(n), k)
         weights = NEIGHBOUR_WEIGHT * np.maximum(scores[own, nearest.ravel()], 0)
         others = sparse.csr_matrix((weights, (own, nearest.ravel())), (n, n))

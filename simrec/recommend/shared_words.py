@@ -64,13 +64,12 @@ def find_shared_words(
         return SharedWords([], nothing, nothing.astype(np.int32), places, None)
     parts = map_rows(stages, "shared-words", find_shared_items, len(lists), lists, files)
     vocabulary = TermVocabulary.open(files.release.vocabulary)
-    shown_terms = ShownTerms.of(vocabulary)
     items = _distinct(parts)
     _learn(vocabulary, items, parts, texts_of)
     words = []
     word_numbers = np.zeros(len(items), np.int32)
     for position, item in enumerate(items.tolist()):
-        word = shown_terms.name(item) or vocabulary.get(item)
+        word = vocabulary.name(item)
         if word and (item >= TERM_IDS or not is_mute(word)):
             words.append(word)
             word_numbers[position] = len(words)

@@ -252,6 +252,8 @@ class RecommendConfig(Section, frozen=True):
     smoothing: Annotated[float, Meta(ge=0, le=1)] | Literal["auto"] = "auto"
     min_articles: NotNegativeCount = 3
     min_score_change: NotNegative = 0.01
+    clicks: str = ""
+    clicks_share: Annotated[float, Meta(ge=0, le=1)] | Literal["auto"] = "auto"
     editors: str = ""
     not_recommendable: NotRecommendable = NotRecommendable()
 

@@ -70,7 +70,10 @@ def _resolve(config: Config, folder: Path) -> Config:
         ingest={"deletions": resolved(config.ingest.deletions)},
         monitor={"prometheus": resolved(config.monitor.prometheus)},
         evaluate={"judgements": tuple(map(resolved, config.evaluate.judgements))},
-        recommend={"editors": resolved(config.recommend.editors)},
+        recommend={
+            "editors": resolved(config.recommend.editors),
+            "clicks": resolved(config.recommend.clicks),
+        },
         training={"start": start if start in STARTS else resolved(start)},
         pretraining={
             "teacher": resolved(pretraining.teacher),

@@ -1,7 +1,7 @@
 """The manifest of a release: what it was made from, and the size and checksum of every file."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from simrec import __version__, files
@@ -38,7 +38,8 @@ class Manifest:
 
     created_at is a UTC timestamp, smoothing the share in a score of smoothed articles, shares what
     all shares that were tried reached, and candidates how many of the articles of highest score
-    were found as candidates. lexical is None where words have no share in a score, and rules are
+    were found as candidates. clicks are the file of clicks and how their share was chosen, empty
+    without one. lexical is None where words have no share in a score, and rules are
     the ranking rules as `simrec.recommend.rules` wrote them, which alone reads them.
     """
 
@@ -54,6 +55,7 @@ class Manifest:
     shares: Mapping[str, Any]
     candidates: Recall
     files: Mapping[str, FileFacts]
+    clicks: Mapping[str, Any] = field(default_factory=dict)
     simrec: str = __version__
     format: int = FORMAT
 

@@ -25,6 +25,9 @@ class ReleaseFolder:
         self.word_graph = path / "word_graph.npy"
         self.smoothed_vectors = path / "smoothed_vectors.npy"  # where smoothing has a share
         self.smoothed_terms = path / "smoothed_terms.npy"
+        self.clicks = path / "clicks.json"  # there is none without a file of clicks
+        self.click_pairs = path / "click_pairs.npy"  # nor these where clicks have no share
+        self.click_strengths = path / "click_strengths.npy"
         self.candidate_recall = path / "candidate_recall.json"
         self.rules = path / "rules.json"
         self.without_rules = path / "without_rules.npz"  # some lists by score alone

@@ -14,6 +14,7 @@ from simrec.index.neighbours import DECIMALS
 from simrec.index.tuning import mean_recall
 from simrec.index.vectors import Vectors, unit_rows
 from simrec.lexical.term_vectors import PackedTerms
+from simrec.recommend.clicks import Clicks
 from simrec.recommend.hybrid import ScorerFiles
 from simrec.recommend.rerank import RankedCandidates
 from simrec.recommend.term_matrix import unit_term_matrix
@@ -53,16 +54,33 @@ def find_kth_scores(
     """Return the k-th highest score of each sampled row among all rows but itself, [sampled]."""
     best = np.full((len(sampled), k), -np.inf, np.float32)
     layers = _layers(files, sampled)
+    clicks = Clicks.open(files.release)
     for block in row_blocks(rows.stop, BLOCK_ROWS, rows.start):
         scores = np.zeros((len(sampled), block.stop - block.start), np.float32)
         for layer in layers:
             scores += layer.share * layer.scores(block, files.weight)
+        if clicks:
+            _add_clicks(scores, clicks, sampled, block)
         is_inside = (sampled >= block.start) & (sampled < block.stop)
         scores[is_inside, sampled[is_inside] - block.start] = -np.inf
         both = np.column_stack([best, scores])
         both.partition(both.shape[1] - k, axis=1)
         best = both[:, -k:]
     return {"kth_scores": best.min(axis=1)}
+
+
+def _add_clicks(
+    scores: Scores,
+    clicks: Clicks,
+    sampled: Rows,
+    block: slice,
+) -> None:
+    """Bring the scores of what was read with sampled rows nearer to 1, in place."""
+    for line, row in enumerate(sampled.tolist()):
+        rows, strengths = clicks.of_row(row)
+        is_inside = (rows >= block.start) & (rows < block.stop)
+        columns = rows[is_inside] - block.start
+        scores[line, columns] = clicks.lifted(scores[line, columns], strengths[is_inside])
 
 
 def _layers(files: ScorerFiles, sampled: Rows) -> "list[_Layer]":

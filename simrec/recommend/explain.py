@@ -90,9 +90,15 @@ def passages(text: str) -> list[str]:
     return found[:MAX_PASSAGES]
 
 
-def notes(hit: Hit, rank: int, seed: ArticleDetails | None, is_pinned: bool = False) -> list[str]:
+def notes(
+    hit: Hit,
+    rank: int,
+    seed: ArticleDetails | None,
+    is_pinned: bool = False,
+    is_read_with_seed: bool = False,
+) -> list[str]:
     """Return what a hit of that rank has in common with its seed, and what the rules did to it."""
-    found = []
+    found = ["read together"] if is_read_with_seed else []
     if seed and seed.account is not None and seed.account == hit.account:
         found.append(f"same account, {seed.account}")
     if seed and seed.category is not None and seed.category == hit.category:

@@ -11,6 +11,7 @@ from simrec.index.exact import exact_cosines
 from simrec.index.neighbours import rounded
 from simrec.index.vectors import Vectors, unit_rows
 from simrec.lexical.term_vectors import PackedTerms, TermVectors
+from simrec.recommend.clicks import Clicks
 from simrec.release_folder import ReleaseFolder
 
 # Cosines from which two articles are near-duplicates: of the encoder and of TF-IDF, ...
@@ -82,7 +83,7 @@ class HybridScorer:
 
     Of the score itself, that of smoothed texts has a share of `smoothing`, that of the texts as
     they are the rest. All are cosines of unit vectors, so that the score is the cosine of these
-    side by side, each times the root of its share.
+    side by side, each times the root of its share. Clicks then bring it nearer to 1.
     """
 
     def __init__(
@@ -91,9 +92,11 @@ class HybridScorer:
         weight: float,
         smoothed: EncodedTexts | None = None,
         smoothing: float = 0.0,
+        clicks: Clicks | None = None,
     ) -> None:
         self.weight = 0.0 if texts.terms is None else weight
         self.texts = texts
+        self.clicks = clicks
         self._smoothed = smoothed
         self._smoothing = smoothing
 
@@ -112,21 +115,21 @@ class HybridScorer:
     def scores(self, seeds: Rows, rows: Rows) -> Scores:
         """Return the scores of rows [seeds, n] to seeds [seeds]; of row -1 they say nothing."""
         raw = self.raw_scores(self.texts.cosines(seeds, rows), seeds, rows)
-        return self.smoothed_scores(raw, seeds, rows)
+        return self.whole_scores(raw, seeds, rows)
 
-    def smoothed_scores(
+    def whole_scores(
         self,
         raw: Scores,
         seeds: Rows,
         rows: Rows,
     ) -> Scores:
-        """Return the scores of rows to seeds, where those without smoothing are known."""
-        if self._smoothed is None:
-            return raw
-        cosines = self._smoothed.cosines(seeds, rows)
-        smoothed = self._smoothed.hybrid(cosines, seeds, rows, self.weight)
-        scores: Scores = (1 - self._smoothing) * raw + self._smoothing * smoothed
-        return scores
+        """Return the scores of rows to seeds, where those of the texts as they are are known."""
+        scores = raw
+        if self._smoothed:
+            cosines = self._smoothed.cosines(seeds, rows)
+            smoothed = self._smoothed.hybrid(cosines, seeds, rows, self.weight)
+            scores = (1 - self._smoothing) * raw + self._smoothing * smoothed
+        return self.clicks.blended(scores, seeds, rows) if self.clicks else scores
 
     def are_duplicates(self, cosines: Scores, raw: Scores) -> Mask:
         """Tell which pairs are near-duplicates, from their cosines and scores as texts are."""
@@ -146,16 +149,17 @@ class ScorerFiles:
     smoothing: float = 0.0
 
     def open_raw(self) -> HybridScorer:
-        """Open the scorer without smoothing; its arrays are mapped."""
+        """Open the scorer without smoothing and clicks; its arrays are mapped."""
         return HybridScorer(self.texts(), self.weight)
 
     def open(self) -> HybridScorer:
         """Open the scorer; its arrays are mapped."""
-        if not self.smoothing:
-            return self.open_raw()
-        terms = open_npy(self.release.smoothed_terms) if self.weight else None
-        smoothed = EncodedTexts(open_npy(self.release.smoothed_vectors), terms)
-        return HybridScorer(self.texts(), self.weight, smoothed, self.smoothing)
+        smoothed = None
+        if self.smoothing:
+            terms = open_npy(self.release.smoothed_terms) if self.weight else None
+            smoothed = EncodedTexts(open_npy(self.release.smoothed_vectors), terms)
+        clicks = Clicks.open(self.release)
+        return HybridScorer(self.texts(), self.weight, smoothed, self.smoothing, clicks)
 
     def texts(self) -> EncodedTexts:
         """Open the texts as they are."""

@@ -218,10 +218,15 @@ class ReleaseReader:
             for rank, hit in enumerate(hits, start=1):
                 seed, seed_text = self._seed_of(hit, query, seeds, store)
                 explanation = explainer.explain(seed_text, _text_of(hit.id, store))
-                is_pinned = hit.id in pinned
-                explanation = replace(explanation, notes=notes(hit, rank, seed, is_pinned))
+                is_read = seed is not None and self._were_read_together(seed.id, hit.id)
+                said = notes(hit, rank, seed, hit.id in pinned, is_read)
+                explanation = replace(explanation, notes=said)
                 explained.append(replace(hit, explanation=explanation))
         return explained
+
+    def _were_read_together(self, *ids: str) -> bool:
+        rows = [self._tables.article_row(article_id) for article_id in ids]
+        return self._search.get().were_read_together(*rows)
 
     def _seed_of(
         self, hit: Hit, query: Query, seeds: Seeds, store: "Store"

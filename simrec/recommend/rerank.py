@@ -109,7 +109,7 @@ def rescore(
     depth: Depth,
     stages: Stages,
 ) -> RankedCandidates:
-    """Score by the whole hybrid score what was found, and the nearest of the nearest beside it."""
+    """Score by the whole score what was found, the nearest of the nearest, and what was clicked."""
     closest = candidates.closest(HOPS)
     rows = len(closest)
     parts = map_rows(
@@ -142,13 +142,16 @@ def _rescore_block(
 ) -> dict[str, NDArray[Any]]:
     seeds = np.arange(block.start, block.stop)
     found, raw = candidates.between(block.start, block.stop)
-    hops = nearest_of_nearest(seeds, closest)
-    hops[is_among(hops, found)] = -1
-    cosines = scorer.texts.cosines(seeds, hops)
-    raw_of_hops = scorer.raw_scores(cosines, seeds, hops)
-    every = np.column_stack([found, hops])
-    raw = np.column_stack([raw, raw_of_hops])
-    scores = scorer.smoothed_scores(raw, seeds, every)
+    more = nearest_of_nearest(seeds, closest)
+    if scorer.clicks:
+        partners = scorer.clicks.partners(seeds)
+        partners[is_among(partners, more)] = -1
+        more = np.column_stack([more, partners])
+    more[is_among(more, found)] = -1
+    cosines = scorer.texts.cosines(seeds, more)
+    every = np.column_stack([found, more])
+    raw = np.column_stack([raw, scorer.raw_scores(cosines, seeds, more)])
+    scores = scorer.whole_scores(raw, seeds, every)
     ranked = Neighbours.ranked(every, scores, k)
     return {"rows": ranked.rows.astype(np.int32), "scores": ranked.scores}
 

@@ -17,6 +17,7 @@ from simrec.lexical.term_vectors import TermVectors
 from simrec.lexical.tfidf import TfIdf
 from simrec.manifest import Manifest
 from simrec.recommend.candidates import Candidates, RowAttributes
+from simrec.recommend.clicks import Clicks
 from simrec.recommend.editors_file import EditorsFile
 from simrec.recommend.lazy import Lazy
 from simrec.recommend.pins import with_pins
@@ -45,7 +46,7 @@ class Layer(NamedTuple):
 
 @dataclass(frozen=True)
 class SeedVectors:
-    """Seeds as they are and smoothed, and what each weighs [seeds].
+    """Seeds as they are and smoothed, what each weighs [seeds], and their rows, None of a text.
 
     A text that is no article has no neighbours yet: it is compared as it is with both.
     A candidate's score is the weighted mean of its scores to the seeds; negative weights are of
@@ -58,6 +59,7 @@ class SeedVectors:
     smoothed: Layer | None
     weights: Scores
     max_over_seeds: bool = False
+    rows: Rows | None = None
 
     def queries(self) -> Vectors:
         """Return the vectors to search with [queries, dim], of any length."""
@@ -123,6 +125,7 @@ class Search:
         if manifest.smoothing:
             self._smoothed_vectors = open_npy(folder.smoothed_vectors)
             self._smoothed_terms = open_npy(folder.smoothed_terms) if self._lexical else None
+        self._clicks = Clicks.open(folder)
         self._words = Lazy(lambda: WordSearch(folder, TfIdf.open(folder.tfidf)))
         self._index_path = folder.index
         self._index = Lazy(self._open_index)
@@ -137,7 +140,8 @@ class Search:
         """Return the vectors and terms of articles as seeds."""
         rows = np.array(seeds.rows)
         weights = np.array(seeds.weights, np.float32)
-        return SeedVectors(self._raw(rows), self._smoothed(rows), weights, seeds.max_over_seeds)
+        raw = self._raw(rows)
+        return SeedVectors(raw, self._smoothed(rows), weights, seeds.max_over_seeds, rows)
 
     def vectors_of_text(
         self, vectors: UnitVectors, terms: NDArray[np.uint32] | None
@@ -227,7 +231,8 @@ class Search:
         if not filters:
             found = self._index.get().search(queries, k).rows
             by_words = self._nearest_by_words(seeds, k, None)
-            return _distinct(found, by_words), k >= self._index_facts.rows
+            read_with = self._read_with(seeds)
+            return _distinct(found, by_words, read_with), k >= self._index_facts.rows
         passing = np.array(self._tables.passing_rows(filters), np.int64)
         if self._index_facts.kind == "exact" or len(passing) <= SCAN_ROWS:
             found = nearest(queries, self._vectors, passing, k).rows
@@ -237,7 +242,18 @@ class Search:
                 [index.search_filtered(query, passing, k).rows for query in queries]
             )
         by_words = self._nearest_by_words(seeds, k, passing)
-        return _distinct(found, by_words), k >= len(passing)
+        read_with = np.intersect1d(self._read_with(seeds), passing)
+        return _distinct(found, by_words, read_with), k >= len(passing)
+
+    def were_read_together(self, row: int, other: int) -> bool:
+        """Tell whether two articles were read together, and that counts."""
+        return self._clicks is not None and other in self._clicks.of_row(row)[0]
+
+    def _read_with(self, seeds: SeedVectors) -> Rows:
+        """Return what was read together with seeds that candidates are to be like."""
+        if self._clicks is None or seeds.rows is None:
+            return np.empty(0, np.int64)
+        return self._clicks.partners(seeds.rows[seeds.weights > 0]).ravel()
 
     def _nearest_by_words(
         self,
@@ -275,12 +291,15 @@ class Search:
 
     def _scores(self, seeds: SeedVectors, rows: Rows) -> Scores:
         """Return the scores of rows to every seed [seeds, rows], to the digits of the tables."""
-        raw = self._layer_scores(seeds.raw, self._raw(rows))
+        scores = self._layer_scores(seeds.raw, self._raw(rows))
         smoothed = self._smoothed(rows)
-        if seeds.smoothed is None or smoothed is None:
-            return raw
-        scores = self._layer_scores(seeds.smoothed, smoothed)
-        return rounded((1 - self._smoothing) * raw + self._smoothing * scores)
+        if seeds.smoothed and smoothed:
+            of_smoothed = self._layer_scores(seeds.smoothed, smoothed)
+            scores = (1 - self._smoothing) * scores + self._smoothing * of_smoothed
+        if self._clicks and seeds.rows is not None:
+            columns = np.broadcast_to(rows, scores.shape)
+            scores = self._clicks.blended(scores, seeds.rows, columns)
+        return rounded(scores)
 
     def _layer_scores(self, seeds: Layer, candidates: Layer) -> Scores:
         """Return the hybrid scores of candidates to seeds [seeds, candidates]."""

@@ -17,6 +17,7 @@ from simrec.encoder import model_folder
 from simrec.errors import GateError, ReleaseError
 from simrec.files import JsonObject
 from simrec.lexical.tfidf import TfIdf
+from simrec.recommend.click_file import checksum
 from simrec.recommend.editors_file import EditorsFile
 from simrec.recommend.score_shares import read_shares
 from simrec.release_folder import ReleaseFolder
@@ -123,6 +124,12 @@ class Night:
         editors.check_places("account", config.similar_accounts)
         return editors
 
+    @cached_property
+    def clicks(self) -> str:
+        """The checksum of the file of clicks, "" without one; ConfigError if it is not there."""
+        path = self.config.recommend.clicks
+        return checksum(Path(path)) if path else ""
+
     @property
     def lexical_weight(self) -> float:
         """The share of words in a score."""
@@ -152,8 +159,10 @@ class Night:
         the id. Nothing else of a release depends on the clock.
         """
         config = self.config
-        # What the editors' file says decides, not where it lies.
-        recommend = msgspec.structs.replace(config.recommend, editors=self.editors.sha256)
+        # What the files say decides, not where they lie.
+        recommend = msgspec.structs.replace(
+            config.recommend, editors=self.editors.sha256, clicks=self.clicks
+        )
         settings = (
             f"{as_text(config.index, recommend, config.rules, config.stories)} {manifest.FORMAT}"
         )

@@ -8,6 +8,7 @@ from simrec.errors import GateError, ReleaseError
 from simrec.evaluate import gates
 from simrec.index.index_facts import IndexFacts, Recall
 from simrec.manifest import LexicalFacts, Manifest
+from simrec.recommend.clicks import read_click_facts
 from simrec.release_folder import ReleaseFolder
 from simrec.steps.night import Night
 from simrec.steps.step import StepResult
@@ -60,6 +61,7 @@ def _manifest(night: Night, staged: ReleaseFolder) -> Manifest:
         smoothing=night.smoothing,
         shares=night.shares,
         candidates=Recall(**json.loads(staged.candidate_recall.read_bytes())),
+        clicks=read_click_facts(staged),
         files=release.checksums(staged),
     )
 

@@ -16,6 +16,7 @@ from simrec.index.index_facts import IndexFacts
 from simrec.index.neighbours import Neighbours
 from simrec.recommend.candidate_recall import measure_candidate_recall
 from simrec.recommend.candidates import AttributeTable
+from simrec.recommend.clicks import Clicks
 from simrec.recommend.dedup import duplicate_groups
 from simrec.recommend.editors_file import Kind
 from simrec.recommend.evidence import find_evidence
@@ -39,6 +40,7 @@ from simrec.recommend.stories import Stories, find_stories
 from simrec.recommend.tables.release_tables import RankedRelease, write_tables
 from simrec.recommend.without_rules import rows_to_compare, write_without_rules
 from simrec.release_folder import ReleaseFolder
+from simrec.steps.count_clicks import write_clicks
 from simrec.steps.night import Night
 from simrec.steps.step import StepResult
 from simrec.tasks.stages import Stages
@@ -78,13 +80,11 @@ def _rank(
     )
     scorer_files = ScorerFiles(staged, night.lexical_weight, night.smoothing)
     raw, candidates, originals = _find_candidates(night, scorer_files, articles, stages)
-    rules = _write_rules(night, staged, articles, scorer_files)
     choices = _editors_choices(night, "article", [article.id for article in articles])
+    rules = _write_rules(night, staged, articles, scorer_files)
     table = _attribute_table(night, articles, originals, rules)
-    settings = _list_settings(night, staged, scorer_files, rules.rules(choices))
-    lists = rank_lists(candidates, table, settings, stages)
+    lists = _rank_lists(night, scorer_files, rules.rules(choices), candidates, table, stages)
     pin_articles(lists, choices.pins, scorer_files)
-    write_without_rules(staged.without_rules, _rows_to_compare(night), candidates, table)
     related = _rank_accounts(night, accounts, account_rows, scorer_files, stages)
     stories, characters = _find_stories(night, articles, raw, originals, stages)
     return RankedRelease(
@@ -94,6 +94,7 @@ def _rank(
         lists=lists,
         shared_words=_find_shared_words(night, scorer_files, lists, articles, stages),
         choices=choices,
+        clicks=Clicks.open(scorer_files.release),
         accounts=accounts,
         similar_accounts=related,
         evidence=find_evidence(related.rows, candidates, account_rows, scorer_files, stages),
@@ -102,20 +103,26 @@ def _rank(
     )
 
 
-def _list_settings(
+def _rank_lists(
     night: Night,
-    staged: ReleaseFolder,
     scorer_files: ScorerFiles,
     rules: Sequence[Rule],
-) -> ListSettings:
+    candidates: RankedCandidates,
+    table: AttributeTable,
+    stages: Stages,
+) -> RankedLists:
+    """Return the lists of all articles by the rules, and write some by score alone beside them."""
     config = night.config
-    return ListSettings(
+    staged = scorer_files.release
+    settings = ListSettings(
         scorer_files,
         IndexFacts.read(staged.index_facts),
         rules,
         config.recommend.similar_articles,
         config.rules.max_exposure,
     )
+    write_without_rules(staged.without_rules, _rows_to_compare(night), candidates, table)
+    return rank_lists(candidates, table, settings, stages)
 
 
 def _find_stories(
@@ -157,6 +164,8 @@ def _find_candidates(
     originals = duplicate_groups(raw.duplicates(), published)
     if scorer_files.smoothing:
         smooth(scorer_files, raw, originals, stages)
+    if night.clicks:
+        write_clicks(night, scorer_files, [article.id for article in articles], raw)
     candidates = rescore(scorer_files, raw, depth, stages)
     places = config.recommend.similar_articles
     recall = measure_candidate_recall(scorer_files, candidates, places, stages)

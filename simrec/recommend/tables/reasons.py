@@ -10,6 +10,7 @@ from pyarrow import compute
 
 from simrec.articles.store import ArticleMeta
 from simrec.recommend.candidates import NO_GROUP, group_numbers
+from simrec.recommend.clicks import Clicks
 from simrec.recommend.rules.editors import EditorsChoices, pack_pairs
 from simrec.recommend.shared_words import WORDS
 
@@ -25,10 +26,12 @@ class PairReasons:
         words: Sequence[str],
         places: int,
         choices: EditorsChoices,
+        clicks: Clicks | None,
     ) -> None:
         self._words = pyarrow.array(words, pyarrow.string())
         self._places = places
         self._choices = choices
+        self._clicks = clicks
         self._accounts = _codes([article.account for article in articles])
         self._categories = _codes([article.category for article in articles])
 
@@ -41,6 +44,7 @@ class PairReasons:
         """Return the reasons of pairs of rows, whose shared words [pairs, WORDS] count from 1."""
         parts = [
             self._shared(words),
+            _where(self._were_read_together(articles, similar), "read together"),
             _where(_same(self._accounts, articles, similar), "same account"),
             _where(_same(self._categories, articles, similar), "same category"),
         ]
@@ -63,6 +67,15 @@ class PairReasons:
             _where(score_ranks > self._places, _by_score(score_ranks)),
         ]
         return _joined(parts, "; ")
+
+    def _were_read_together(
+        self, articles: NDArray[np.int64], similar: NDArray[np.int32]
+    ) -> NDArray[np.bool_]:
+        if self._clicks is None:
+            return np.zeros(len(articles), bool)
+        strengths = self._clicks.strengths_of(articles, similar.astype(np.int64)[:, None])
+        were_read: NDArray[np.bool_] = strengths[:, 0] > 0
+        return were_read
 
     def _shared(self, words: NDArray[np.int32]) -> pyarrow.Array:
         columns = []

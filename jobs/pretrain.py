@@ -1,8 +1,8 @@
 """Once, or when there is better text: make a pretrained encoder from text files and a teacher."""
 
-from simrec import runner, steps
+from simrec import jobs, runner
 
-STEPS = [steps.ingest, steps.teach, steps.train]
+STEPS = jobs.PRETRAIN.steps
 
 if __name__ == "__main__":
     runner.main(STEPS)

@@ -1,17 +1,8 @@
 """Every week, and once before the first night: train on the articles of now, then release."""
 
-from simrec import runner, steps
+from simrec import jobs, runner
 
-STEPS = [
-    steps.ingest,
-    steps.train,
-    steps.embed,
-    steps.index,
-    steps.recommend,
-    steps.evaluate,
-    steps.publish,
-    steps.export,
-]
+STEPS = jobs.RETRAIN.steps
 
 if __name__ == "__main__":
     runner.main(STEPS)

@@ -330,7 +330,7 @@ class ReleaseConfig(Section, frozen=True):
     min_exposed: Share = 0.7
     max_relevance_fall: Share = 0.1
     max_shrink: Share = 0.5
-    max_age_hours: NotNegative = 0.0
+    max_age_hours: NotNegative = 50.0
 
 
 class MonitorConfig(Section, frozen=True):

@@ -111,7 +111,7 @@ def _explain(path: Path, text: str, message: str) -> str:
     else:
         key = re.sub(r"\[.*\]$", "", section).rpartition(".")[2]
         if what.startswith("Invalid enum value"):
-            what = f"{what}; the values are {', '.join(map(repr, _allowed_values(section)))}"
+            what = f"{what}; the values are {', '.join(_allowed_values(section))}"
         what = f"{section}: {what}" if section else what
     line = _line_of(text, key)
     return f"{path}{f', line {line}' if line else ''}: {what}"
@@ -124,7 +124,9 @@ def _allowed_values(place: str) -> list[str]:
         while get_args(kind) and not _is_section(kind):
             kind = get_args(kind)[0]
         kind = {field.name: field.type for field in msgspec.structs.fields(kind)}[name]
-    return [value for value in _literals(kind) if isinstance(value, str)]
+    values = [repr(value) for value in _literals(kind) if isinstance(value, str)]
+    takes_number = any(float in (part, *get_args(part)) for part in get_args(kind))
+    return [*values, "any number in its range"] if takes_number else values
 
 
 def _is_section(kind: Any) -> bool:
@@ -145,7 +147,7 @@ def _suggestion(key: str) -> str:
     if key in RENAMED:
         return f"it is called '{RENAMED[key]}' now"
     near = difflib.get_close_matches(key, set(_keys(Config)), n=1)
-    return f"did you mean '{near[0]}'?" if near else "configs/default.toml lists all keys"
+    return f"did you mean '{near[0]}'?" if near else "simrec config prints all keys"
 
 
 def _keys(section: type[Struct]) -> Iterator[str]:

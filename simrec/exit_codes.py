@@ -7,9 +7,11 @@ import sqlite3
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import NoReturn
 
 import click
 
+from simrec import log
 from simrec.errors import ConfigError, ReleaseError, SimrecError
 
 logger = logging.getLogger(__name__)
@@ -35,7 +37,8 @@ def exit_codes() -> Iterator[None]:
     except click.exceptions.Exit as error:
         sys.exit(error.exit_code)
     except click.ClickException as error:
-        error.show()
+        with log.in_red():
+            error.show()
         sys.exit(error.exit_code)
     except BrokenPipeError:
         end_quietly()
@@ -50,7 +53,7 @@ def exit_codes() -> Iterator[None]:
         raise  # a bug: Python's own traceback and exit code 1 say most
 
 
-def end_quietly() -> None:
+def end_quietly() -> NoReturn:
     """End without a word: `| head` has seen enough."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     sys.exit(0)

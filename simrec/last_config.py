@@ -110,9 +110,14 @@ def read(workspace: Workspace) -> RememberedConfig | None:
         ) from error
 
 
+def without_passwords(text: str) -> str:
+    """Return a text without the passwords of the databases that it names."""
+    return PASSWORD.sub(r"\1@", text)
+
+
 def _values(config: Config) -> JsonObject:
     """Return the values as JSON has them, by "section.key", without passwords of databases."""
-    text = PASSWORD.sub(r"\1@", msgspec.json.encode(config).decode())
+    text = without_passwords(msgspec.json.encode(config).decode())
     values = {}
     for name, section in json.loads(text).items():
         if isinstance(section, dict):

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TextIO
 
 
 class JsonLines(logging.Formatter):
@@ -26,13 +26,50 @@ class JsonLines(logging.Formatter):
         return json.dumps(known, ensure_ascii=False)
 
 
+RED = "\x1b[31m"
+YELLOW = "\x1b[33m"
+RESET = "\x1b[0m"
+
+
+class Coloured(logging.Formatter):
+    """Failures in red and warnings in yellow, for a terminal."""
+
+    COLOURS = {logging.ERROR: RED, logging.WARNING: YELLOW}
+
+    def format(self, record: logging.LogRecord) -> str:
+        text = super().format(record)
+        colour = self.COLOURS.get(record.levelno)
+        return f"{colour}{text}{RESET}" if colour else text
+
+
+def has_colour(stream: TextIO | None) -> bool:
+    """Tell whether a stream is a terminal that shows colour, and nobody has set NO_COLOR."""
+    if stream is None or not stream.isatty():
+        return False
+    return not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+@contextmanager
+def in_red() -> Iterator[None]:
+    """Write what goes to stderr in red, where it has colour."""
+    coloured = has_colour(sys.stderr)
+    if coloured:
+        sys.stderr.write(RED)
+    yield
+    if coloured:
+        sys.stderr.write(RESET)
+
+
 def set_up(verbose: bool, as_json: bool = False) -> None:
     """Log to stderr: what happens on a terminal or when asked to, only warnings under cron."""
     level = logging.INFO if verbose or sys.stderr.isatty() else logging.WARNING
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr, force=True)
     logging.getLogger("simrec").setLevel(level)
+    (handler,) = logging.getLogger().handlers
     if as_json:
-        logging.getLogger().handlers[0].setFormatter(JsonLines())
+        handler.setFormatter(JsonLines())
+    elif has_colour(sys.stderr):
+        handler.setFormatter(Coloured("%(message)s"))
 
 
 @contextmanager

@@ -3,20 +3,17 @@
 import logging
 import sqlite3
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-import click
-
-from simrec import config_file, journal, last_config, log
-from simrec.config import ENGINES, Config, override
+from simrec import journal, last_config, log
+from simrec.config import Config
 from simrec.errors import ConfigError, SimrecError
 from simrec.exit_codes import as_simrec_error, exit_code, exit_codes
+from simrec.jobs import Job
 from simrec.journal import RunRecord, StepRecord, Stopwatch
 from simrec.last_config import LoadedConfig
 from simrec.steps import Step, StepResult
-from simrec.steps.forecast import forecast
 from simrec.steps.night import Night
 from simrec.workspace import Workspace
 
@@ -128,60 +125,9 @@ def _run_step(step: Step, night: Night, records: list[StepRecord]) -> StepResult
 
 
 def main(steps: Sequence[Step]) -> None:
-    """Run a job file's steps with the options every job has; the job is named as its file."""
+    """Run steps as a job of one's own, named as its file, with the options that every job has."""
+    from simrec.cli.job_commands import job_command  # the command line stands above the runner
 
-    @click.command(help=f"Run the job: {', then '.join(step.name for step in steps)}.")
-    @_job_options
-    def job(config_path: Path, workspace: Path, engine: str | None, **options: Any) -> None:
-        log.set_up(options["verbose"], as_json=options["log_format"] == "json")
-        loaded = LoadedConfig(config_file.load(config_path), config_path)
-        config = loaded.config
-        if engine:
-            config = override(config, engine={"kind": engine})
-        if options["dry_run"]:
-            with Night(_as_it_is(workspace), config) as night:
-                expected = forecast(steps, night)
-            click.echo("\n".join(expected.lines))
-            if expected.failure:
-                raise expected.failure
-            return
-        job_name = Path(sys.argv[0]).stem
-        run(job_name, steps, Workspace.create(workspace), loaded, config)
-
+    job = Job(Path(sys.argv[0]).stem, "A job of one's own.", tuple(steps))
     with exit_codes():
-        job.main(standalone_mode=False)
-
-
-JOB_OPTIONS = (
-    click.option(
-        "-c", "--config", "config_path", type=Path, required=True, help="The TOML configuration."
-    ),
-    click.option(
-        "-w", "--workspace", type=Path, required=True, help="The folder of the workspace."
-    ),
-    click.option("-v", "--verbose", is_flag=True, help="Say what happens even without a terminal."),
-    click.option(
-        "--log-format",
-        type=click.Choice(["text", "json"]),
-        default="text",
-        help="For people or machines.",
-    ),
-    click.option(
-        "--dry-run", is_flag=True, help="Only say what would be done, and about what it would cost."
-    ),
-    click.option(
-        "--engine", type=click.Choice(ENGINES), help="Where tasks run, instead of engine.kind."
-    ),
-)
-
-
-def _job_options(command: Callable[..., None]) -> Callable[..., None]:
-    for option in reversed(JOB_OPTIONS):
-        command = option(command)
-    return command
-
-
-def _as_it_is(root: Path) -> Workspace:
-    """Return the workspace without making it where there is none."""
-    workspace = Workspace(root)
-    return Workspace.open(root) if workspace.format.exists() else workspace
+        job_command(job).main(standalone_mode=False)

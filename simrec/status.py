@@ -9,7 +9,7 @@ from simrec import journal, release
 from simrec.articles.reject_reasons import count_by_reason
 from simrec.articles.store import Store
 from simrec.articles.store_writer import NOT_READ
-from simrec.errors import GateError, ReleaseError
+from simrec.errors import ReleaseError
 from simrec.evaluate.report_format import Report, read_part
 from simrec.evaluate.sentences import summarize_lists
 from simrec.files import JsonObject
@@ -95,19 +95,6 @@ def read_status(workspace: Workspace) -> WorkspaceStatus:
         last_run=_describe_run(last_run) if last_run else "none yet",
         last_error=last_run.error.partition("\n")[0] if last_run else None,
         last_runs=[_as_row(run) for run in runs[: -SHOWN_RUNS - 1 : -1]],
-    )
-
-
-def check_age(status: WorkspaceStatus, most_hours: float) -> None:
-    """Raise GateError if the current release is older than so many hours, or there is none.
-
-    0 hours are no limit.
-    """
-    if most_hours == 0 or (status.age_hours is not None and status.age_hours <= most_hours):
-        return
-    age = "not there yet" if status.age_hours is None else f"{status.age_hours} hours old"
-    raise GateError(
-        f"the release is {age}, release.max_age_hours is {most_hours:g}; see the last runs"
     )
 
 

@@ -36,6 +36,16 @@ def first(database: sqlite3.Connection, most: int, sample: bool = False) -> Iter
         yield _fields(cursor, row)
 
 
+def newest(database: sqlite3.Connection, most: int, today: str) -> Iterator[JsonObject]:
+    """Yield what tells the newest articles apart that are dated until today, newest first."""
+    query = (
+        f"SELECT {', '.join(FOUND)} FROM articles "
+        "ORDER BY coalesce(published_at, '') > ?, published_at DESC, id LIMIT ?"
+    )
+    for row in database.execute(query, (today, most)):
+        yield dict(zip(FOUND, row, strict=True))
+
+
 def by_words(database: sqlite3.Connection, words: Sequence[str], most: int) -> Iterator[JsonObject]:
     """Yield what tells articles apart whose title, URL or id holds all words, in any case.
 

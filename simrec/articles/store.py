@@ -246,6 +246,9 @@ class Store:
             return lookup.by_id(self._db, ids)
         return lookup.first(self._db, most, sample)
 
+    def newest(self, most: int, today: str) -> Iterator[JsonObject]:
+        return lookup.newest(self._db, most, today)
+
     def find(self, words: Sequence[str], most: int) -> Iterator[JsonObject]:
         """Yield the articles whose title, URL or id holds all words."""
         return lookup.by_words(self._db, words, most)

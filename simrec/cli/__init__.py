@@ -7,35 +7,54 @@ from typing import Any
 
 import click
 
-from simrec import __version__
+from simrec import __version__, log
 from simrec.exit_codes import end_quietly, exit_codes
 
-# The module of each command, in the order of the help; it is loaded when the command is used.
-MODULES = {
-    "ingest": "step_commands",
-    "articles": "article_commands",
-    "find": "article_commands",
-    "teach": "step_commands",
-    "train": "step_commands",
-    "embed": "step_commands",
-    "index": "step_commands",
-    "recommend": "step_commands",
-    "evaluate": "evaluate_command",
-    "judge": "judge_command",
-    "publish": "step_commands",
-    "export": "step_commands",
-    "similar": "search_commands",
-    "accounts": "search_commands",
-    "show": "search_commands",
-    "story": "search_commands",
-    "serve": "serve_command",
-    "status": "workspace_commands",
-    "releases": "workspace_commands",
-    "report": "workspace_commands",
-    "rollback": "workspace_commands",
-    "rejects": "workspace_commands",
-    "verify": "workspace_commands",
+# The commands by what they are for, as the help lists them, and the module of each. It is loaded
+# when the command is used.
+SECTIONS = {
+    "Begin": {
+        "run": "run_command",
+        "init": "init_command",
+        "config": "show_config_command",
+    },
+    "Ask": {
+        "similar": "search_commands",
+        "accounts": "search_commands",
+        "story": "search_commands",
+        "show": "search_commands",
+        "find": "article_commands",
+        "articles": "article_commands",
+        "serve": "serve_command",
+    },
+    "Every night, every week": {
+        "nightly": "job_commands",
+        "retrain": "job_commands",
+        "housekeeping": "job_commands",
+        "pretrain": "job_commands",
+    },
+    "Look after it": {
+        "status": "workspace_commands",
+        "report": "workspace_commands",
+        "evaluate": "evaluate_command",
+        "judge": "judge_command",
+        "rejects": "workspace_commands",
+        "releases": "workspace_commands",
+        "rollback": "workspace_commands",
+        "verify": "workspace_commands",
+    },
+    "Single steps": {
+        "ingest": "step_commands",
+        "teach": "step_commands",
+        "train": "step_commands",
+        "embed": "step_commands",
+        "index": "step_commands",
+        "recommend": "step_commands",
+        "publish": "step_commands",
+        "export": "step_commands",
+    },
 }
+MODULES = {name: module for section in SECTIONS.values() for name, module in section.items()}
 
 
 class LazyGroup(click.Group):
@@ -51,10 +70,28 @@ class LazyGroup(click.Group):
         command: click.Command = getattr(module, cmd_name)
         return command
 
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands by section, each with its whole first sentence."""
+        width = max(map(len, MODULES))
+        for title, section in SECTIONS.items():
+            rows = []
+            for name in section:
+                command = self.get_command(ctx, name)
+                if command:
+                    rows.append((name.ljust(width), command.get_short_help_str(limit=1_000)))
+            with formatter.section(title):
+                formatter.write_dl(rows)
+
+    def make_context(self, *arguments: Any, **extra: Any) -> click.Context:
+        try:
+            return super().make_context(*arguments, **extra)
+        except BrokenPipeError:  # of --help; click would make exit code 1 of it
+            end_quietly()
+
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except BrokenPipeError:  # click would make exit code 1 of it
+        except BrokenPipeError:
             end_quietly()
 
 
@@ -71,5 +108,6 @@ def main() -> None:
     """Run the command line; exit codes are those of simrec.errors."""
     if isinstance(sys.stdout, TextIOWrapper):  # a terminal that is no UTF-8 shows the rest escaped
         sys.stdout.reconfigure(errors="backslashreplace")
+    log.set_up(verbose=False)
     with exit_codes():
         cli.main(standalone_mode=False, prog_name="simrec")

@@ -22,6 +22,8 @@ def articles(ids: tuple[str, ...], sample: bool, n: int, as_json: bool, workspac
     if ids and sample:
         raise click.UsageError("give IDs or --sample, not both")
     with Store.open(Workspace.open(workspace).articles_db) as store:
+        if not store.count():
+            click.echo("no articles have come in yet; simrec ingest brings them in", err=True)
         for number, article in enumerate(store.lookup(ids, n, sample)):
             repeated = _boilerplate(store, article)
             if repeated:
@@ -62,4 +64,6 @@ def _print_article(article: JsonObject, repeated: list[str]) -> None:
 def find(words: tuple[str, ...], n: int, as_json: bool, workspace: Path) -> None:
     """Print the articles whose title, URL or id holds all WORDS, or parts of words."""
     with Store.open(Workspace.open(workspace).articles_db) as store:
-        print_rows(["id", "account", "date", "title"], list(store.find(words, n)), as_json)
+        found = list(store.find(words, n))
+    nothing = f"no title, URL or id of an article holds {' and '.join(map(repr, words))}"
+    print_rows(["id", "account", "date", "title"], found, as_json, nothing)

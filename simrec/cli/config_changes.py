@@ -1,5 +1,6 @@
 """What a command line changes of the configuration: its sources, its sinks."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,9 @@ import msgspec
 
 from simrec.config import SINK_COLUMNS, Config, Fields, SinkConfig, SourceConfig, override
 from simrec.errors import UsageError
+from simrec.last_config import without_passwords
+
+DATABASE = re.compile(r"(sqlite|postgres|mysql|mariadb)[a-z0-9+]*:/")
 
 
 def with_sources(
@@ -28,6 +32,11 @@ def with_sources(
         return override(config, ingest={"sync": options["sync"] or config.ingest.sync})
     sources = []
     for path in paths:
+        if DATABASE.match(path):
+            raise UsageError(
+                f"{without_passwords(path)}: a database is read by a query, which stands in a "
+                "configuration: simrec init URL --query 'SELECT …' writes one"
+            )
         absolute = str(Path(path).absolute())  # tasks may run in another working directory
         sources.append(_source(absolute, options))
     config = msgspec.structs.replace(config, sources=tuple(sources))

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from simrec import last_config, log
-from simrec.cli.options import Command, workspace_option
+from simrec.cli.options import FILE, Command, workspace_option
 from simrec.last_config import LoadedConfig
 from simrec.workspace import Workspace
 
@@ -16,7 +16,7 @@ config_option = click.option(
     "-c",
     "--config",
     "config_path",
-    type=Path,
+    type=FILE,
     envvar="SIMREC_CONFIG",
     show_envvar=True,
     help="The TOML configuration; by default that of the last run.",
@@ -33,10 +33,11 @@ class Invocation:
     root: Path
     config_path: Path | None
     verbose: bool
+    log_as_json: bool = False
 
     def read_config(self, for_step: bool = True) -> LoadedConfig:
         """Set up logging, and load the configuration that is named, or that of the last run."""
-        log.set_up(self.verbose)
+        log.set_up(self.verbose, self.log_as_json)
         load = last_config.load_for_step if for_step else last_config.load
         return load(Workspace(self.root), self.config_path)
 
@@ -46,9 +47,14 @@ def config_options(command: Command) -> Command:
 
     @wraps(command)
     def invoked(
-        workspace: Path, config_path: Path | None, verbose: bool = False, **options: Any
+        workspace: Path,
+        config_path: Path | None,
+        verbose: bool = False,
+        log_format: str = "text",
+        **options: Any,
     ) -> None:
-        command(invocation=Invocation(workspace, config_path, verbose), **options)
+        invocation = Invocation(workspace, config_path, verbose, log_format == "json")
+        command(invocation=invocation, **options)
 
     return workspace_option(config_option(invoked))
 

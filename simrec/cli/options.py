@@ -9,11 +9,15 @@ import click
 from simrec.cli import terminal
 
 Command = Callable[..., None]
+# Shells complete them; whether they exist is for those to say who open them.
+PATH = click.Path(readable=False)
+FILE = click.Path(dir_okay=False, readable=False, path_type=Path)
+FOLDER = click.Path(file_okay=False, readable=False, path_type=Path)
 
 workspace_option = click.option(
     "-w",
     "--workspace",
-    type=Path,
+    type=FOLDER,
     default=Path("workspace"),
     envvar="SIMREC_WORKSPACE",
     show_default=True,
@@ -27,7 +31,7 @@ n_option = click.option(
 
 FILTER_OPTIONS = (
     click.option(
-        "--among", type=Path, help="Only articles whose ids are in this file, one a line."
+        "--among", type=FILE, help="Only articles whose ids are in this file, one a line."
     ),
     click.option("--account", help="Only articles of this account."),
     click.option("--category", help="Only articles of this category."),
@@ -44,11 +48,18 @@ def filter_options(command: Command) -> Command:
     return command
 
 
-def print_rows(columns: list[str], found: list[Any], as_json: bool) -> None:
-    """Print rows as a table of some columns, or as JSON; a row is a dict or has `as_dict()`."""
+def print_rows(
+    columns: list[str], found: list[Any], as_json: bool, nothing: str = "nothing found"
+) -> None:
+    """Print rows as a table of some columns, or as JSON; a row is a dict or has `as_dict()`.
+
+    Where there are none, stderr says so by the sentence `nothing`.
+    """
     rows = [row if isinstance(row, dict) else row.as_dict() for row in found]
-    if as_json:
+    if not rows:
+        click.echo(terminal.escape_control(nothing), err=True)
+    elif as_json:
         terminal.print_json(rows)
-        return
-    cells = [[terminal.cell(row, column) for column in columns] for row in rows]
-    terminal.print_table(columns, cells, [terminal.because(row) for row in rows])
+    else:
+        cells = [[terminal.cell(row, column) for column in columns] for row in rows]
+        terminal.print_table(columns, cells, [terminal.because(row) for row in rows])

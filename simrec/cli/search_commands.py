@@ -1,25 +1,35 @@
 """Commands that ask the current release."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
 
 from simrec.cli import terminal
-from simrec.cli.options import filter_options, json_option, n_option, print_rows, workspace_option
+from simrec.cli.options import (
+    FILE,
+    filter_options,
+    json_option,
+    n_option,
+    print_rows,
+    workspace_option,
+)
 from simrec.errors import UsageError
+from simrec.files import JsonObject
+from simrec.recommend.hits import AccountHit
 from simrec.recommend.query import Filters, Query
 from simrec.recommend.recommender import Recommender
+
+SHOWN_TITLE = 60  # columns of a title that is evidence
 
 
 @click.command()
 @click.argument("ids", metavar="[ID]...", nargs=-1)
 @click.option("--text", help="Ask with a text instead of an article.")
-@click.option("--file", type=Path, help="Ask with the text of a file (text, Markdown or HTML).")
+@click.option("--file", type=FILE, help="Ask with the text of a file (text, Markdown or HTML).")
 @click.option(
     "--history",
-    type=Path,
+    type=FILE,
     help="What to read next: a file of ids read, one a line, the last read last.",
 )
 @click.option(
@@ -50,7 +60,8 @@ def similar(
     query, filters = _query(ids, **options)
     with Recommender.open(workspace) as recommender:
         hits = recommender.search(query, n, filters, rules=not no_rules, explain=explain)
-    print_rows(["score", "id", "account", "date", "title"], hits, as_json)
+    nothing = "no article is similar enough and passes the filters"
+    print_rows(["score", "id", "account", "date", "title"], hits, as_json, nothing)
 
 
 def _query(
@@ -93,15 +104,35 @@ def accounts(
     with Recommender.open(workspace) as recommender:
         if account is None and text is None:
             largest = recommender.largest_accounts(n)
-            print_rows(["id", "articles", "first", "last"], largest, as_json)
+            nothing = "no article has an account"
+            print_rows(["id", "articles", "first", "last"], largest, as_json, nothing)
             return
         if text is not None:
             hits = recommender.accounts_writing_about(text, n)
         else:
             hits = recommender.accounts(account or "", n)
+        rows = [_account_row(hit, explain) for hit in hits]
+        if explain and not as_json:
+            _add_titles(rows, recommender)
+    columns = ["score", "id", "articles", "first", "last", "note"]
+    print_rows(columns, rows, as_json, "there is no other account")
+
+
+def _account_row(hit: AccountHit, explain: bool) -> JsonObject:
+    row = hit.as_dict()
     if not explain:
-        hits = [replace(hit, evidence=[]) for hit in hits]
-    print_rows(["score", "id", "articles", "first", "last", "note"], hits, as_json)
+        row["evidence"] = []
+    return row
+
+
+def _add_titles(rows: list[JsonObject], recommender: Recommender) -> None:
+    """Add the titles of the articles that are evidence, or their first words, by id."""
+    for row in rows:
+        ids = {pair[side] for pair in row["evidence"] for side in ("article", "similar_article")}
+        row["titles"] = {}
+        for article_id in ids - {""}:
+            article = recommender.show(article_id)
+            row["titles"][article_id] = terminal.fit(article.title or article.lead, SHOWN_TITLE)
 
 
 @click.command()
@@ -126,10 +157,8 @@ def story(article_id: str, as_json: bool, workspace: Path) -> None:
     """Print all coverage of the event that article ID is about: who was first, who has most."""
     with Recommender.open(workspace) as recommender:
         articles = recommender.story(article_id)
-    if not articles and not as_json:
-        click.echo(f"no other article is about the event of '{article_id}'")
-        return
-    print_rows(["date", "id", "account", "role", "title"], articles, as_json)
+    nothing = f"no other article is about the event of '{article_id}'"
+    print_rows(["date", "id", "account", "role", "title"], articles, as_json, nothing)
 
 
 def _filter(among: Path | None, **options: str | None) -> Filters:

@@ -8,10 +8,10 @@ import click
 from simrec import runner, steps
 from simrec.cli.config_changes import with_sink, with_sources
 from simrec.cli.config_options import Invocation, step_options
-from simrec.cli.options import json_option, print_rows
+from simrec.cli.options import FILE, PATH, json_option, print_rows
+from simrec.cli.source_options import source_options
 from simrec.config import SINK_FORMATS
 from simrec.errors import UsageError
-from simrec.source_formats import BODY_KINDS, SOURCE_FORMATS
 from simrec.workspace import Workspace
 
 CELLS = ("rnn", "lstm", "gru")
@@ -26,29 +26,10 @@ COMPARISON_COLUMNS = [
 
 
 @click.command()
-@click.argument("paths", nargs=-1)
+@click.argument("paths", metavar="[PATH]...", nargs=-1, type=PATH)
+@source_options
 @click.option(
-    "--field",
-    "fields",
-    multiple=True,
-    metavar="NAME=COLUMN",
-    help="Which column or key holds what.",
-)
-@click.option(
-    "--format",
-    type=click.Choice(SOURCE_FORMATS),
-    default="auto",
-    help="Of the files.",
-)
-@click.option(
-    "--body",
-    type=click.Choice(BODY_KINDS),
-    default="auto",
-    help="What the texts are written in.",
-)
-@click.option("--encoding", default="auto", help="Of files of text, such as cp1252.")
-@click.option(
-    "--delete", "deletions", type=Path, help="A file of article ids to delete, one a line."
+    "--delete", "deletions", type=FILE, help="A file of article ids to delete, one a line."
 )
 @click.option("--sync", is_flag=True, help="Delete the articles that are in none of the sources.")
 @step_options
@@ -59,13 +40,17 @@ def ingest(
     invocation: Invocation,
     **options: Any,
 ) -> None:
-    """Bring articles in from PATHS, or from the configured sources.
+    """Bring articles in from each PATH, or from the configured sources.
 
-    PATHS are JSONL, JSON, CSV, RSS or Atom files (also .gz, .bz2, .xz), Parquet files, exports of
-    WordPress, Ghost, Blogger and Drupal, or folders of text, Markdown and HTML.
+    A PATH is a JSONL, JSON, CSV, RSS or Atom file (also .gz, .bz2, .xz), a Parquet file, an export
+    of WordPress, Ghost, Blogger or Drupal, or a folder of text, Markdown and HTML.
     """
     loaded = invocation.read_config()
     config = with_sources(loaded.config, paths, fields, deletions, **options)
+    if not (config.sources or config.ingest.deletions):
+        raise UsageError(
+            "nothing to read: name files or folders, or a configuration with [[sources]] (-c)"
+        )
     runner.run("ingest", [steps.ingest], Workspace.create(invocation.root), loaded, config)
 
 
@@ -127,7 +112,7 @@ def export(target: str | None, invocation: Invocation, **options: Any) -> None:
 )
 @click.option(
     "--plot",
-    type=Path,
+    type=FILE,
     default=Path("compare.svg"),
     show_default=True,
     help="Where --compare plots to.",

@@ -2,18 +2,33 @@
 
 import codecs
 import json
+import os
 import shutil
 import sys
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 import click
 
+from simrec import log
 from simrec.files import JsonObject
 
 INVISIBLE = dict.fromkeys(map(ord, "\u00ad\u200b\u200c\u200d\u2060\ufeff"))
 SHORTEST_COLUMN = 12
+SHORTEST_NOTE = 40
+WIDEST_TITLE = 80  # where there is no table
+INDENT = "    "
+UNLIMITED = 1 << 30
+# What a person copies into the next command, or has to read to the end, is never cut.
+WHOLE = {"id", "release", "encoder", "file", "reason", "example", "error", "fact"}
+
+
+def output_width() -> int:
+    """Return the columns of the terminal or of COLUMNS; a pipe has no limit."""
+    if sys.stdout.isatty() or os.environ.get("COLUMNS"):
+        return shutil.get_terminal_size((120, 24)).columns
+    return UNLIMITED
 
 
 def print_table(
@@ -21,11 +36,11 @@ def print_table(
 ) -> None:
     """Print aligned columns, without those that are empty, and the notes below each row.
 
-    The last column, and others that are long, are cut to the width of the terminal.
+    A terminal's width cuts what is long but for ids and the like, and wraps notes.
     """
     table = [[escape_control(value) for value in row] for row in (header, *rows)]
     table = _without_empty_columns(table)
-    width = shutil.get_terminal_size((120, 24)).columns
+    width = output_width()
     column_widths = _column_widths(table, width)
     for number, row in enumerate(table):
         cells = []
@@ -34,7 +49,32 @@ def print_table(
             cells.append(fitted + " " * (column_width - text_width(fitted)))
         click.echo("  ".join(cells).rstrip())
         for note in notes[number - 1] if number else ():
-            click.echo(f"    {fit(escape_control(note), width - 4)}")
+            print_note(note, width)
+
+
+def print_note(note: str, width: int) -> None:
+    """Print a note below a row, wrapped to a width in columns."""
+    indent = INDENT
+    for line in wrap(escape_control(note), max(SHORTEST_NOTE, width) - 2 * len(INDENT)):
+        click.echo(f"{indent}{line}")
+        indent = 2 * INDENT
+
+
+def wrap(text: str, width: int) -> list[str]:
+    """Return a text as lines of a width in columns; a word that is longer is cut."""
+    lines = [""]
+    for word in text.split(" "):
+        longer = f"{lines[-1]} {word}" if lines[-1] else word
+        if text_width(longer) <= width:
+            lines[-1] = longer
+            continue
+        if lines[-1]:
+            lines.append("")
+        for character in word:
+            if text_width(lines[-1] + character) > width:
+                lines.append("")
+            lines[-1] += character
+    return lines
 
 
 def _without_empty_columns(table: list[list[str]]) -> list[list[str]]:
@@ -49,12 +89,18 @@ def _without_empty_columns(table: list[list[str]]) -> list[list[str]]:
 def _column_widths(table: list[list[str]], terminal_width: int) -> list[int]:
     """Return how wide each column is; the last takes what the others leave."""
     most = max(SHORTEST_COLUMN, terminal_width // 3)
+    last = len(table[0]) - 1
     widths = []
-    for column in range(len(table[0]) - 1):
+    for column, name in enumerate(table[0]):
         widest = max(text_width(row[column]) for row in table)
-        widths.append(min(most, widest))
-    left = terminal_width - sum(widths) - 2 * len(widths)
-    return [*widths, max(SHORTEST_COLUMN, left)]
+        if name in WHOLE:
+            widths.append(widest)
+        elif column < last:
+            widths.append(min(most, widest))
+        else:
+            left = terminal_width - sum(widths) - 2 * len(widths)
+            widths.append(min(widest, max(SHORTEST_COLUMN, left)))
+    return widths
 
 
 def print_json(objects: Iterable[Any]) -> None:
@@ -64,12 +110,13 @@ def print_json(objects: Iterable[Any]) -> None:
         click.echo(json.dumps(value, ensure_ascii=ensure_ascii))
 
 
-def print_fields(fields: JsonObject) -> None:
-    """Print one thing, a field a line; empty fields are left out."""
+def print_fields(fields: JsonObject, failed: Collection[str] = ()) -> None:
+    """Print one thing, a field a line; empty fields are left out, failures are red."""
     width = max(map(len, fields))
     for name, value in fields.items():
         if value is not None and value != "":
-            click.echo(f"{name.replace('_', ' '):<{width}}  {escape_control(value)}")
+            line = f"{name.replace('_', ' '):<{width}}  {escape_control(value)}"
+            click.echo(failure(line) if name in failed else line)
 
 
 def cell(row: JsonObject, column: str) -> Any:
@@ -90,6 +137,11 @@ def cell(row: JsonObject, column: str) -> Any:
     return f"{value:.3f}" if isinstance(value, float) else value
 
 
+def failure(text: str) -> str:
+    """Return a text in red, where that is wanted."""
+    return click.style(text, fg="red") if log.has_colour(sys.stdout) else text
+
+
 def because(row: JsonObject) -> list[str]:
     """Return the lines below a row: a remark, and the explanation and evidence of a hit, if any."""
     lines = []
@@ -102,9 +154,11 @@ def because(row: JsonObject) -> list[str]:
         lines += [f"“{passage}”" for passage in explanation["passages"]]
         if explanation["notes"]:
             lines.append("; ".join(explanation["notes"]))
+    titles = row.get("titles", {})
     for pair in row.get("evidence", ()):
-        articles = [pair["article"], pair["similar_article"]]
-        lines.append(f"{pair['score']:.3f}  {' ~ '.join(filter(None, articles))}")
+        ids = filter(None, [pair["article"], pair["similar_article"]])
+        articles = [f"{titles[id_]} ({id_})" if id_ in titles else id_ for id_ in ids]
+        lines.append(f"{pair['score']:.3f}  {' ~ '.join(articles)}")
     return lines
 
 

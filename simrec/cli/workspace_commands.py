@@ -4,21 +4,24 @@ from pathlib import Path
 
 import click
 
-from simrec import release, reports, steps
+from simrec import journal, release, reports, steps
+from simrec.alarms import check_age, check_last_runs
 from simrec.articles.reject_reasons import count_by_reason
 from simrec.articles.store import Store
 from simrec.cli import terminal
 from simrec.cli.config_options import Invocation, config_options
-from simrec.cli.options import json_option, print_rows, workspace_option
+from simrec.cli.options import FILE, json_option, print_rows, workspace_option
 from simrec.config import Config
 from simrec.status import (
     RELEASE_COLUMNS,
     RUN_COLUMNS,
-    check_age,
+    WorkspaceStatus,
     list_releases,
     read_status,
 )
 from simrec.workspace import Workspace
+
+NO_RELEASE = "no release is published yet; simrec run or simrec publish makes one"
 
 
 @click.command()
@@ -28,20 +31,32 @@ from simrec.workspace import Workspace
 def status(line: bool, as_json: bool, invocation: Invocation) -> None:
     """Print what the workspace holds, which release answers, and how the last runs ended.
 
-    The exit code is 7 if the release is older than release.max_age_hours of the configuration.
+    The exit code is 7 if the release is older than release.max_age_hours of the configuration and
+    no later night has found nothing to do; with --line also if a run failed and none has made it
+    good since, or if there is no release yet.
     """
-    current = read_status(Workspace.open(invocation.root))
+    opened = Workspace.open(invocation.root)
+    current = read_status(opened)
     if line:
         click.echo(terminal.escape_control(current))
     elif as_json:
         terminal.print_json([current.as_dict()])
     else:
-        fields = current.as_dict()
-        last_runs = fields.pop("last_runs")
-        terminal.print_fields(fields)
-        print_rows(RUN_COLUMNS, last_runs, as_json)
+        _print_status(current)
     config = invocation.read_config(for_step=False).config
-    check_age(current, config.release.max_age_hours)
+    runs = journal.read_runs(opened.journal)
+    if line:
+        check_last_runs(runs)
+    if line or current.age_hours is not None:
+        check_age(current, config.release.max_age_hours, runs)
+
+
+def _print_status(current: WorkspaceStatus) -> None:
+    fields = current.as_dict()
+    last_runs = fields.pop("last_runs")
+    terminal.print_fields(fields, failed={"last_error", "failed_sources"})
+    if last_runs:
+        print_rows(RUN_COLUMNS, last_runs, as_json=False)
 
 
 @click.command()
@@ -49,12 +64,12 @@ def status(line: bool, as_json: bool, invocation: Invocation) -> None:
 @workspace_option
 def releases(as_json: bool, workspace: Path) -> None:
     """Print the releases that are kept, newest first."""
-    print_rows(RELEASE_COLUMNS, list_releases(Workspace.open(workspace)), as_json)
+    print_rows(RELEASE_COLUMNS, list_releases(Workspace.open(workspace)), as_json, NO_RELEASE)
 
 
 @click.command()
 @click.option(
-    "--html", type=Path, metavar="PATH", help="Write the page there, with how long the steps took."
+    "--html", type=FILE, metavar="PATH", help="Write the page there, with how long the steps took."
 )
 @click.option(
     "--compare",
@@ -96,12 +111,13 @@ def rollback(release_id: str | None, workspace: Path) -> None:
 def rejects(by_reason: bool, as_json: bool, workspace: Path) -> None:
     """Print the rows that were rejected or lost a value when their file was read last."""
     with Store.open(Workspace.open(workspace).articles_db) as store:
-        if by_reason:
-            print_rows(["count", "reason", "example"], count_by_reason(store.rejects()), as_json)
-            return
-        print_rows(
-            ["file", "line", "reason"], [reject._asdict() for reject in store.rejects()], as_json
-        )
+        found = store.rejects()
+    nothing = "no rows were rejected"
+    if by_reason:
+        print_rows(["count", "reason", "example"], count_by_reason(found), as_json, nothing)
+        return
+    rows = [reject._asdict() for reject in found]
+    print_rows(["file", "line", "reason"], rows, as_json, nothing)
 
 
 @click.command()

@@ -11,6 +11,7 @@ from simrec.encoder.runtime import Encoder
 from simrec.errors import ReleaseError
 from simrec.lexical.tfidf import TfIdf
 from simrec.lexical.words import MAX_CHARS
+from simrec.tasks import partial
 
 
 class EmbedTask(NamedTuple):
@@ -53,7 +54,9 @@ def embed_shard(task: EmbedTask) -> int:
         articles = task.articles(encoder.most_chars)
         texts = [encoded_text(title, text) for title, text in articles]
         titles = [title for title, _ in articles]
-        embedding_cache.write_shard(task.shards, task.keys, encoder.encode(texts, titles))
+        with partial.task_of(len(texts)):
+            vectors = encoder.encode(texts, titles)
+        embedding_cache.write_shard(task.shards, task.keys, vectors)
     return len(task.keys)
 
 

@@ -11,6 +11,7 @@ from tokenizers import Tokenizer
 
 from simrec.encoder import model_folder
 from simrec.encoder.tokenizer import PAD_ID, token_ids
+from simrec.tasks import partial
 
 BATCH_ROWS = 64
 MAX_CHARS_PER_TOKEN = 8  # enough for any prose; bounds the work on a text of megabytes
@@ -96,6 +97,7 @@ class Encoder:
         for start in range(0, len(rows), BATCH_ROWS):
             batch = by_length[start : start + BATCH_ROWS]
             vectors[batch] = self._run_batch([rows[row] for row in batch])
+            partial.tell((start + len(batch)) / len(rows))
         return vectors
 
     def _run_batch(self, rows: Sequence[TokenIds]) -> UnitVectors:

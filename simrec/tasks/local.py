@@ -7,6 +7,8 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import connection, get_context, parent_process
 from typing import Any
 
+from simrec.tasks.partial import share_units, shared_units
+
 # Read by tokenizers, OpenMP and OpenBLAS when they are loaded.
 ONE_THREAD = {
     "TOKENIZERS_PARALLELISM": "false",
@@ -57,12 +59,15 @@ class LocalEngine:
         """Return the pool. It spawns, since a forked child of a process that used OpenMP hangs."""
         if self._pool is None:
             context = get_context("spawn")
-            self._pool = ProcessPoolExecutor(self.workers, context, _start_worker)
+            self._pool = ProcessPoolExecutor(
+                self.workers, context, _start_worker, (shared_units(),)
+            )
         return self._pool
 
 
-def _start_worker() -> None:
+def _start_worker(units: Any) -> None:
     """Use one thread, and end when the parent does: a killed job must not leave workers behind."""
+    share_units(units)
     os.environ.update(ONE_THREAD)
     parent = parent_process()
     if parent:

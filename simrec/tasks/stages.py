@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from simrec import files, log
 from simrec.errors import ReleaseError
 from simrec.files import JsonObject
+from simrec.tasks.partial import following
 
 logger = logging.getLogger(__name__)
 
@@ -42,9 +43,9 @@ def run_missing(
     ReleaseError if a part is missing afterwards.
     """
     missing = _without_part(tasks)
-    with log.progress(name, total, unit) as bar:
+    with log.progress(name, total, unit) as bar, following(bar) as finished:
         for done in run(work, missing):
-            bar.update(done)
+            finished(done)
     absent = _without_part(missing)
     if absent:
         named = ", ".join(str(task.path) for task in absent[:MAX_NAMED])

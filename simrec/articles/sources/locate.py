@@ -28,7 +28,7 @@ def open_sources(config: SourceConfig, fields: Fields, spool: Spool | None = Non
     if config.url:
         return [_sql_source(config, fields)]
     sources: list[Source] = []
-    for path in _matches(config.path):
+    for path in matches(config.path):
         if is_read_once(path):
             sources.append(_pipe_source(path, fields, config, spool))
             continue
@@ -116,7 +116,8 @@ def _format_of_suffix(suffixes: list[str]) -> str:
     return ""
 
 
-def _matches(pattern: str) -> list[Path]:
+def matches(pattern: str) -> list[Path]:
+    """Return the paths that a glob or a path names, in order; MissingPathError if there is none."""
     path = Path(pattern)
     if path.exists():
         return [path]

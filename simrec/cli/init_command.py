@@ -126,7 +126,7 @@ def _configured(sources: tuple[str, ...], options: Mapping[str, Any]) -> Config:
         database = SourceConfig(url=url, query=options["query"], watermark=options["watermark"])
         config = msgspec.structs.replace(config, sources=(*config.sources, database))
     if options["sink"]:
-        config = with_sink(config, options["sink"], "jsonl")
+        config = with_sink(config, options["sink"], "jsonl", "", 0)
     return config
 
 

@@ -9,7 +9,7 @@ import click
 
 from simrec import files
 from simrec.cli import terminal
-from simrec.cli.options import workspace_option
+from simrec.cli.options import FILE, workspace_option
 from simrec.errors import ReleaseError, UnknownIdError, UsageError
 from simrec.evaluate import judging
 from simrec.evaluate.judgement_files import (
@@ -54,7 +54,7 @@ LEAD_CHARS = 240
 @click.option(
     "-o",
     "--output",
-    type=Path,
+    type=FILE,
     default=None,
     help="The file of judgements: CSV, or TREC (*.qrels). [judgements.csv, preferences.csv]",
 )

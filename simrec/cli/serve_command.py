@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from simrec import log
-from simrec.cli.options import Command, workspace_option
+from simrec.cli.options import FILE, Command, workspace_option
 from simrec.errors import UsageError, missing_extra
 from simrec.serve.settings import ServeSettings
 
@@ -22,7 +22,7 @@ SERVE_OPTIONS = (
     ),
     click.option(
         "--token-file",
-        type=click.Path(path_type=Path),
+        type=FILE,
         help=f"A file with the token that requests have to send; or set {TOKEN_VARIABLE}.",
     ),
     click.option(

@@ -1,7 +1,8 @@
 """One connection to the tables of a release that threads share, taking turns."""
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from simrec.release_folder import ReleaseFolder
@@ -12,6 +13,7 @@ class SharedConnection:
 
     def __init__(self, folder: ReleaseFolder) -> None:
         self._lock = threading.Lock()
+        self._attaching = threading.Lock()
         self._db = folder.open_tables(any_thread=True)
 
     def close(self) -> None:
@@ -21,6 +23,16 @@ class SharedConnection:
     def fold_case(self) -> None:
         """Let queries call `casefold(text)`, since SQLite knows only the capitals of ASCII."""
         self._db.create_function("casefold", 1, str.casefold, deterministic=True)
+
+    @contextmanager
+    def attached(self, uri: str, name: str) -> Iterator[None]:
+        """Let queries read another database under a name; threads take turns with each name."""
+        with self._attaching:
+            self.rows(f"ATTACH ? AS {name}", (uri,))
+            try:
+                yield
+            finally:
+                self.rows(f"DETACH {name}")
 
     def rows(self, query: str, parameters: Sequence[Any] = ()) -> list[Any]:
         """Return the rows that a query finds."""

@@ -11,11 +11,14 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route, Router
 from starlette.types import ASGIApp
 
+from simrec.files import JsonObject
 from simrec.serve.current_release import CurrentRelease
 from simrec.serve.door import Door
 from simrec.serve.endpoints import JSON, NOT_STORED, Endpoint, Endpoints
 from simrec.serve.openapi import openapi_document
 from simrec.serve.operations import OPERATIONS
+from simrec.serve.pages import PageRoutes
+from simrec.serve.rendering import Templates
 from simrec.serve.search_slots import SearchSlots
 from simrec.serve.serve_metrics import ServeMetrics
 from simrec.serve.settings import ServeSettings
@@ -29,7 +32,11 @@ def make_app(settings: ServeSettings, current: CurrentRelease) -> ASGIApp:
     slots = SearchSlots(settings.max_searches)
     metrics = ServeMetrics(current, slots)
     endpoints = Endpoints(current, slots, settings)
-    routes = [*_api_routes(endpoints), *_server_routes(endpoints, metrics, settings)]
+    document = openapi_document(settings.prefix, bool(settings.token))
+    routes = [*_api_routes(endpoints), *_server_routes(endpoints, metrics, document)]
+    pages = PageRoutes(current, slots, Templates(settings.prefix)) if settings.has_pages else None
+    if pages:
+        routes += pages.all(document)
 
     @asynccontextmanager
     async def lifespan(_: object) -> AsyncIterator[None]:
@@ -41,7 +48,7 @@ def make_app(settings: ServeSettings, current: CurrentRelease) -> ASGIApp:
 
     paths = [route.path for route in routes if isinstance(route, Route)]
     router = Router(routes, redirect_slashes=False, lifespan=lifespan)
-    app: ASGIApp = Door(router, settings, metrics, paths)
+    app: ASGIApp = Door(router, settings, metrics, paths, pages)
     if settings.cors:
         app = CORSMiddleware(
             app,
@@ -75,13 +82,13 @@ def _by_method(endpoints: Mapping[str, Endpoint]) -> Endpoint:
 
 
 def _server_routes(
-    endpoints: Endpoints, metrics: ServeMetrics, settings: ServeSettings
+    endpoints: Endpoints, metrics: ServeMetrics, document: JsonObject
 ) -> list[BaseRoute]:
     """Return the routes that tell about the server itself."""
-    document = msgspec.json.encode(openapi_document(settings.prefix, bool(settings.token)))
+    content = msgspec.json.encode(document)
 
     async def openapi(_: Request) -> Response:
-        return Response(document, media_type=JSON, headers={"Cache-Control": "no-cache"})
+        return Response(content, media_type=JSON, headers={"Cache-Control": "no-cache"})
 
     async def measured(_: Request) -> Response:
         text = metrics.as_text()

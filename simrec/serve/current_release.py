@@ -11,6 +11,7 @@ from simrec.errors import ReleaseError, SimrecError
 from simrec.manifest import Manifest
 from simrec.recommend.query import Query
 from simrec.recommend.recommender import Recommender
+from simrec.recommend.release_overview import ReleaseOverview
 from simrec.release import Release, current_id
 from simrec.workspace import Workspace
 
@@ -29,14 +30,20 @@ class OpenRelease:
         self.manifest = release.manifest
         self.folder = release.folder
         self.recommender = Recommender(workspace, reload=False)
+        self.overview = ReleaseOverview(release.folder)
         self.users = 0  # requests at work with it
         if self.recommender.release_id != self.release_id:  # published in between
-            self.recommender.close()
+            self.close()
             raise ReleaseError(f"{release.folder}: no longer the current release")
 
     @property
     def release_id(self) -> str:
         return self.manifest.release_id
+
+    def close(self) -> None:
+        """Close all that is open."""
+        self.recommender.close()
+        self.overview.close()
 
     def warm_up(self) -> None:
         """Ask once with a text, so that the first reader does not wait for libraries to load."""
@@ -129,4 +136,4 @@ class CurrentRelease:
 
     def _close_if_unused(self, release: OpenRelease) -> None:
         if release is not self._current and not release.users:
-            release.recommender.close()
+            release.close()

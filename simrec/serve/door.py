@@ -14,11 +14,13 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from simrec.serve.pages import HTML, PageRoutes
 from simrec.serve.problems import PROBLEM_TYPE, RequestError, as_request_error
 from simrec.serve.serve_metrics import ServeMetrics
 from simrec.serve.settings import ServeSettings
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+API = "/v1/"
 LOGGED_CHARS = 300  # of an address
 OPEN_PATHS = ("/v1/health",)  # a monitor needs no token
 CHALLENGE = {"WWW-Authenticate": 'Bearer, Basic realm="simrec", charset="UTF-8"'}
@@ -56,12 +58,14 @@ class Door:
         settings: ServeSettings,
         metrics: ServeMetrics,
         paths: Iterable[str],
+        pages: PageRoutes | None,
     ) -> None:
-        """Paths are those that are counted by their own names."""
+        """Paths are those that are counted by their own names; pages say what is wrong on a page."""
         self._app = app
         self._settings = settings
         self._metrics = metrics
         self._paths = frozenset(paths)
+        self._pages = pages
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request; what is not HTTP goes through."""
@@ -84,7 +88,8 @@ class Door:
         except Exception as error:
             if exchange.has_begun:
                 raise
-            await _answer_problem(error, exchange, receive, send_safely)
+            response = self._problem(error, exchange, path)
+            await response(scope, receive, send_safely)
         finally:
             self._log(exchange, path)
 
@@ -108,6 +113,17 @@ class Door:
             detail = "send the token of this server: Authorization: Bearer TOKEN"
             raise RequestError(401, detail, CHALLENGE)
 
+    def _problem(self, error: Exception, exchange: Exchange, path: str) -> Response:
+        """Return what is wrong, as JSON of the API and as a page elsewhere."""
+        problem = as_request_error(error, exchange.request_id)
+        content: str | bytes = problem.as_json(exchange.request_id)
+        kind = PROBLEM_TYPE
+        if self._pages and not path.startswith(API):
+            content = self._pages.problem(problem, path, exchange.request_id)
+            kind = HTML
+        headers = {"Cache-Control": "no-store", **problem.headers}
+        return Response(content, problem.status, headers, kind)
+
     def _add_headers(self, message: Message, exchange: Exchange) -> None:
         headers = MutableHeaders(scope=message)
         headers["X-Request-ID"] = exchange.request_id
@@ -130,19 +146,6 @@ class Door:
         }
         message = " ".join(map(str, fields.values()))
         logger.info("%s", message, extra={"fields": fields})
-
-
-async def _answer_problem(
-    error: Exception, exchange: Exchange, receive: Receive, send: Send
-) -> None:
-    problem = as_request_error(error, exchange.request_id)
-    response = Response(
-        problem.as_json(exchange.request_id),
-        problem.status,
-        headers={"Cache-Control": "no-store", **problem.headers},
-        media_type=PROBLEM_TYPE,
-    )
-    await response(exchange.scope, receive, send)
 
 
 def _request_id(scope: Scope) -> str:

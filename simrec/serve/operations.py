@@ -40,11 +40,13 @@ def _always(_: Struct) -> bool:
     return True
 
 
-def _article_id(release: OpenRelease, article_id: str | None, url: str | None) -> str:
-    """Return the id of the article that a question names by its id or by its address."""
-    if (article_id is None) == (url is None):
-        raise UsageError("give either id or url")
-    return article_id or release.recommender.with_url(url or "").id
+def shown_article(release: OpenRelease, asked: questions.ArticleQuestion) -> ArticleDetails:
+    """Return the article that a question names by its id or by its address."""
+    if asked.id is not None and asked.url is None:
+        return release.recommender.show(asked.id)
+    if asked.url is not None and asked.id is None:
+        return release.recommender.with_url(asked.url)
+    raise UsageError("give either id or url")
 
 
 def _facts(articles: list[ArticleDetails]) -> list[ArticleFacts]:
@@ -53,8 +55,7 @@ def _facts(articles: list[ArticleDetails]) -> list[ArticleFacts]:
 
 def show_article(release: OpenRelease, asked: questions.ArticleQuestion) -> answers.ArticleAnswer:
     """Return what the release knows of an article."""
-    article_id = _article_id(release, asked.id, asked.url)
-    facts = ArticleFacts.of(release.recommender.show(article_id))
+    facts = ArticleFacts.of(shown_article(release, asked))
     return answers.ArticleAnswer(release.release_id, facts)
 
 

@@ -54,7 +54,7 @@ class FindQuestion(Question):
     """Articles by words; without words the newest, with an account those of the account."""
 
     words: Words = ""
-    account: Id | None = None
+    account: Annotated[str, Meta(description="Only articles of this account.")] | None = None
     n: Count = 10
 
 
@@ -148,3 +148,16 @@ class StoryQuestion(Question):
     """All coverage of the event that an article is about."""
 
     id: Id
+
+
+class BrowseQuestion(Question):
+    """What a person types into the search box: words, an id, an address or an account."""
+
+    q: Words = ""
+
+
+class PairQuestion(Question):
+    """Two articles, to see why the second is similar to the first."""
+
+    id: Id
+    similar: Id

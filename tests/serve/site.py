@@ -28,11 +28,13 @@ sample = 20
 keep = 9
 """
 SEED = "1790-Washington-1/1"
-SCRIPT = "<script>document.title = 'owned'</script>"
+# A title in HTML, whose text is a script.
+SCRIPT = "&lt;script&gt;document.title = 'owned'&lt;/script&gt;"
+IMAGE = '"&gt;&lt;img src=x onerror="document.title=1"&gt;'
 # Ids, titles and addresses that break out of whatever does not escape them.
 HOSTILE = (
     {"id": "../../etc/passwd", "title": SCRIPT, "url": "javascript:document.title='owned'"},
-    {"id": "a b/c?d#e&f=%2F", "title": '"><img src=x onerror="document.title=1">'},
+    {"id": "a b/c?d#e&f=%2F", "title": IMAGE},
     {"id": "文章/1", "title": "{{ 7 * 7 }} </textarea>", "account": '<b onclick="x()">&amp;'},
     {
         "id": "'); DROP TABLE articles; --",
@@ -44,10 +46,7 @@ HOSTILE = (
 
 def hostile_articles() -> list[dict[str, Any]]:
     """Return speeches whose ids, titles and addresses are hostile."""
-    return [
-        {**speech, "account": speech["account"], **values, "id": values["id"]}
-        for speech, values in zip(speeches()[200:], HOSTILE, strict=False)
-    ]
+    return [{**speech, **values} for speech, values in zip(speeches()[200:], HOSTILE, strict=False)]
 
 
 def build_site(folder: Path) -> House:

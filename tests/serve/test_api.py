@@ -169,9 +169,6 @@ BAD_QUESTIONS = {
     "/v1/story?id=../../etc/passwd%00": (404, "no article"),
     "/v1/../../../etc/passwd": (404, "there is nothing at this path"),
     "/v1/%2e%2e/%2e%2e/etc/passwd": (404, "there is nothing at this path"),
-    "//etc/passwd": (404, "there is nothing at this path"),
-    "/static/../../pyproject.toml": (404, "there is nothing at this path"),
-    "/static/%2e%2e%2f%2e%2e%2fcli%2foptions.py": (404, "there is nothing at this path"),
 }
 
 

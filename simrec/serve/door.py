@@ -60,7 +60,7 @@ class Door:
         paths: Iterable[str],
         pages: PageRoutes | None,
     ) -> None:
-        """Paths are those that are counted by their own names; pages say what is wrong on a page."""
+        """Paths are counted by their own names; pages, if there are any, also show problems."""
         self._app = app
         self._settings = settings
         self._metrics = metrics

@@ -11,7 +11,7 @@ from simrec.release_folder import ReleaseFolder
 
 
 @dataclass(frozen=True)
-class ChangedList:
+class ListChange:
     """An article, and the ids that came into its list and went out of it, in order of rank."""
 
     id: str
@@ -29,7 +29,7 @@ class ListChanges:
 
     since: str
     lists: int
-    most_changed: Sequence[ChangedList]
+    most_changed: Sequence[ListChange]
 
 
 def read_list_changes(folder: ReleaseFolder, n: int) -> ListChanges | None:
@@ -51,10 +51,10 @@ def read_list_changes(folder: ReleaseFolder, n: int) -> ListChanges | None:
     return ListChanges(since, len(counts), _changed_lists(table, ids))
 
 
-def _changed_lists(table: pyarrow.Table, ids: Sequence[str]) -> list[ChangedList]:
+def _changed_lists(table: pyarrow.Table, ids: Sequence[str]) -> list[ListChange]:
     """Return the changes of some articles, out of a table in order of article and rank."""
     is_wanted = compute.is_in(table["article"], value_set=pyarrow.array(ids, pyarrow.string()))
-    changes: dict[str, ChangedList] = {article: ChangedList(article, [], []) for article in ids}
+    changes: dict[str, ListChange] = {article: ListChange(article, [], []) for article in ids}
     for row in table.filter(is_wanted).to_pylist():
         changed = changes[row["article"]]
         side = changed.added if row["change"] == "added" else changed.removed

@@ -8,7 +8,7 @@ from simrec.recommend.editors_file import EditorsFile
 from simrec.recommend.explain import notes
 from simrec.recommend.hits import ArticleDetails
 from simrec.recommend.query import Filters, Query
-from simrec.recommend.tables.list_changes import read_list_changes
+from simrec.recommend.tables.lists_since import read_list_changes
 from simrec.release_folder import ReleaseFolder
 from simrec.serve.article_text import read_text
 from simrec.serve.current_release import OpenRelease

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, get_args
 import msgspec
 from msgspec import Meta, Struct
 
+from simrec.bucket_url import is_bucket
 from simrec.source_formats import SOURCE_FORMATS, BodyKind, is_text_encoding
 
 Count = Annotated[int, Meta(ge=1)]
@@ -122,6 +123,8 @@ class SinkConfig(Section, frozen=True):
             raise ValueError("a sink has either a path or a url")
         if self.format in ONE_TABLE and len(self.tables) > 1:
             raise ValueError(f"format {self.format} writes one table; give each its own sink")
+        if self.format == "front_matter" and is_bucket(self.path):
+            raise ValueError("front matter is of files, and not of objects in a bucket")
         if self.format == "front_matter" and self.tables not in ((), ("similar_articles",)):
             raise ValueError("front matter is of articles: its only table is similar_articles")
         if not re.fullmatch("[A-Za-z_][A-Za-z0-9_-]*", self.key):

@@ -10,6 +10,7 @@ from typing import Any, Literal, TypeVar, get_args, get_origin
 import msgspec
 from msgspec import Struct
 
+from simrec.bucket_url import is_bucket
 from simrec.config import (
     SQLITE,
     STARTS,
@@ -84,7 +85,7 @@ def _resolve(config: Config, folder: Path) -> Config:
 
 def _resolve_place(place: Place, folder: Path) -> Place:
     path = place.path
-    if path:
+    if path and not is_bucket(path):
         path = str(folder / path)
     url = place.url
     database = url.removeprefix(SQLITE)

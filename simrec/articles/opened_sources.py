@@ -10,6 +10,7 @@ from simrec.articles.sources.file_source import escaped_path
 from simrec.articles.sources.locate import open_sources
 from simrec.articles.sources.source import MissingPathError, Source, UnreadableSourceError
 from simrec.articles.sources.spool import Spool
+from simrec.bucket_url import is_bucket
 from simrec.config import Config
 from simrec.errors import SimrecError
 
@@ -48,8 +49,13 @@ def open_all(config: Config, now: str, spool: Spool | None = None) -> OpenedSour
             for source in open_sources(source_config, mapping.fields, spool):
                 opened.sources.append(MappedSource(source, mapping))
         except (UnreadableSourceError, MissingPathError) as error:
-            opened.failures[escaped_path(Path(source_config.path))] = error
+            opened.failures[_name(source_config.path)] = error
     return opened
+
+
+def _name(path: str) -> str:
+    """Return what a source that cannot be opened is called."""
+    return path.partition("?")[0] if is_bucket(path) else escaped_path(Path(path))
 
 
 def take_fingerprints(

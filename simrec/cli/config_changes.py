@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from simrec.bucket_url import is_bucket
 from simrec.config import SINK_COLUMNS, Config, Fields, SinkConfig, SourceConfig, override
 from simrec.errors import UsageError
 from simrec.last_config import without_passwords
@@ -37,8 +38,9 @@ def with_sources(
                 f"{without_passwords(path)}: a database is read by a query, which stands in a "
                 "configuration: simrec init URL --query 'SELECT …' writes one"
             )
-        absolute = str(Path(path).absolute())  # tasks may run in another working directory
-        sources.append(_source(absolute, options))
+        if not is_bucket(path):
+            path = str(Path(path).absolute())  # tasks may run in another working directory
+        sources.append(_source(path, options))
     config = msgspec.structs.replace(config, sources=tuple(sources))
     return override(config, ingest={"sync": options["sync"], "deletions": str(deletions or "")})
 
@@ -72,7 +74,7 @@ def _with_columns(fields: Fields, named: Sequence[str]) -> Fields:
 
 def with_sink(config: Config, target: str, form: str, columns: str, places: int) -> Config:
     """Return the configuration with one sink, a folder or a database's URL, instead of its own."""
-    is_database = "://" in target or target.startswith("$")
+    is_database = target.startswith("$") or ("://" in target and not is_bucket(target))
     place = {"url": target} if is_database else {"path": target, "format": form}
     names = [name.strip() for name in columns.split(",") if name.strip()]
     unknown = set(names) - set(SINK_COLUMNS)

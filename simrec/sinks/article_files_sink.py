@@ -50,7 +50,7 @@ def write(sink: SinkConfig, table: SinkTable, manifest: Manifest) -> FileCounts 
     changed = []
     for nested in nested_lists(table):
         path = folder / file_name(nested.name, SUFFIX)
-        content = _content(nested)
+        content = content_of(nested)
         if not path.exists() or path.read_bytes() != content:
             files.write_unsynced(path, content)
             changed.append(path)
@@ -62,7 +62,8 @@ def write(sink: SinkConfig, table: SinkTable, manifest: Manifest) -> FileCounts 
     return FileCounts(len(changed), len(gone))
 
 
-def _content(nested: NestedList) -> bytes:
+def content_of(nested: NestedList) -> bytes:
+    """Return what the file of a list holds."""
     return (as_json({**nested.values, SIMILAR: nested.similar}) + "\n").encode()
 
 

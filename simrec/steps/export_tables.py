@@ -4,10 +4,17 @@ from functools import partial
 from pathlib import Path
 
 from simrec import log
+from simrec.bucket_url import is_bucket
 from simrec.config import SinkConfig
 from simrec.errors import ConfigError, SimrecError
 from simrec.release import Release, published
-from simrec.sinks import article_files_sink, database_sink, folder_sink, front_matter_sink
+from simrec.sinks import (
+    article_files_sink,
+    bucket_sink,
+    database_sink,
+    folder_sink,
+    front_matter_sink,
+)
 from simrec.sinks.sink_table import SinkTable
 from simrec.steps.night import Night
 from simrec.steps.step import StepResult
@@ -62,6 +69,8 @@ def _write(night: Night, current: Release, sink: SinkConfig) -> str:
         now = log.now("seconds")
         counts = database_sink.write(sink.url, tables, current.manifest, now, open_earlier)
         return str(counts) if counts else ""
+    if is_bucket(sink.path):
+        return _write_bucket(night, current, sink, tables)
     if sink.format == "files":
         changed = article_files_sink.write(sink, tables[0], current.manifest)
         return f"{sink.path}: {changed}" if changed else ""
@@ -71,6 +80,16 @@ def _write(night: Night, current: Release, sink: SinkConfig) -> str:
         return f"{sink.path}: {edited}" if edited.changed else ""
     written = folder_sink.write(sink, tables, current.manifest)
     return f"{sink.path} written" if written else ""
+
+
+def _write_bucket(night: Night, current: Release, sink: SinkConfig, tables: list[SinkTable]) -> str:
+    place = sink.path.partition("?")[0]
+    if sink.format == "files":
+        changed = bucket_sink.write_articles(sink, tables[0], current.manifest)
+        return f"{place}: {changed}" if changed else ""
+    staging = night.workspace.staging
+    written = bucket_sink.write_tables(sink, tables, current.manifest, staging)
+    return f"{place} written" if written else ""
 
 
 def _open_earlier(workspace: Workspace, release_id: str, table: SinkTable) -> SinkTable | None:

@@ -96,8 +96,13 @@ class FolderSource(FileSource):
 
     def _files(self) -> Iterator[FolderFile]:
         if self._is_zip:
-            return files_of_zip(self.path)
-        return files_of_folder(self.path, self.follow_links)
+            return self._named(files_of_zip(self.path))
+        return self._named(files_of_folder(self.path, self.follow_links))
+
+    def _named(self, found: Iterator[FolderFile]) -> Iterator[FolderFile]:
+        """Yield files with the names that messages use, of copies that of the object."""
+        for file in found:
+            yield file._replace(shown=f"{self.shown}/{file.relative}") if self.shown else file
 
     def _row(self, file: FolderFile, site: Site, lists: "_Lists") -> Row | None:
         """Return the row of a file, None for a page of Hugo that only lists others."""

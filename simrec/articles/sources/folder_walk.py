@@ -27,11 +27,15 @@ LARGEST_MEMBER = 1 << 27  # bytes of a file in a zip, which tells its size befor
 
 
 class FolderFile(NamedTuple):
-    """A file of a folder, or of the zip that lies at `path`."""
+    """A file of a folder, or of the zip that lies at `path`.
+
+    `shown` is what messages call a copy of an object in a bucket.
+    """
 
     relative: PurePosixPath
     path: Path
     in_zip: bool = False
+    shown: str = ""
 
     @property
     def is_folder_link(self) -> bool:
@@ -41,6 +45,8 @@ class FolderFile(NamedTuple):
     @property
     def name(self) -> str:
         """What messages call the file."""
+        if self.shown:
+            return self.shown
         return escaped_path(self.path / self.relative if self.in_zip else self.path)
 
     @property

@@ -4,6 +4,8 @@ from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 
+import msgspec
+
 from simrec.articles.sources.file_source import OPENERS, FileSource, escaped_path
 from simrec.articles.sources.folder_source import KINDS as TEXT_SUFFIXES
 from simrec.articles.sources.folder_source import FolderSource
@@ -11,8 +13,9 @@ from simrec.articles.sources.folder_walk import files_of_folder
 from simrec.articles.sources.recognise import export_format
 from simrec.articles.sources.source import MissingPathError, Source, UnreadableSourceError
 from simrec.articles.sources.spool import Spool, is_read_once
+from simrec.bucket_url import BucketUrl, is_bucket
 from simrec.config import Fields, SourceConfig
-from simrec.errors import UsageError, missing_extra
+from simrec.errors import SimrecError, UsageError, missing_extra
 from simrec.source_formats import FORMATS
 
 WILDCARDS = set("*?[")
@@ -27,6 +30,12 @@ def open_sources(config: SourceConfig, fields: Fields, spool: Spool | None = Non
     """
     if config.url:
         return [_sql_source(config, fields)]
+    if is_bucket(config.path):
+        return _bucket_sources(config, fields, spool)
+    return _local_sources(config, fields, spool)
+
+
+def _local_sources(config: SourceConfig, fields: Fields, spool: Spool | None) -> list[Source]:
     sources: list[Source] = []
     for path in matches(config.path):
         if is_read_once(path):
@@ -35,6 +44,27 @@ def open_sources(config: SourceConfig, fields: Fields, spool: Spool | None = Non
         for part in _parts(path, config):
             name = _format_of(part) if config.format == "auto" else config.format
             sources.append(_file_source(name, part, fields, config))
+    return sources
+
+
+def _bucket_sources(config: SourceConfig, fields: Fields, spool: Spool | None) -> list[Source]:
+    """Return the sources of the copies of objects, which are called as the objects."""
+    url = BucketUrl.parse(config.path)
+    if spool is None:
+        raise UsageError(f"{url}: objects of a bucket are read by an ingest alone")
+    root = spool.copy_of_prefix(url)
+    local = msgspec.structs.replace(config, path=str(root / url.key))
+    sources: list[Source] = []
+    try:
+        opened = _local_sources(local, fields, spool)
+    except SimrecError as error:
+        sentence = str(error).replace(str(root), url.of("").rstrip("/"))
+        raise type(error)(sentence) from None
+    for source in opened:
+        if isinstance(source, FileSource):
+            key = source.path.relative_to(root).as_posix()
+            source = replace(source, shown=url.of(key))
+        sources.append(source)
     return sources
 
 

@@ -1,4 +1,4 @@
-"""Pipes can be read only once: they are copied to a file, which is read like any other."""
+"""Pipes and buckets are copied to files once in an ingest, which are read like any others."""
 
 import os
 import shutil
@@ -11,6 +11,7 @@ from typing import IO
 from simrec import files
 from simrec.articles.sources.file_source import escaped_path
 from simrec.articles.sources.source import readable
+from simrec.bucket_url import BucketUrl
 from simrec.errors import UsageError
 
 STDIN = ("/dev/stdin", "/dev/fd/0", "/proc/self/fd/0")
@@ -19,11 +20,12 @@ OF_ONE_PROCESS = ("/dev/", "/proc/")
 
 
 class Spool:
-    """A folder of copies of pipes; each pipe is read when its copy is first asked for."""
+    """A folder of copies of pipes and of objects; each is read when it is first asked for."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._copies: dict[Path, Path] = {}
+        self._prefixes: dict[BucketUrl, Path] = {}
 
     @classmethod
     @contextmanager
@@ -53,6 +55,17 @@ class Spool:
                 shutil.copyfileobj(source, target)
             self._copies[pipe] = copy
         return self._copies[pipe]
+
+    def copy_of_prefix(self, url: BucketUrl) -> Path:
+        """Return the folder that stands for a bucket, with what a key, prefix or pattern names."""
+        if url not in self._prefixes:
+            from simrec.articles.sources.bucket_copy import copy_prefix
+
+            self.folder.mkdir(exist_ok=True)
+            root = self.folder / "buckets" / url.scheme / (url.bucket or "here")
+            copy_prefix(url, root)
+            self._prefixes[url] = root
+        return self._prefixes[url]
 
 
 def is_read_once(path: Path) -> bool:

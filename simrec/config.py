@@ -142,6 +142,19 @@ class SinkConfig(Section, frozen=True):
         return ("similar_articles", "similar_accounts")
 
 
+class MirrorConfig(Section, frozen=True):
+    """A bucket that releases are mirrored to, and how many it keeps."""
+
+    path: str
+    keep: Count = 3
+
+    def __post_init__(self) -> None:
+        if not is_bucket(self.path):
+            raise ValueError(
+                f"path is '{self.path}'; a mirror is a bucket, such as s3://bucket/simrec"
+            )
+
+
 class IngestConfig(Section, frozen=True):
     """What is taken in, what is taken out, and how much of it may be bad."""
 
@@ -361,6 +374,7 @@ class Config(Section, frozen=True):
     engine: EngineConfig = EngineConfig()
     release: ReleaseConfig = ReleaseConfig()
     sinks: tuple[SinkConfig, ...] = ()
+    mirrors: tuple[MirrorConfig, ...] = ()
     monitor: MonitorConfig = MonitorConfig()
 
     def __post_init__(self) -> None:

@@ -41,6 +41,7 @@ SECTIONS = {
         "rejects": "workspace_commands",
         "releases": "workspace_commands",
         "rollback": "workspace_commands",
+        "pull": "pull_command",
         "verify": "workspace_commands",
     },
     "Single steps": {

@@ -99,7 +99,7 @@ def export(target: str | None, invocation: Invocation, **options: Any) -> None:
     config = loaded.config
     if target:
         config = with_sink(config, target, **options)
-    if not config.sinks:
+    if not (config.sinks or config.mirrors):
         raise UsageError(
             "nowhere to export to: name a folder or a database's URL, or configure [[sinks]]"
         )

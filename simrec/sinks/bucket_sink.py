@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
@@ -85,11 +85,8 @@ def write_articles(sink: SinkConfig, table: SinkTable, manifest: Manifest) -> Fi
     if not (changed or gone) and folder.bucket.read(folder.key(record_name)) == content:
         return None
     folder.write_index({**held, **dict.fromkeys(changed, CHANGING)})
-    contents = (each for each in _contents(table) if each[0] in changed)
-    with ThreadPoolExecutor(THREADS) as pool:
-        while part := list(islice(contents, UPLOADED)):
-            list(pool.map(lambda each: folder.bucket.write(folder.key(each[0]), each[1]), part))
-        list(pool.map(lambda name: folder.bucket.remove(folder.key(name)), gone))
+    folder.upload(each for each in _contents(table) if each[0] in changed)
+    folder.remove(gone)
     folder.write_index(due)
     folder.bucket.write(folder.key(record_name), content)
     return FileCounts(len(changed), len(gone))
@@ -126,6 +123,21 @@ class BucketFolder:
                     "would replace it; nothing was changed. Move it, or name another prefix"
                 )
         return {name: digest for name, digest in index.items() if self.key(name) in found}
+
+    def upload(self, contents: Iterator[tuple[str, bytes]]) -> None:
+        """Write objects by name, many at once."""
+        with ThreadPoolExecutor(THREADS) as pool:
+            while part := list(islice(contents, UPLOADED)):
+                list(pool.map(self._write, part))
+
+    def _write(self, named: tuple[str, bytes]) -> None:
+        name, content = named
+        self.bucket.write(self.key(name), content)
+
+    def remove(self, names: Sequence[str]) -> None:
+        """Remove objects by name, many at once."""
+        with ThreadPoolExecutor(THREADS) as pool:
+            list(pool.map(lambda name: self.bucket.remove(self.key(name)), names))
 
     def write_index(self, index: Index) -> None:
         self.bucket.write(self.key(INDEX), json.dumps(index).encode())

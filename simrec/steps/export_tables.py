@@ -1,12 +1,13 @@
 """The step after publishing: the tables of the current release go where a site takes them from."""
 
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
 from simrec import log
 from simrec.bucket_url import is_bucket
-from simrec.config import SinkConfig
-from simrec.errors import ConfigError, SimrecError
+from simrec.config import MirrorConfig, SinkConfig
+from simrec.errors import ConfigError, SimrecError, missing_extra
 from simrec.release import Release, published
 from simrec.sinks import (
     article_files_sink,
@@ -30,25 +31,36 @@ def export(night: Night) -> StepResult:
     fails when all have been tried, and the next run tries again.
     """
     sinks = night.config.sinks
-    if not sinks:
+    mirrors = night.config.mirrors
+    if not (sinks or mirrors):
         return StepResult("no sinks are configured", skipped=True)
     current = Release.current(night.workspace)
     current.verify(only=_read_files(current, sinks))
+    writes: list[Callable[[], str]] = []
+    for sink in sinks:
+        writes.append(partial(_write, night, current, sink))
+    for mirror in mirrors:
+        writes.append(partial(_push, night.workspace, current, mirror))
+    changes = _write_all(writes)
+    places = len(sinks) + len(mirrors)
+    summary = f"{places} sinks hold {current.manifest.release_id}"
+    return StepResult("; ".join([summary, *changes]), places, len(changes), skipped=not changes)
+
+
+def _write_all(writes: Sequence[Callable[[], str]]) -> list[str]:
+    """Write every place; return what was done, or raise what went wrong when all were tried."""
     changes: list[str] = []
     problems: list[SimrecError] = []
-    for sink in sinks:
+    for write in writes:
         try:
-            change = _write(night, current, sink)
-            if change:
-                changes.append(change)
+            changes.append(write())
         except SimrecError as problem:
             problems.append(problem)
         except OSError as error:  # of a folder: the disk is full, or it may not be written
-            problems.append(ConfigError(f"{error.filename or sink.path}: {error.strerror}"))
+            problems.append(ConfigError(f"{error.filename or 'a sink'}: {error.strerror}"))
     if problems:
         raise type(problems[0])("\n".join(map(str, problems)))
-    summary = f"{len(sinks)} sinks hold {current.manifest.release_id}"
-    return StepResult("; ".join([summary, *changes]), len(sinks), len(changes), skipped=not changes)
+    return list(filter(None, changes))
 
 
 def _read_files(current: Release, sinks: tuple[SinkConfig, ...]) -> list[Path]:
@@ -90,6 +102,16 @@ def _write_bucket(night: Night, current: Release, sink: SinkConfig, tables: list
     staging = night.workspace.staging
     written = bucket_sink.write_tables(sink, tables, current.manifest, staging)
     return f"{place} written" if written else ""
+
+
+def _push(workspace: Workspace, current: Release, mirror: MirrorConfig) -> str:
+    try:
+        from simrec.sinks import mirror_push
+    except ModuleNotFoundError as error:
+        raise missing_extra("mirror", "a mirror") from error
+
+    pushed = mirror_push.push(workspace, current, mirror.path, mirror.keep)
+    return f"{mirror.path.partition('?')[0]}: {pushed}" if pushed else ""
 
 
 def _open_earlier(workspace: Workspace, release_id: str, table: SinkTable) -> SinkTable | None:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from simrec.bucket_url import is_bucket
 from simrec.config import SQLITE, Config
 
 TEMPORARY = (Path("/tmp"), Path("/var/tmp"))
@@ -13,7 +14,8 @@ TEMPORARY = (Path("/tmp"), Path("/var/tmp"))
 class Needs:
     """The folders a night writes to, those it only reads, and whether it needs the network.
 
-    `variables` tells whether an address of a database stands in an environment variable.
+    `variables` tells whether an address of a database, or what opens a bucket, stands in
+    environment variables.
     """
 
     written: list[Path]
@@ -32,18 +34,26 @@ def needs_of(config: Config, workspace: Path) -> Needs:
     """Return what a night with a configuration needs; paths are absolute, each once."""
     urls = [source.url for source in config.sources if source.url]
     urls += [sink.url for sink in config.sinks if sink.url]
+    paths = [source.path for source in config.sources if source.path]
+    has_bucket = bool(config.mirrors) or any(
+        is_bucket(path) for path in [*paths, *(sink.path for sink in config.sinks)]
+    )
     written = [workspace.absolute(), *_written(config, urls)]
-    read = [Path(source.path) for source in config.sources if source.path]
+    read = [Path(path) for path in paths if not is_bucket(path)]
     return Needs(
         written=list(dict.fromkeys(written)),
         read=read,
-        network=config.engine.kind != "local" or any(not _is_file(url) for url in urls),
-        variables=any("$" in url for url in urls),
+        network=config.engine.kind != "local"
+        or has_bucket
+        or any(not _is_file(url) for url in urls),
+        variables=has_bucket or any("$" in url for url in urls),
     )
 
 
 def _written(config: Config, urls: list[str]) -> Iterator[Path]:
-    yield from (Path(sink.path) for sink in config.sinks if sink.path)
+    for sink in config.sinks:
+        if sink.path and not is_bucket(sink.path):
+            yield Path(sink.path)
     # SQLite keeps files beside that of the database, also to read it.
     yield from (Path(url.removeprefix(SQLITE)).parent for url in urls if _is_file(url))
     if config.monitor.prometheus:

@@ -16,7 +16,9 @@ from simrec.articles.sources import bucket_copy
 from simrec.bucket import Bucket, BucketObject
 from simrec.bucket_url import BucketUrl
 from simrec.cli import cli
+from simrec.config import Config
 from simrec.errors import ConfigError, ReleaseError, SimrecError
+from simrec.scheduling.needs import needs_of
 from simrec.sinks import mirror_pull
 from simrec.sinks.mirror_store import MirrorStore
 from simrec.workspace import Workspace
@@ -279,3 +281,17 @@ def test_a_mirror_moves_by_conditional_writes(site: Site, s3_place: str, tmp_pat
     store.write_release(damaged)
     with pytest.raises(ReleaseError, match="no whole encoder"):
         mirror_pull.pull(Workspace.create(server), s3_place, keep=1)
+
+
+def test_a_unit_has_the_network_and_keys_for_buckets_and_writes_no_folder_of_theirs() -> None:
+    bucket = "s3://news/x"
+    parts = {
+        "sources": [{"path": bucket}],
+        "sinks": [{"path": bucket}],
+        "mirrors": [{"path": bucket}],
+    }
+    for name, value in parts.items():
+        needs = needs_of(msgspec.convert({name: value}, Config), Path("/ws"))
+        assert (needs.network, needs.variables) == (True, True), name
+        assert (needs.written, needs.read) == ([Path("/ws")], [])
+    assert not needs_of(Config(), Path("/ws")).network

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from simrec.cli.options import workspace_option
-from simrec.errors import missing_extra
+from simrec.sinks.mirror import pull as pull_mirror
 from simrec.workspace import Workspace
 
 
@@ -20,12 +20,7 @@ def pull(mirror: str, keep: int, workspace: Path) -> None:
 
     A timer runs it every few minutes; where nothing is new it asks for one small object.
     """
-    try:
-        from simrec.sinks import mirror_pull
-    except ModuleNotFoundError as error:
-        raise missing_extra("mirror", "a mirror") from error
-
     opened = Workspace.create(workspace)
     with opened.lock():
         opened.sweep()
-        click.echo(mirror_pull.pull(opened, mirror, keep))
+        click.echo(pull_mirror(opened, mirror, keep))

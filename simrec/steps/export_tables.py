@@ -7,7 +7,7 @@ from pathlib import Path
 from simrec import log
 from simrec.bucket_url import is_bucket
 from simrec.config import MirrorConfig, SinkConfig
-from simrec.errors import ConfigError, SimrecError, missing_extra
+from simrec.errors import ConfigError, SimrecError
 from simrec.release import Release, published
 from simrec.sinks import (
     article_files_sink,
@@ -15,6 +15,7 @@ from simrec.sinks import (
     database_sink,
     folder_sink,
     front_matter_sink,
+    mirror,
 )
 from simrec.sinks.sink_table import SinkTable
 from simrec.steps.night import Night
@@ -39,8 +40,8 @@ def export(night: Night) -> StepResult:
     writes: list[Callable[[], str]] = []
     for sink in sinks:
         writes.append(partial(_write, night, current, sink))
-    for mirror in mirrors:
-        writes.append(partial(_push, night.workspace, current, mirror))
+    for config in mirrors:
+        writes.append(partial(_push, night.workspace, current, config))
     changes = _write_all(writes)
     places = len(sinks) + len(mirrors)
     summary = f"{places} sinks hold {current.manifest.release_id}"
@@ -104,14 +105,9 @@ def _write_bucket(night: Night, current: Release, sink: SinkConfig, tables: list
     return f"{place} written" if written else ""
 
 
-def _push(workspace: Workspace, current: Release, mirror: MirrorConfig) -> str:
-    try:
-        from simrec.sinks import mirror_push
-    except ModuleNotFoundError as error:
-        raise missing_extra("mirror", "a mirror") from error
-
-    pushed = mirror_push.push(workspace, current, mirror.path, mirror.keep)
-    return f"{mirror.path.partition('?')[0]}: {pushed}" if pushed else ""
+def _push(workspace: Workspace, current: Release, config: MirrorConfig) -> str:
+    pushed = mirror.push(workspace, current, config)
+    return f"{config.path.partition('?')[0]}: {pushed}" if pushed else ""
 
 
 def _open_earlier(workspace: Workspace, release_id: str, table: SinkTable) -> SinkTable | None:

@@ -219,6 +219,10 @@ class Objective(Section, frozen=True):
     temperature: Positive = 0.05
     margin: Positive = 0.2
     hard_negatives: bool = False
+    cosine_weight: NotNegative = 1.0
+    similarity_weight: NotNegative = 20.0
+    contrast_weight: NotNegative = 0.0
+    ranking_weight: NotNegative = 0.0
 
 
 class PretrainingConfig(Section, frozen=True):

@@ -7,7 +7,7 @@ from keras import layers, ops
 
 from simrec.config import Objective
 
-SIMILARITY_WEIGHT = 20.0
+FAR = -1e9  # in place of a text's similarity with itself
 
 
 @keras.saving.register_keras_serializable("simrec")
@@ -80,18 +80,48 @@ class TripletViolation(layers.Layer):  # type: ignore[misc]
 
 
 class TeacherLoss(keras.losses.Loss):  # type: ignore[misc]
-    """1 - cosine to the teacher's vector, plus the squared error of all similarities in the batch.
+    """How far unit rows [batch, dim] are from the teacher's: up to four terms, by their weights.
 
-    Both arguments are unit rows [batch, dim]. The second term is that of similarity-preserving
-    distillation (Tung & Mori 2019).
+    1 - cosine to the teacher's vector; the squared error of all similarities in the batch, as in
+    similarity-preserving distillation (Tung & Mori 2019); the cross-entropy of finding the
+    teacher's vector of the same text among those of the batch (Tian et al. 2020); and the
+    Kullback-Leibler divergence of the rows of similarities with the other texts (Passalis & Tefas
+    2018). A similarity is a cosine, in the last two over the temperature.
     """
 
+    def __init__(self, objective: Objective) -> None:
+        super().__init__()
+        self._objective = objective
+
     def call(self, targets: Any, vectors: Any) -> Any:
-        distances = 1 - ops.sum(targets * vectors, axis=-1)
-        given = ops.matmul(vectors, ops.transpose(vectors))
-        expected = ops.matmul(targets, ops.transpose(targets))
-        errors = ops.mean(ops.square(given - expected), axis=-1)
-        return distances + SIMILARITY_WEIGHT * errors
+        objective = self._objective
+        temperature = objective.temperature
+        loss = objective.cosine_weight * (1 - ops.sum(targets * vectors, axis=-1))
+        if objective.contrast_weight:
+            scores = ops.matmul(vectors, ops.transpose(targets)) / temperature
+            loss += objective.contrast_weight * contrast(scores)
+        if objective.similarity_weight or objective.ranking_weight:
+            given = ops.matmul(vectors, ops.transpose(vectors))
+            expected = ops.matmul(targets, ops.transpose(targets))
+            errors = ops.mean(ops.square(given - expected), axis=-1)
+            loss += objective.similarity_weight * errors
+        if objective.ranking_weight:
+            divergences = ranking_divergence(expected / temperature, given / temperature)
+            loss += objective.ranking_weight * divergences
+        return loss
+
+
+def contrast(scores: Any) -> Any:
+    """Return the cross-entropy [batch] of row i finding column i, of scores [batch, batch]."""
+    return ops.logsumexp(scores, axis=-1) - ops.diagonal(scores)
+
+
+def ranking_divergence(expected: Any, given: Any) -> Any:
+    """Return KL(expected, given) [batch] of softmax rows [batch, batch] without their diagonals."""
+    itself = FAR * ops.eye(ops.shape(given)[0])
+    expected_logs = ops.log_softmax(expected + itself, axis=-1)
+    given_logs = ops.log_softmax(given + itself, axis=-1)
+    return ops.sum(ops.exp(expected_logs) * (expected_logs - given_logs), axis=-1)
 
 
 class GradedLoss(keras.losses.Loss):  # type: ignore[misc]
@@ -153,7 +183,7 @@ def _loss(objective: Objective) -> keras.losses.Loss:
         case "triplet":
             return keras.losses.MeanAbsoluteError()
         case "distillation":
-            return TeacherLoss()
+            return TeacherLoss(objective)
 
 
 def network(heads: list[Head], optimizer: keras.optimizers.Optimizer) -> keras.Model:

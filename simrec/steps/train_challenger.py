@@ -24,7 +24,8 @@ def train(night: Night) -> StepResult:
     with night.open_store() as store:
         training_corpus = corpus.gather(store, config, data.paths)
     start = starting_point.choose(config, training_corpus.articles, data.vocabulary)
-    plan = _plan_id(config, training_corpus, start, data.paths)
+    lesson_paths = [path for paths in data.paths for path in paths]
+    plan = _plan_id(config, training_corpus, start, lesson_paths)
     encoder_id = model_folder.trained_from(night.workspace.encoders, plan)
     if encoder_id:
         sentence = f"{encoder_id} was trained on these articles already"

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from simrec import files, log
 from simrec.articles.article import held_out_below
+from simrec.articles.language import detect_language
 from simrec.articles.store import Store
 from simrec.config import Config
 from simrec.encoder.tokenizer import pieces, without_additions
@@ -48,34 +50,41 @@ class Distilled(NamedTuple):
 
 
 class TeacherData(NamedTuple):
-    """The vocabulary of the last teacher asked, if it has one, and files of its embeddings."""
+    """The vocabulary of the teacher last asked, if it has one, and each teacher's files."""
 
     vocabulary: TeacherVocabulary | None
-    paths: list[Path]
+    paths: list[list[Path]]
 
 
-def is_file(config: Config) -> bool:
-    """Return whether the teacher is Parquet files of (text, vector), and not a model."""
-    return config.pretraining.teacher.endswith(".parquet")
+LanguageOf = dict[str, str | None]  # of each text, by its article; None where it is not certain
 
 
-def plan_shards(store: Store, config: Config, shard_texts: int = SHARD_TEXTS) -> list[list[str]]:
-    """Return the texts to encode, in shards: those of the first articles by key, each text once.
+def plan_texts(store: Store, config: Config) -> LanguageOf:
+    """Return the texts to encode: those of the first articles by key, each text once.
 
     Held-out articles give none. Empty where `pretraining.distillation_data` names files.
     """
     if config.pretraining.distillation_data:
-        return []
+        return {}
     max_texts = config.pretraining.max_distillation_texts
     first_key = held_out_below(config.training.held_out)
     keys = store.text_keys(config.training.max_articles, start=first_key)
-    distinct: dict[str, None] = {}
+    distinct: LanguageOf = {}
     for start in range(0, len(keys), READ_ARTICLES):
         for title, text in store.texts(keys[start : start + READ_ARTICLES], MAX_CHARS):
-            distinct.update(dict.fromkeys(distillation_texts(title, text)))
+            language = detect_language(title, text)
+            for part in distillation_texts(title, text):
+                distinct.setdefault(part, language)
         if len(distinct) >= max_texts:
             break
-    planned = list(distinct)[:max_texts]
+    return dict(islice(distinct.items(), max_texts))
+
+
+def cut_shards(
+    texts: LanguageOf, languages: Sequence[str] = (), shard_texts: int = SHARD_TEXTS
+) -> list[list[str]]:
+    """Return the texts in shards; with languages those of articles in one of them."""
+    planned = [text for text, lang in texts.items() if not languages or lang in languages]
     starts = range(0, len(planned), shard_texts)
     return [planned[start : start + shard_texts] for start in starts]
 
@@ -88,7 +97,6 @@ def ask_teacher(teacher: Teacher, shards: list[list[str]], root: Path) -> Distil
     folder = root / teacher.id
     folder.mkdir(parents=True, exist_ok=True)
     _write_vocabulary(teacher, folder)
-    files.write(root / LAST_TEACHER, f"{teacher.id}\n".encode())
     missing = [texts for texts in shards if not shard_path(folder, texts).exists()]
     n_encoded = sum(map(len, missing))
     with log.progress("teach", total=n_encoded, unit="texts") as bar:
@@ -98,6 +106,11 @@ def ask_teacher(teacher: Teacher, shards: list[list[str]], root: Path) -> Distil
             write_distillation_set(path, DistillationSet(texts, teacher.encode(texts)))
             bar.update(len(texts))
     return Distilled(sum(map(len, shards)), n_encoded)
+
+
+def note_teachers(teacher_ids: Sequence[str], root: Path) -> None:
+    """Write down which teachers a student learns from, in their order."""
+    files.write(root / LAST_TEACHER, "".join(f"{name}\n" for name in teacher_ids).encode())
 
 
 def _write_vocabulary(teacher: Teacher, folder: Path) -> None:
@@ -119,17 +132,23 @@ def shard_path(folder: Path, texts: list[str]) -> Path:
 
 def teacher_data(config: Config, root: Path) -> TeacherData:
     """Return what a student learns from: files the configuration names, or those below root."""
-    if is_file(config):
-        return TeacherData(None, _glob(config.pretraining.teacher))
-    if not (root / LAST_TEACHER).exists():
-        return TeacherData(None, [])
-    folder = root / (root / LAST_TEACHER).read_text(encoding="utf-8").strip()
+    asked = []
+    if (root / LAST_TEACHER).exists():
+        names = (root / LAST_TEACHER).read_text(encoding="utf-8").split()
+        asked = [root / name for name in names]
     vocabulary = None
-    if (folder / TOKENS).exists():
-        vocabulary = TeacherVocabulary(folder / TOKENIZER, folder / TOKENS)
+    if len(asked) == 1 and (asked[0] / TOKENS).exists():
+        vocabulary = TeacherVocabulary(asked[0] / TOKENIZER, asked[0] / TOKENS)
     if config.pretraining.distillation_data:
-        return TeacherData(vocabulary, _glob(config.pretraining.distillation_data))
-    return TeacherData(vocabulary, sorted((folder / "shards").glob("*.parquet")))
+        return TeacherData(vocabulary, [_glob(config.pretraining.distillation_data)])
+    paths = []
+    for teacher in config.pretraining.teachers:
+        if teacher.is_file:
+            vocabulary = None
+            paths.append(_glob(teacher.model))
+        elif asked:
+            paths.append(sorted((asked.pop(0) / "shards").glob("*.parquet")))
+    return TeacherData(vocabulary, paths)
 
 
 def _glob(pattern: str) -> list[Path]:

@@ -8,7 +8,8 @@ from simrec.articles.article import encoded_text, held_out_below
 from simrec.articles.store import Store
 from simrec.config import Config, Objective
 from simrec.errors import GateError
-from simrec.training.distillation import EMPTY_SET, DistillationSet, read_distillation_set
+from simrec.training.distillation import EMPTY_SET, DistillationSet
+from simrec.training.joint_lessons import read_lessons
 from simrec.training.pair_files import PairFile, read_pairs
 
 MAX_CHARS_PER_TOKEN = 8  # enough for any prose
@@ -46,7 +47,7 @@ def learns_from_articles(config: Config) -> bool:
     return any(objective.pairs == "articles" for objective in _pair_objectives(config))
 
 
-def gather(store: Store, config: Config, distillation_paths: list[Path]) -> TrainingCorpus:
+def gather(store: Store, config: Config, lesson_paths: list[list[Path]]) -> TrainingCorpus:
     """Read all that the objectives need; links to held-out articles are skipped."""
     first_key = held_out_below(config.training.held_out)
     keys = store.text_keys(config.training.max_articles, start=first_key)
@@ -54,7 +55,7 @@ def gather(store: Store, config: Config, distillation_paths: list[Path]) -> Trai
     distillation = EMPTY_SET
     if any(objective.kind == "distillation" for objective in config.objectives):
         max_texts = config.pretraining.max_distillation_texts
-        distillation = read_distillation_set(distillation_paths, max_texts)
+        distillation = read_lessons(lesson_paths, max_texts)
     max_chars = config.training.max_tokens * MAX_CHARS_PER_TOKEN
     return TrainingCorpus(
         held_out_keys + keys,

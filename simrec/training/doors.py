@@ -26,6 +26,18 @@ def open_trainer() -> Any:
     return train_encoder
 
 
+def open_nano_e5() -> Any:
+    """Import what needs PyTorch; ConfigError names what is not installed."""
+    try:
+        with log.silence_native_stderr():
+            from simrec.training import nano_e5
+    except ModuleNotFoundError as error:
+        if error.name == "torch":
+            raise missing_extra("teacher", "asking a teacher") from error
+        raise
+    return nano_e5
+
+
 def open_teacher() -> Any:
     """Import what needs PyTorch, offline; ConfigError names the extra where it is not installed."""
     os.environ.setdefault("HF_HUB_OFFLINE", "1")

@@ -11,17 +11,19 @@ from tokenizers import Tokenizer
 from simrec.config import Config
 from simrec.encoder import model_folder
 from simrec.encoder.tokenizer import token_ids, train_tokenizer
+from simrec.errors import ConfigError
 from simrec.training.batches import RaggedTokens
 from simrec.training.corpus import MAX_CHARS_PER_TOKEN, Articles
 from simrec.training.distillation import DistillationSet, read_distillation_set
-from simrec.training.network import build_tower, set_weights
+from simrec.training.joint_lessons import centred
+from simrec.training.network import build_tower, remember_longer, set_weights, weights_of
 from simrec.training.onnx_export import read_weights
 from simrec.training.starting_point import TeacherVocabulary
 from simrec.training.token_vectors import count_matrix, token_vectors
 
 Floats = NDArray[np.float32]
 SIF = 1e-3  # a of smooth inverse frequency, a / (a + p): Arora et al. 2017
-SAMPLE_TEXTS = 50_000
+SAMPLE_TEXTS = 200_000
 
 
 class InitialTower(NamedTuple):
@@ -76,10 +78,13 @@ def from_teacher(
     """
     every = max(1, len(data.texts) // SAMPLE_TEXTS)
     sample = DistillationSet(data.texts[::every], data.vectors[::every])
-    if vocabulary:
+    given = config.pretraining.vocabulary
+    if given:
+        start = _from_texts(sample, _open_tokenizer(Path(given)))
+    elif vocabulary:
         start = _own_vocabulary(sample.texts, vocabulary)
     else:
-        start = _learned_vocabulary(sample, config.encoder.vocab_size)
+        start = _from_texts(sample, train_tokenizer(sample.texts, config.encoder.vocab_size))
     ids = RaggedTokens(start.sample_ids)
     frequency = np.bincount(ids.flat, minlength=len(start.vectors))
     weights = SIF / (SIF + frequency / frequency.sum())
@@ -93,11 +98,19 @@ def _own_vocabulary(texts: list[str], vocabulary: TeacherVocabulary) -> TokenSta
     tokenizer = Tokenizer.from_file(str(vocabulary.tokenizer))
     data = read_distillation_set([vocabulary.tokens], tokenizer.get_vocab_size())
     ids = list(token_ids(tokenizer, texts))
-    return TokenStart(tokenizer, data.vectors.astype(np.float32), ids)
+    return TokenStart(tokenizer, centred(data.vectors), ids)
 
 
-def _learned_vocabulary(sample: DistillationSet, vocab_size: int) -> TokenStart:
-    tokenizer = train_tokenizer(sample.texts, vocab_size)
+def _open_tokenizer(path: Path) -> Tokenizer:
+    try:
+        tokenizer = Tokenizer.from_file(str(path))
+    except Exception as error:  # the library raises nothing narrower
+        raise ConfigError(f"{path}: no tokenizer ({error})") from error
+    return tokenizer
+
+
+def _from_texts(sample: DistillationSet, tokenizer: Tokenizer) -> TokenStart:
+    """Give each token the mean of the vectors of the texts it stands in."""
     ids = list(token_ids(tokenizer, sample.texts))
     counts = count_matrix(ids, tokenizer.get_vocab_size())
     occurrences = np.asarray(counts.sum(axis=0)).ravel()
@@ -131,4 +144,10 @@ def matching_axes(vectors: NDArray[np.floating], student_vectors: Floats) -> Flo
 
 def _tower(config: Config, vectors: Floats) -> keras.Model:
     training = config.training
-    return build_tower(config.encoder, vectors, training.seed, training.truncate_tokens)
+    tower = build_tower(config.encoder, vectors, training.seed, training.truncate_tokens)
+    if training.gate_memory:
+        weights = weights_of(tower, config.encoder)
+        cell = config.encoder.cell
+        longer = remember_longer(weights, cell, training.gate_memory, training.seed)
+        set_weights(tower, config.encoder, longer)
+    return tower

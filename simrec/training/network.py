@@ -215,5 +215,35 @@ def set_weights(tower: keras.Model, config: EncoderConfig, weights: Weights) -> 
     tower.get_layer("project").set_weights(weights.project)
 
 
+def remember_longer(weights: Weights, cell: str, steps: int, seed: int) -> Weights:
+    """Let the gates begin with memories of 1 to `steps` steps, spread over the units.
+
+    Chrono initialisation (Tallec & Ollivier 2018): the bias of what a gate keeps is the logarithm of
+    a uniform draw, and in an LSTM that of what it takes in is the negative of it. Keras' biases of
+    zero or one forget within a few steps. A tanh RNN has no gates and stays as it is.
+    """
+    rng = np.random.default_rng(seed)
+    layers_of_weights = []
+    for directions in weights.recurrent:
+        layer = [_with_long_gates(triple, cell, steps, rng) for triple in directions]
+        layers_of_weights.append(layer)
+    return weights._replace(recurrent=layers_of_weights)
+
+
+def _with_long_gates(
+    triple: list[Floats], cell: str, steps: int, rng: np.random.Generator
+) -> list[Floats]:
+    kernel, recurrent, bias = triple
+    hidden = len(recurrent)
+    memory = np.log(rng.uniform(1, max(2, steps - 1), hidden)).astype(np.float32)
+    bias = bias.copy()
+    if cell == "gru":
+        bias[0, :hidden] = memory  # z, the first gate, keeps
+    elif cell == "lstm":
+        bias[:hidden] = -memory  # i takes in
+        bias[hidden : 2 * hidden] = memory  # f keeps
+    return [kernel, recurrent, bias]
+
+
 def _layer_name(config: EncoderConfig, number: int) -> str:
     return f"recurrent_{number}" if config.bidirectional else f"{config.cell}_{number}"

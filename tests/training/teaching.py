@@ -14,7 +14,7 @@ import numpy as np
 
 from simrec.articles.store import Store
 from simrec.config_file import load
-from simrec.training.ask_teacher import ask_teacher, plan_shards
+from simrec.training.ask_teacher import ask_teacher, cut_shards, note_teachers, plan_texts
 from simrec.workspace import Workspace
 from tests.conftest import House
 
@@ -47,9 +47,10 @@ def main(house: House, killed_at: int) -> None:
     workspace = Workspace(house.workspace)
     config = load(house.folder / "config.toml")
     with Store.open(workspace.articles_db) as store:
-        shards = plan_shards(store, config, SHARD_TEXTS)
+        shards = cut_shards(plan_texts(store, config), shard_texts=SHARD_TEXTS)
     teacher = NotingTeacher(house.folder / "encoded.jsonl", killed_at)
     ask_teacher(teacher, shards, workspace.distillation)
+    note_teachers([teacher.id], workspace.distillation)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Distillation: a student learns a teacher's similarities, and asking a teacher survives a kill."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +10,12 @@ import pytest
 from pyarrow import parquet
 from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import TfidfVectorizer
+from tokenizers import Tokenizer
 
 from simrec.articles.article import held_out_below
 from simrec.articles.store import Store
 from simrec.encoder.runtime import Encoder
+from simrec.encoder.tokenizer import train_tokenizer
 from simrec.training.distillation import PASSAGE_WORDS
 from tests.conftest import House, run, speeches
 from tests.training.houses import configure, history, only_encoder
@@ -20,8 +23,12 @@ from tests.training.houses import configure, history, only_encoder
 DISTIL = '[[objectives]]\nkind = "distillation"\n'
 
 
-def lsa_teacher(folder: Path, dim: int = 48) -> tuple[TfidfVectorizer, TruncatedSVD]:
-    """Write the embeddings of a teacher that is latent semantic analysis, in two files."""
+def lsa_teachers(folder: Path, dim: int = 48) -> Callable[[list[str]], np.ndarray]:
+    """Write the embeddings of two teachers that are latent semantic analysis.
+
+    The second has its first dimensions alone, and read half of the texts. Returns what gives the
+    mean of both teachers' centred similarities of texts.
+    """
     texts = []
     for speech in speeches():
         text = speech["text"]
@@ -33,23 +40,43 @@ def lsa_teacher(folder: Path, dim: int = 48) -> tuple[TfidfVectorizer, Truncated
     for number, rows in enumerate(np.array_split(np.arange(len(texts)), 2)):
         table = {"text": [texts[row] for row in rows], "vector": list(vectors[rows])}
         parquet.write_table(pyarrow.table(table), folder / f"taught{number}.parquet")
-    return tfidf, axes
+    table = {"text": texts[::2], "vector": list(vectors[::2, :20])}
+    parquet.write_table(pyarrow.table(table), folder / "half.parquet")
+    means = [vectors.mean(axis=0), vectors[::2, :20].mean(axis=0)]
+
+    def similarities(texts: list[str]) -> np.ndarray:
+        rows = axes.transform(tfidf.transform(texts))
+        rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+        total = np.zeros((len(texts), len(texts)))
+        for mean in means:
+            centred = rows[:, : len(mean)] - mean
+            centred /= np.linalg.norm(centred, axis=1, keepdims=True)
+            total += centred @ centred.T / len(means)
+        return total
+
+    return similarities
 
 
-def test_a_student_of_a_file_of_vectors_learns_the_teachers_similarities(ingested: House) -> None:
-    tfidf, axes = lsa_teacher(ingested.folder)
+def test_a_student_of_files_of_vectors_learns_the_teachers_similarities(ingested: House) -> None:
+    """Of two teachers, one of which read half of the texts; with a vocabulary of its own."""
+    similarities = lsa_teachers(ingested.folder)
+    vocabulary = train_tokenizer((speech["text"] for speech in speeches()), 1_500)
+    vocabulary.save(str(ingested.folder / "words.json"))
+    teachers = '[{model = "taught*.parquet"}, {model = "half.parquet"}]'
     training = 'start = "teacher"\ntoken_epochs = 8\ntoken_batch_size = 64\n'
     training += "learning_rate = 0.01\nepochs = 4"
-    configure(ingested, f'{DISTIL}[pretraining]\nteacher = "taught*.parquet"\n', training)
+    pretraining = f'[pretraining]\nteacher = {teachers}\nvocabulary = "words.json"\n'
+    configure(ingested, DISTIL + pretraining, training)
     ran = ingested.job("pretrain")
     assert ran.code == 0, ran.err
     encoder = Encoder(only_encoder(ingested))
+    written = Tokenizer.from_file(str(only_encoder(ingested) / "tokenizer.json"))
+    assert written.get_vocab() == vocabulary.get_vocab()
     texts = [speech["text"][30:400] for speech in speeches()]
-    taught = axes.transform(tfidf.transform(texts))
-    taught /= np.linalg.norm(taught, axis=1, keepdims=True)
     learned = encoder.encode(texts)
     upper = np.triu_indices(len(texts), 1)
-    assert np.corrcoef((taught @ taught.T)[upper], (learned @ learned.T)[upper])[0, 1] > 0.8
+    taught = similarities(texts)[upper]
+    assert np.corrcoef(taught, (learned @ learned.T)[upper])[0, 1] > 0.8
 
 
 def test_asking_a_teacher_goes_on_where_it_was_killed(ingested: House) -> None:
@@ -90,6 +117,18 @@ def held_out_texts(house: House) -> list[str]:
     [
         ("", "there is no distillation data: run simrec teach"),
         ('teacher = "no*.parquet"', "there is no such file of distillation data"),
+        (
+            'teacher = [{model = "few.parquet"}, {model = "few.parquet", languages = ["en"]}]',
+            "the lessons of teacher 1 and teacher 2 disagree in their texts: they share 2 of 2",
+        ),
+        (
+            'teacher = [{model = "a", languages = ["en"]}, {model = "b"}]',
+            "the first of several teachers reads all languages",
+        ),
+        (
+            'distillation_data = "few.parquet"\nteacher = [{model = "a"}, {model = "b"}]',
+            "pretraining.distillation_data is of one teacher",
+        ),
         ('teacher = "bad*.parquet"', "vectors of 7, those before it have 5"),
         ('teacher = "nan.parquet"', "row 1 has a vector that is no number"),
         ('teacher = "text.parquet"', "no distillation data, which are Parquet columns"),
@@ -103,6 +142,7 @@ def test_bad_distillation_data_is_a_sentence(ingested: House, pretraining: str, 
     write("bad2", text=["a", "b"], vector=[[1.0] * 7] * 2)
     write("nan", text=["a", "b"], vector=[[1.0], [float("nan")]])
     write("text", text=["a", "b"])
+    write("few", text=["a", "b"], vector=[[1.0, 0.0], [0.0, 1.0]])
     configure(ingested, f"{DISTIL}[pretraining]\n{pretraining}\n")
     ran = ingested.step("train")
     assert (ran.code, says in ran.err, "Traceback" in ran.err) == (3, True, False), ran.err

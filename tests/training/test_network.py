@@ -6,7 +6,15 @@ import tensorflow as tf
 
 from simrec.config import EncoderConfig
 from simrec.training.gradient_flow import STEPS, gradient_norms, gradient_reach
-from simrec.training.network import Attention, MaskedMax, MaskedMean, Weights, build_tower
+from simrec.training.network import (
+    Attention,
+    MaskedMax,
+    MaskedMean,
+    Weights,
+    build_tower,
+    remember_longer,
+    weights_of,
+)
 from tests.training.towers import DIM, VOCAB, alone, random_tower, rows_of_tokens
 
 
@@ -56,6 +64,30 @@ def test_truncation_changes_no_vector_and_cuts_gradients_where_it_says(
     norms = np.linalg.norm(tape.gradient(last, embedded), axis=2).max(axis=0)
     assert (norms[:30] == 0).all(), "35 steps in blocks of 10: the last block began with step 30"
     assert (norms[30:] > 0).all()
+
+
+@pytest.mark.parametrize(("cell", "gates"), [("gru", {0: 1}), ("lstm", {0: -1, 1: 1}), ("rnn", {})])
+def test_gates_that_begin_long_keep_a_state_for_so_many_steps(
+    cell: str, gates: dict[int, int]
+) -> None:
+    """A gate of bias log(t - 1) keeps 1 - 1 / t of the state: t steps until a third is left."""
+    config = EncoderConfig(cell=cell, hidden=400, dim=DIM, layers=2, bidirectional=False)
+    tower = build_tower(config, np.zeros((VOCAB, DIM), np.float32), 0)
+    before = weights_of(tower, config)
+    after = remember_longer(before, cell, 50, seed=1)
+    for (old,), (new,) in zip(before.recurrent, after.recurrent, strict=True):
+        assert np.array_equal(old[0], new[0])
+        assert np.array_equal(old[1], new[1])
+        biases = new[2][0] if cell == "gru" else new[2]
+        blocks = np.split(biases, len(biases) // 400)
+        for number, block in enumerate(blocks):
+            if number in gates:
+                memory = 1 + np.exp(gates[number] * block)
+                assert memory.min() >= 2
+                assert memory.max() <= 50
+                assert memory.mean() == pytest.approx(26, abs=2), "spread evenly"
+            else:
+                assert not block.any()
 
 
 def test_gradient_reach_of_a_linear_recurrence_is_its_power() -> None:

@@ -49,7 +49,9 @@ def test_a_fall_outweighs_a_better_mean() -> None:
     assert "is no better than, and leaves the work to, gru-1" in worse.sentence("gru-1")
 
 
-@pytest.mark.parametrize(("kept", "says"), [(10, []), (5, []), (3, ["it keeps 30% of the nearest"])])
+@pytest.mark.parametrize(
+    ("kept", "says"), [(10, []), (5, []), (3, ["it keeps 30% of the nearest"])]
+)
 def test_without_labels_the_challenger_keeps_a_share_of_the_nearest(
     kept: int, says: list[str]
 ) -> None:

@@ -235,11 +235,6 @@ class TeacherConfig(Section, frozen=True):
     model: str
     languages: tuple[str, ...] = ()
 
-    @property
-    def is_file(self) -> bool:
-        """Return whether the teacher is Parquet files of (text, vector), and not a model."""
-        return self.model.endswith(".parquet")
-
 
 class PretrainingConfig(Section, frozen=True):
     """What one teacher or several are asked to make a pretrained encoder."""

@@ -60,14 +60,44 @@ def unknown_id(tokenizer: Tokenizer) -> int:
 
 
 def unknown_share(tokenizer: Tokenizer, texts: list[str]) -> float:
-    """Return the share of unknown tokens in texts, which is high if they are in another script."""
-    unknown = unknown_id(tokenizer)
+    """Return the share of tokens that say nothing, which is high if texts are in another script.
+
+    These are unknown tokens and, of a byte-level vocabulary, which knows all, the parts of letters.
+    """
+    unknown = {unknown_id(tokenizer), *parts_of_letters(tokenizer)}
     tokens = 0
     unknown_tokens = 0
     for ids in token_ids(tokenizer, texts):
         tokens += len(ids)
-        unknown_tokens += ids.count(unknown)
+        unknown_tokens += sum(token_id in unknown for token_id in ids)
     return unknown_tokens / max(1, tokens)
+
+
+def parts_of_letters(tokenizer: Tokenizer) -> set[int]:
+    """Return the tokens that are one byte of a letter of several; none unless it is byte-level."""
+    token_ids_of_bytes = []
+    for letter in byte_letters():
+        token_id = tokenizer.token_to_id(letter)
+        if token_id is None:
+            return set()
+        token_ids_of_bytes.append(token_id)
+    return set(token_ids_of_bytes[0x80:])
+
+
+def byte_letters() -> list[str]:
+    """Return the letter that stands for each byte in a byte-level vocabulary (Radford et al. 2019).
+
+    A printable byte of Latin-1 stands for itself, the others are the letters from U+0100 on.
+    """
+    letters = []
+    others = 0
+    for byte in range(256):
+        if 0x21 <= byte <= 0x7E or 0xA1 <= byte <= 0xAC or byte >= 0xAE:
+            letters.append(chr(byte))
+        else:
+            letters.append(chr(0x100 + others))
+            others += 1
+    return letters
 
 
 def without_additions(tokenizer_json: str) -> Tokenizer:

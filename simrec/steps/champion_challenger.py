@@ -35,7 +35,7 @@ TOPIC_SUITES = ("same category", "same account", "shared tag")
 
 
 @dataclass(frozen=True)
-class Verdict:
+class EncoderVerdict:
     """The mean of all measures for champion and challenger, and where the challenger falls."""
 
     scores: dict[str, float]
@@ -60,7 +60,7 @@ class Verdict:
         )
 
 
-NOTHING_MEASURED = Verdict({}, [])
+NOTHING_MEASURED = EncoderVerdict({}, [])
 
 
 def choose_encoder(
@@ -112,7 +112,9 @@ def _training_sentence(trained: "Trained", start: StartingPoint) -> str:
     )
 
 
-def _judge(night: Night, training_corpus: TrainingCorpus, encoders: dict[str, Path]) -> Verdict:
+def _judge(
+    night: Night, training_corpus: TrainingCorpus, encoders: dict[str, Path]
+) -> EncoderVerdict:
     """Measure champion and challenger; nothing where nothing can be measured.
 
     Measures are the correlation with the held-out grades of each graded file, and the suites,
@@ -137,7 +139,7 @@ def _judge(night: Night, training_corpus: TrainingCorpus, encoders: dict[str, Pa
     scores = {}
     for name in encoders:
         scores[name] = sum(result.values[name] for result in results) / len(results)
-    return Verdict(scores, falls)
+    return EncoderVerdict(scores, falls)
 
 
 def _sample(night: Night) -> list[SampledArticle]:

@@ -13,7 +13,8 @@ from simrec.training.doors import open_nano_e5, open_teacher
 
 def teach(night: Night) -> StepResult:
     """Let each teacher encode its vocabulary, and the texts that a student learns from."""
-    models = [teacher for teacher in night.config.pretraining.teachers if not teacher.is_file]
+    teachers = night.config.pretraining.teachers
+    models = [teacher for teacher in teachers if not ask_teacher.is_file(teacher)]
     if not models:
         return StepResult("the teacher is a file of distillation data already", skipped=True)
     with night.open_store() as store:

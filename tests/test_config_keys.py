@@ -28,6 +28,14 @@ from simrec.errors import ConfigError
             "line 2: objectives[0].kind: Invalid enum value 'cosines'; the values are "
             "'contrastive', 'cosine', 'manhattan', 'triplet', 'distillation'",
         ),
+        (
+            '[pretraining]\nteacher = [{model = "a", languages = ["en"]}, {model = "b"}]\n',
+            "the first of several teachers reads all languages: leave its languages out",
+        ),
+        (
+            '[pretraining]\ndistillation_data = "c"\nteacher = [{model = "a"}, {model = "b"}]\n',
+            "pretraining.distillation_data is of one teacher; with several, give the files",
+        ),
         ('[rules]\nmin_score = "hi"\n', "line 2: rules.min_score: Invalid enum value 'hi'"),
         (
             "[rules.max_per]\naccounts = 2\n",

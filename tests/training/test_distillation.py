@@ -121,14 +121,6 @@ def held_out_texts(house: House) -> list[str]:
             'teacher = [{model = "few.parquet"}, {model = "few.parquet", languages = ["en"]}]',
             "the lessons of teacher 1 and teacher 2 disagree in their texts: they share 2 of 2",
         ),
-        (
-            'teacher = [{model = "a", languages = ["en"]}, {model = "b"}]',
-            "the first of several teachers reads all languages",
-        ),
-        (
-            'distillation_data = "few.parquet"\nteacher = [{model = "a"}, {model = "b"}]',
-            "pretraining.distillation_data is of one teacher",
-        ),
         ('teacher = "bad*.parquet"', "vectors of 7, those before it have 5"),
         ('teacher = "nan.parquet"', "row 1 has a vector that is no number"),
         ('teacher = "text.parquet"', "no distillation data, which are Parquet columns"),

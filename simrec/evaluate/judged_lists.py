@@ -14,7 +14,11 @@ from simrec.recommend.choose_weight import MIN_QUERIES
 NAMES = ("nDCG@10", "R@10", "MRR")
 
 
-def measure_lists(name: str, grades: Grades, lists: Mapping[str, ListOf]) -> list[SuiteResult]:
+def measure_lists(
+    name: str,
+    grades: Grades,
+    lists: Mapping[str, ListOf],
+) -> list[SuiteResult]:
     """Measure the lists of some systems for the topics that have a relevant article.
 
     Topics that no system has a list of are no articles of the release, and are left out.
@@ -45,7 +49,9 @@ def measure_lists(name: str, grades: Grades, lists: Mapping[str, ListOf]) -> lis
 
 
 def measure_preferences(
-    name: str, preferences: Sequence[Preference], current: str
+    name: str,
+    preferences: Sequence[Preference],
+    current: str,
 ) -> list[SuiteResult]:
     """Return how often each of two systems is preferred; a draw is half for both.
 

@@ -42,7 +42,10 @@ def holds_preferences(path: Path) -> bool:
     return _has_columns(path, PREFERENCE_COLUMNS)
 
 
-def _has_columns(path: Path, columns: tuple[str, ...]) -> bool:
+def _has_columns(
+    path: Path,
+    columns: tuple[str, ...],
+) -> bool:
     if path.suffix != ".csv" or not path.exists():
         return False
     with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
@@ -135,7 +138,12 @@ def _text(path: Path) -> str:
         raise ConfigError(f"{path}: {error}") from error
 
 
-def append_grade(path: Path, topic: str, article: str, grade: int) -> None:
+def append_grade(
+    path: Path,
+    topic: str,
+    article: str,
+    grade: int,
+) -> None:
     """Add a judgement to a file, which is made first where there is none."""
     if path.suffix == TREC:
         files.append_line(path, trec_line(topic, article, grade))
@@ -143,12 +151,19 @@ def append_grade(path: Path, topic: str, article: str, grade: int) -> None:
     _append(path, GRADE_COLUMNS, (topic, article, str(grade)))
 
 
-def append_preference(path: Path, preference: Preference) -> None:
+def append_preference(
+    path: Path,
+    preference: Preference,
+) -> None:
     """Add a preference to a file, which is made first where there is none."""
     _append(path, PREFERENCE_COLUMNS, preference)
 
 
-def _append(path: Path, columns: tuple[str, ...], values: tuple[str, ...]) -> None:
+def _append(
+    path: Path,
+    columns: tuple[str, ...],
+    values: tuple[str, ...],
+) -> None:
     if path.exists() and not _has_columns(path, columns):
         raise UsageError(
             f"{path}: judgements go to a file of their own, a CSV with the columns "
@@ -159,7 +174,9 @@ def _append(path: Path, columns: tuple[str, ...], values: tuple[str, ...]) -> No
     files.append_line(path, csv_line(values))
 
 
-def csv_line(values: tuple[str, ...]) -> str:
+def csv_line(
+    values: tuple[str, ...],
+) -> str:
     """Return values as one line of CSV; a line break within one becomes a space."""
     cells = []
     for value in values:
@@ -174,7 +191,11 @@ def shown_text(text: str) -> str:
     return f"'{text}" if text.startswith(FORMULA) else text
 
 
-def trec_line(topic: str, article: str, grade: int | None = None) -> str:
+def trec_line(
+    topic: str,
+    article: str,
+    grade: int | None = None,
+) -> str:
     """Return a line of TREC qrels, or of a pool without a grade. UsageError for ids with spaces."""
     for article_id in (topic, article):
         if len(article_id.split()) != 1:

@@ -39,14 +39,21 @@ class SideBySide(NamedTuple):
     left: JudgedSystem
     right: JudgedSystem
 
-    def preference(self, choice: str) -> Preference:
+    def preference(
+        self,
+        choice: str,
+    ) -> Preference:
         """Return what a judge's choice means: left, right, or "" for neither."""
         names = {"left": self.left.name, "right": self.right.name}
         first, second = sorted(names.values())
         return Preference(self.topic, first, second, names.get(choice, ""))
 
 
-def published_lists(name: str, tables: TableReader, depth: int = DEPTH) -> JudgedSystem:
+def published_lists(
+    name: str,
+    tables: TableReader,
+    depth: int = DEPTH,
+) -> JudgedSystem:
     """Return the published lists of a release; an article it does not hold has an empty one."""
 
     def list_of(article: str) -> list[str]:
@@ -65,7 +72,10 @@ def draw_topics(ids: Iterable[str], n: int, judged: Collection[str] = ()) -> lis
     return sorted(left, key=_hash)[:n]
 
 
-def pool(topics: Sequence[str], systems: Sequence[JudgedSystem]) -> list[PooledPair]:
+def pool(
+    topics: Sequence[str],
+    systems: Sequence[JudgedSystem],
+) -> list[PooledPair]:
     """Return what any system recommends for the topics, topics in order, articles in none."""
     pairs = []
     for topic in topics:
@@ -81,13 +91,18 @@ def _order(pair: PooledPair) -> str:
     return _hash("\0".join(pair))
 
 
-def unjudged(pairs: Sequence[PooledPair], grades: Grades) -> list[PooledPair]:
+def unjudged(
+    pairs: Sequence[PooledPair],
+    grades: Grades,
+) -> list[PooledPair]:
     """Return the pairs that no judgement is known of."""
     return [pair for pair in pairs if pair.article not in grades.get(pair.topic, {})]
 
 
 def side_by_side(
-    topics: Sequence[str], first: JudgedSystem, second: JudgedSystem
+    topics: Sequence[str],
+    first: JudgedSystem,
+    second: JudgedSystem,
 ) -> list[SideBySide]:
     """Return the topics of which two systems have different lists, and which stands left."""
     sides = []
@@ -107,7 +122,10 @@ def trec_pool(pairs: Sequence[PooledPair]) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-def csv_pool(pairs: Sequence[PooledPair], describe: Callable[[str], tuple[str, str]]) -> str:
+def csv_pool(
+    pairs: Sequence[PooledPair],
+    describe: Callable[[str], tuple[str, str]],
+) -> str:
     """Return a pool as CSV with an empty column for grades, to be filled in by others.
 
     describe returns title and address of an article.

@@ -44,7 +44,11 @@ class AskedArticles:
     originals: NDArray[np.int64]
 
     @classmethod
-    def of(cls, articles: Sequence[ArticleAttributes], may_be_found: Mask) -> "AskedArticles":
+    def of(
+        cls,
+        articles: Sequence[ArticleAttributes],
+        may_be_found: Mask,
+    ) -> "AskedArticles":
         """Take what the rules may ask of all articles, and which of them may be recommended."""
         originals = []
         for row, article in enumerate(articles):
@@ -75,7 +79,10 @@ def measure_known_items(
 
 
 def read_questions(
-    folder: ReleaseFolder, articles: AskedArticles, store: Store, boundary: bytes
+    folder: ReleaseFolder,
+    articles: AskedArticles,
+    store: Store,
+    boundary: bytes,
 ) -> dict[str, list[KnownItem]]:
     """Return titles and second halves of texts by suite, of the articles of the lowest text keys.
 
@@ -119,12 +126,19 @@ class _Questions:
         self._vectors = encode(texts)
         self._terms = release.tfidf.encode(texts) if release.tfidf else None
 
-    def reciprocal_ranks(self, rules: Sequence[Rule]) -> NDArray[np.float64]:
+    def reciprocal_ranks(
+        self,
+        rules: Sequence[Rule],
+    ) -> NDArray[np.float64]:
         """Return 1 / rank of the right article of each question, 0 where K places hold none."""
         ranks = [self._reciprocal_rank(number, rules) for number in range(len(self._rows))]
         return np.array(ranks)
 
-    def _reciprocal_rank(self, number: int, rules: Sequence[Rule]) -> float:
+    def _reciprocal_rank(
+        self,
+        number: int,
+        rules: Sequence[Rule],
+    ) -> float:
         one = slice(number, number + 1)
         terms = None if self._terms is None else self._terms[one]
         seeds = self._search.vectors_of_text(self._vectors[one], terms)

@@ -30,12 +30,18 @@ class ReleaseLists:
     lists: Recommendations
 
     @classmethod
-    def read(cls, folder: ReleaseFolder) -> "ReleaseLists":
+    def read(
+        cls,
+        folder: ReleaseFolder,
+    ) -> "ReleaseLists":
         """Read the lists of a published release."""
         ids = read_ids(folder)
         return cls(folder, ids, Recommendations.read(folder.similar_articles, ids))
 
-    def ids_of(self, seeds: Sequence[int]) -> list[list[str]]:
+    def ids_of(
+        self,
+        seeds: Sequence[int],
+    ) -> list[list[str]]:
         """Return the ids that the lists of some rows hold, in order of the rows and of rank."""
         rows_of = self.lists.lists_of(seeds)
         lists = []
@@ -43,7 +49,10 @@ class ReleaseLists:
             lists.append([self.ids[row] for row in rows_of[seed]])
         return lists
 
-    def titles(self, ids: Sequence[str]) -> list[str]:
+    def titles(
+        self,
+        ids: Sequence[str],
+    ) -> list[str]:
         """Return the titles of some articles."""
         rows = [self._row_of[article] for article in ids]
         return [article.title for article in show_articles(self.folder, rows)]
@@ -56,7 +65,11 @@ class ReleaseLists:
 class ListComparison:
     """The lists of a release beside those of the release before."""
 
-    def __init__(self, now: ReleaseLists, before: ReleaseLists) -> None:
+    def __init__(
+        self,
+        now: ReleaseLists,
+        before: ReleaseLists,
+    ) -> None:
         self._now = now
         self._before = before
         self._kept: KeptShares = overlap(now.lists, now.ids, before.lists, before.ids)
@@ -79,7 +92,10 @@ class ListComparison:
             rbo=self._mean_overlap(sampled),
         )
 
-    def _mean_overlap(self, sampled: Any) -> float:
+    def _mean_overlap(
+        self,
+        sampled: Any,
+    ) -> float:
         """Return the mean rank-biased overlap of some lists, which minds their order."""
         rows = self._kept.rows[sampled]
         rows_before = self._kept.rows_before[sampled]
@@ -90,7 +106,10 @@ class ListComparison:
             overlaps.append(rank_biased_overlap(*pair))
         return _rounded(np.mean(overlaps))
 
-    def changes(self, days: Sequence[str | None]) -> Changes:
+    def changes(
+        self,
+        days: Sequence[str | None],
+    ) -> Changes:
         """Return which articles are new or gone, and the lists that changed most.
 
         days are those of the articles now, by row.

@@ -24,7 +24,10 @@ class RankingFigures(NamedTuple):
     judged: float
 
 
-def measure_rankings(scores: Scores, grades: list[Grades]) -> RankingFigures:
+def measure_rankings(
+    scores: Scores,
+    grades: list[Grades],
+) -> RankingFigures:
     """Return every measure of every query.
 
     scores are [queries, candidates], and candidate i is query i itself, which is left out; grades
@@ -42,7 +45,8 @@ def measure_rankings(scores: Scores, grades: list[Grades]) -> RankingFigures:
 
 
 def measure_runs(
-    lists: Sequence[Sequence[str]], grades: Sequence[Mapping[str, int]]
+    lists: Sequence[Sequence[str]],
+    grades: Sequence[Mapping[str, int]],
 ) -> RankingFigures:
     """Return what lists of ids are worth by the grades of each query's articles.
 
@@ -71,7 +75,10 @@ def _measure(
     return RankingFigures(values, float(judged.mean()))
 
 
-def _rank(scores: Scores, judged: Grades) -> dict[str, float]:
+def _rank(
+    scores: Scores,
+    judged: Grades,
+) -> dict[str, float]:
     """Return the best candidates with scores that say their order; the query itself is last."""
     n_candidates = len(scores)
     grades = np.zeros(n_candidates)

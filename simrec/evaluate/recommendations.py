@@ -24,7 +24,11 @@ class Recommendations(NamedTuple):
     scores: NDArray[np.float32]
 
     @classmethod
-    def read(cls, path: Path, ids: Ids) -> "Recommendations":
+    def read(
+        cls,
+        path: Path,
+        ids: Ids,
+    ) -> "Recommendations":
         """Read the table of similar articles; ids are those of the articles, by row."""
         columns = ["article", "rank", "similar", "score"]
         table = parquet.read_table(path, columns=columns, filters=[("rank", "<=", K)])
@@ -35,11 +39,17 @@ class Recommendations(NamedTuple):
         scores = table["score"].to_numpy()
         return cls(seeds, ranks, articles, scores)
 
-    def count_occurrences(self, n_articles: int) -> NDArray[np.int64]:
+    def count_occurrences(
+        self,
+        n_articles: int,
+    ) -> NDArray[np.int64]:
         """Return N_K, the number of lists that each article is in, [articles]."""
         return np.bincount(self.articles, minlength=n_articles)
 
-    def lists_of(self, seeds: Sequence[int]) -> dict[int, list[int]]:
+    def lists_of(
+        self,
+        seeds: Sequence[int],
+    ) -> dict[int, list[int]]:
         """Return the lists of some seeds by seed, articles in order of rank; empty ones too."""
         is_wanted = np.isin(self.seeds, seeds)
         order = np.lexsort((self.ranks[is_wanted], self.seeds[is_wanted]))
@@ -51,7 +61,10 @@ class Recommendations(NamedTuple):
         return lists
 
 
-def _rows(column: Any, known_ids: Any) -> Rows:
+def _rows(
+    column: Any,
+    known_ids: Any,
+) -> Rows:
     """Return the row of each id, int32; ids stay dictionary codes, for there are millions."""
     encoded = column.dictionary_encode().unify_dictionaries()
     if not len(encoded):
@@ -61,7 +74,11 @@ def _rows(column: Any, known_ids: Any) -> Rows:
     return np.concatenate([row_of_code[chunk.indices.to_numpy()] for chunk in encoded.chunks])
 
 
-def find_hubs(lists: Recommendations, n_articles: int, n: int) -> list[tuple[int, int]]:
+def find_hubs(
+    lists: Recommendations,
+    n_articles: int,
+    n: int,
+) -> list[tuple[int, int]]:
     """Return the n rows that are in most lists, and in how many; ties in order of rows."""
     occurrences = lists.count_occurrences(n_articles)
     best = np.argsort(-occurrences, kind="stable")[:n]
@@ -91,7 +108,12 @@ class KeptShares(NamedTuple):
     shares: NDArray[np.float64]
 
 
-def overlap(new: Recommendations, ids: Ids, old: Recommendations, old_ids: Ids) -> KeptShares:
+def overlap(
+    new: Recommendations,
+    ids: Ids,
+    old: Recommendations,
+    old_ids: Ids,
+) -> KeptShares:
     """Return the share of each old list that is in the new list of the same article."""
     new_rows = _rows_of_ids(old_ids, ids)
     seeds = new_rows[old.seeds]
@@ -108,13 +130,20 @@ def overlap(new: Recommendations, ids: Ids, old: Recommendations, old_ids: Ids) 
     return KeptShares(new_rows[rows_before], rows_before, shares)
 
 
-def _rows_of_ids(article_ids: Ids, ids: Ids) -> Rows:
+def _rows_of_ids(
+    article_ids: Ids,
+    ids: Ids,
+) -> Rows:
     """Return the row of each id among ids, -1 where it is not."""
     row_of = {article_id: row for row, article_id in enumerate(ids)}
     return np.array([row_of.get(article_id, -1) for article_id in article_ids], np.int64)
 
 
-def _pair_numbers(seeds: Rows, articles: Rows, n_articles: int) -> Rows:
+def _pair_numbers(
+    seeds: Rows,
+    articles: Rows,
+    n_articles: int,
+) -> Rows:
     """Return a number for each pair, int64, the same for the same pair."""
     numbers: Rows = seeds.astype(np.int64) * n_articles + articles
     return numbers

@@ -119,7 +119,7 @@ class AccountsView:
 
 @dataclass(frozen=True)
 class ChangedArticle:
-    """An article, and what came into its list and went out of it."""
+    """An article, and what came into its list and went out of it; of what is gone, the title."""
 
     article: ArticleDetails
     added: Sequence[ArticleDetails]

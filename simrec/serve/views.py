@@ -1,14 +1,14 @@
 """What each page shows: a question to the release, and a typed value for the template."""
 
 import json
-from collections.abc import Sequence
 
 from simrec.errors import UnknownIdError
 from simrec.recommend.editors_file import EditorsFile
 from simrec.recommend.explain import notes
 from simrec.recommend.hits import ArticleDetails
 from simrec.recommend.query import Filters, Query
-from simrec.recommend.tables.lists_since import read_list_changes
+from simrec.recommend.release_overview import ArticleChanges
+from simrec.recommend.tables.lists_since import ListChanges, read_list_changes
 from simrec.release_folder import ReleaseFolder
 from simrec.serve.article_text import read_text
 from simrec.serve.current_release import OpenRelease
@@ -150,44 +150,44 @@ def changes(release: OpenRelease, _: NoParameters) -> ChangesView:
     lists = read_list_changes(release.folder, SHOWN_CHANGES)
     if lists is None:
         return ChangesView()
-    show = release.recommender.show
-    changed = []
-    for found in lists.most_changed:
-        details = _shown(release, [found.id])
-        if not details:
-            continue  # it is gone
-        removed = [_shown_or_id(release, gone) for gone in found.removed]
-        changed.append(ChangedArticle(details[0], _shown(release, found.added), removed))
     before = release.workspace.release(lists.since)
-    if not before.tables.exists():
-        return ChangesView(lists.since, lists=lists.lists, changed=changed)
-    came_and_went = release.overview.since(before)
+    is_kept = before.tables.exists()
+    articles = release.overview.since(before) if is_kept else ArticleChanges([], [])
     return ChangesView(
         since=lists.since,
-        is_kept=True,
-        added=[show(new) for new in came_and_went.added[:SHOWN]],
-        added_total=len(came_and_went.added),
-        removed=came_and_went.removed[:SHOWN],
-        removed_total=len(came_and_went.removed),
+        is_kept=is_kept,
+        added=[release.recommender.show(new) for new in articles.added[:SHOWN]],
+        added_total=len(articles.added),
+        removed=articles.removed[:SHOWN],
+        removed_total=len(articles.removed),
         lists=lists.lists,
-        changed=changed,
+        changed=_changed_articles(release, lists, articles),
     )
+
+
+def _changed_articles(
+    release: OpenRelease, lists: ListChanges, articles: ArticleChanges
+) -> list[ChangedArticle]:
+    """Return the lists that changed most, of articles that are still there."""
+    titles = {removed.id: removed.title for removed in articles.removed}
+    changed = []
+    for found in lists.most_changed:
+        details = _shown_or_id(release, found.id)
+        if isinstance(details, str):
+            continue
+        added = [release.recommender.show(new) for new in found.added]
+        removed = []
+        for gone in found.removed:
+            shown = _shown_or_id(release, gone)
+            removed.append(titles.get(gone, gone) if isinstance(shown, str) else shown)
+        changed.append(ChangedArticle(details, added, removed))
+    return changed
 
 
 def _weak_articles(release: OpenRelease, n: int) -> list[WeakArticle]:
     found = []
     for weak in release.overview.weak_lists(n):
         found.append(WeakArticle(release.recommender.show(weak.id), weak.best_score))
-    return found
-
-
-def _shown(release: OpenRelease, ids: Sequence[str]) -> list[ArticleDetails]:
-    """Return those of some articles that the release holds."""
-    found = []
-    for article_id in ids:
-        shown = _shown_or_id(release, article_id)
-        if not isinstance(shown, str):
-            found.append(shown)
     return found
 
 

@@ -23,8 +23,8 @@ class ListChange:
 class ListChanges:
     """What changed since the release of the id `since`.
 
-    lists is how many lists have other articles in them; most_changed are some of them, those first
-    into which most came.
+    lists is how many lists have other articles in them; most_changed are some of those that lost any,
+    those first into which most came.
     """
 
     since: str
@@ -43,11 +43,11 @@ def read_list_changes(folder: ReleaseFolder, n: int) -> ListChanges | None:
     table = pyarrow.table(columns, names=table.column_names)
     table = table.filter(compute.not_equal(table["change"], "changed"))
     is_added = compute.equal(table["change"], "added").cast(pyarrow.int64())
-    counts = (
-        table.append_column("added", is_added).group_by("article").aggregate([("added", "sum")])
-    )
-    counts = counts.sort_by([("added_sum", "descending"), ("article", "ascending")])
-    ids = counts["article"].slice(0, n).to_pylist()
+    counted = table.append_column("added", is_added).group_by("article")
+    counts = counted.aggregate([("added", "sum"), ("added", "count")])
+    has_lost = compute.less(counts["added_sum"], counts["added_count"])
+    order = [("added_sum", "descending"), ("article", "ascending")]
+    ids = counts.filter(has_lost).sort_by(order)["article"].slice(0, n).to_pylist()
     return ListChanges(since, len(counts), _changed_lists(table, ids))
 
 

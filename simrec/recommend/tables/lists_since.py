@@ -23,8 +23,8 @@ class ListChange:
 class ListChanges:
     """What changed since the release of the id `since`.
 
-    lists is how many lists have other articles in them; most_changed are some of those that lost any,
-    those first into which most came.
+    lists is how many lists have other articles in them; most_changed are some of those that lost
+    any, those first into which most came.
     """
 
     since: str

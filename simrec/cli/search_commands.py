@@ -91,7 +91,11 @@ def _query(
 @click.command()
 @click.argument("account", metavar="[ACCOUNT]", required=False)
 @click.option("--text", help="The accounts that write about a text.")
-@click.option("--explain", is_flag=True, help="Name the articles that say so.")
+@click.option(
+    "--explain",
+    is_flag=True,
+    help="Say why: the articles that say so, what an account writes about.",
+)
 @n_option
 @json_option
 @workspace_option
@@ -122,6 +126,7 @@ def _account_row(hit: AccountHit, explain: bool) -> JsonObject:
     row = hit.as_dict()
     if not explain:
         row["evidence"] = []
+        row["terms"] = []
     return row
 
 

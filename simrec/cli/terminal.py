@@ -154,6 +154,8 @@ def because(row: JsonObject) -> list[str]:
         lines += [f"“{passage}”" for passage in explanation["passages"]]
         if explanation["notes"]:
             lines.append("; ".join(explanation["notes"]))
+    if row.get("terms"):
+        lines.append(f"writes about {', '.join(row['terms'])}")
     titles = row.get("titles", {})
     for pair in row.get("evidence", ()):
         ids = filter(None, [pair["article"], pair["similar_article"]])

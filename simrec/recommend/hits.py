@@ -107,7 +107,7 @@ class AccountHit:
     """An account with its score, a cosine from -1 to 1, and the articles that say so.
 
     articles is how many it has, first and last are their dates; few_articles tells that one of the
-    two accounts has too few to be sure.
+    two accounts has too few to be sure, and terms what the account writes about and others do not.
     """
 
     id: str
@@ -117,6 +117,7 @@ class AccountHit:
     last: str | None
     few_articles: bool = False
     evidence: list[Evidence] = field(default_factory=list)
+    terms: list[str] = field(default_factory=list)
 
     def as_dict(self) -> JsonObject:
         """Return the hit as JSON has it."""

@@ -197,18 +197,25 @@ class TableReader:
         for similar, *columns in self._db.rows(SIMILAR_ACCOUNTS, (row, n)):
             account, score, articles, first, last, few_articles = columns
             evidence = [Evidence(*pair) for pair in self._db.rows(EVIDENCE, (row, similar))]
-            hits.append(
-                AccountHit(account, score, articles, first, last, bool(few_articles), evidence)
-            )
+            terms = self._terms_of(similar)
+            few = bool(few_articles)
+            hits.append(AccountHit(account, score, articles, first, last, few, evidence, terms))
         return hits
+
+    def _terms_of(self, account_row: int) -> list[str]:
+        """Return the terms of an account; a release of an earlier edition has none."""
+        if not self._db.rows("SELECT 1 FROM sqlite_master WHERE name = 'account_terms'"):
+            return []
+        query = "SELECT term FROM account_terms WHERE account = ? ORDER BY rank"
+        return [term for (term,) in self._db.rows(query, (account_row,))]
 
     def account_hit(self, account: str, score: float, articles: Sequence[Hit]) -> AccountHit:
         """Return an account as a hit, with the articles that made it one as evidence."""
         ((count, first, last, few_articles),) = self._db.rows(ACCOUNT, (account,))
         evidence = [Evidence("", hit.id, hit.score) for hit in articles]
-        return AccountHit(
-            account, round(score, 6), count, first, last, bool(few_articles), evidence
-        )
+        terms = self._terms_of(self.account_row(account))
+        score = round(score, 6)
+        return AccountHit(account, score, count, first, last, bool(few_articles), evidence, terms)
 
     def account(self, account: str) -> "Account":
         """Return what the release knows of an account; UnknownIdError names the nearest ids."""

@@ -14,6 +14,7 @@ from simrec.articles.store import ArticleMeta, Store
 from simrec.errors import ReleaseError
 from simrec.index.index_facts import IndexFacts
 from simrec.index.neighbours import Neighbours
+from simrec.recommend.account_terms import find_account_terms
 from simrec.recommend.candidate_recall import measure_candidate_recall
 from simrec.recommend.candidates import AttributeTable
 from simrec.recommend.clicks import Clicks
@@ -75,9 +76,8 @@ def _rank(
     with night.open_store() as store:
         articles = list(store.metadata())
         accounts = store.accounts()
-    account_rows = account_rows_of(
-        [account.id for account in accounts], [article.account for article in articles]
-    )
+    account_ids = [account.id for account in accounts]
+    account_rows = account_rows_of(account_ids, [article.account for article in articles])
     scorer_files = ScorerFiles(staged, night.lexical_weight, night.smoothing)
     raw, candidates, originals = _find_candidates(night, scorer_files, articles, stages)
     choices = _editors_choices(night, "article", [article.id for article in articles])
@@ -98,6 +98,7 @@ def _rank(
         accounts=accounts,
         similar_accounts=related,
         evidence=find_evidence(related.rows, candidates, account_rows, scorer_files, stages),
+        account_terms=find_account_terms(account_rows, account_ids, scorer_files, stages),
         stories=stories,
         characters=characters,
     )

@@ -7,9 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from pyarrow import parquet
+from scipy import sparse
+from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
 from simrec.lexical.term_vectors import TermVectors, unpack
 from simrec.lexical.tfidf import TfIdf
+from simrec.lexical.words import lower, words
+from simrec.recommend.account_terms import PRIOR_TERMS, log_odds
 from tests.conftest import CONFIG, House, nightly_house, speeches
 
 ARTICLES = {speech["id"]: speech for speech in speeches()}
@@ -220,3 +225,42 @@ def test_similar_accounts_are_ranked_by_their_vectors_and_by_their_typical_words
         assert scores == sorted(scores, reverse=True)
         for hit in hits:
             assert hit["score"] == pytest.approx(expected[account, hit["id"]], abs=2e-3)
+
+
+def test_an_account_is_told_apart_by_what_others_do_not_write_about(house: House) -> None:
+    hits = house.simrec("accounts", "Abraham Lincoln", "-n", 9, "--explain", "--json").rows
+    words_of = {name: set(words(ARTICLES[name]["text"])) for name in IDS}
+    told = stop_words = 0
+    for hit in hits:
+        own = [name for name in IDS if ARTICLES[name]["account"] == hit["id"]]
+        others = [name for name in IDS if name not in own]
+        for term in hit["terms"]:
+            of_term = {lower(word) for word in term.split()} - set(words(hit["id"]))
+            assert of_term, term
+            stop_words += bool(of_term & ENGLISH_STOP_WORDS)
+            in_own = sum(of_term <= words_of[name] for name in own)
+            in_others = sum(of_term <= words_of[name] for name in others)
+            assert in_own >= 2 and in_own / len(own) > in_others / len(others), (hit["id"], term)
+            told += 1
+    assert told > 20 and stop_words <= told / 20  # the encoder of tests has learned little
+    shown = house.simrec("accounts", "Abraham Lincoln", "--explain").out
+    assert f"writes about {', '.join(hits[0]['terms'])}\n" in shown
+    assert not house.simrec("accounts", "Abraham Lincoln", "--json").rows[0]["terms"]
+    table: dict[str, list[str]] = {}
+    for row in parquet.read_table(release(house) / "account_terms.parquet").to_pylist():
+        table.setdefault(row["account"], []).append(row["term"])
+    assert {hit["id"]: hit["terms"] for hit in hits if hit["terms"]}.items() <= table.items()
+
+
+def test_log_odds_are_those_of_monroe_and_others() -> None:
+    counts = np.array([[4, 1, 0], [1, 3, 6]])
+    values = log_odds(sparse.csr_matrix(counts.astype(np.float32)))
+    prior = PRIOR_TERMS * counts.sum(axis=0) / counts.sum()
+    expected = []
+    for account, term in zip(*np.nonzero(counts), strict=True):
+        own, others = (counts[side, term] + prior[term] for side in (account, 1 - account))
+        sums = [counts[side].sum() + PRIOR_TERMS for side in (account, 1 - account)]
+        ratio = own / (sums[0] - own) / (others / (sums[1] - others))
+        expected.append(np.log(ratio) / (1 / own + 1 / others) ** 0.5)
+    assert values == pytest.approx(expected)
+    assert values[0] > 0 > values[1]

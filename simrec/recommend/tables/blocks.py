@@ -4,11 +4,13 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
+import pyarrow
 from numpy.typing import NDArray
 
 from simrec.arrays import rank_in_group, row_blocks
 from simrec.articles.article import Account
 from simrec.index.neighbours import Neighbours
+from simrec.recommend.account_terms import AccountTerm
 from simrec.recommend.candidates import NO_GROUP
 from simrec.recommend.exposure import RankedLists
 from simrec.recommend.shared_words import WORDS, SharedWords
@@ -81,6 +83,15 @@ def account_evidence(evidence: NDArray[Any]) -> Iterator[Block]:
         "article": evidence["article"],
         "similar_article": evidence["other"],
         "score": evidence["score"],
+    }
+
+
+def account_terms(terms: Sequence[AccountTerm]) -> Iterator[Block]:
+    """Yield the terms of all accounts, in order of account and rank."""
+    yield {
+        "account": np.array([term.account for term in terms], np.int64),
+        "rank": np.array([term.rank for term in terms], np.int64),
+        "term": pyarrow.array([term.term for term in terms], pyarrow.string()),
     }
 
 

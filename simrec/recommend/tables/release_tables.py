@@ -13,6 +13,7 @@ from simrec.articles.article import Account
 from simrec.articles.store import ArticleMeta
 from simrec.config import RecommendConfig
 from simrec.index.neighbours import Neighbours
+from simrec.recommend.account_terms import AccountTerm
 from simrec.recommend.candidates import NO_GROUP
 from simrec.recommend.clicks import Clicks
 from simrec.recommend.exposure import RankedLists
@@ -49,6 +50,7 @@ class RankedRelease:
     accounts: Sequence[Account]
     similar_accounts: Neighbours
     evidence: NDArray[Any]
+    account_terms: Sequence[AccountTerm]
     stories: Stories
     characters: Sequence[int]
 
@@ -126,6 +128,7 @@ def _blocks(
     )
     yield schema.SIMILAR_ACCOUNTS, accounts
     yield schema.EVIDENCE, blocks.account_evidence(release.evidence)
+    yield schema.ACCOUNT_TERMS, blocks.account_terms(release.account_terms)
     yield schema.DUPLICATES, blocks.duplicates(release.originals)
     yield schema.STORIES, blocks.stories(release.stories, release.characters)
 

@@ -131,6 +131,11 @@ EVIDENCE = TableSchema(
     ),
     key=("account", "similar", "rank"),
 )
+ACCOUNT_TERMS = TableSchema(  # missing in releases of earlier editions, too
+    "account_terms",
+    (Column("account", "account"), Column("rank", "integer"), Column("term", "text")),
+    key=("account", "rank"),
+)
 DUPLICATES = TableSchema(
     "duplicates", (_parquet("article", "article"), _parquet("original", "article"))
 )
@@ -169,13 +174,15 @@ def changes_schema(table: TableSchema) -> TableSchema:
 
 RANKED = (SIMILAR_ARTICLES, SIMILAR_ACCOUNTS)
 SQLITE_TABLES = (
-    ARTICLES, IMAGES, SIMILAR_ARTICLES, WORDS, ACCOUNTS, SIMILAR_ACCOUNTS, EVIDENCE, STORIES, FACTS,
+    ARTICLES, IMAGES, SIMILAR_ARTICLES, WORDS, ACCOUNTS, SIMILAR_ACCOUNTS, EVIDENCE,
+    ACCOUNT_TERMS, STORIES, FACTS,
 )  # fmt: skip
 PARQUET_TABLES = {
     table.name: table
     for table in (
         *RANKED,
         EVIDENCE,
+        ACCOUNT_TERMS,
         DUPLICATES,
         STORIES,
         *(changes_schema(table) for table in RANKED),

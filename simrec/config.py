@@ -281,7 +281,7 @@ class IndexConfig(Section, frozen=True):
     memory_mib: Count | Positive = 4_096
 
 
-RuleField = Literal["account", "category", "lang"]
+RuleField = Literal["account", "category", "lang", "tags"]
 
 
 class NotRecommendable(Section, frozen=True):
@@ -317,11 +317,15 @@ class StoriesConfig(Section, frozen=True):
 
 
 class MaxPer(Section, frozen=True):
-    """How many articles of one value of a field a list may hold; 0 is no limit."""
+    """How many articles of one value of a field a list may hold; 0 is no limit.
+
+    Of tags, an article counts for each that it has.
+    """
 
     account: NotNegativeCount = 0
     category: NotNegativeCount = 0
     lang: NotNegativeCount = 0
+    tags: NotNegativeCount = 0
 
 
 class RulesConfig(Section, frozen=True):

@@ -21,7 +21,7 @@ from simrec.errors import ConfigError
         (
             '[rules]\nexclude_same = ["lang", "tag"]\n',
             "line 2: rules.exclude_same[1]: Invalid enum value 'tag'; "
-            "the values are 'account', 'category', 'lang'",
+            "the values are 'account', 'category', 'lang', 'tags'",
         ),
         (
             '[[objectives]]\nkind = "cosines"\n',

@@ -178,7 +178,7 @@ def _fields_of_rules(rules: RulesConfig) -> set[str]:
     for field in rules.max_per.__struct_fields__:
         if getattr(rules.max_per, field):
             fields.add(field)
-    return {f"same {field}" for field in fields}
+    return {"shared tag" if field == "tags" else f"same {field}" for field in fields}
 
 
 def _look_at_rules(rules: RulesConfig) -> str:

@@ -1,6 +1,7 @@
 """Candidates of queries, with what the ranking rules know of each article."""
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -8,6 +9,7 @@ from numpy.typing import NDArray
 
 from simrec.arrays import Mask, Rows, Scores
 
+TAGS = "tags"  # a field of several values: groups are "tags 0", "tags 1", ... in one numbering
 NO_GROUP = -1  # the duplicate group, account, ... of an article that has none
 
 Index = Rows | tuple[Rows, Rows]
@@ -91,6 +93,14 @@ class RowAttributes:
     def groups(self, field: str) -> Rows:
         """Return the numbers of the groups by a field."""
         return self.table.groups[field][self.index]
+
+    def tags(self) -> Rows:
+        """Return the numbers of the tags, [..., tags] behind the shape of the index."""
+        fields = [field for field in self.table.groups if field.startswith(TAGS)]
+        columns = [self.groups(field) for field in fields]
+        if not columns:
+            return np.empty((*self.index.shape, 0), np.int64)
+        return np.stack(columns, axis=-1)
 
 
 @dataclass(frozen=True)
@@ -181,6 +191,24 @@ def group_numbers(names: Sequence[str | None]) -> Rows:
         if name is not None:
             groups[position] = numbers.setdefault(name, len(numbers))
     return groups
+
+
+def tag_groups(tags: Iterable[str]) -> dict[str, Rows]:
+    """Return the numbers of articles' tags, which come as JSON, by a name for each column.
+
+    Upper and lower case are the same.
+    """
+    of_articles = [_distinct_tags(of_article) for of_article in tags]
+    most = max(map(len, of_articles), default=0)
+    padded: list[str | None] = []
+    for of_article in of_articles:
+        padded += [*of_article, *[None] * (most - len(of_article))]
+    numbers = group_numbers(padded).reshape(-1, most) if most else np.empty((0, 0), np.int64)
+    return {f"{TAGS} {column}": numbers[:, column] for column in range(most)}
+
+
+def _distinct_tags(of_article: str) -> list[str]:
+    return list(dict.fromkeys(tag.casefold() for tag in json.loads(of_article)))
 
 
 def field_groups(field: str, values: Sequence[str | None]) -> Rows:

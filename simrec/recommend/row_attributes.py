@@ -7,7 +7,14 @@ import numpy as np
 
 from simrec.arrays import Mask, Rows
 from simrec.articles.store import ArticleMeta
-from simrec.recommend.candidates import NO_GROUP, AttributeTable, days_of, field_groups
+from simrec.recommend.candidates import (
+    NO_GROUP,
+    TAGS,
+    AttributeTable,
+    days_of,
+    field_groups,
+    tag_groups,
+)
 from simrec.recommend.rules.recommendable import Conditions, Values
 from simrec.recommend.table_reader import ArticleAttributes
 
@@ -20,10 +27,17 @@ def attribute_table(
     articles: Articles,
     fields: Iterable[str],
     is_recommendable: Mask,
+    tags: Iterable[str] = (),
 ) -> AttributeTable:
-    """Return what the rules know of the articles of some rows; groups are by the given fields."""
-    groups = {}
+    """Return what the rules know of the articles of some rows; groups are by the given fields.
+
+    tags are those of the articles as JSON, if they are among the fields.
+    """
+    groups: dict[str, Rows] = {}
     for field in fields:
+        if field == TAGS:
+            groups |= tag_groups(tags)
+            continue
         groups[field] = field_groups(field, [getattr(article, field) for article in articles])
     days = days_of([article.published_at for article in articles])
     return AttributeTable(rows, duplicate_groups, days, is_recommendable, groups)

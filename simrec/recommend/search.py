@@ -321,7 +321,7 @@ class Search:
         tags = [article.tags for article in articles]
         is_recommendable = find_recommendable(articles, tags, self._conditions)
         originals = originals_of(articles)
-        table = attribute_table(all_rows, originals, articles, self._fields, is_recommendable)
+        table = attribute_table(all_rows, originals, articles, self._fields, is_recommendable, tags)
         attributes = table.all()
         of_candidates = np.arange(len(rows))[None]
         of_seeds = np.arange(len(rows), len(all_rows))[None]

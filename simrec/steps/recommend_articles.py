@@ -234,12 +234,15 @@ def _attribute_table(
     """Return what the rules know of all articles, and name the rules that change nothing."""
     conditions = Conditions(rules.not_recommendable)
     with night.open_store() as store:
-        is_recommendable = find_recommendable(articles, store.tags(), conditions)
-    for sentence in idle_rules(rules.config, conditions, articles):
-        logger.warning("recommend: %s", sentence)
+        tags = list(store.tags())
+    is_recommendable = find_recommendable(articles, tags, conditions)
     fields = fields_of(rules.rules())
     rows = np.arange(len(articles))
-    return attribute_table(rows, originals, articles, fields, is_recommendable)
+    table = attribute_table(rows, originals, articles, fields, is_recommendable, tags)
+    have_tags = any(of_article != "[]" for of_article in tags)
+    for sentence in idle_rules(rules.config, conditions, articles, have_tags):
+        logger.warning("recommend: %s", sentence)
+    return table
 
 
 def _images(night: Night) -> list[tuple[str, str]]:

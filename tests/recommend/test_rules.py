@@ -1,5 +1,7 @@
 """The ranking rules against a recount with loops, on candidates drawn at random."""
 
+import json
+from collections import Counter
 from dataclasses import replace
 from typing import Any
 
@@ -17,6 +19,7 @@ from simrec.recommend.candidates import (
     Days,
     RowAttributes,
     days_of,
+    tag_groups,
 )
 from simrec.recommend.exposure import Nearest, RankedLists, cap_exposure, place_orphans
 from simrec.recommend.rules.age import Freshness, RecencyDecay
@@ -221,6 +224,35 @@ def test_rules_give_the_lists_of_a_recount(options: dict[str, Any], seed: int) -
             column = in_order.index(candidate)
             assert listed.scores[row, place] == candidates.scores[row, column]
             assert listed.score_ranks[row, place] == column + 1
+
+
+@given(seed=st.integers(0, 10**6))
+def test_an_article_counts_for_each_of_its_tags(seed: int) -> None:
+    candidates, attributes = drawn(seed)
+    rng = np.random.default_rng(seed)
+    tags = [rng.choice(list("abcdeFG"), rng.integers(0, 4)).tolist() for _ in attributes.rows]
+    groups = tag_groups(json.dumps(of_row) for of_row in tags)
+    of_tags = table_of(len(tags), **groups)
+    candidates = replace(candidates, attributes=of_tags.at(candidates.rows))
+    listed = applied(
+        rules_of(RulesConfig(**OFF, max_per=MaxPer(tags=2)), DECAY), candidates, of_tags, 8
+    )
+    excluded = RulesConfig(**OFF, exclude_same=("tags",))
+    apart = applied(rules_of(excluded, DECAY), candidates, of_tags, 8)
+    for row in range(len(listed.rows)):
+        counts: Counter[str] = Counter()
+        expected = []
+        for other in listed_rows(candidates.rows[row]):
+            if all(counts[tag] < 2 for tag in tags[other]):
+                counts.update(set(tags[other]))
+                expected.append(other)
+        assert listed_rows(listed.rows[row]) == expected[:8]
+        others = [
+            other
+            for other in listed_rows(candidates.rows[row])
+            if not set(tags[other]) & set(tags[row])
+        ]
+        assert listed_rows(apart.rows[row]) == others[:8]
 
 
 @given(seed=st.integers(0, 10**6))

@@ -36,7 +36,8 @@ def tagged() -> list[dict[str, Any]]:
     articles = speeches()
     for number, article in enumerate(articles):
         article["lang"] = ("en-GB", "EN_us", "fr", None)[number % 4]
-        article["tags"] = ["Paid", "news"] if number % 5 == 0 else ["news"]
+        decade = article["published_at"][:3]
+        article["tags"] = ["Paid", f"{decade}0s"] if number % 5 == 0 else [f"{decade}0S"]
     return articles
 
 
@@ -144,6 +145,7 @@ def test_articles_that_are_not_recommendable_keep_a_list_and_stand_in_no_answer(
         ('same_category = "required"', lambda a, b: a["category"] == b["category"]),
         ('exclude_same = ["category"]', lambda a, b: a["category"] != b["category"]),
         ('exclude_same = ["lang"]', lambda a, b: not is_same(a, b, language)),
+        ('exclude_same = ["tags"]', lambda a, b: not tags_of(a) & tags_of(b)),
         ("max_age_days = 3000", lambda a, b: years_before(a, b) <= 3000),
     ],
     ids=lambda value: value.partition(" ")[0] if isinstance(value, str) else "",
@@ -171,6 +173,10 @@ def test_rules_on_pairs_hold_in_tables_and_answers(
 def language(article: dict[str, Any]) -> str | None:
     lang = article["lang"]
     return lang[:2].lower() if lang else None
+
+
+def tags_of(article: dict[str, Any]) -> set[str]:
+    return {tag.lower() for tag in article["tags"]}
 
 
 def is_same(left: dict[str, Any], right: dict[str, Any], label: Any) -> bool | None:
@@ -327,7 +333,7 @@ def test_rules_that_find_nothing_to_go_by_are_named_and_take_nothing(changed: Ho
     plain = lists(changed)
     ran = run_night(
         changed,
-        'same_category = "required"\nmax_per = { account = 1 }\n'
+        'same_category = "required"\nmax_per = { account = 1, tags = 1 }\n'
         "freshness_half_life = 10\nmax_age_days = 10",
     )
     assert ran.code == 0, ran.err
@@ -335,6 +341,7 @@ def test_rules_that_find_nothing_to_go_by_are_named_and_take_nothing(changed: Ho
     for sentence in (
         "rules.same_category: all articles have the same category, 'Speeches'",
         "rules.max_per.account: no article has an account, so the rule changes nothing",
+        "rules.max_per.tags: no article has a tag, so the rule changes nothing",
         "rules.max_age_days: no article has a date, so the rule changes nothing",
         "rules.freshness_half_life: no article has a date, so the rule changes nothing",
     ):

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from simrec.articles.store import ArticleMeta
 from simrec.config import RulesConfig
+from simrec.recommend.candidates import TAGS
 from simrec.recommend.rules.recommendable import Conditions
 
 
@@ -11,14 +12,19 @@ def idle_rules(
     config: RulesConfig,
     conditions: Conditions,
     articles: Sequence[ArticleMeta],
+    have_tags: bool,
 ) -> Iterator[str]:
     """Yield a sentence for each rule that is set and finds nothing to go by.
 
-    All articles have been held against the conditions.
+    All articles have been held against the conditions; have_tags tells whether any has a tag.
     """
     for field, value in conditions.never_met():
         yield f"recommend.not_recommendable.{field}: no article has '{value}'"
     for name, field in _rules_on_fields(config):
+        if field == TAGS:
+            if not have_tags:
+                yield f"rules.{name}: no article has a tag, so the rule changes nothing"
+            continue
         values = {getattr(article, field) for article in articles}
         if values == {None}:
             named = f"an {field}" if field == "account" else f"a {field}"

@@ -9,6 +9,7 @@ import msgspec
 
 from simrec.config import NotRecommendable, RulesConfig
 from simrec.files import JsonObject
+from simrec.recommend.candidates import TAGS
 from simrec.recommend.rules.age import Freshness, MaxAge, RecencyDecay
 from simrec.recommend.rules.diversity import Diversity
 from simrec.recommend.rules.editors import EditorsChoices
@@ -17,6 +18,7 @@ from simrec.recommend.rules.near_duplicates import CollapseDuplicates
 from simrec.recommend.rules.recommendable import Conditions, OnlyRecommendable
 from simrec.recommend.rules.rule import Rule
 from simrec.recommend.rules.same_field import ExcludeSame, GroupCap, PreferSame, RequireSame
+from simrec.recommend.rules.shared_tags import ExcludeSharedTag, TagCap
 from simrec.release_folder import ReleaseFolder
 
 # Rules of releases that were made before there were others: what they did not know was off.
@@ -107,6 +109,9 @@ def _same_field_rules(config: RulesConfig) -> list[Rule]:
     excluded = set(config.exclude_same)
     if config.exclude_own_account:
         excluded.add("account")
+    if TAGS in excluded:
+        excluded.remove(TAGS)
+        rules.append(ExcludeSharedTag())
     return [*rules, *(ExcludeSame(name) for name in sorted(excluded))]
 
 
@@ -115,4 +120,6 @@ def _caps(config: RulesConfig) -> list[Rule]:
     caps = msgspec.to_builtins(config.max_per)
     account_caps = [cap for cap in (config.account_cap, config.max_per.account) if cap]
     caps["account"] = min(account_caps, default=0)
-    return [GroupCap(name, cap) for name, cap in caps.items() if cap]
+    tag_cap = caps.pop(TAGS)
+    rules: list[Rule] = [GroupCap(name, cap) for name, cap in caps.items() if cap]
+    return [*rules, TagCap(tag_cap)] if tag_cap else rules

@@ -56,7 +56,7 @@ def test_other_columns_are_an_error_that_names_them(tmp_path: Path, text: str) -
 
 
 def test_what_is_read_with_everything_is_read_with_nothing_in_particular() -> None:
-    rows = [(0, 1, 30), *((5, other, 30) for other in range(5)), (3, 4, 1)]
+    rows = [(0, 1, 30), *((5, other, 30) for other in range(5)), (3, 4, 1), (6, 7, 60), (5, 6, 1)]
     left, right, counts = np.array(rows).T
     counted = ClickPairs.of(left, right, counts.astype(float))
     strengths = pair_strengths(counted)
@@ -65,6 +65,7 @@ def test_what_is_read_with_everything_is_read_with_nothing_in_particular() -> No
     assert strengths[0] == pytest.approx(expected, abs=1e-6)  # 0 and 1 alone
     popular = (counted.left == 2) | (counted.right == 5)
     assert strengths[popular].max() < strengths[0]
+    assert strengths[(counted.left == 5) & (counted.right == 6)] == 0  # less than by chance
     assert strengths[(counted.left == 3) & (counted.right == 4)] < 0.05  # once is chance
 
 

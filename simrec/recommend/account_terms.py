@@ -1,4 +1,4 @@
-"""Account terms: the words and phrases that tell what an account writes about, and others do not."""
+"""Account terms: words and phrases that tell what an account writes about, and others do not."""
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise

@@ -73,9 +73,7 @@ def _rank(
     stages: Stages,
 ) -> RankedRelease:
     """Rank the candidates of every article, and the accounts."""
-    with night.open_store() as store:
-        articles = list(store.metadata())
-        accounts = store.accounts()
+    articles, accounts = _read_articles(night)
     account_ids = [account.id for account in accounts]
     account_rows = account_rows_of(account_ids, [article.account for article in articles])
     scorer_files = ScorerFiles(staged, night.lexical_weight, night.smoothing)
@@ -102,6 +100,11 @@ def _rank(
         stories=stories,
         characters=characters,
     )
+
+
+def _read_articles(night: Night) -> tuple[list[ArticleMeta], list[Account]]:
+    with night.open_store() as store:
+        return list(store.metadata()), store.accounts()
 
 
 def _rank_lists(

@@ -24,6 +24,7 @@ from simrec.sinks.mirror_store import MirrorStore
 from simrec.workspace import Workspace
 from tests.conftest import speeches
 from tests.sinks import s3
+from tests.sinks.in_process import in_process
 from tests.sinks.site import Site, write_posts
 
 KINDS = [
@@ -174,8 +175,10 @@ def kill_at(call: str, times: int) -> str:
 
 
 def advance(site: Site) -> None:
-    (other,) = {row["release"] for row in site.simrec("releases", "--json").rows} - {site.current}
-    call("rollback", other, "-w", site.workspace)
+    workspace = ("-w", site.workspace)
+    releases = {row["release"] for row in in_process("releases", "--json", *workspace).rows}
+    (other,) = releases - {site.current}
+    assert in_process("rollback", other, *workspace).code == 0
 
 
 def test_sinks_hold_what_folders_hold(site: Site, place: str) -> None:

@@ -16,6 +16,7 @@ from pyarrow import parquet
 from tests.conftest import House, Ran, run, speeches
 from tests.mariadb import MariaDb
 from tests.postgres import Database
+from tests.sinks.in_process import in_process
 
 TABLES = ("similar_articles", "similar_accounts")
 NEW = {
@@ -104,9 +105,11 @@ def configure(house: House, *sinks: str) -> None:
 
 
 def export(house: House, code: int = 0, before: str = "") -> Ran:
-    """Run `simrec export`; `before` is Python that runs first in its process."""
+    """Run `simrec export`; `before` is Python that runs first in a process of its own."""
     config = house.folder / "config.toml"
     arguments = ["simrec", "export", "-c", str(config), "-w", str(house.workspace), "-v"]
+    if not before:
+        return checked(in_process(*arguments[1:]), code)
     code_lines = [
         "import os, sys",
         f"sys.argv = {arguments!r}",
@@ -114,7 +117,10 @@ def export(house: House, code: int = 0, before: str = "") -> Ran:
         "from simrec.cli import main",
         "main()",
     ]
-    ran = run("-c", "\n".join(code_lines))
+    return checked(run("-c", "\n".join(code_lines)), code)
+
+
+def checked(ran: Ran, code: int) -> Ran:
     assert (ran.code, "Traceback" in ran.err) == (code, False), ran.err
     return ran
 
@@ -145,8 +151,10 @@ def house(two_releases: House, tmp_path: Path) -> House:
 
 def advance(house: House) -> None:
     """Make the other release the current one."""
-    (other,) = {row["release"] for row in house.simrec("releases", "--json").rows} - {house.current}
-    assert house.simrec("rollback", other).code == 0
+    workspace = ("-w", house.workspace)
+    releases = {row["release"] for row in in_process("releases", "--json", *workspace).rows}
+    (other,) = releases - {house.current}
+    assert in_process("rollback", other, *workspace).code == 0
 
 
 def holds_the_release(house: House, database: Database) -> None:

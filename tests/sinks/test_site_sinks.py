@@ -20,6 +20,7 @@ from simrec.config_file import load
 from simrec.errors import ConfigError
 from simrec.sinks.file_names import LONGEST_NAME, file_name
 from simrec.sinks.front_matter_edit import NotEditableError, set_field
+from tests.sinks.in_process import in_process
 from tests.sinks.site import Site
 
 COLUMNS = "columns = ['title', 'url', 'date', 'account', 'image']"
@@ -40,8 +41,10 @@ def kill_at_rename(folder: str, times: int) -> str:
 
 
 def advance(site: Site) -> None:
-    (other,) = {row["release"] for row in site.simrec("releases", "--json").rows} - {site.current}
-    assert site.simrec("rollback", other).code == 0
+    workspace = ("-w", site.workspace)
+    releases = {row["release"] for row in in_process("releases", "--json", *workspace).rows}
+    (other,) = releases - {site.current}
+    assert in_process("rollback", other, *workspace).code == 0
 
 
 def entries(hits: list[Hit]) -> list[dict[str, Any]]:

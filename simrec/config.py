@@ -100,7 +100,7 @@ class SourceConfig(Section, frozen=True):
 SinkColumn = Literal[
     "title", "url", "date", "published_at", "account", "lang", "category", "lead", "image"
 ]
-SinkFormat = Literal["jsonl", "csv", "parquet", "nested", "data", "files", "front_matter"]
+SinkFormat = Literal["jsonl", "csv", "parquet", "nested", "data", "files", "front_matter", "delta"]
 SINK_COLUMNS: tuple[str, ...] = get_args(SinkColumn)
 SINK_FORMATS: tuple[str, ...] = get_args(SinkFormat)
 ONE_TABLE = ("files", "front_matter")  # formats whose files are named by ids of one kind
@@ -110,7 +110,8 @@ class SinkConfig(Section, frozen=True):
     """Where tables of the current release are written to: files in a folder, or a database.
 
     `columns` are what a page needs of the articles that are recommended, `places` how many of a
-    list are written, 0 for all. `key` is the field of front matter.
+    list are written, 0 for all. `key` is the field of front matter, `partition_by` the column by
+    which the files of a Delta table are parted.
     """
 
     path: str = ""
@@ -120,8 +121,13 @@ class SinkConfig(Section, frozen=True):
     columns: tuple[SinkColumn, ...] = ()
     places: NotNegativeCount = 0
     key: str = "related"
+    partition_by: SinkColumn | Literal[""] = ""
 
     def __post_init__(self) -> None:
+        if self.partition_by and self.format != "delta":
+            raise ValueError("partition_by is of format delta")
+        if self.partition_by and self.partition_by not in self.columns:
+            raise ValueError(f"partition_by is '{self.partition_by}', which is none of columns")
         if bool(self.path) == bool(self.url):
             raise ValueError("a sink has either a path or a url")
         if self.format in ONE_TABLE and len(self.tables) > 1:

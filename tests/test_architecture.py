@@ -90,6 +90,7 @@ HEAVY = {
     ],
     "sqlalchemy": ["articles/sources/sql_source.py", "sinks/", "database.py"],
     "psycopg": ["articles/sources/sql_values.py"],
+    "deltalake": ["sinks/delta_sink.py"],
     "obstore": ["sinks/mirror_store.py"],
     "prometheus_client": ["monitor.py", "serve/"],
     "feedparser": ["articles/sources/feed_source.py"],

@@ -111,7 +111,7 @@ class SinkTable:
         if not names:
             yield from batches
             return
-        with closing(self.folder.open_tables()) as db:
+        with closing(self.folder.open_tables(any_thread=True)) as db:  # Delta reads in its own
             similar = db.execute(SIMILAR_ROWS)
             for batch in batches:
                 rows = np.array(similar.fetchmany(len(batch)), np.int64).reshape(-1)

@@ -13,6 +13,7 @@ from simrec.sinks import (
     article_files_sink,
     bucket_sink,
     database_sink,
+    delta,
     folder_sink,
     front_matter_sink,
     mirror,
@@ -82,6 +83,9 @@ def _write(night: Night, current: Release, sink: SinkConfig) -> str:
         now = log.now("seconds")
         counts = database_sink.write(sink.url, tables, current.manifest, now, open_earlier)
         return str(counts) if counts else ""
+    if sink.format == "delta":
+        written = delta.write(sink, tables, current.manifest)
+        return f"{sink.path.partition('?')[0]} committed" if written else ""
     if is_bucket(sink.path):
         return _write_bucket(night, current, sink, tables)
     if sink.format == "files":

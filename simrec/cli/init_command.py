@@ -14,7 +14,7 @@ import msgspec
 
 from simrec import config_file, files, log
 from simrec.articles.sources.locate import matches
-from simrec.cli.config_changes import with_sink, with_sources
+from simrec.cli.config_changes import DATABASE, with_sink, with_sources
 from simrec.cli.config_options import Invocation, config_options
 from simrec.cli.options import FOLDER, PATH
 from simrec.cli.source_options import source_options
@@ -114,7 +114,8 @@ def _configured(sources: tuple[str, ...], options: Mapping[str, Any]) -> Config:
     """Return the configuration of what is asked for; UsageError for what cannot be meant."""
     paths = [source for source in sources if not _is_database(source)]
     for path in paths:
-        matches(path)  # or a sentence now instead of at night
+        if "://" not in path:
+            matches(path)  # or a sentence now instead of at night
     urls = [source for source in sources if _is_database(source)]
     if len(urls) != bool(options["query"]):
         raise UsageError("--query goes with one source that is a database's URL")
@@ -131,7 +132,7 @@ def _configured(sources: tuple[str, ...], options: Mapping[str, Any]) -> Config:
 
 
 def _is_database(source: str) -> bool:
-    return "://" in source or source.startswith("$")
+    return source.startswith("$") or DATABASE.match(source) is not None
 
 
 def _make_folders(schedule: Schedule) -> None:

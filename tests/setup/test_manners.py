@@ -132,9 +132,14 @@ def test_a_workspace_without_anything_says_so(tmp_path: Path, simrec: Say) -> No
     assert (ran.code, "the release is not there yet" in ran.err) == (7, True)
 
 
-@pytest.mark.parametrize("encoding", ["latin-1", "ascii"])
 @pytest.mark.parametrize(
-    "command", ["similar {0} --explain", "accounts --explain 'Barack Obama'", "status", "--help"]
+    ("command", "encoding"),
+    [
+        ("similar {0} --explain", "latin-1"),
+        ("accounts --explain 'Barack Obama'", "ascii"),
+        ("status", "ascii"),
+        ("--help", "latin-1"),
+    ],
 )
 def test_an_old_terminal_is_no_traceback(published: House, command: str, encoding: str) -> None:
     places = "" if command == "--help" else f" -w {published.workspace}"

@@ -19,6 +19,7 @@ SHORTEST_COLUMN = 12
 SHORTEST_NOTE = 40
 WIDEST_TITLE = 80  # where there is no table
 INDENT = "    "
+HANGING_INDENT = "      "
 UNLIMITED = 1 << 30
 # What a person copies into the next command, or has to read to the end, is never cut.
 WHOLE = {"id", "release", "encoder", "file", "reason", "example", "error", "fact"}
@@ -55,9 +56,9 @@ def print_table(
 def print_note(note: str, width: int) -> None:
     """Print a note below a row, wrapped to a width in columns."""
     indent = INDENT
-    for line in wrap(escape_control(note), max(SHORTEST_NOTE, width) - 2 * len(INDENT)):
+    for line in wrap(escape_control(note), max(SHORTEST_NOTE, width) - len(HANGING_INDENT)):
         click.echo(f"{indent}{line}")
-        indent = 2 * INDENT
+        indent = HANGING_INDENT
 
 
 def wrap(text: str, width: int) -> list[str]:

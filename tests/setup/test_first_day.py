@@ -129,6 +129,20 @@ def test_commands_of_all_pages_are_understood(page: Path) -> None:
             raise AssertionError(f"{page.name}: simrec {shlex.join(words)}: {error}") from error
 
 
+def test_links_of_all_pages_lead_to_files_and_headings() -> None:
+    for page in [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]:
+        for link in re.findall(r"\]\(([^)]+)\)", page.read_text()):
+            path, _, heading = link.partition("#")
+            if "://" in path:
+                continue
+            target = page.parent / path if path else page
+            assert target.exists(), f"{page.name}: {link}"
+            if heading:
+                headings = re.findall(r"^#+ (.*)$", target.read_text(), re.MULTILINE)
+                anchors = [re.sub(r"[^a-z0-9 _-]", "", name.lower()) for name in headings]
+                assert heading in [name.replace(" ", "-") for name in anchors], (page.name, link)
+
+
 def test_init_writes_a_configuration_that_says_what_was_asked_for(
     tmp_path: Path, simrec: Say
 ) -> None:

@@ -156,7 +156,8 @@ def test_init_writes_a_configuration_that_says_what_was_asked_for(
         again = simrec("init", "my posts", "-w", "ws")
         assert (again.code, "simrec.toml: is there already" in again.err) == (2, True)
     config = config_file.load(tmp_path / "simrec.toml")
-    default = Config()
+    (tmp_path / "empty.toml").write_text("")
+    default = config_file.load(tmp_path / "empty.toml")
     assert config == msgspec.structs.replace(
         default,
         sources=(

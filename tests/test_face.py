@@ -121,6 +121,25 @@ QUESTIONS: dict[str, tuple[Ask, list[str]]] = {
 OF_ARTICLES_AS_THEY_ARE = ("explained",)  # passages are of texts as they are now, not as released
 
 
+def test_what_an_account_published_is_left_out_of_the_search_or_looked_past(
+    published: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    query = simrec.Query(account="Abraham Lincoln")
+    filters = (
+        simrec.Filters(),
+        simrec.Filters(since="1900"),
+        simrec.Filters(account="William Taft"),
+    )
+    with simrec.open(published.workspace) as recommender:
+        looked_past = [recommender.search(query, 10, few, rules=False) for few in filters]
+        monkeypatch.setattr("simrec.recommend.search.MANY_EXCLUDED", 0)
+        left_out = [recommender.search(query, 10, few, rules=False) for few in filters]
+    assert left_out == looked_past
+    assert len(left_out[0]) == len(left_out[1]) == 10
+    assert left_out[2], "of one other account"
+    assert "Abraham Lincoln" not in {hit.account for hit in left_out[0]}
+
+
 def as_rows(answer: list[Any]) -> list[dict[str, Any]]:
     """An answer as the command line prints it."""
     return [json.loads(json.dumps(hit.as_dict())) for hit in answer]

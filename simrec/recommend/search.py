@@ -34,6 +34,7 @@ from simrec.release_folder import ReleaseFolder
 
 SCAN_ROWS = 10_000  # filtered rows that are compared without opening the index
 MEMORY_BYTES = 256 << 20  # of unit vectors that are kept in memory: 262,144 rows of 256 dimensions
+MANY_EXCLUDED = 500  # rows that the search leaves out, instead of looking past them
 DEEPER = 4  # times as many candidates are searched where the rules left too few
 
 
@@ -175,11 +176,17 @@ class Search:
         """
         excluded = np.array(sorted(excluded_rows), np.int64)
         candidates_scored = self._lexical.candidates if self._lexical else 0
-        depth = max(n, candidates_scored) + len(excluded)
+        depth = max(n, candidates_scored)
+        passing = self._passing(filters)
+        if len(excluded) > MANY_EXCLUDED:
+            everything = np.arange(self._index_facts.rows) if passing is None else passing
+            passing = np.setdiff1d(everything, excluded)
+        else:
+            depth += len(excluded)
         has_floor = any(isinstance(rule, MinScore) for rule in rules)
         n_before = -1
         while True:
-            candidates, are_all = self._candidates(seeds, depth, filters)
+            candidates, are_all = self._candidates(seeds, depth, passing)
             candidates = candidates[~np.isin(candidates, excluded)]
             rows = self._ranked(seeds, candidates, excluded, n, rules)
             if are_all or len(rows) >= n:
@@ -217,23 +224,28 @@ class Search:
         others = [hit for hit in hits if hit.row not in pinned_rows]
         return with_pins(others, pinned)[:n]
 
+    def _passing(self, filters: Filters) -> Rows | None:
+        """Return the rows that pass filters, ascending, None where all do."""
+        if not filters:
+            return None
+        return np.array(self._tables.passing_rows(filters), np.int64)
+
     def _candidates(
         self,
         seeds: SeedVectors,
         k: int,
-        filters: Filters,
+        passing: Rows | None,
     ) -> tuple[Rows, bool]:
         """Return what vectors and words find, k rows each, ascending, and whether no others pass.
 
         Vectors find the rows nearest to each query, words those most like each seed.
         """
         queries = unit(seeds.queries())
-        if not filters:
+        if passing is None:
             found = self._index.get().search(queries, k).rows
             by_words = self._nearest_by_words(seeds, k, None)
             read_with = self._read_with(seeds)
             return _distinct(found, by_words, read_with), k >= self._index_facts.rows
-        passing = np.array(self._tables.passing_rows(filters), np.int64)
         if self._index_facts.kind == "exact" or len(passing) <= SCAN_ROWS:
             found = nearest(queries, self._vectors, passing, k).rows
         else:

@@ -5,15 +5,16 @@ from pathlib import Path
 
 import msgspec
 
-from simrec.config import Config, Fields, SinkConfig, SourceConfig
+from simrec.config import SINK_FORMATS, Config, Fields, SinkConfig, SourceConfig
 from simrec.config_text import toml_value
 from simrec.scheduling.schedule import read_template
 
 COMMENTED_FIELDS = ("title", "text", "account", "published_at")
-NO_SINK = """\
+NO_SINK = f"""\
 # [[sinks]]
 # path = "export"               # a folder
-# format = "jsonl"              # jsonl, csv, parquet
+# format = "jsonl"              # {", ".join(SINK_FORMATS)}
+# columns = ["title", "url"]    # what a page needs of the articles in a list
 # url = "sqlite:///site.db"     # instead of a path: a database
 """
 

@@ -37,7 +37,7 @@ def main(workspace: str) -> None:
         "status",
     ):
         print(f"  .venv/bin/simrec {more} -w {workspace}")
-    print("\nLook at all of it in a browser (pip install 'simrec[serve]'):\n")
+    print("\nLook at all of it in a browser, at http://127.0.0.1:8000 :\n")
     print(f"  .venv/bin/simrec serve -w {workspace}")
 
 

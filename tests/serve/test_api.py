@@ -17,6 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 import simrec
 from simrec.cli import cli
 from simrec.release import Release, publish
+from simrec.serve.current_release import CurrentRelease
 from simrec.workspace import Workspace
 from tests.conftest import House, run
 from tests.serve.site import (
@@ -398,6 +399,27 @@ def test_a_release_that_comes_later_is_followed_and_a_damaged_one_is_not(site_co
     assert "whoever reaches it may read every article" in log
     assert log.count("cut short") == 1, "once, not every second"
     assert str(site_copy.workspace) not in reply.body.decode()
+
+
+def test_a_release_stays_open_until_its_requests_have_ended(site_copy: House) -> None:
+    workspace = Workspace.open(site_copy.workspace)
+    first = site_copy.current
+    second = copy_release(workspace)
+    current = CurrentRelease(site_copy.workspace)
+    with current.borrowed() as early, current.borrowed():
+        publish(workspace, second)
+        current.look()
+        with current.borrowed() as late:
+            assert (early.release_id, late.release_id) == (first, second)
+        assert early.recommender.similar(SEED) == late.recommender.similar(SEED)
+    for is_closed in (early, late):
+        if is_closed is late:
+            assert late.recommender.similar(SEED), "it is the current one"
+            current.close()
+        with pytest.raises(simrec.UsageError, match="closed"):
+            is_closed.recommender.similar(SEED)
+    with pytest.raises(simrec.ReleaseError), current.borrowed():
+        pass
 
 
 def test_no_request_is_dropped_while_releases_are_published(site_copy: House) -> None:

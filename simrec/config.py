@@ -111,7 +111,7 @@ class SinkConfig(Section, frozen=True):
 
     `columns` are what a page needs of the articles that are recommended, `places` how many of a
     list are written, 0 for all. `key` is the field of front matter, `partition_by` the column by
-    which the files of a Delta table are parted.
+    which Parquet files are parted.
     """
 
     path: str = ""
@@ -124,8 +124,8 @@ class SinkConfig(Section, frozen=True):
     partition_by: SinkColumn | Literal[""] = ""
 
     def __post_init__(self) -> None:
-        if self.partition_by and self.format != "delta":
-            raise ValueError("partition_by is of format delta")
+        if self.partition_by and self.format not in ("parquet", "delta"):
+            raise ValueError("partition_by is of the formats parquet and delta")
         if self.partition_by and self.partition_by not in self.columns:
             raise ValueError(f"partition_by is '{self.partition_by}', which is none of columns")
         if bool(self.path) == bool(self.url):

@@ -21,6 +21,7 @@ from simrec.sinks import article_files_sink, folder_sink
 from simrec.sinks.article_files_sink import SUFFIX, FileCounts
 from simrec.sinks.file_names import file_name
 from simrec.sinks.nested_lists import check_lists, nested_lists
+from simrec.sinks.partitioned_parquet import is_partition
 from simrec.sinks.sink_table import SinkTable
 
 # The objects that simrec wrote, by name, with a hash; no object of an id begins so.
@@ -43,16 +44,34 @@ def write_tables(
     bucket = Bucket(url)
     prefix = f"{url.key}/" if url.key else ""
     record = folder_sink.record_of(sink, manifest)
+    before = _recorded(bucket, prefix)
     if _holds(bucket, prefix, record):
         return False
     with TemporaryDirectory(prefix=".", suffix=TEMPORARY, dir=staging) as folder:
         local = msgspec.structs.replace(sink, path=folder)
         folder_sink.write(local, tables, manifest)
-        paths = sorted(path for path in Path(folder).iterdir() if path.name != folder_sink.RECORD)
-        for path in paths:
-            bucket.upload(path, f"{prefix}{path.name}")
-        bucket.upload(Path(folder) / folder_sink.RECORD, f"{prefix}{folder_sink.RECORD}")
+        record_path = Path(folder) / folder_sink.RECORD
+        names: set[str] = set()
+        for path in sorted(Path(folder).rglob("*")):
+            if path.is_file() and path != record_path:
+                name = path.relative_to(folder).as_posix()
+                bucket.upload(path, f"{prefix}{name}")
+                names.add(name)
+        bucket.upload(record_path, f"{prefix}{folder_sink.RECORD}")
+    for name in before - names:
+        # Of a value that no article has any more, or of a table that is parted now.
+        if is_partition(name) or name in {f"{table.name}.parquet" for table in tables}:
+            bucket.remove(f"{prefix}{name}")
     return True
+
+
+def _recorded(bucket: Bucket, prefix: str) -> set[str]:
+    """Return the names of the files that the record names, none where there is no record."""
+    try:
+        found = json.loads(bucket.read(f"{prefix}{folder_sink.RECORD}") or b"")
+        return set(found["files"])
+    except (ValueError, LookupError, TypeError):
+        return set()
 
 
 def _holds(bucket: Bucket, prefix: str, record: dict[str, object]) -> bool:

@@ -3,7 +3,7 @@
 import csv
 import json
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from simrec.manifest import Manifest
 from simrec.recommend.tables.parquet import TYPES
 from simrec.recommend.tables.schema import SCORE_DECIMALS
 from simrec.sinks.nested_lists import check_lists, nested_lists
+from simrec.sinks.partitioned_parquet import is_partition, leftovers, write_partitions
 from simrec.sinks.sink_table import SinkTable
 
 RECORD = "release.json"  # written last: the files that it names are there
@@ -31,23 +32,40 @@ def write(sink: SinkConfig, tables: Sequence[SinkTable], manifest: Manifest) -> 
     All files are written beside their places first, so that a full disk leaves the old ones whole.
     """
     folder = Path(sink.path)
+    record = record_of(sink, manifest)
     suffix = SUFFIXES.get(sink.format, sink.format)
     table_of_file = {f"{table.name}.{suffix}": table for table in tables}
-    record = record_of(sink, manifest)
-    if _holds(folder, record, table_of_file):
+    parted = {name for name, table in table_of_file.items() if sink.partition_by in table.added}
+    before = _recorded(folder)
+    if _holds(folder, record, before, table_of_file.keys() - parted):
         return False
     folder.mkdir(parents=True, exist_ok=True)
     _remove_leftovers(folder, [*table_of_file, RECORD])
+    names: list[str] = []
     with ExitStack() as written:
         for name, table in table_of_file.items():
+            if name in parted:
+                names += _write_partitions(folder, table, sink.partition_by, written)
+                continue
+            names.append(name)
             path = written.enter_context(files.atomic_path(folder / name))
             WRITERS[sink.format](table, path)
     facts = {}
-    for name in table_of_file:
+    for name in names:
         size = (folder / name).stat().st_size
         facts[name] = {"bytes": size, "sha256": files.sha256(folder / name)}
     files.write_json(folder / RECORD, {**record, "files": facts})
+    for name in before.keys() - facts.keys():
+        # Of a value that no article has any more, or of a table that is parted now.
+        if is_partition(name) or name in parted:
+            files.remove(folder / name)
     return True
+
+
+def _write_partitions(folder: Path, table: SinkTable, column: str, written: ExitStack) -> list[str]:
+    for leftover in leftovers(folder, table):
+        files.remove(leftover)
+    return write_partitions(folder, table, column, written)
 
 
 def record_of(sink: SinkConfig, manifest: Manifest) -> JsonObject:
@@ -62,18 +80,33 @@ def record_of(sink: SinkConfig, manifest: Manifest) -> JsonObject:
         record["columns"] = list(sink.columns)
     if sink.places:
         record["places"] = sink.places
+    if sink.partition_by:
+        record["partition_by"] = sink.partition_by
+        record["tables"] = list(sink.table_names)
     return record
 
 
-def _holds(folder: Path, record: JsonObject, table_of_file: Mapping[str, SinkTable]) -> bool:
-    """Tell whether the folder holds these files of this release, by the record and their sizes."""
+def _recorded(folder: Path) -> dict[str, int]:
+    """Return the sizes of the files that the record names; nothing where it is none of ours."""
     try:
         found = json.loads((folder / RECORD).read_bytes())
-        recorded = {name: facts["bytes"] for name, facts in found.pop("files").items()}
-        sizes = {name: (folder / name).stat().st_size for name in table_of_file}
+        return {str(name): int(facts["bytes"]) for name, facts in found["files"].items()}
     except (FileNotFoundError, ValueError, LookupError, TypeError, AttributeError):
+        return {}
+
+
+def _holds(
+    folder: Path, record: JsonObject, recorded: Mapping[str, int], due: Collection[str]
+) -> bool:
+    """Tell whether the folder holds the files of this release, by the record and their sizes."""
+    try:
+        found = json.loads((folder / RECORD).read_bytes())
+        del found["files"]
+        sizes = {name: (folder / name).stat().st_size for name in recorded}
+    except (FileNotFoundError, ValueError, LookupError, TypeError):
         return False  # there is none yet, or it is not ours: it is written
-    return bool(found == record and recorded == sizes)
+    whole = {name for name in recorded if not is_partition(name)}
+    return bool(found == record and recorded == sizes and whole == set(due))
 
 
 def _remove_leftovers(folder: Path, names: Sequence[str]) -> None:

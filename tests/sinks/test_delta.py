@@ -74,4 +74,4 @@ def test_a_table_of_others_is_left_alone(site: Site) -> None:
     assert "similar_articles: a table that simrec did not write" in site.export(3).err
     assert deltalake.DeltaTable(table).version() == 0
     site.sinks("path = 'lake'\npartition_by = 'lang'")
-    assert "partition_by is of format delta" in site.export(3).err
+    assert "partition_by is of the formats parquet and delta" in site.export(3).err

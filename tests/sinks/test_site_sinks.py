@@ -9,6 +9,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import pyarrow.dataset
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -133,6 +134,46 @@ def test_every_form_holds_the_lists_with_their_columns(site: Site) -> None:
     site.export()
     data = json.loads((out / "data" / "similar_articles.json").read_text())
     assert {len(rows) for rows in data.values()} == {2}, "another number of places is written"
+
+
+@pytest.mark.parametrize("address", ["lake", "file://{0}/lake"])
+def test_parquet_is_parted_by_a_column(site: Site, address: str) -> None:
+    lake = site.folder / "lake"
+    sink = f"path = '{address.format(site.folder)}'\nformat = 'parquet'\nplaces = 3\n"
+    site.sinks(sink + "columns = ['url']")
+    site.export()
+    site.sinks(sink + "columns = ['account', 'image']\npartition_by = 'image'")
+    site.export()
+    assert not (lake / "similar_articles.parquet").exists(), "it is parted now"
+    assert (lake / "similar_accounts.parquet").exists()
+    before = set(lake.glob("similar_articles/*/*"))
+    for release in range(2):
+        parts = pyarrow.dataset.dataset(lake / "similar_articles", partitioning="hive")
+        found = [
+            (row["article"], row["rank"], row["similar"], row["account"])
+            for row in parts.to_table().to_pylist()
+        ]
+        ids = {row[0] for row in found}
+        lists = {name: hits for name, hits in site.lists(3).items() if name in ids}
+        assert sorted(found) == sorted(
+            (name, rank, hit.id, hit.account)
+            for name, hits in lists.items()
+            for rank, hit in enumerate(hits, 1)
+        )
+        assert len(ids) == 48 - release
+        site.export()
+        assert site.last_steps()["export"]["state"] == "skipped"
+        if release == 0:
+            advance(site)
+            (site.content / site.ids()[0]).unlink()  # as before the newer release
+            site.export()
+    after = set(lake.glob("similar_articles/*/*"))
+    assert {path.name for path in after} == {"part-0.parquet"}
+    assert any("image=%2Fpictures%2F" in str(path) for path in after)
+    assert any("__HIVE_DEFAULT_PARTITION__" in str(path) for path in after)
+    listed = set(json.loads((lake / "release.json").read_text())["files"])
+    assert {str(path.relative_to(lake)) for path in after} | {"similar_accounts.parquet"} == listed
+    assert before - after or after - before, "values came or went"
 
 
 def snapshot(folder: Path) -> dict[str, tuple[int, bytes]]:

@@ -176,6 +176,33 @@ def test_parquet_is_parted_by_a_column(site: Site, address: str) -> None:
     assert before - after or after - before, "values came or went"
 
 
+def test_columns_of_a_database_change_with_their_articles(site: Site) -> None:
+    site.sinks(f"url = 'sqlite:///site.db'\nplaces = 4\ntables = ['similar_articles']\n{COLUMNS}")
+
+    def stored() -> dict[tuple[str, int], tuple[Any, ...]]:
+        with closing(sqlite3.connect(site.folder / "site.db")) as db:
+            rows = db.execute("SELECT * FROM similar_articles").fetchall()
+        return {row[:2]: row for row in rows}
+
+    site.export()
+    before = stored()
+    assert {row[-1] for row in before.values()} >= {None, "/pictures/1.png"}
+    advance(site)
+    said = site.export().err
+    after = stored()
+    added = len(after.keys() - before.keys())
+    removed = len(before.keys() - after.keys())
+    changed = len([key for key in after.keys() & before.keys() if after[key] != before[key]])
+    assert f"{added} rows added, {changed} changed, {removed} removed" in said
+    assert 0 < changed < len(after) / 2
+    (site.folder / "site.db").unlink()
+    site.export()
+    assert stored() == after
+    site.sinks(f"url = 'sqlite:///site.db'\nplaces = 2\ntables = ['similar_articles']\n{COLUMNS}")
+    site.export()
+    assert {rank for _, rank in stored()} == {1, 2}
+
+
 def snapshot(folder: Path) -> dict[str, tuple[int, bytes]]:
     """The inode and content of every file but the record."""
     return {

@@ -17,6 +17,7 @@ from simrec.config import SinkConfig
 from simrec.errors import ConfigError
 from simrec.files import TEMPORARY
 from simrec.manifest import Manifest
+from simrec.release_folder import PARQUET
 from simrec.sinks import article_files_sink, folder_sink
 from simrec.sinks.article_files_sink import SUFFIX, FileCounts
 from simrec.sinks.file_names import file_name
@@ -50,19 +51,24 @@ def write_tables(
     with TemporaryDirectory(prefix=".", suffix=TEMPORARY, dir=staging) as folder:
         local = msgspec.structs.replace(sink, path=folder)
         folder_sink.write(local, tables, manifest)
-        record_path = Path(folder) / folder_sink.RECORD
-        names: set[str] = set()
-        for path in sorted(Path(folder).rglob("*")):
-            if path.is_file() and path != record_path:
-                name = path.relative_to(folder).as_posix()
-                bucket.upload(path, f"{prefix}{name}")
-                names.add(name)
-        bucket.upload(record_path, f"{prefix}{folder_sink.RECORD}")
+        names = _upload_folder(bucket, prefix, Path(folder))
     for name in before - names:
         # Of a value that no article has any more, or of a table that is parted now.
-        if is_partition(name) or name in {f"{table.name}.parquet" for table in tables}:
+        if is_partition(name) or name in {f"{table.name}{PARQUET}" for table in tables}:
             bucket.remove(f"{prefix}{name}")
     return True
+
+
+def _upload_folder(bucket: Bucket, prefix: str, folder: Path) -> set[str]:
+    """Upload the files of a folder, the record last; return the names of the others."""
+    names: set[str] = set()
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder).as_posix()
+        if path.is_file() and name != folder_sink.RECORD:
+            bucket.upload(path, f"{prefix}{name}")
+            names.add(name)
+    bucket.upload(folder / folder_sink.RECORD, f"{prefix}{folder_sink.RECORD}")
+    return names
 
 
 def _recorded(bucket: Bucket, prefix: str) -> set[str]:

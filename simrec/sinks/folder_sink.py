@@ -50,16 +50,20 @@ def write(sink: SinkConfig, tables: Sequence[SinkTable], manifest: Manifest) -> 
             names.append(name)
             path = written.enter_context(files.atomic_path(folder / name))
             WRITERS[sink.format](table, path)
+    _write_record(folder, record, names)
+    for name in before.keys() - set(names):
+        # Of a value that no article has any more, or of a table that is parted now.
+        if is_partition(name) or name in parted:
+            files.remove(folder / name)
+    return True
+
+
+def _write_record(folder: Path, record: JsonObject, names: Sequence[str]) -> None:
     facts = {}
     for name in names:
         size = (folder / name).stat().st_size
         facts[name] = {"bytes": size, "sha256": files.sha256(folder / name)}
     files.write_json(folder / RECORD, {**record, "files": facts})
-    for name in before.keys() - facts.keys():
-        # Of a value that no article has any more, or of a table that is parted now.
-        if is_partition(name) or name in parted:
-            files.remove(folder / name)
-    return True
 
 
 def _write_partitions(folder: Path, table: SinkTable, column: str, written: ExitStack) -> list[str]:

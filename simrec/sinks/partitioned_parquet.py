@@ -12,10 +12,11 @@ from pyarrow import compute, parquet
 from simrec import files
 from simrec.errors import ConfigError
 from simrec.recommend.tables.parquet import TYPES
+from simrec.release_folder import PARQUET
 from simrec.sinks.sink_table import SinkTable
 
 NULL = "__HIVE_DEFAULT_PARTITION__"  # Hive's name of no value
-FILE = "part-0.parquet"
+FILE = f"part-0{PARQUET}"
 MOST_FILES = 1_000
 PART = re.compile(rf"[a-z_]+/[a-z_]+=[^/]+/{re.escape(FILE)}")
 

@@ -570,7 +570,7 @@ def test_a_person_exports_to_a_folder_or_a_database(house: House) -> None:
 def test_a_table_that_the_release_has_not_is_named(house: House) -> None:
     configure(house, "path = 'out'\ntables = ['similar_article']")
     assert (
-        "the release has no table 'similar_article'; it has account_evidence, duplicates"
+        "the release has no table 'similar_article'; it has account_evidence, account_terms, duplicates"
         in export(house, 3).err
     )
 

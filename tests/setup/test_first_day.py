@@ -123,9 +123,9 @@ def test_commands_of_all_pages_are_understood(page: Path) -> None:
         assert command, f"{page.name}: simrec {words[0]}"
         try:
             command.make_context(words[0], words[1:])
-        except click.MissingParameter:
-            pass  # a sentence speaks of the command without an argument
         except click.ClickException as error:
+            if isinstance(error, click.MissingParameter) or "requires an argument" in str(error):
+                continue  # a sentence speaks of it without one
             raise AssertionError(f"{page.name}: simrec {shlex.join(words)}: {error}") from error
 
 

@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from simrec.recommend.recommender import Recommender
 
 __version__ = "0.1.0"
+
+# onnxruntime 1.29 and later report to a collector unless told otherwise before they are imported.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 __all__ = [
     "AccountHit",
     "ArticleDetails",

@@ -179,6 +179,25 @@ class IngestConfig(Section, frozen=True):
     status: tuple[str, ...] = ("publish", "published", "public", "live", "true", "1")
 
 
+class LimitsConfig(Section, frozen=True):
+    """What one row or file of a source may cost; what is beyond costs that row or file, by name.
+
+    line_bytes are of a line of text, document_bytes of a file that is read as a whole, and
+    unpacked_ratio is how many times its size a packed file may have. values are of the fields of a
+    page or of an entry of a feed, value_chars of a name or an address, and bad_rows how many may
+    follow one another.
+    """
+
+    line_bytes: Annotated[int, Meta(ge=1_024)] = 32 << 20
+    document_bytes: Annotated[int, Meta(ge=1_024)] = 128 << 20
+    unpacked_ratio: Annotated[float, Meta(ge=1)] = 50.0
+    values: Annotated[int, Meta(ge=10)] = 10_000
+    value_chars: Annotated[int, Meta(ge=100)] = 4_096
+    bad_rows: Count = 100_000
+    row_seconds: Positive = 60.0
+    pipe_seconds: Positive = 600.0
+
+
 class EncoderConfig(Section, frozen=True):
     """The shape of the network, and how much of an article it reads."""
 
@@ -405,6 +424,7 @@ class Config(Section, frozen=True):
     sources: tuple[SourceConfig, ...] = ()
     fields: Fields = Fields()
     ingest: IngestConfig = IngestConfig()
+    limits: LimitsConfig = LimitsConfig()
     encoder: EncoderConfig = EncoderConfig()
     training: TrainingConfig = TrainingConfig()
     objectives: tuple[Objective, ...] = (Objective(),)

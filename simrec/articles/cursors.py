@@ -53,6 +53,7 @@ def checksum_of(config: Config, opened: OpenedSources, fingerprints: Fingerprint
     if opened.failures or not opened.sources or None in fingerprints.values():
         return ""
     rules = [__version__, cleaning.VERSION, config.sources, config.fields, config.ingest]
+    rules.append(config.limits)
     digest = hashlib.sha256(repr(rules).encode())
     for article_id in listed_ids(config.ingest.deletions):
         digest.update(f"\n{article_id}".encode())

@@ -41,6 +41,16 @@ IMAGE = re.compile(r"<img(?=[\s/>])[^<>]*>", re.IGNORECASE)
 # What follows these is on a line of its own, which the extraction does not know.
 LINE_END = re.compile(r"</(?:summary|legend|menu|dir|dialog)\s*>", re.IGNORECASE)
 
+# A parser compares every attribute of a tag with all others: 40,000 of them take 10 seconds. A tag
+# is searched from its name on, and each part is matched once (possessive quantifiers).
+MOST_ATTRIBUTES = 1_000
+CROWDED_TAG = re.compile(
+    r"""<[a-z][^\s/<>]{0,500}+
+    (?:[\s/]++[^\s"'>/=][^\s>/=]{0,500}+(?:\s*+=\s*+(?:"[^"]*+"|'[^']*+'|[^\s"'>]{1,500}+))?+)"""
+    rf"{{{MOST_ATTRIBUTES}}}",
+    re.IGNORECASE | re.VERBOSE,
+)
+
 # Forms are read: older pages stand in one as a whole.
 NAVIGATION = [
     "nav", "footer", "body > header", "body > aside", "button", "select", "dialog",
@@ -68,8 +78,30 @@ def is_html(text: str) -> bool:
     return len(PARAGRAPH.findall(text)) > 1
 
 
+def check_characters(text: str) -> None:
+    """Raise ValueError for half a surrogate pair: bytes that were no UTF-8."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ValueError("not valid UTF-8") from None
+
+
+def check_tags(markup: str) -> None:
+    """Raise ValueError for what would stop or hold up a parser.
+
+    That is a tag with hundreds of attributes, or half a surrogate pair.
+    """
+    if CROWDED_TAG.search(markup):
+        raise ValueError(f"a tag with more than {MOST_ATTRIBUTES} attributes")
+    check_characters(markup)
+
+
 def fragment_text(fragment: str) -> str:
-    """Return the visible text of a piece of HTML, paragraphs apart, without mark-up and scripts."""
+    """Return the visible text of a piece of HTML, paragraphs apart, without mark-up and scripts.
+
+    Raises ValueError for half a surrogate pair, and for a tag with hundreds of attributes.
+    """
+    check_tags(fragment)
     wrapped = CDATA.fullmatch(fragment)
     if wrapped:
         fragment = wrapped[1]
@@ -86,8 +118,10 @@ def fragment_text(fragment: str) -> str:
 
 def parse_page(page: str) -> HTMLTree:
     """Return the tree of a page; pictures have no words in it, only their captions have."""
+    check_tags(page)
     tree = HTMLTree.parse(LINE_END.sub(r"\g<0><br>", page))
-    for image in tree.body.query_selector_all("[alt]") if tree.body else ():
+    # A slice: the collection itself is searched anew for every element that is asked of it.
+    for image in tree.body.query_selector_all("[alt]")[:] if tree.body else ():
         image.delattr("alt")
     return tree
 
@@ -100,7 +134,7 @@ def page_text(tree: HTMLTree) -> str:
     body = tree.body
     if body is None:
         return ""
-    for element in body.query_selector_all("[style]"):
+    for element in body.query_selector_all("[style]")[:]:
         if SCRIPTED.search(element.getattr("style") or ""):
             element.delattr("style")
     everything = _visible(tree)

@@ -26,7 +26,7 @@ from simrec.articles.rehearsal import Rehearsal
 from simrec.articles.row_outcome import SyncState
 from simrec.articles.sources.spool import Spool
 from simrec.articles.store import Store
-from simrec.articles.store_writer import NOTE, Change, Reject, StoreWriter
+from simrec.articles.store_writer import NOTE, REMARK, Change, Reject, StoreWriter
 from simrec.config import Config
 
 Writer = StoreWriter | Rehearsal
@@ -35,6 +35,15 @@ CleanAhead = Callable[[list[SplitBatch]], Path | None]
 KEEPS_ALL = (
     "the id of this row cannot be read, so that sync deletes no article of this file; mend the row"
 )
+UNENDED = (
+    "the file ends without a line break, so that it may be cut, and sync deletes no article of it; "
+    "end its last line"
+)
+CLAIMED = (
+    "id '{id}' is that of an article of {holder}, which keeps it, and this one is left out; "
+    'set a prefix in this source, such as prefix = "blog/", if they are two'
+)
+CUT_ROW = "the file is cut within this row: it holds the beginning of the text that is stored"
 
 
 def ingest(
@@ -106,6 +115,8 @@ def _take(writer: Writer, outcome: RowOutcome, result: Ingested, now: str) -> No
         result.fail(outcome)
         return
     result.meet(outcome)
+    if result.claiming and not isinstance(outcome, Rejected) and _is_taken(writer, outcome, result):
+        return
     if isinstance(outcome, Unpublished):
         result.leave_out(outcome)
         withdrawn = writer.delete([outcome.id], now)
@@ -115,6 +126,22 @@ def _take(writer: Writer, outcome: RowOutcome, result: Ingested, now: str) -> No
     if isinstance(outcome, Rejected):
         _reject(writer, outcome, result)
         return
+    if outcome.unended and _is_cut(writer, outcome, result):
+        return
+    _take_article(writer, outcome, result)
+
+
+def _is_cut(writer: Writer, outcome: Unchanged | Parsed, result: Ingested) -> bool:
+    """Tell whether the last row of a file is the beginning of a stored one, and reject that."""
+    result.unended[outcome.file] = outcome.line
+    if isinstance(outcome, Unchanged) or not writer.is_beginning(outcome.article):
+        return False
+    cut = Rejected(outcome.file, outcome.line, CUT_ROW, end=True, id=outcome.id)
+    _reject(writer, cut, result)
+    return True
+
+
+def _take_article(writer: Writer, outcome: Unchanged | Parsed, result: Ingested) -> None:
     change = _store(writer, outcome, result)
     setattr(result, change, getattr(result, change) + 1)
     earlier = writer.mark_seen(outcome.id, outcome.file, outcome.line)
@@ -125,6 +152,19 @@ def _take(writer: Writer, outcome: RowOutcome, result: Ingested, now: str) -> No
         origin = writer.origin(outcome.id)
         if origin in result.partial and origin != outcome.file:
             _name_second(outcome, origin, 0, change, result)
+
+
+def _is_taken(writer: Writer, outcome: Unpublished | Unchanged | Parsed, result: Ingested) -> bool:
+    """Tell whether a feed or a page claims the id of another source's article, and name that."""
+    entry = result.entry(outcome.file)
+    if entry not in result.claiming:
+        return False
+    holder = writer.holder(outcome.id)
+    if result.entry(holder) in (None, entry):
+        return False
+    reason = CLAIMED.format(id=outcome.id, holder=holder)
+    result.remarks.add(Reject(outcome.file, outcome.line, REMARK + reason))
+    return True
 
 
 def _reject(writer: Writer, outcome: Rejected, result: Ingested) -> None:
@@ -187,6 +227,9 @@ def _absent(
     What a source that was not read whole does not show is not deleted.
     """
     absent = []
+    result.not_whole.update(result.unended)
+    for file, line in result.unended.items():
+        result.remark(file, line, UNENDED)
     for article_id, origin in writer.not_seen():
         if is_gone(origin, result.whole, result.not_whole):
             absent.append(article_id)

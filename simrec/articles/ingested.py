@@ -58,7 +58,10 @@ class Ingested:
     whole: set[str] = field(default_factory=set)  # the sources that could be opened
     not_whole: set[str] = field(default_factory=set)  # sources or files that are not known whole
     without_id: dict[str, int] = field(default_factory=dict)  # by file the first row without one
+    unended: dict[str, int] = field(default_factory=dict)  # by file the row that nothing ends
     held: int = 0  # articles that sync would have deleted, had their source been read whole
+    entries: dict[str, int] = field(default_factory=dict)  # of the configuration, by source
+    claiming: set[int] = field(default_factory=set)  # entries whose ids anybody may have written
     failure: SimrecError | None = None  # what the ingest went on without
     partial: set[str] = field(default_factory=set)  # sources that were read since a cursor
     met: set[str] = field(default_factory=set)  # ids in those, as they stand in reasons
@@ -93,6 +96,9 @@ class Ingested:
         self.whole = {source.name for source, _ in opened.sources}
         self.not_whole = set(opened.failures)
         self.failed = dict(opened.failures)
+        if len(set(opened.entries.values())) > 1:
+            self.entries = opened.entries
+            self.claiming = opened.claiming
 
     def fail(self, end: Rejected) -> None:
         """Note that a source cannot be read, not even its first row."""
@@ -102,6 +108,14 @@ class Ingested:
             error = GateError(f"{reject}{NOTHING_CHANGED}; send it again and run the same command")
         self.failed.setdefault(end.file, error)
         self.not_whole.add(end.file)
+
+    def entry(self, file: str) -> int | None:
+        """Return the number of the configuration's entry that a file is of, None if of none."""
+        while file:
+            if file in self.entries:
+                return self.entries[file]
+            file = file.rpartition("/")[0]
+        return None
 
     @property
     def left_out(self) -> str:

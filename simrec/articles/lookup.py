@@ -5,6 +5,7 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from simrec.articles.article import Article
 from simrec.articles.store_schema import COLUMNS, image_column
 from simrec.errors import UnknownIdError
 from simrec.files import JsonObject
@@ -25,6 +26,15 @@ def by_id(database: sqlite3.Connection, ids: Sequence[str]) -> Iterator[JsonObje
                 f"no article '{article_id}' was taken in; simrec find WORDS looks for ids"
             )
         yield _fields(cursor, row)
+
+
+def begins_with(database: sqlite3.Connection, article: Article) -> bool:
+    """Tell whether the article is stored with a text that is longer and begins as this one."""
+    query = "SELECT text FROM articles JOIN texts ON key = text_key WHERE id = ?"
+    stored = database.execute(query, (article.id,)).fetchone()
+    if stored is None or stored[0] == article.text:
+        return False
+    return str(stored[0]).startswith(article.text)
 
 
 def first(database: sqlite3.Connection, most: int, sample: bool = False) -> Iterator[JsonObject]:

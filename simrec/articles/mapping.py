@@ -17,7 +17,7 @@ from simrec.articles.language import detect_language
 from simrec.articles.local_ids import AUTO, prefixed
 from simrec.articles.publication import unpublished_status
 from simrec.articles.sources.source import Record
-from simrec.config import Config, Fields, IngestConfig, SourceConfig
+from simrec.config import Config, Fields, IngestConfig, LimitsConfig, SourceConfig
 
 LONGEST_ID = 512  # characters
 # Made once, since `json.dumps` makes an encoder for every row.
@@ -49,12 +49,13 @@ class Mapping:
     limits: IngestConfig
     prefix: str = AUTO
     now: str = field(default="", compare=False, repr=False)
+    bounds: LimitsConfig = LimitsConfig()
 
     @classmethod
     def of(cls, source: SourceConfig, config: Config, now: str) -> "Mapping":
         """Return how a source is read by a configuration at a time."""
         fields = source.fields or config.fields
-        return cls(fields, source.body, config.ingest, source.prefix, now)
+        return cls(fields, source.body, config.ingest, source.prefix, now, config.limits)
 
     @cached_property
     def _rules(self) -> str:
@@ -125,11 +126,26 @@ class Mapping:
         if not (title or text):
             problem = problems or [f"no text in '{self.fields.text}' nor '{self.fields.title}'"]
             raise ValueError(f"{problem[0]}; the fields are {_names(record)}")
-        optional = _optional_values(record, self.fields, problems)
+        optional = self._optional_values(record, problems)
         if self.limits.detect_language and not optional.get("lang"):
             optional["lang"] = detect_language(title, text)
         date = self._date(record, problems)
         return Article(article_id, title, text, published_at=date, **optional), problems
+
+    def _optional_values(self, record: Record, problems: list[str]) -> dict[str, Any]:
+        """Return the optional values of a record; one that cannot be read becomes a problem."""
+        optional: dict[str, Any] = {}
+        for name, clean in CLEANERS.items():
+            value = _get(record, getattr(self.fields, name))
+            if values.is_missing(value):
+                continue
+            try:
+                cleaned = clean(value)
+                _check_value(name, cleaned, self.bounds)
+                optional[name] = cleaned
+            except ValueError as problem:
+                problems.append(f"{name}: {problem}")
+        return optional
 
     def _title(self, record: Record, problems: list[str]) -> str:
         """Return the title of a record, "" and a problem for a value that is no text."""
@@ -155,18 +171,17 @@ class Mapping:
             return None
 
 
-def _optional_values(record: Record, fields: Fields, problems: list[str]) -> dict[str, Any]:
-    """Return the optional values of a record; one that cannot be read becomes a problem."""
-    optional: dict[str, Any] = {}
-    for name, clean in CLEANERS.items():
-        value = _get(record, getattr(fields, name))
-        if values.is_missing(value):
-            continue
-        try:
-            optional[name] = clean(value)
-        except ValueError as problem:
-            problems.append(f"{name}: {problem}")
-    return optional
+def _check_value(name: str, value: Any, bounds: LimitsConfig) -> None:
+    """Raise ValueError for a value that is too long; accounts are keys, as ids are."""
+    texts: tuple[str, ...] = (value or "",)
+    if name == "tags":
+        texts = value
+        if len(value) > bounds.values:
+            raise ValueError(f"{len(value):,} tags; at most limits.values = {bounds.values:,}")
+    most = LONGEST_ID if name == "account" else bounds.value_chars
+    longest = max(map(len, texts), default=0)
+    if longest > most:
+        raise ValueError(f"{longest:,} characters; at most {most:,} are kept")
 
 
 def _get(record: Record, name: str) -> Any:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from simrec.articles.mapping import Mapping
-from simrec.articles.sources.file_source import escaped_path
+from simrec.articles.sources.file_source import FileSource, escaped_path
 from simrec.articles.sources.locate import open_sources
 from simrec.articles.sources.source import MissingPathError, Source, UnreadableSourceError
 from simrec.articles.sources.spool import Spool
@@ -30,11 +30,14 @@ class OpenedSources:
 
     sources: list[MappedSource] = field(default_factory=list)
     failures: dict[str, SimrecError] = field(default_factory=dict)
+    # The number of the configuration's entry that each is of, and the entries whose ids are claims.
+    entries: dict[str, int] = field(default_factory=dict)
+    claiming: set[int] = field(default_factory=set)
 
     def without(self, failures: dict[str, SimrecError]) -> "OpenedSources":
         """Return them without sources that turned out to be failures as well."""
         sources = [mapped for mapped in self.sources if mapped.source.name not in failures]
-        return OpenedSources(sources, self.failures | failures)
+        return OpenedSources(sources, self.failures | failures, self.entries, self.claiming)
 
 
 def open_all(config: Config, now: str, spool: Spool | None = None) -> OpenedSources:
@@ -43,13 +46,18 @@ def open_all(config: Config, now: str, spool: Spool | None = None) -> OpenedSour
     Raises ConfigError or UsageError where the configuration is to be mended, not a source.
     """
     opened = OpenedSources()
-    for source_config in config.sources:
+    for number, source_config in enumerate(config.sources):
         mapping = Mapping.of(source_config, config, now)
         try:
-            for source in open_sources(source_config, mapping.fields, spool):
+            for source in open_sources(source_config, mapping.fields, spool, config.limits):
                 opened.sources.append(MappedSource(source, mapping))
+                opened.entries[source.name] = number
+                if isinstance(source, FileSource) and source.claims_ids:
+                    opened.claiming.add(number)
         except (UnreadableSourceError, MissingPathError) as error:
-            opened.failures[_name(source_config.path)] = error
+            name = _name(source_config.path)
+            opened.failures[name] = error
+            opened.entries[name] = number
     return opened
 
 

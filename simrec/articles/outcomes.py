@@ -46,16 +46,21 @@ class Unchanged(Struct, frozen=True, array_like=True, tag=True):
     line: int
     id: str
     source_key: bytes
+    unended: bool = False
 
 
 class Parsed(Struct, frozen=True, array_like=True, tag=True):
-    """A row that is new or changed, its keys, and the values that could not be read."""
+    """A row that is new or changed, its keys, and the values that could not be read.
+
+    An `unended` row may be cut.
+    """
 
     file: str
     line: int
     article: Article
     keys: Keys
     problems: list[str]
+    unended: bool = False
 
     @property
     def id(self) -> str:

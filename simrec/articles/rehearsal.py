@@ -67,6 +67,11 @@ class Rehearsal:
             return "new"
         return "unchanged" if old_key == keys.row else "changed"
 
+    def is_beginning(self, article: Article) -> bool:
+        if article.id in self.articles or self.store is None:
+            return False
+        return self.store.is_beginning(article)
+
     def delete(self, ids: Iterable[str], now: str) -> int:
         deleted = 0
         for article_id in ids:
@@ -96,6 +101,10 @@ class Rehearsal:
 
     def origin(self, article_id: str) -> str:
         return self.store.origin(article_id) if self.store else ""
+
+    def holder(self, article_id: str) -> str:
+        file, _ = self.seen.get(article_id, ("", 0))
+        return file or self.origin(article_id)
 
     def note_origins(self) -> None:
         """Keep nothing."""

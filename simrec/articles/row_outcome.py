@@ -18,6 +18,7 @@ from simrec.articles.outcomes import (
 from simrec.articles.publication import SCHEDULED, is_after
 from simrec.articles.sources.source import Row, Source, Split, UnreadableSourceError, read_rows
 from simrec.articles.store_writer import Keys
+from simrec.articles.time_limit import TooSlowError, time_limit
 from simrec.errors import SimrecError
 
 logger = logging.getLogger(__name__)
@@ -27,6 +28,9 @@ Holds = Callable[[str, str, str], bool]  # of an article's id, URL and title
 
 
 # What no row is to be blamed for: the store and the machine.
+ALL_WRONG = (
+    "limits.bad_rows = {most:,} rows one after the other cannot be taken; the rest was not read"
+)
 NOT_OF_THE_ROW = (SimrecError, MemoryError, OSError, sqlite3.Error)
 
 
@@ -80,7 +84,7 @@ def _parse_record(
     article_id = _article_id(row, mapping, holds)
     source_key = mapping.source_key(row.record)
     if is_unchanged(article_id, source_key):
-        return Unchanged(row.file, row.line, article_id, source_key)
+        return Unchanged(row.file, row.line, article_id, source_key, row.unended)
     article, problems = mapping.article(row.record, row.body)
     if is_after(article.published_at, mapping.now) and not mapping.limits.include_unpublished:
         until = article.published_at or ""
@@ -93,7 +97,7 @@ def _parse_record(
     if article_id != article.id:
         article = replace(article, id=article_id)
     keys = Keys(article.row_key, article.text_key, source_key)
-    return Parsed(row.file, row.line, article, keys, problems)
+    return Parsed(row.file, row.line, article, keys, problems, row.unended)
 
 
 def _id_if_any(row: Row, mapping: Mapping, holds: Holds) -> str:
@@ -115,6 +119,17 @@ def _article_id(row: Row, mapping: Mapping, holds: Holds) -> str:
     return article_id if holds(article_id, url, title) else prefixed(article_id, row.prefix)
 
 
+def _parse_in_time(
+    row: Row, mapping: Mapping, is_unchanged: IsUnchanged, holds: Holds
+) -> RowOutcome:
+    """Turn a row into what becomes of it; one that takes too long is rejected."""
+    try:
+        with time_limit(mapping.bounds.row_seconds):
+            return parse_row(row, mapping, is_unchanged, holds)
+    except TooSlowError as error:  # between two places where the row is to blame
+        return Rejected(row.file, row.line, str(error))
+
+
 def parse_split(
     source: Source,
     split: Split,
@@ -123,11 +138,18 @@ def parse_split(
     since: str | None = None,
     holds: Holds = holds_nothing,
 ) -> Iterator[RowOutcome]:
-    """Yield what becomes of each row of a split."""
+    """Yield what becomes of each row of a split; the rest of one that is all wrong is not read."""
+    most = mapping.bounds.bad_rows
+    bad_rows = 0
     for row in read_rows(source, split, since):
         if not row.file.isascii():
             row = row._replace(file=_valid_utf8(row.file))
-        yield parse_row(row, mapping, is_unchanged, holds)
+        outcome = _parse_in_time(row, mapping, is_unchanged, holds)
+        yield outcome
+        bad_rows = bad_rows + 1 if isinstance(outcome, Rejected) else 0
+        if bad_rows == most:
+            yield Rejected(source.name, row.line, ALL_WRONG.format(most=most), end=True)
+            break
     for file, remark in source.take_remarks():
         yield Remark(_valid_utf8(file), 1, _valid_utf8(remark))
 

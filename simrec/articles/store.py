@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from simrec.articles import counted_texts, lookup
-from simrec.articles.article import Account
+from simrec.articles.article import Account, Article
 from simrec.articles.counted_texts import BoilerplateCounts
 from simrec.articles.store_schema import COLUMNS, is_damage, is_text_of, prepare, verify
 from simrec.articles.store_writer import Reject, StoreWriter
@@ -124,6 +124,9 @@ class Store:
     def row_key(self, article_id: str) -> bytes | None:
         """Return the hash of all fields of an article, or None if there is none of that id."""
         return lookup.row_key(self._db, article_id)
+
+    def is_beginning(self, article: Article) -> bool:
+        return lookup.begins_with(self._db, article)
 
     def origins(self) -> Iterator[tuple[str, str]]:
         return lookup.origins(self._db)

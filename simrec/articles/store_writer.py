@@ -5,6 +5,7 @@ import sqlite3
 from collections.abc import Iterable, Mapping
 from typing import Literal, NamedTuple
 
+from simrec.articles import lookup
 from simrec.articles.article import Article
 from simrec.articles.counted_writer import CountedWriter
 from simrec.articles.store_schema import COLUMNS, CURSORS, IMAGES, ORIGINS
@@ -96,6 +97,10 @@ class StoreWriter:
         if article.image:
             self._db.execute("INSERT INTO images VALUES (?, ?)", (article.id, article.image))
 
+    def is_beginning(self, article: Article) -> bool:
+        """Tell whether the article is stored with a text that is longer and begins as this one."""
+        return lookup.begins_with(self._db, article)
+
     def delete(self, ids: Iterable[str], now: str) -> int:
         """Replace articles by tombstones; return how many of the ids there were."""
         deleted = 0
@@ -144,6 +149,12 @@ class StoreWriter:
         query = "SELECT file FROM origins WHERE id = ?"
         row = self._db.execute(query, (article_id,)).fetchone()
         return row[0] if row else ""
+
+    def holder(self, article_id: str) -> str:
+        """Return the file or query that has an id: where it was met now, or else came from."""
+        query = "SELECT file FROM seen WHERE id = ?"
+        row = self._db.execute(query, (article_id,)).fetchone()
+        return row[0] if row and row[0] else self.origin(article_id)
 
     def note_origins(self) -> None:
         """Note for the articles that were met which file or query they came from."""

@@ -16,6 +16,9 @@ from simrec.tasks import partial
 BATCH_ROWS = 64
 MAX_CHARS_PER_TOKEN = 8  # enough for any prose; bounds the work on a text of megabytes
 
+# Nothing is sent where somebody imported it before simrec, either.
+onnxruntime.disable_telemetry_events()
+
 UnitVectors = NDArray[np.float32]
 TokenIds = Sequence[int] | NDArray[np.integer]
 

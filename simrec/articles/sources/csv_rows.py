@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from simrec.articles.sources.source import DamagedSourceError
 
-LONGEST_CELL = 1 << 28  # characters
+LONGEST_CELL = 1 << 25  # characters
 NULL = r"\N"
 # Of MySQL and PostgreSQL; any other character stands for itself.
 ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "0": "", "b": "", "Z": ""}
@@ -29,12 +29,16 @@ class Dialect(NamedTuple):
 
 
 class TableRow(NamedTuple):
-    """The cells of one row, None for NULL, or its problem. What `broke` a row may hide others."""
+    """The cells of one row, None for NULL, or its problem. What `broke` a row may hide others.
+
+    An `unended` row has no line break behind it, nor a quotation mark that closes its last cell.
+    """
 
     line: int
     cells: list[str | None]
     problem: str = ""
     broke: bool = False
+    unended: bool = False
 
 
 class _Patterns(NamedTuple):
@@ -80,6 +84,7 @@ class RowParser:
         self.line = first - 1  # the one that was read last
         self.newest = first - 1  # of those that were read for the first time
         self.line_feeds: bool | None = None  # whether they end lines; None before the first one
+        self.unended = False  # whether nothing ends the row that was read last
         self.taken: list[
             tuple[str, int]
         ] = []  # lines of the row after its first, and their numbers
@@ -117,7 +122,7 @@ class RowParser:
         if self.width and len(cells) != self.width:
             problem = f"{count} cells where the header has {self.width}"
             return self._broken(first, problem) if self.taken else TableRow(first, [], problem)
-        return TableRow(first, cells)
+        return TableRow(first, cells, unended=self.unended)
 
     def _broken(self, first: int, problem: str) -> TableRow:
         self.again += reversed(self.taken)
@@ -143,6 +148,7 @@ class RowParser:
 
     def _cells(self, text: str) -> list[str | None]:
         if self.patterns.plain.match(text):
+            self.unended = not text.endswith(("\n", "\r"))
             return [*text.rstrip("\r\n").split(self.dialect.delimiter)]
         cells: list[str | None] = []
         position = 0
@@ -154,7 +160,9 @@ class RowParser:
                 read = self._quoted
             cell, text, position = read(text, position)
             cells.append(cell)
-            if text[position : position + 1] in ("", "\r", "\n"):
+            end = text[position : position + 1]
+            if end in ("", "\r", "\n"):
+                self.unended = not (end or opening)
                 return cells
             position += 1  # the delimiter
 

@@ -45,7 +45,8 @@ class CsvSource(FileSource):
                 problem = BROKEN.format(problem=row.problem) if row.broke else row.problem
                 yield Row(self.name, row.line, problem=problem, end=row.broke)
             else:
-                yield Row(self.name, row.line, dict(zip(columns, row.cells, strict=True)))
+                record = dict(zip(columns, row.cells, strict=True))
+                yield Row(self.name, row.line, record, unended=row.unended)
 
     @property
     def _suffix(self) -> str:

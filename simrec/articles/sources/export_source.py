@@ -1,11 +1,11 @@
 """What sources that are a whole export of a site have in common."""
 
-import json
 from abc import abstractmethod
 from collections.abc import Iterator
 from typing import Any
 
 from simrec.articles.sources.file_source import FileSource
+from simrec.articles.sources.json_document import load_document
 from simrec.articles.sources.marked_up import HTML
 from simrec.articles.sources.source import DamagedSourceError, Record, Row, Split
 from simrec.articles.sources.xml_repair import repair_xml
@@ -20,6 +20,8 @@ class XmlExport(FileSource):
 
     Records have a `status` and a `kind`; which of them are taken is decided when they are mapped.
     """
+
+    document_part = 1
 
     root: str
     depth: int  # of the entries; the root has 1
@@ -47,12 +49,14 @@ class XmlExport(FileSource):
 class JsonExport(FileSource):
     """An export that is one JSON document; its entries are numbered from 1 on."""
 
+    document_part = 1
+
     def rows(self, split: Split, since: str | None = None) -> Iterator[Row]:
         content, damage = self.content(split)
         if damage:
             raise damage
         try:
-            document = json.loads(content.decode("utf-8-sig"))
+            document = load_document(content.decode("utf-8-sig"))
         except UnicodeDecodeError as error:
             raise DamagedSourceError(1, f"not valid UTF-8 (byte {error.start + 1})") from None
         except (ValueError, RecursionError) as error:

@@ -11,9 +11,10 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path, PurePath
-from typing import IO, Any
+from typing import IO, Any, ClassVar
 
 from simrec import files
+from simrec.articles.sources.bounded_lines import OVERLONG, LineBounds, OversizeError
 from simrec.articles.sources.source import (
     Cursor,
     DamagedSourceError,
@@ -29,19 +30,26 @@ from simrec.articles.sources.text_encoding import (
     guess_remark,
     marked_encoding,
 )
-from simrec.config import Fields
+from simrec.config import Fields, LimitsConfig
 
 OPENERS: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 
 
 @dataclass(frozen=True)
 class FileSource(ABC):
-    """A file, maybe compressed; a format says how its rows are read. It is always read whole."""
+    """A file, maybe compressed; a format says how its rows are read. It is always read whole.
 
+    A document is held in memory as a whole, and may have 1 / `document_part` of the limit.
+    """
+
+    document_part: ClassVar[int] = 0
+    # Whether ids are what its entries say of themselves, whoever wrote them.
+    claims_ids: ClassVar[bool] = False
     path: Path
     fields: Fields
     encoding: str = AUTO
     shown: str = field(default="", kw_only=True)  # what messages call a copy of a pipe
+    limits: LimitsConfig = field(default=LimitsConfig(), kw_only=True)
     # What was guessed or left out while the rows were read, and is to be said.
     remarks: list[tuple[str, str]] = field(
         default_factory=list, compare=False, repr=False, kw_only=True
@@ -88,15 +96,21 @@ class FileSource(ABC):
         return iter(())
 
     def lines(self, split: Split) -> Iterator[bytes]:
-        """Yield the lines of a split; DamagedSourceError where a compressed file breaks off."""
+        """Yield the lines of a split, OVERLONG for one that is beyond the limit.
+
+        Raises DamagedSourceError where a compressed file breaks off, or a file holds too much.
+        """
         number = split.line
+        bounds = LineBounds.of(self.path, self.limits, self.compressed, self.document_part)
         with self._open() as file:
             if split.start:
                 file.seek(split.start)
             try:
-                for line in islice(file, split.lines):
+                for line in islice(bounds.lines(file), split.lines):
                     yield line
                     number += 1
+            except OversizeError as error:
+                raise DamagedSourceError(number, str(error)) from error
             except (EOFError, zlib.error, lzma.LZMAError, OSError) as error:
                 if isinstance(error, OSError) and error.errno:
                     raise  # an error of the disk; those of gzip and bz2 have no number
@@ -106,11 +120,22 @@ class FileSource(ABC):
     def text_lines(self, split: Split) -> Iterator[str]:
         """Yield the lines of a file as text, without a mark of their order of bytes."""
         encoding = self.encoding if self.encoding != AUTO else self.detected_encoding()
-        text = decoded_lines(self.lines(split), encoding)
+        text = decoded_lines(self._short_lines(split), encoding)
         first = next(text, "").removeprefix("\ufeff")
         if first:
             yield first
         yield from text
+
+    def _short_lines(self, split: Split) -> Iterator[bytes]:
+        for number, line in enumerate(self.lines(split), start=split.line):
+            if line is OVERLONG:
+                raise DamagedSourceError(number, self.overlong)
+            yield line
+
+    @property
+    def overlong(self) -> str:
+        """Return the problem of a line that is beyond the limit."""
+        return f"a line of more than limits.line_bytes = {self.limits.line_bytes:,} bytes"
 
     def marked_encoding(self) -> str:
         """Return the encoding that the first bytes of the file tell, "" where they tell none."""

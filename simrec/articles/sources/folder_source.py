@@ -9,7 +9,12 @@ from typing import NamedTuple
 
 from simrec.articles.article import encoded_text
 from simrec.articles.sources.file_source import FileSource, escaped_path
-from simrec.articles.sources.folder_walk import FolderFile, files_of_folder, files_of_zip
+from simrec.articles.sources.folder_walk import (
+    FolderFile,
+    files_of_folder,
+    files_of_zip,
+    is_workspace,
+)
 from simrec.articles.sources.front_matter import Problems
 from simrec.articles.sources.html_page import html_record
 from simrec.articles.sources.markdown_page import markdown_record
@@ -18,7 +23,8 @@ from simrec.articles.sources.site import Site, find_site
 from simrec.articles.sources.source import DamagedSourceError, Record, Row, Split
 from simrec.articles.sources.substack import LIST_NAME, add_post, read_posts
 from simrec.articles.sources.text_encoding import AUTO, guess_encoding, guess_remark
-from simrec.config import Fields
+from simrec.articles.time_limit import time_limit
+from simrec.config import Fields, LimitsConfig
 from simrec.errors import SimrecError
 
 KINDS = {
@@ -37,6 +43,8 @@ DOCUMENTS = {
     *(".pdf", ".doc", ".docx", ".odt", ".rtf", ".epub", ".rst", ".org", ".adoc", ".tex"),
 }
 NOT_FOLLOWED = "a link to a folder, not followed; set follow_links = true in its source"
+OUTWARD = "a link to a file outside the folder, not followed; set follow_links = true in its source"
+OWN = "a workspace of simrec, left out: what it makes are no articles"
 NO_TEXTS = "no .txt, .md or .html in it; unpack it, and give the files that are in it"
 MEDIUM_DRAFT = "draft_"
 SECTION_PAGE = "_index.md"  # of Hugo: the title of a list of pages, sometimes with a text
@@ -46,12 +54,14 @@ SECTION_PAGE = "_index.md"  # of Hugo: the title of a list of pages, sometimes w
 class FolderSource(FileSource):
     """A folder of texts, or a zip of one; the id of a text is its path below the folder."""
 
+    claims_ids = True
+
     follow_links: bool = False
 
     def files(self) -> Iterable[Path]:
         if self._is_zip:
             return [self.path]
-        return [file.path for file in self._texts() if not file.is_dead_link]
+        return [file.path for file in self._texts() if self._is_read(file)]
 
     def rows(self, split: Split, since: str | None = None) -> Iterator[Row]:
         try:
@@ -69,6 +79,10 @@ class FolderSource(FileSource):
             if row:
                 yield row
 
+    def _is_read(self, file: FolderFile) -> bool:
+        """Tell whether a file is there, and not elsewhere where that is not wanted."""
+        return not file.is_dead_link and (self.follow_links or not file.is_outward_link)
+
     @property
     def _is_zip(self) -> bool:
         return self.path.is_file()
@@ -84,7 +98,8 @@ class FolderSource(FileSource):
         others = [file for file in self._files() if not _holds_text(file)]
         for file in others:
             if file.is_folder_link:
-                self.remarks.append((file.name, NOT_FOLLOWED))
+                is_own = is_workspace(file.path)
+                self.remarks.append((file.name, OWN if is_own else NOT_FOLLOWED))
         unread = [file for file in others if DOCUMENTS & set(map(str.lower, file.path.suffixes))]
         if unread:
             counts = Counter(file.path.suffix for file in unread).most_common()
@@ -108,8 +123,13 @@ class FolderSource(FileSource):
         """Return the row of a file, None for a page of Hugo that only lists others."""
         if file.is_dead_link:
             return Row(file.name, 1, problem="a link to a file that is not there")
+        if not self._is_read(file):
+            self.remarks.append((file.name, OUTWARD))
+            return None
         try:
-            record, notes, remark = _read(file, site, self.fields, self.encoding)
+            with time_limit(self.limits.row_seconds):
+                content = file.content(self.limits.document_bytes)
+                record, notes, remark = _read(file, content, site, self.fields, self.encoding)
             record = add_post(file.relative, lists.posts_of(file.relative), record)
         except UnicodeDecodeError as error:
             line = error.object[: error.start].count(b"\n") + 1
@@ -147,7 +167,8 @@ class _Lists:
         for folder in list(page.parents)[:2]:
             if folder in self.files:
                 if folder not in self.read:
-                    self.read[folder] = read_posts(decode_text(self.files[folder].content()))
+                    content = self.files[folder].content(LimitsConfig().document_bytes)
+                    self.read[folder] = read_posts(decode_text(content))
                 return self.read[folder]
         return {}
 
@@ -161,7 +182,8 @@ def _holds_text(file: FolderFile) -> bool:
 def read_text(path: Path) -> str:
     """Return the title and text of one file; ValueError or OSError if there is none to be read."""
     file = FolderFile(PurePosixPath(path.name), path)
-    record = _read(file, Site(), Fields()).record
+    content = file.content(LimitsConfig().document_bytes)
+    record = _read(file, content, Site(), Fields()).record
     return encoded_text(str(record.get("title", "")), str(record["text"]))
 
 
@@ -173,10 +195,11 @@ class _ReadFile(NamedTuple):
     remark: str = ""
 
 
-def _read(file: FolderFile, site: Site, fields: Fields, encoding: str = AUTO) -> _ReadFile:
-    """Read a file; ValueError where it is not what its name says."""
+def _read(
+    file: FolderFile, content: bytes, site: Site, fields: Fields, encoding: str = AUTO
+) -> _ReadFile:
+    """Read the content of a file; ValueError where it is not what its name says."""
     kind = KINDS.get(file.relative.suffix.lower(), "text")
-    content = file.content()
     if kind == "html":
         page, remark = _decoded_page(content, encoding)
         record = html_record(page)

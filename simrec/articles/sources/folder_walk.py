@@ -23,7 +23,8 @@ FOREIGN_FOLDERS = {
     "_sass",
     "_site",
 }
-LARGEST_MEMBER = 1 << 27  # bytes of a file in a zip, which tells its size before it is unpacked
+WORKSPACE = b"simrec workspace"  # begins what stands there
+FORMAT_NAME = "FORMAT"  # in every workspace
 
 
 class FolderFile(NamedTuple):
@@ -39,8 +40,17 @@ class FolderFile(NamedTuple):
 
     @property
     def is_folder_link(self) -> bool:
-        """Tell whether this is a link to a folder, which was not to be followed."""
+        """Tell whether this is a folder: a link that was not to be followed, or a workspace."""
         return not self.in_zip and self.path.is_dir()
+
+    @property
+    def is_outward_link(self) -> bool:
+        """Tell whether this is a link to a file that lies elsewhere, or to no file at all."""
+        if self.in_zip or not self.path.is_symlink() or self.is_dead_link:
+            return False
+        root = self.path.parents[len(self.relative.parts) - 1]
+        real = self.path.resolve()
+        return not (real.is_file() and real.is_relative_to(root.resolve()))
 
     @property
     def name(self) -> str:
@@ -53,24 +63,37 @@ class FolderFile(NamedTuple):
     def is_dead_link(self) -> bool:
         return self.path.is_symlink() and not self.path.exists()
 
-    def content(self) -> bytes:
-        """Return its bytes; ValueError where a zip does not give them."""
+    def content(self, most: int) -> bytes:
+        """Return its bytes; ValueError for more than `most`, or where a zip does not give them."""
         if not self.in_zip:
+            _check_size(self.path.stat().st_size, most)
             return self.path.read_bytes()
         try:
             with zipfile.ZipFile(self.path) as archive:
-                size = archive.getinfo(str(self.relative)).file_size
-                if size > LARGEST_MEMBER:
-                    raise ValueError(f"{size:,} bytes; at most {LARGEST_MEMBER:,} are unpacked")
+                _check_size(archive.getinfo(str(self.relative)).file_size, most)
                 return archive.read(str(self.relative))
         except (zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:
             raise ValueError(f"cannot be unpacked ({error})") from error
 
 
+def _check_size(size: int, most: int) -> None:
+    if size > most:
+        raise ValueError(f"{size:,} bytes; at most limits.document_bytes = {most:,} are read")
+
+
+def is_workspace(folder: Path) -> bool:
+    """Tell whether a folder is a workspace of simrec, whose reports are no articles."""
+    try:
+        with (folder / FORMAT_NAME).open("rb") as file:
+            return file.read(len(WORKSPACE)) == WORKSPACE
+    except OSError:
+        return False
+
+
 def files_of_folder(root: Path, follow_links: bool) -> Iterator[FolderFile]:
     """Yield the files below a folder in order of their paths.
 
-    Links to nothing are among them, and links to folders that are not to be followed.
+    Links to nothing are among them, links to folders that are not to be followed, and workspaces.
 
     UnreadableSourceError where one cannot be read: what cannot be seen is not gone.
     """
@@ -100,6 +123,9 @@ def _walk(folder: Path, follow_links: bool, above: set[tuple[int, int]]) -> Iter
                 yield path
             continue
         if entry.name in FOREIGN_FOLDERS:
+            continue
+        if is_workspace(path):
+            yield path
             continue
         if entry.is_symlink() and not follow_links:
             yield path

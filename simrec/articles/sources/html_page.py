@@ -58,7 +58,7 @@ def html_record(page: str) -> Record:
 
 def _meta(tree: Any) -> Record:
     record: Record = {}
-    for meta in tree.head.query_selector_all("meta") if tree.head else ():
+    for meta in tree.head.query_selector_all("meta")[:] if tree.head else ():
         name = meta.getattr("name") or meta.getattr("property") or meta.getattr("itemprop")
         if name:
             record.setdefault(name, meta.getattr("content"))

@@ -2,10 +2,11 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from simrec.articles.sources.file_source import FileSource
+from simrec.articles.sources.json_document import load_document
 from simrec.articles.sources.source import DamagedSourceError, Record, Row, Split, watch_for_text
 
 DECODER = json.JSONDecoder()
@@ -15,31 +16,37 @@ BETWEEN = re.compile(r"[\s,]*")
 class JsonSource(FileSource):
     """A JSON document; its records are numbered from 1 on. Records before damage are kept."""
 
+    document_part = 1
+
     def rows(self, split: Split, since: str | None = None) -> Iterator[Row]:
         yield from watch_for_text(self._rows(split), self.name, self.fields)
 
     def _rows(self, split: Split) -> Iterator[Row]:
         lines: list[str] = []
         damage: DamagedSourceError | None = None
+        before = ""
         try:
             lines.extend(self.text_lines(split))
         except DamagedSourceError as error:
             damage = error
         text = "".join(lines)
+        items: Iterable[Any]
         try:
-            items = self._items(json.loads(text))
+            items = self._items(load_document(text))
         except (ValueError, RecursionError) as error:
             problem = damage.problem if damage else f"not JSON ({error})"
             line = getattr(error, "lineno", 1)
-            items = list(_intact_items(text))
-            damage = DamagedSourceError(line, f"{problem}; the {len(items)} records before it stay")
+            items = _intact_items(text)  # one after the other, since they may be many
+            damage = DamagedSourceError(line, problem)
+            before = "; the {} records before it stay"
+        number = 0
         for number, item in enumerate(items, start=1):
             if isinstance(item, dict):
                 yield Row(self.name, number, item)
             else:
                 yield Row(self.name, number, problem="not a JSON object; each record has to be one")
         if damage:
-            raise damage
+            raise DamagedSourceError(damage.line, damage.problem + before.format(number))
 
     def _items(self, document: Any) -> list[Any]:
         """Return the records of a document, of an object those of the list that it holds."""

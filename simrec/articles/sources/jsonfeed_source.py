@@ -14,6 +14,8 @@ from simrec.files import JsonObject
 class JsonfeedSource(JsonExport):
     """A JSON Feed; the account of an item is the feed, as in RSS and Atom."""
 
+    claims_ids = True
+
     expected = "a version of jsonfeed.org, and items"
 
     @staticmethod

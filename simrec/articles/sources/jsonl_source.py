@@ -3,9 +3,12 @@
 import json
 from collections.abc import Iterator
 
+from simrec.articles.sources.bounded_lines import OVERLONG
 from simrec.articles.sources.file_source import FileSource
 from simrec.articles.sources.source import Row, Split, readable, watch_for_text
 from simrec.articles.sources.text_encoding import AUTO, UTF_8, not_valid
+
+PIECE = 1 << 20  # bytes of a line that are read at once to find its end
 
 
 class JsonlSource(FileSource):
@@ -21,9 +24,13 @@ class JsonlSource(FileSource):
         start = 0
         first = 1
         end = 0
+        number = 0
         with readable(self.name), self.path.open("rb") as file:
-            for number, line in enumerate(file, start=1):
-                end += len(line)
+            while piece := file.readline(PIECE):
+                end += len(piece)
+                if not piece.endswith(b"\n") and end < size:
+                    continue  # of a long line
+                number += 1
                 if end - start >= max_bytes or end >= size:
                     yield Split(end - start, start, first, number - first + 1)
                     start = end
@@ -43,6 +50,9 @@ class JsonlSource(FileSource):
         detected = self.encoding != AUTO
         for number, line in enumerate(self.lines(split), start=split.line):
             if not line.strip():
+                continue
+            if line is OVERLONG:
+                yield Row(self.name, number, problem=self.overlong)
                 continue
             try:
                 text = line.decode(encoding)

@@ -1,5 +1,6 @@
 """Which sources the configuration names: a glob is as many sources as it matches files."""
 
+import logging
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -9,19 +10,26 @@ import msgspec
 from simrec.articles.sources.file_source import OPENERS, FileSource, escaped_path
 from simrec.articles.sources.folder_source import KINDS as TEXT_SUFFIXES
 from simrec.articles.sources.folder_source import FolderSource
-from simrec.articles.sources.folder_walk import files_of_folder
+from simrec.articles.sources.folder_walk import files_of_folder, is_workspace
 from simrec.articles.sources.recognise import export_format
 from simrec.articles.sources.source import MissingPathError, Source, UnreadableSourceError
 from simrec.articles.sources.spool import Spool, is_read_once
 from simrec.bucket_url import BucketUrl, is_bucket
-from simrec.config import Fields, SourceConfig
+from simrec.config import Fields, LimitsConfig, SourceConfig
 from simrec.errors import SimrecError, UsageError, missing_extra
 from simrec.source_formats import FORMATS
+
+logger = logging.getLogger(__name__)
 
 WILDCARDS = set("*?[")
 
 
-def open_sources(config: SourceConfig, fields: Fields, spool: Spool | None = None) -> list[Source]:
+def open_sources(
+    config: SourceConfig,
+    fields: Fields,
+    spool: Spool | None = None,
+    limits: LimitsConfig | None = None,
+) -> list[Source]:
     """Return the sources of one entry of the configuration, in order of name.
 
     Pipes are read into the spool; without one, they are refused with a UsageError.
@@ -30,24 +38,29 @@ def open_sources(config: SourceConfig, fields: Fields, spool: Spool | None = Non
     """
     if config.url:
         return [_sql_source(config, fields)]
+    limits = limits or LimitsConfig()
     if is_bucket(config.path):
-        return _bucket_sources(config, fields, spool)
-    return _local_sources(config, fields, spool)
+        return _bucket_sources(config, fields, spool, limits)
+    return _local_sources(config, fields, spool, limits)
 
 
-def _local_sources(config: SourceConfig, fields: Fields, spool: Spool | None) -> list[Source]:
+def _local_sources(
+    config: SourceConfig, fields: Fields, spool: Spool | None, limits: LimitsConfig
+) -> list[Source]:
     sources: list[Source] = []
     for path in matches(config.path):
         if is_read_once(path):
-            sources.append(_pipe_source(path, fields, config, spool))
+            sources.append(_pipe_source(path, fields, config, spool, limits))
             continue
         for part in _parts(path, config):
             name = _format_of(part) if config.format == "auto" else config.format
-            sources.append(_file_source(name, part, fields, config))
+            sources.append(_file_source(name, part, fields, config, limits))
     return sources
 
 
-def _bucket_sources(config: SourceConfig, fields: Fields, spool: Spool | None) -> list[Source]:
+def _bucket_sources(
+    config: SourceConfig, fields: Fields, spool: Spool | None, limits: LimitsConfig
+) -> list[Source]:
     """Return the sources of the copies of objects, which are called as the objects."""
     url = BucketUrl.parse(config.path)
     if spool is None:
@@ -56,7 +69,7 @@ def _bucket_sources(config: SourceConfig, fields: Fields, spool: Spool | None) -
     local = msgspec.structs.replace(config, path=str(root / url.key))
     sources: list[Source] = []
     try:
-        opened = _local_sources(local, fields, spool)
+        opened = _local_sources(local, fields, spool, limits)
     except SimrecError as error:
         sentence = str(error).replace(str(root), url.of("").rstrip("/"))
         raise type(error)(sentence) from None
@@ -69,7 +82,7 @@ def _bucket_sources(config: SourceConfig, fields: Fields, spool: Spool | None) -
 
 
 def _pipe_source(
-    path: Path, fields: Fields, config: SourceConfig, spool: Spool | None
+    path: Path, fields: Fields, config: SourceConfig, spool: Spool | None, limits: LimitsConfig
 ) -> FileSource:
     """Return the source of the copy of a pipe, which is called as the pipe."""
     if spool is None:
@@ -82,9 +95,10 @@ def _pipe_source(
         raise UsageError(
             f"{path}: a pipe, whose name does not tell its format; say it, such as --format jsonl"
         )
-    copy = spool.copy_of(path)
+    copy = spool.copy_of(path, limits.pipe_seconds)
     name = _format_of(copy) if config.format == "auto" else config.format
-    return replace(_file_source(name, copy, fields, config), shown=escaped_path(path))
+    source = _file_source(name, copy, fields, config, limits)
+    return replace(source, shown=escaped_path(path))
 
 
 def _sql_source(config: SourceConfig, fields: Fields) -> Source:
@@ -95,13 +109,16 @@ def _sql_source(config: SourceConfig, fields: Fields) -> Source:
     return SqlSource(config.url, config.query, config.watermark, fields)
 
 
-def _file_source(name: str, path: Path, fields: Fields, config: SourceConfig) -> FileSource:
+def _file_source(
+    name: str, path: Path, fields: Fields, config: SourceConfig, limits: LimitsConfig
+) -> FileSource:
     """Return the source of a format: for "csv" the `CsvSource` of the module `csv_source`."""
     module = import_module(f"simrec.articles.sources.{name}_source")
     source_class: type[FileSource] = getattr(module, f"{name.capitalize()}Source")
     if issubclass(source_class, FolderSource):
-        return source_class(path, fields, config.encoding, follow_links=config.follow_links)
-    return source_class(path, fields, config.encoding)
+        links = config.follow_links
+        return source_class(path, fields, config.encoding, links, limits=limits)
+    return source_class(path, fields, config.encoding, limits=limits)
 
 
 def _parts(path: Path, config: SourceConfig) -> list[Path]:
@@ -157,9 +174,17 @@ def matches(pattern: str) -> list[Path]:
         plain += 1
     if plain < len(parts):
         matches = sorted(Path(*parts[:plain]).glob(str(Path(*parts[plain:]))))
-        if matches:
-            return matches
+        others = [match for match in matches if not _is_in_workspace(match, plain)]
+        if len(others) < len(matches):
+            logger.warning("ingest: %s: workspaces of simrec are left out", pattern)
+        if others:
+            return others
     raise MissingPathError(f"{pattern}: no such file or folder")
+
+
+def _is_in_workspace(path: Path, depth: int) -> bool:
+    """Tell whether a path lies in a workspace below its first `depth` folders."""
+    return any(is_workspace(folder) for folder in path.parents if len(folder.parts) > depth)
 
 
 def _format_of(path: Path) -> str:

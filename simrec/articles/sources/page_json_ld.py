@@ -18,7 +18,7 @@ def json_ld_article(tree: Any) -> Record:
 
     {} where it has no such script, or one that cannot be read.
     """
-    for script in tree.document.query_selector_all(SCRIPT):
+    for script in tree.document.query_selector_all(SCRIPT)[:]:
         try:
             document = json.loads(script.text, strict=False)
         except (ValueError, RecursionError):

@@ -8,10 +8,12 @@ from pathlib import Path
 from simrec.articles.sources.drupal_source import DrupalSource
 from simrec.articles.sources.file_source import OPENERS
 from simrec.articles.sources.ghost_source import GhostSource
+from simrec.articles.sources.json_document import load_document
 from simrec.articles.sources.jsonfeed_source import JsonfeedSource
 from simrec.articles.sources.wordpressrest_source import WordpressrestSource
 
 HEAD = 1 << 16  # bytes
+LARGEST = 1 << 27  # bytes of a document; of a larger one only its beginning tells what it is
 XML_EXPORTS = {
     "wordpress": re.compile(rb"<wp:wxr_version|=[\"']http://wordpress\.org/export/\d"),
     "blogger": re.compile(
@@ -33,7 +35,7 @@ def export_format(path: Path, suffix: str) -> str:
     try:
         stat = path.stat()
         return _export_format(path, suffix, stat.st_mtime_ns, stat.st_size)
-    except (OSError, EOFError, ValueError, RecursionError):
+    except (OSError, EOFError, ValueError, RecursionError, MemoryError):
         return ""  # whoever reads the file says what is wrong with it
 
 
@@ -46,7 +48,7 @@ def _export_format(path: Path, suffix: str, changed: int, size: int) -> str:
         if _is_lines(head):
             return ""
         try:
-            document = json.loads(head + file.read())  # or UTF-16
+            document = load_document(head + file.read(LARGEST))  # or UTF-16
         except ValueError:
             return "json" if head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"[") else ""
     for name, source in JSON_EXPORTS.items():

@@ -22,6 +22,7 @@ class Row(NamedTuple):
     `numbered`, its line is only a count, which differs from read to read. `body` is the kind of its
     text (text, html, markdown) where the source knows it better than the configuration. `prefix` is
     what makes an id that holds in the source alone hold among all others, without a configured one.
+    An `unended` row is the last of a file that may be cut within it.
     """
 
     file: str
@@ -33,6 +34,7 @@ class Row(NamedTuple):
     body: str = ""
     notes: tuple[str, ...] = ()
     prefix: str = ""
+    unended: bool = False
 
 
 class Split(NamedTuple):
@@ -55,6 +57,7 @@ class Cursor(NamedTuple):
     newest: str | None = None
 
 
+NO_MEMORY = "there is not enough memory to read it from here on; cut it into several files"
 NOTHING_CHANGED = "; nothing was changed"  # ends a sentence about a source that was not read
 
 
@@ -124,8 +127,10 @@ def read_rows(source: Source, split: Split, since: str | None = None) -> Iterato
             for row in source.rows(split, since):
                 yield row
                 line = row.line + 1
-    except (SimrecError, MemoryError):
+    except SimrecError:
         raise
+    except MemoryError:
+        yield Row(source.name, line, problem=NO_MEMORY, end=True)
     except DamagedSourceError as damage:
         yield Row(source.name, damage.line, problem=damage.problem, end=True)
     except Exception as error:

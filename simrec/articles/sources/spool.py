@@ -1,7 +1,7 @@
 """Pipes and buckets are copied to files once in an ingest, which are read like any others."""
 
 import os
-import shutil
+import select
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,10 +10,11 @@ from typing import IO
 
 from simrec import files
 from simrec.articles.sources.file_source import escaped_path
-from simrec.articles.sources.source import readable
+from simrec.articles.sources.source import NOTHING_CHANGED, UnreadableSourceError, readable
 from simrec.bucket_url import BucketUrl
 from simrec.errors import UsageError
 
+CHUNK = 1 << 20  # bytes
 STDIN = ("/dev/stdin", "/dev/fd/0", "/proc/self/fd/0")
 # What these paths name differs from process to process, so that tasks could not read it.
 OF_ONE_PROCESS = ("/dev/", "/proc/")
@@ -37,10 +38,11 @@ class Spool:
         finally:
             files.remove_folder(folder)
 
-    def copy_of(self, pipe: Path) -> Path:
+    def copy_of(self, pipe: Path, seconds: float = 600.0) -> Path:
         """Return the file that holds what came through a pipe; its name ends as that of the pipe.
 
-        Raises UsageError for a device, which may have no end.
+        Raises UsageError for a device, which may have no end, and UnreadableSourceError where
+        nothing is written for so many seconds.
         """
         if pipe not in self._copies:
             check_no_device(pipe)
@@ -52,7 +54,7 @@ class Spool:
                 _open(pipe) as source,
                 temporary.open("wb") as target,
             ):
-                shutil.copyfileobj(source, target)
+                _copy(source, target, escaped_path(pipe), seconds)
             self._copies[pipe] = copy
         return self._copies[pipe]
 
@@ -84,5 +86,24 @@ def check_no_device(path: Path) -> None:
 
 def _open(pipe: Path) -> IO[bytes]:
     if str(pipe) in STDIN:
-        return os.fdopen(os.dup(0), "rb")  # a socket cannot be opened by its path
-    return pipe.open("rb")
+        return os.fdopen(os.dup(0), "rb", buffering=0)  # a socket cannot be opened by its path
+    # Opening a named pipe would wait for whoever writes into it.
+    descriptor = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    return os.fdopen(descriptor, "rb", buffering=0)
+
+
+def _copy(source: IO[bytes], target: IO[bytes], name: str, seconds: float) -> None:
+    """Copy all that comes through a pipe; UnreadableSourceError if for so long nothing does."""
+    waiting = select.poll()
+    waiting.register(source, select.POLLIN)
+    while True:
+        # Of a named pipe that nobody has opened for writing nothing is ready, not even its end.
+        if not waiting.poll(1_000 * seconds):
+            raise UnreadableSourceError(
+                f"{name}: nothing was written into this pipe for limits.pipe_seconds = {seconds:g}"
+                f"{NOTHING_CHANGED}"
+            )
+        content = os.read(source.fileno(), CHUNK)
+        if not content:
+            return
+        target.write(content)

@@ -92,6 +92,9 @@ def decoded_lines(chunks: Iterable[bytes], encoding: str) -> Iterator[str]:
             yield from lines
             number += len(lines)
         yield from LINE.findall(rest + decoder.decode(b"", final=True))
+    except DamagedSourceError:
+        yield rest  # of a line that is not whole, too, some may be read
+        raise
     except UnicodeDecodeError as error:
         problem = f"not valid {encoding.upper()} from here on"
         raise DamagedSourceError(number, problem) from error

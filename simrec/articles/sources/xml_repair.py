@@ -9,6 +9,7 @@ from typing import NamedTuple
 from resiliparse.parse.encoding import detect_encoding
 
 from simrec.articles.sources.page_charset import is_damaged_utf8
+from simrec.source_formats import is_text_encoding
 
 BYTE_ORDER_MARKS = {
     codecs.BOM_UTF8: "utf-8",
@@ -129,13 +130,21 @@ def _declared_encoding(content: bytes) -> str:
     declared = DECLARED_ENCODING.match(content)
     if not declared:
         return ""
-    try:
-        name = codecs.lookup(declared[1].decode("ascii")).name
-    except LookupError:
+    name = declared[1].decode("ascii", "replace")
+    if not is_text_encoding(name) or not _reads_markup(name):
         return ""
+    name = codecs.lookup(name).name
     if name.startswith(("utf-16", "utf-32")):
         return "utf-8"  # or the declaration could not have been read
     return SUPERSETS.get(name, name)
+
+
+def _reads_markup(name: str) -> bool:
+    """Tell whether a codec reads mark-up and replaces errors; those of host names do not."""
+    try:
+        return b"<a>-b\xff".decode(name, "replace").startswith("<a>-b")
+    except (ValueError, LookupError):
+        return False
 
 
 def _without_invalid_characters(text: str) -> str:

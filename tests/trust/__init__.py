@@ -1,0 +1,1 @@
+"""Attacks from outside, as kinds: each has a test that fails without its mend."""

@@ -10,6 +10,7 @@ from typing import Any, Literal, NamedTuple
 from simrec.articles import counted_texts, lookup
 from simrec.articles.article import Account, Article
 from simrec.articles.counted_texts import BoilerplateCounts
+from simrec.articles.store_connection import connect_reader, connect_writer
 from simrec.articles.store_schema import COLUMNS, is_damage, is_text_of, prepare, verify
 from simrec.articles.store_writer import Reject, StoreWriter
 from simrec.errors import LockedError, ReleaseError
@@ -66,17 +67,21 @@ class Store:
         """Open the store, with `create` for writing; ReleaseError if it is missing or damaged.
 
         An immutable store is read without locks. The caller says so on another host, where the
-        locks of a WAL are not seen; on a read-only disk there is no place for locks. `timeout` is
-        how many seconds to wait for a lock.
+        locks of a WAL are not seen. Who may not write beside it reads what was committed last.
+        `timeout` is how many seconds to wait for a lock.
         """
         if not (create or path.exists()):
             raise ReleaseError(f"{path}: no articles yet; simrec ingest brings them in")
         writable = create or (os.access(path.parent, os.W_OK) and not immutable)
-        uri = f"{path.absolute().as_uri()}?{'' if writable else 'immutable=1'}"
-        connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=timeout)
-        with closing(connection) as database, naming_damage(path):
-            prepare(database, writable, create)
-            yield cls(database)
+        with naming_damage(path):
+            if not writable:
+                with closing(connect_reader(path, immutable, timeout)) as database:
+                    prepare(database, writable, create)
+                    yield cls(database)
+                return
+            with connect_writer(path, timeout) as database:
+                prepare(database, writable, create)
+                yield cls(database)
 
     @contextmanager
     def transaction(self) -> Iterator[StoreWriter]:

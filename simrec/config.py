@@ -73,6 +73,7 @@ class SourceConfig(Section, frozen=True):
     path: str = ""
     format: str = "auto"
     url: str = ""
+    password_file: str = ""
     query: str = ""
     watermark: str = ""
     body: BodyKind = "auto"
@@ -84,6 +85,8 @@ class SourceConfig(Section, frozen=True):
     def __post_init__(self) -> None:
         if bool(self.path) == bool(self.url):
             raise ValueError("a source has either a path or a url")
+        if self.password_file and not self.url:
+            raise ValueError("a password_file goes with a url")
         if self.format not in SOURCE_FORMATS:
             raise ValueError(
                 f"format is '{self.format}'; the formats are {', '.join(SOURCE_FORMATS)}"
@@ -117,6 +120,7 @@ class SinkConfig(Section, frozen=True):
     path: str = ""
     format: SinkFormat = "jsonl"
     url: str = ""
+    password_file: str = ""
     tables: tuple[str, ...] = ()
     columns: tuple[SinkColumn, ...] = ()
     places: NotNegativeCount = 0
@@ -130,6 +134,8 @@ class SinkConfig(Section, frozen=True):
             raise ValueError(f"partition_by is '{self.partition_by}', which is none of columns")
         if bool(self.path) == bool(self.url):
             raise ValueError("a sink has either a path or a url")
+        if self.password_file and not self.url:
+            raise ValueError("a password_file goes with a url")
         if self.format in ONE_TABLE and len(self.tables) > 1:
             raise ValueError(f"format {self.format} writes one table; give each its own sink")
         if self.format == "front_matter" and is_bucket(self.path):
@@ -416,6 +422,7 @@ class MonitorConfig(Section, frozen=True):
     """Where a monitor finds how the jobs are doing."""
 
     prometheus: str = ""
+    readable_journal: bool = False
 
 
 class Config(Section, frozen=True):

@@ -1,6 +1,7 @@
 """Reads the configuration from a TOML file, and says where in it a mistake is."""
 
 import difflib
+import os
 import re
 import tomllib
 from collections.abc import Iterator
@@ -48,6 +49,8 @@ def load(path: Path) -> Config:
     try:
         text = path.read_text(encoding="utf-8")
         config = msgspec.convert(tomllib.loads(text), Config)
+    except RecursionError as error:
+        raise ConfigError(f"{path}: nested too deep") from error
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigError(f"{path}: {error}") from error
     except msgspec.ValidationError as error:
@@ -104,7 +107,17 @@ def _resolve_place(place: Place, folder: Path) -> Place:
     database = url.removeprefix(SQLITE)
     if url.startswith(SQLITE) and database:
         url = f"{SQLITE}{folder / database}"
+    if place.password_file:
+        url += f"#password_file={_password_file(place.password_file, folder)}"
     return msgspec.structs.replace(place, path=path, url=url)
+
+
+def _password_file(name: str, folder: Path) -> Path:
+    """Return where a password stands: among the credentials of a unit of systemd, or a file."""
+    credentials = os.environ.get("CREDENTIALS_DIRECTORY")
+    if credentials and (Path(credentials) / name).is_file():
+        return Path(credentials) / name
+    return folder / name
 
 
 def _resolve_pairs(objective: Objective, folder: Path) -> Objective:

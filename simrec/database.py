@@ -8,9 +8,10 @@ from typing import Any
 from sqlalchemy import URL, Connection, NullPool, create_engine, event, make_url
 from sqlalchemy.exc import DBAPIError, NoSuchModuleError, SQLAlchemyError
 
-from simrec.database_url import from_environment
+from simrec.database_url import PASSWORD_FILE, from_environment, password_in, shown_url
 from simrec.errors import ConfigError, missing_extra
 
+SECRET_WORDS = ("pass", "pwd", "secret", "token")
 DRIVERS = {
     "postgres": "postgresql+psycopg",
     "postgresql": "postgresql+psycopg",
@@ -61,18 +62,31 @@ def read_only(url: str, prepare: Callable[[Any], None]) -> Iterator[Connection]:
 
 
 def resolve(url: str) -> URL:
-    """Return a URL; "$NAME", as the whole or as its password, comes from the environment."""
+    """Return a URL; "$NAME", as the whole or as its password, comes from the environment.
+
+    The password may also stand in the file that follows `#password_file=`. No message shows a
+    password, nor what may be a part of one.
+    """
+    url, _, password_file = url.partition(PASSWORD_FILE)
+    shown = shown_url(url)
     try:
         address = make_url(from_environment(url))
     except (SQLAlchemyError, ValueError):
-        # what follows the colon may be a password
-        shown = url if url.startswith("$") else f"{url.partition(':')[0]}:..."
         raise ConfigError(
             f"{shown} is no URL of a database, such as postgresql://user@host/database"
         ) from None
-    if address.password:
-        address = address.set(password=from_environment(str(address.password)))
+    if not is_sqlite(address) and "@" in f"{address.host}{address.database}":
+        raise ConfigError(f"{shown} holds more than one @; write those of the password as %40")
+    if password_file:
+        address = address.set(password=password_in(Path(password_file)))
+    elif address.password:
+        address = address.set(password=_given_password(address))
     return address.set(drivername=DRIVERS.get(address.drivername, address.drivername))
+
+
+def _given_password(address: URL) -> str:
+    what = f"the password of {name_of(address)}"
+    return from_environment(str(address.password), what)
 
 
 def name_of(address: URL) -> str:
@@ -99,9 +113,18 @@ def _errors_in_words(address: URL) -> Iterator[None]:
     except SQLAlchemyError as error:
         original = error.orig if isinstance(error, DBAPIError) else error
         message = _message(original).strip().partition("\n")[0]
-        if address.password:
-            message = message.replace(str(address.password), "***")
+        for secret in _secrets(address):
+            message = message.replace(secret, "***")
         raise RefusedError(f"{name_of(address)}: {message}; nothing was changed") from error
+
+
+def _secrets(address: URL) -> list[str]:
+    """Return the password of a URL and what in its query may be one, longest first."""
+    secrets = [str(address.password or "")]
+    for name, value in address.query.items():
+        if any(word in name.lower() for word in SECRET_WORDS):
+            secrets += [value] if isinstance(value, str) else value
+    return sorted(filter(None, secrets), key=len, reverse=True)
 
 
 def _message(error: BaseException | None) -> str:

@@ -1,10 +1,12 @@
 """The only place that writes, renames, locks and checksums files."""
 
+import errno
 import fcntl
 import hashlib
 import json
 import os
 import shutil
+import stat
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -12,7 +14,7 @@ from io import RawIOBase
 from pathlib import Path
 from typing import Any
 
-from simrec.errors import LockedError
+from simrec.errors import ConfigError, LockedError
 
 TEMPORARY = ".tmp"
 SEAL = "seal"
@@ -103,9 +105,16 @@ def _digest(content: JsonObject) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
-def append_line(target: Path, line: str) -> None:
-    """Append one line in a single write, so that no reader sees two lines mixed."""
-    with target.open("a+b", buffering=0) as file:
+def append_line(target: Path, line: str, mode: int | None = None) -> None:
+    """Append one line in a single write, so that no reader sees two lines mixed.
+
+    The file is made with a given mode, or gets it.
+    """
+    descriptor = os.open(target, os.O_RDWR | os.O_APPEND | os.O_CREAT, mode or 0o666)
+    with os.fdopen(descriptor, "a+b", buffering=0) as file:
+        if mode and stat.S_IMODE(os.fstat(file.fileno()).st_mode) != mode:
+            with suppress(PermissionError):  # it is somebody else's
+                os.fchmod(file.fileno(), mode)
         if not _ends_with_newline(file):
             line = f"\n{line}"  # a crash left half a line: it must not take this one with it
         # half a surrogate pair is written as JSON writes it
@@ -220,7 +229,14 @@ def lock(path: Path) -> Iterator[None]:
 
     The file is never removed: else two runs could hold two files of one name.
     """
-    with path.open("a+", encoding="utf-8") as file:
+    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW  # what a link leads to is nobody's lock
+    try:
+        descriptor = os.open(path, flags, 0o666)
+    except OSError as error:
+        if error.errno != errno.ELOOP:
+            raise
+        raise ConfigError(f"{path}: a link, which no lock may be; remove it") from None
+    with os.fdopen(descriptor, "r+", encoding="utf-8") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -3,6 +3,7 @@
 import json
 import resource
 import time
+from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
@@ -11,6 +12,9 @@ from msgspec import Struct
 
 from simrec import files
 from simrec.errors import ReleaseError
+
+PRIVATE = 0o600
+KILLED = 137  # as a shell says of what SIGKILL ended
 
 
 class StepRecord(Struct, kw_only=True):
@@ -76,35 +80,73 @@ class Stopwatch:
         record.peak_mib = max(usage.ru_maxrss for usage in _usages()) // 1024  # Linux counts KiB
 
 
-def append_run(path: Path, run: RunRecord) -> None:
-    """Add one run to the journal."""
+def append_run(path: Path, run: RunRecord, mode: int = PRIVATE) -> None:
+    """Add one run to the journal, which then has that mode."""
     sealed = files.seal(msgspec.to_builtins(run))
-    files.append_line(path, json.dumps(sealed, ensure_ascii=False))
+    files.append_line(path, json.dumps(sealed, ensure_ascii=False), mode)
 
 
 def read_runs(path: Path) -> list[RunRecord]:
-    """Return the runs in order, without lines that are damaged or that a crash cut off."""
+    """Return the runs in order, without lines that are damaged or that a crash cut off.
+
+    Who may not read the journal sees none.
+    """
     runs = []
     for line in _lines(path):
         try:
-            runs.append(msgspec.convert(files.unseal(line), RunRecord))
-        except ValueError:  # msgspec's own errors are ValueErrors, too
+            runs.append(_run_of(line))
+        except ValueError:
             continue
     return runs
+
+
+def _run_of(line: bytes) -> RunRecord:
+    """Return the run of a line; ValueError if it is none, or differs from what was sealed."""
+    try:
+        run = msgspec.convert(files.unseal(line), RunRecord)
+    except RecursionError:
+        raise ValueError("no JSON object") from None
+    datetime.fromisoformat(run.started_at)
+    return run
+
+
+def begin_run(path: Path, job: str, started_at: str) -> None:
+    """Note a run that is at work, so that the next finds it if it is killed."""
+    files.write(path, json.dumps({"job": job, "started_at": started_at}).encode())
+
+
+def find_killed(path: Path) -> RunRecord | None:
+    """Return the record of the run that was at work last and did not end by itself."""
+    try:
+        noted = msgspec.json.decode(path.read_bytes(), type=dict[str, str])
+        datetime.fromisoformat(noted["started_at"])
+    except FileNotFoundError:
+        return None
+    except (ValueError, KeyError):  # cut by a crash of the machine
+        noted = {"started_at": "1970-01-01T00:00:00Z"}
+    return RunRecord(
+        job=noted.get("job", "unknown"),
+        started_at=noted["started_at"],
+        exit_code=KILLED,
+        error="killed before its end; the run after it found this",
+    )
 
 
 def verify(path: Path) -> None:
     """Raise ReleaseError that names the first damaged line; one cut off by a crash is none."""
     for number, line in enumerate(_lines(path), start=1):
         try:
-            files.unseal(line)
+            _run_of(line)
         except ValueError as error:
             if line.endswith(b"}") or b'"seal": ' in line:
                 raise ReleaseError(f"{path}, line {number}: {error}; remove the line") from error
 
 
 def _lines(path: Path) -> list[bytes]:
-    return path.read_bytes().splitlines() if path.exists() else []
+    try:
+        return path.read_bytes().split(b"\n")
+    except (FileNotFoundError, PermissionError):
+        return []
 
 
 def _usages() -> list[resource.struct_rusage]:

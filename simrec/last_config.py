@@ -17,7 +17,9 @@ from simrec.workspace import Workspace
 
 logger = logging.getLogger(__name__)
 
-PASSWORD = re.compile(r"(://[^:/@]*:)[^@]*@")
+# In the URL of a database: up to the last @, since one of the password may not be written as %40.
+PASSWORD = re.compile(r"(://[^:/@\"]*:)[^\"\n]*@")
+SECRET = re.compile(r"([?&](?:password|passwd|pwd|token|secret)=)[^&\"]*", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -112,7 +114,7 @@ def read(workspace: Workspace) -> RememberedConfig | None:
 
 def without_passwords(text: str) -> str:
     """Return a text without the passwords of the databases that it names."""
-    return PASSWORD.sub(r"\1@", text)
+    return PASSWORD.sub(r"\1@", SECRET.sub(r"\1", text))
 
 
 def _values(config: Config) -> JsonObject:

@@ -9,6 +9,15 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, TextIO
 
+INVISIBLE = dict.fromkeys(map(ord, "\u00ad\u200b\u200c\u200d\u2060\ufeff"))
+
+
+class TextLines(logging.Formatter):
+    """Each record as text that cannot move the cursor; its own line breaks stay."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return "\n".join(map(escape_control, super().format(record).split("\n")))
+
 
 class JsonLines(logging.Formatter):
     """Each record as one line of JSON, for a collector of logs, with its `fields` if it has any."""
@@ -31,7 +40,7 @@ YELLOW = "\x1b[33m"
 RESET = "\x1b[0m"
 
 
-class Coloured(logging.Formatter):
+class Coloured(TextLines):
     """Failures in red and warnings in yellow, for a terminal."""
 
     COLOURS = {logging.ERROR: RED, logging.WARNING: YELLOW}
@@ -66,10 +75,22 @@ def set_up(verbose: bool, as_json: bool = False) -> None:
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr, force=True)
     logging.getLogger("simrec").setLevel(level)
     (handler,) = logging.getLogger().handlers
+    handler.setFormatter(TextLines())
     if as_json:
         handler.setFormatter(JsonLines())
     elif has_colour(sys.stderr):
         handler.setFormatter(Coloured("%(message)s"))
+
+
+def escape_control(value: Any) -> str:
+    """Return text that cannot move the cursor: control and direction characters are escaped."""
+    text = "" if value is None else str(value)
+    if text.isprintable():
+        return text
+    shown = text.translate(INVISIBLE)
+    return "".join(
+        c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in shown
+    )
 
 
 @contextmanager

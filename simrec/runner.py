@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from simrec import journal, last_config, log
+from simrec import files, journal, last_config, log
 from simrec.config import Config
 from simrec.errors import ConfigError, SimrecError
 from simrec.exit_codes import as_simrec_error, exit_code, exit_codes
@@ -19,6 +19,7 @@ from simrec.workspace import Workspace
 
 logger = logging.getLogger(__name__)
 
+READABLE = 0o644
 CLOCK_TOLERANCE = 60  # seconds that a clock may be corrected by
 
 
@@ -41,7 +42,9 @@ def run(
         _check_clock(workspace)
         workspace.sweep()
         last_config.remember(workspace, loaded)
+        _find_killed(workspace, night.config)
         record = RunRecord(job=job, started_at=log.now("seconds"), steps=[], exit_code=0)
+        journal.begin_run(workspace.running, job, record.started_at)
         stopwatch = Stopwatch()
         try:
             _run_steps(steps, night, record.steps)
@@ -51,7 +54,8 @@ def run(
             raise
         finally:
             stopwatch.note(record)
-            _write_journal(workspace, record)
+            _write_journal(workspace, record, night.config)
+            files.remove(workspace.running)
             _write_metrics(night)
 
 
@@ -68,9 +72,23 @@ def _write_metrics(night: Night) -> None:
         logger.warning("%s: not written (%s)", path, error)
 
 
-def _write_journal(workspace: Workspace, record: RunRecord) -> None:
+def _find_killed(workspace: Workspace, config: Config) -> None:
+    """Write the run before this one into the journal, if it was killed."""
+    killed = journal.find_killed(workspace.running)
+    if killed is None:
+        return
+    logger.warning(
+        "simrec: the run of %s that began at %s was killed; this one goes on where it was",
+        killed.job,
+        killed.started_at,
+    )
+    _write_journal(workspace, killed, config)
+
+
+def _write_journal(workspace: Workspace, record: RunRecord, config: Config) -> None:
+    mode = READABLE if config.monitor.readable_journal else journal.PRIVATE
     try:
-        journal.append_run(workspace.journal, record)
+        journal.append_run(workspace.journal, record, mode)
     except OSError as error:  # a full disk must not hide how the run ended
         logger.warning("%s: not written (%s)", workspace.journal, error.strerror)
 

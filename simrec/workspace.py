@@ -29,6 +29,7 @@ class Workspace:
         self.staging = root / "staging"
         self.parts = self.staging / "parts"
         self.spool = self.staging / "pipes"
+        self.running = root / "RUNNING"  # the run that is at work, or was killed
         self.journal = root / "journal.jsonl"
         self.last_config = root / "last-config.json"
         self.report_page = ReleaseFolder(root).report_page  # a copy of the current release's

@@ -26,7 +26,7 @@ workspace_option = click.option(
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
 n_option = click.option(
-    "-n", type=click.IntRange(1), default=10, show_default=True, help="How many."
+    "-n", type=click.IntRange(1, 1_000_000), default=10, show_default=True, help="How many."
 )
 
 FILTER_OPTIONS = (

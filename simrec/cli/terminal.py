@@ -13,8 +13,8 @@ import click
 
 from simrec import log
 from simrec.files import JsonObject
+from simrec.log import escape_control as escape_control
 
-INVISIBLE = dict.fromkeys(map(ord, "\u00ad\u200b\u200c\u200d\u2060\ufeff"))
 SHORTEST_COLUMN = 12
 SHORTEST_NOTE = 40
 WIDEST_TITLE = 80  # where there is no table
@@ -163,17 +163,6 @@ def because(row: JsonObject) -> list[str]:
         articles = [f"{titles[id_]} ({id_})" if id_ in titles else id_ for id_ in ids]
         lines.append(f"{pair['score']:.3f}  {' ~ '.join(articles)}")
     return lines
-
-
-def escape_control(value: Any) -> str:
-    """Return text that cannot move the cursor: control and direction characters are escaped."""
-    text = "" if value is None else str(value)
-    if text.isprintable():
-        return text
-    shown = text.translate(INVISIBLE)
-    return "".join(
-        c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in shown
-    )
 
 
 def text_width(text: str) -> int:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from simrec.articles import counted_texts, lookup
+from simrec.articles.arrivals import later_arrivals
 from simrec.articles.article import Account, Article
 from simrec.articles.counted_texts import BoilerplateCounts
 from simrec.articles.store_connection import connect_reader, connect_writer
@@ -125,6 +126,10 @@ class Store:
         if not self._db.execute(query).fetchone():
             return {}
         return dict(self._db.execute("SELECT source, mark FROM marks"))
+
+    def later_arrivals(self) -> dict[str, int]:
+        """Return the ingests, from 1 on, that brought articles in after the first one, by id."""
+        return later_arrivals(self._db)
 
     def row_key(self, article_id: str) -> bytes | None:
         """Return the hash of all fields of an article, or None if there is none of that id."""

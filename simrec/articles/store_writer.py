@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Literal, NamedTuple
 
 from simrec.articles import lookup
+from simrec.articles.arrivals import Arrivals
 from simrec.articles.article import Article
 from simrec.articles.counted_writer import CountedWriter
 from simrec.articles.store_schema import COLUMNS, CURSORS, IMAGES, ORIGINS
@@ -53,6 +54,7 @@ class StoreWriter:
         self._db = database
         for statement in [CURSORS, ORIGINS, IMAGES, *TEMPORARY_TABLES]:
             database.execute(statement)
+        self.arrivals = Arrivals(database)
         self.counted = CountedWriter(database)
         self._changed = False
 
@@ -69,6 +71,8 @@ class StoreWriter:
             self.counted.forget(article.id)
         if old and old[1] != keys.text:
             self._db.execute("INSERT INTO stale VALUES (?)", (old[1],))
+        if not old:
+            self.arrivals.note(article.id)
         text = (keys.text, article.title, article.text)
         self._db.execute("INSERT OR IGNORE INTO texts VALUES (?, ?, ?)", text)
         self._replace(article, keys)

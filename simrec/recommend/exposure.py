@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from simrec.arrays import Mask, Rows, Scores, rank_in_group, row_blocks
 from simrec.index.neighbours import Neighbours
-from simrec.recommend.candidates import Candidates, RowAttributes, first_columns
+from simrec.recommend.candidates import NO_GROUP, Candidates, RowAttributes, first_columns
 from simrec.recommend.rules.rule import Rule
 
 ROUNDS = 50
@@ -158,7 +158,12 @@ def _allowed_pairs(
     of_seeds = attributes.at(seed[:, None])
     for rule in rules:
         longer_lists = longer_lists.only(rule.allowed(longer_lists, of_seeds))
-    for pair in np.flatnonzero(longer_lists.is_there[:, -1]):
+    groups = attributes.duplicate_groups[rows]
+    is_copy = (groups == groups[:, -1:]) & (groups != NO_GROUP)
+    is_dropped = (rows >= 0) & ~longer_lists.is_there
+    # An orphan would stand beside its own copy where the rules prefer it to that.
+    displaces = (is_copy & is_dropped).any(axis=1)
+    for pair in np.flatnonzero(longer_lists.is_there[:, -1] & ~displaces):
         yield _OrphanPair(int(orphan[pair]), int(seed[pair]), float(score[pair]))
 
 

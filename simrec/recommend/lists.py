@@ -13,6 +13,7 @@ from simrec.index.neighbours import Neighbours
 from simrec.index.vector_index import VectorIndex
 from simrec.index.vectors import unit_rows
 from simrec.recommend.candidates import AttributeTable, Candidates, RowAttributes
+from simrec.recommend.dedup import with_originals
 from simrec.recommend.exposure import RankedLists, cap_exposure, place_orphans
 from simrec.recommend.hybrid import ScorerFiles
 from simrec.recommend.rerank import RankedCandidates
@@ -107,18 +108,35 @@ class _Lister:
     ) -> None:
         """Fill in the lists of a block of rows; the list of first_row comes first."""
         seeds = np.arange(block.start, block.stop)
-        candidates = self._with_attributes(self._candidates.between(block.start, block.stop))
-        listed = self._listed(seeds, candidates)
+        found = self._candidates.between(block.start, block.stop)
+        candidates = self._with_attributes(found)
+        listed = self._listed(seeds, self._with_originals(seeds, found))
         lists.replace(seeds - first_row, listed)
         short = seeds[self._short_of_candidates(seeds, listed, candidates)]
         if len(short):
             deeper = self._search_deeper(short, DEEPER * candidates.rows.shape[1])
-            listed = self._listed(short, self._with_attributes(deeper))
+            listed = self._listed(short, self._with_originals(short, deeper))
             lists.replace(short - first_row, listed)
 
     def _with_attributes(self, neighbours: Neighbours) -> Candidates:
         rows, scores = neighbours
         return Candidates.of(rows, scores, self._attributes.at(rows))
+
+    def _with_originals(self, seeds: Rows, found: Neighbours) -> Candidates:
+        """Return candidates with the original instead of the first of its copies among them.
+
+        So many copies may come first that the original is no candidate.
+        """
+        rows = with_originals(found.rows, seeds, self._attributes.table.duplicate_groups)
+        is_other = rows != found.rows
+        if not is_other.any():
+            return self._with_attributes(found)
+        scores = found.scores.copy()
+        some = np.flatnonzero(is_other.any(axis=1))
+        replaced = np.where(is_other[some], rows[some], -1)
+        anew = self._settings.files.open().scores(seeds[some], replaced)
+        scores[some] = np.where(is_other[some], anew, scores[some])
+        return self._with_attributes(Neighbours.ranked(rows, scores))
 
     def _listed(self, seeds: Rows, candidates: Candidates) -> Candidates:
         of_seeds = self._attributes.at(seeds[:, None])

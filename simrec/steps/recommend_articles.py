@@ -165,7 +165,8 @@ def _find_candidates(
     depth = Depth(config.index.candidates, config.index.word_candidates)
     raw = rerank(scorer_files, depth, stages)
     published = [article.published_at for article in articles]
-    originals = duplicate_groups(raw.duplicates(), published)
+    seen = _nights_of_coming(night, articles)
+    originals = duplicate_groups(raw.duplicates(), published, seen, night.today)
     if scorer_files.smoothing:
         smooth(scorer_files, raw, originals, stages)
     if night.clicks:
@@ -175,6 +176,12 @@ def _find_candidates(
     recall = measure_candidate_recall(scorer_files, candidates, places, stages)
     files.write_json(scorer_files.release.candidate_recall, asdict(recall))
     return raw, candidates, originals
+
+
+def _nights_of_coming(night: Night, articles: Sequence[ArticleMeta]) -> list[int]:
+    with night.open_store() as store:
+        later = store.later_arrivals()
+    return [later.get(article.id, 0) for article in articles]
 
 
 def _rank_accounts(

@@ -95,7 +95,7 @@ def measure(name: str, articles: list[dict[str, Any]], folder: Path) -> None:
     candidates = rerank(files, CANDIDATES, stages)
     published = [dated(article.get("published_at")) for article in articles]
     today = now()
-    groups = duplicate_groups(candidates.duplicates(), published)
+    groups = duplicate_groups(candidates.duplicates(), published, [0] * len(texts), today)
     metadata = []
     for article, date in zip(articles, published, strict=True):
         labels = (article.get("category"), article.get("lang"))

@@ -116,7 +116,8 @@ def listed_rows(rows: NDArray[np.int64]) -> list[int]:
 def day_of(attributes: RowAttributes, row: int) -> np.datetime64:
     """The day of an article, of one without a date that on which it is taken to be."""
     day: np.datetime64 = attributes.days[row]
-    return np.datetime64(DECAY.newest) - np.timedelta64(12, "D") if np.isnat(day) else day
+    newest = np.datetime64(DECAY.newest)
+    return newest - np.timedelta64(12, "D") if np.isnat(day) or day > newest else day
 
 
 def age(attributes: RowAttributes, row: int, seed: int, config: RulesConfig) -> int:
@@ -147,6 +148,11 @@ def is_allowed(attributes: RowAttributes, row: int, seed: int, config: RulesConf
     )
 
 
+def originals_among(rows: list[int], attributes: RowAttributes) -> dict[int, int]:
+    """The originals among some rows, by their duplicate group, which has their number."""
+    return {row: row for row in rows if attributes.duplicate_groups[row] == row}
+
+
 def oracle(
     candidates: Candidates, attributes: RowAttributes, seed: int, most: int, config: RulesConfig
 ) -> list[int]:
@@ -156,13 +162,14 @@ def oracle(
     rows = [row for row in rows if is_allowed(attributes, row, seed, config)]
     if config.collapse_duplicates:
         seen = {int(attributes.duplicate_groups[seed])}
-        firsts = []
+        originals = originals_among(rows, attributes)
+        ones = []
         for row in rows:
             group = int(attributes.duplicate_groups[row])
-            if group == NO_GROUP or group not in seen:
-                firsts.append(row)
+            if group == NO_GROUP or (group not in seen and originals.get(group, row) == row):
+                ones.append(row)
                 seen.add(group)
-        rows = firsts
+        rows = ones
     weights = {}
     for row in rows:
         weights[row] = np.float32(1)
@@ -297,9 +304,11 @@ def test_several_seeds_have_all_their_duplicates_left_out_and_no_account_of_thei
     allowed = CollapseDuplicates().allowed(candidates, seeds)
     for row, others in enumerate(seed_rows):
         seen = set(attributes.duplicate_groups[others].tolist())
+        originals = originals_among(listed_rows(candidates.rows[row]), attributes)
         for column, candidate in enumerate(candidates.rows[row].tolist()):
             group = int(attributes.duplicate_groups[candidate])
-            expected = candidate >= 0 and (group == NO_GROUP or group not in seen)
+            is_one = originals.get(group, candidate) == candidate
+            expected = candidate >= 0 and (group == NO_GROUP or (group not in seen and is_one))
             assert allowed[row, column] == expected
             if expected:
                 seen.add(group)
@@ -448,18 +457,18 @@ def test_only_the_original_of_near_duplicates_may_be_an_orphan() -> None:
     assert place_orphans(lists, nearest, groups, ()) == 1
 
 
-def test_age_halves_and_neither_the_undated_nor_the_future_are_punished_or_praised() -> None:
+def test_age_halves_and_neither_the_undated_nor_the_future_are_praised() -> None:
     published = ["2024-01-31", "2024-01-01", None, "2999-01-01", "2024-01-11T10:00:00Z"]
     decay = RecencyDecay.of(published, "2024-06-01T00:00:00Z")
     assert decay == RecencyDecay("2024-01-31", 20.0)
     days = days_of(["2024-01-31", "2024-01-21", "2024-01-11", "2999-01-01", None, "1924-01-31"])
     weights = Freshness(10, decay).weights(days)
-    assert weights.tolist() == pytest.approx([1, 0.5, 0.25, 1, 0.25, 1e-6])
+    assert weights.tolist() == pytest.approx([1, 0.5, 0.25, 0.25, 0.25, 1e-6])
     assert RecencyDecay.of([None, "2999-01-01"], "2024-01-01") == RecencyDecay()
     from_article = replace(decay, from_article=True)
     asked = days_of(["2024-01-21", "2999-01-01"])
     ages = from_article.ages(np.stack([days, days]), asked[:, None])
-    assert ages.tolist() == [[0, 0, 10, 0, 10, 36515], [0, 10, 20, 0, 20, 36525]]
+    assert ages.tolist() == [[0, 0, 10, 10, 10, 36515], [0, 10, 20, 20, 20, 36525]]
     of_no_article = from_article.ages(days[None], asked[:0][None])
     assert of_no_article.tolist() == [decay.ages(days).tolist()]
     undated = days_of([None, "2999-01-01"])

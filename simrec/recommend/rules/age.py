@@ -57,10 +57,12 @@ class RecencyDecay:
         return ages
 
     def _numbers(self, days: Days) -> Ages:
-        """Return days since 1970, of what has no date the day on which it is taken to be."""
+        """Return days since 1970, of what has no date, or a later one, the day of median age."""
         numbers: Ages = days.astype("datetime64[D]").astype(np.float64)
         newest = float(np.datetime64(self.newest, "D").astype(np.int64))
-        numbers[np.isnat(days)] = newest - self.undated_days
+        # What is dated in the future says nothing of its age.
+        is_unknown = np.isnat(days) | (numbers > newest)
+        numbers[is_unknown] = newest - self.undated_days
         return numbers
 
     def _newest_of(self, seed_days: Days) -> Ages:

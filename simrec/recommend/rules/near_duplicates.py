@@ -11,13 +11,17 @@ from simrec.recommend.rules.rule import Rule, is_among, is_within_cap
 
 @dataclass(frozen=True)
 class CollapseDuplicates(Rule):
-    """Of near-duplicates, lists hold the best one; they hold none of the seed's own."""
+    """Of near-duplicates, lists hold the original; they hold none of the seed's own.
+
+    Where the original is no candidate, they hold the best one.
+    """
 
     def allowed(self, candidates: Candidates, seeds: RowAttributes) -> Mask:
-        """Allow the first of each duplicate group that is not a seed's."""
+        """Allow one of each duplicate group that is not a seed's."""
         groups = candidates.attributes.duplicate_groups
         is_other_group = candidates.is_there & ~is_among(groups, seeds.duplicate_groups)
-        return is_other_group & is_within_cap(groups, 1, is_other_group)
+        is_original = candidates.rows == groups
+        return is_other_group & is_within_cap(groups, 1, is_other_group, is_original)
 
     def removes_many(self, candidates: Candidates, seeds: RowAttributes) -> Mask:
         """Tell which queries have near-duplicates among their candidates."""

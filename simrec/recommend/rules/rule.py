@@ -91,12 +91,19 @@ def is_within_cap(
     groups: Rows,
     cap: int,
     is_there: Mask,
+    comes_first: Mask | None = None,
 ) -> Mask:
-    """Tell where a candidate is one of the first `cap` of its group; NO_GROUP has no cap."""
+    """Tell where a candidate is one of the first `cap` of its group; NO_GROUP has no cap.
+
+    Those that come first in their group do so wherever they stand.
+    """
     within = np.ones(groups.shape, bool)
     query, column = np.nonzero(is_there & (groups != NO_GROUP))
     group = groups[query, column]
-    order = np.lexsort((column, group, query))
+    place = column
+    if comes_first is not None:
+        place = column - groups.shape[1] * comes_first[query, column]
+    order = np.lexsort((place, group, query))
     query = query[order]
     column = column[order]
     n_groups = groups.max(initial=0) + 1

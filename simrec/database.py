@@ -1,5 +1,6 @@
 """Databases of users: how they are named and opened, and what their errors become."""
 
+import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +25,14 @@ READ_ONLY = {
     "postgresql": "SET TRANSACTION READ ONLY",
     "mysql": "START TRANSACTION READ ONLY",
     "mariadb": "START TRANSACTION READ ONLY",
+}
+# What SQLite's statements may do in a source; `PRAGMA query_only` lets VACUUM INTO write a file.
+READING = {
+    sqlite3.SQLITE_SELECT,
+    sqlite3.SQLITE_READ,
+    sqlite3.SQLITE_FUNCTION,
+    sqlite3.SQLITE_RECURSIVE,
+    sqlite3.SQLITE_TRANSACTION,
 }
 TIMEOUT = 30  # seconds for a server to answer, or for SQLite's lock
 
@@ -58,7 +67,17 @@ def read_only(url: str, prepare: Callable[[Any], None]) -> Iterator[Connection]:
         statement = READ_ONLY.get(connection.dialect.name)
         if statement:
             connection.exec_driver_sql(statement)
+        driver = connection.connection.dbapi_connection
+        if isinstance(driver, sqlite3.Connection):
+            driver.set_authorizer(_allow_reading)
         yield connection
+
+
+def _allow_reading(action: int, name: str | None, *_: str | None) -> int:
+    """Let SQLite prepare what reads, and nothing that writes, attaches or sets something."""
+    asks_version = action == sqlite3.SQLITE_PRAGMA and name == "data_version"  # as FTS5 does
+    allowed = action in READING or asks_version
+    return sqlite3.SQLITE_OK if allowed else sqlite3.SQLITE_DENY
 
 
 def resolve(url: str) -> URL:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from pathlib import PurePath
 from typing import Any
 
 from simrec import __version__, files
@@ -63,7 +64,9 @@ class Manifest:
     def read(cls, folder: ReleaseFolder) -> "Manifest":
         """Read the manifest of a release of any format; ReleaseError if it cannot be read."""
         try:
-            return cls._from_dict(files.unseal(folder.manifest.read_bytes()))
+            manifest = cls._from_dict(files.unseal(folder.manifest.read_bytes()))
+            manifest._check_names(folder.path.name)
+            return manifest
         except PermissionError:
             raise
         except (OSError, ValueError, TypeError, LookupError, AttributeError) as error:
@@ -79,6 +82,14 @@ class Manifest:
         content["lexical"] = LexicalFacts(**lexical) if lexical else None
         content["files"] = {name: FileFacts(**facts) for name, facts in content["files"].items()}
         return cls(**{"rules": {}, "smoothing": 0.0, "shares": {}, "format": 1, **content})
+
+    def _check_names(self, folder_name: str) -> None:
+        """Raise ValueError for a manifest of another release, or a name that is a path."""
+        if self.release_id != folder_name:
+            raise ValueError(f"it is that of release {self.release_id!r}")
+        for name in (self.encoder_id, *self.files):
+            if PurePath(name).name != name or name.startswith("."):
+                raise ValueError(f"{name!r} is no name of a file")
 
     def write(self, folder: ReleaseFolder) -> None:
         """Write the manifest with its seal, whole or not at all."""

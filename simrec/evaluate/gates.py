@@ -236,15 +236,30 @@ def _check_quality(
 ) -> Iterator[str]:
     """Name the figures that fell: of simrec, and of its encoder, whose fall words can hide."""
     max_drop = config.evaluate.max_quality_drop
-    current_values = {(suite.suite, suite.measure): suite.values for suite in current.suites}
+    current_suites = {(suite.suite, suite.measure): suite for suite in current.suites}
     for suite in new.suites:
-        before = current_values.get((suite.suite, suite.measure), {})
+        older = current_suites.get((suite.suite, suite.measure))
+        before = older.values if older else {}
         for scorer, value in suite.values.items():
-            if scorer not in (OURS, ENCODER) or scorer not in before:
+            if older is None or scorer not in (OURS, ENCODER) or scorer not in before:
                 continue
-            if value < before[scorer] - max_drop:
+            chance = _margin(suite, older, scorer)
+            if value < before[scorer] - max_drop - chance:
                 of_encoder = "" if scorer == OURS else f" of the {scorer}"
                 yield (
                     f"{suite.suite} {suite.measure}{of_encoder} fell from {before[scorer]:.3f} "
                     f"to {value:.3f}, more than evaluate.max_quality_drop = {max_drop}"
+                    f"{f' and the {chance:.3f} of chance' if chance else ''}"
                 )
+
+
+def _margin(suite: SuiteSummary, older: SuiteSummary, scorer: str) -> float:
+    """Return by how much a figure of two samples may differ by chance, half the 95% interval.
+
+    The two are taken as independent: other articles are asked where ids or copies came in.
+    """
+    halves = []
+    for each in (suite, older):
+        low, high = each.intervals.get(scorer, (0.0, 0.0))
+        halves.append((high - low) / 2)
+    return math.hypot(*halves)

@@ -6,6 +6,10 @@ from contextlib import closing
 import numpy as np
 import pytest
 
+from simrec.config import Config
+from simrec.errors import GateError
+from simrec.evaluate import gates
+from simrec.evaluate.report_format import SuiteSummary
 from simrec.recommend.candidates import NO_GROUP, days_of
 from simrec.recommend.dedup import duplicate_groups, with_originals
 from simrec.recommend.rules.age import Freshness, RecencyDecay
@@ -72,3 +76,23 @@ def test_what_is_dated_in_the_future_is_of_unknown_age() -> None:
     assert ages.tolist() == [2.0, 0.0, 2.0, 12.0, 2.0]
     weights = Freshness(2.0, decay).weights(days_of(published))
     assert weights[0] == pytest.approx(0.5)
+
+
+def test_a_figure_falls_where_chance_does_not_explain_it() -> None:
+    def figure(value: float, half: float) -> gates.Candidate:
+        suite = SuiteSummary(
+            suite="titles",
+            measure="MRR",
+            queries=60,
+            candidates=600,
+            values={"simrec": value},
+            intervals={"simrec": (value - half, value + half)},
+            ahead_of={},
+        )
+        return gates.Candidate(1.0, [suite], 600)
+
+    gates.check(figure(0.71, 0.09), figure(0.8, 0.09), Config())
+    with pytest.raises(GateError, match=r"fell from 0.800 to 0.610, .* and the 0.127 of chance"):
+        gates.check(figure(0.61, 0.09), figure(0.8, 0.09), Config())
+    with pytest.raises(GateError, match=r"fell from 0.800 to 0.710"):
+        gates.check(figure(0.71, 0.01), figure(0.8, 0.01), Config())

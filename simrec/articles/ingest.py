@@ -156,11 +156,10 @@ def _take_article(writer: Writer, outcome: Unchanged | Parsed, result: Ingested)
 
 def _is_taken(writer: Writer, outcome: Unpublished | Unchanged | Parsed, result: Ingested) -> bool:
     """Tell whether a feed or a page claims the id of another source's article, and name that."""
-    entry = result.entry(outcome.file)
-    if entry not in result.claiming:
+    if result.source_of(outcome.file) not in result.claiming:
         return False
     holder = writer.holder(outcome.id)
-    if result.entry(holder) in (None, entry):
+    if result.entry(holder) in (None, result.entry(outcome.file)):
         return False
     reason = CLAIMED.format(id=outcome.id, holder=holder)
     result.remarks.add(Reject(outcome.file, outcome.line, REMARK + reason))

@@ -61,7 +61,7 @@ class Ingested:
     unended: dict[str, int] = field(default_factory=dict)  # by file the row that nothing ends
     held: int = 0  # articles that sync would have deleted, had their source been read whole
     entries: dict[str, int] = field(default_factory=dict)  # of the configuration, by source
-    claiming: set[int] = field(default_factory=set)  # entries whose ids anybody may have written
+    claiming: set[str] = field(default_factory=set)  # sources whose ids anybody may have written
     failure: SimrecError | None = None  # what the ingest went on without
     partial: set[str] = field(default_factory=set)  # sources that were read since a cursor
     met: set[str] = field(default_factory=set)  # ids in those, as they stand in reasons
@@ -109,13 +109,15 @@ class Ingested:
         self.failed.setdefault(end.file, error)
         self.not_whole.add(end.file)
 
+    def source_of(self, file: str) -> str:
+        """Return the source that a file is or lies in, "" if there is none."""
+        while file and file not in self.entries:
+            file = file.rpartition("/")[0]
+        return file
+
     def entry(self, file: str) -> int | None:
         """Return the number of the configuration's entry that a file is of, None if of none."""
-        while file:
-            if file in self.entries:
-                return self.entries[file]
-            file = file.rpartition("/")[0]
-        return None
+        return self.entries.get(self.source_of(file))
 
     @property
     def left_out(self) -> str:

@@ -30,9 +30,9 @@ class OpenedSources:
 
     sources: list[MappedSource] = field(default_factory=list)
     failures: dict[str, SimrecError] = field(default_factory=dict)
-    # The number of the configuration's entry that each is of, and the entries whose ids are claims.
+    # The number of the configuration's entry that each is of, and those whose ids are claims.
     entries: dict[str, int] = field(default_factory=dict)
-    claiming: set[int] = field(default_factory=set)
+    claiming: set[str] = field(default_factory=set)
 
     def without(self, failures: dict[str, SimrecError]) -> "OpenedSources":
         """Return them without sources that turned out to be failures as well."""
@@ -53,7 +53,7 @@ def open_all(config: Config, now: str, spool: Spool | None = None) -> OpenedSour
                 opened.sources.append(MappedSource(source, mapping))
                 opened.entries[source.name] = number
                 if isinstance(source, FileSource) and source.claims_ids:
-                    opened.claiming.add(number)
+                    opened.claiming.add(source.name)
         except (UnreadableSourceError, MissingPathError) as error:
             name = _name(source_config.path)
             opened.failures[name] = error

@@ -33,7 +33,8 @@ def artifacts(house: House) -> list[Path]:
     paths: list[Path] = []
     shard_of_cache: dict[Path, Path] = {}
     for path in sorted(house.workspace.rglob("*")):
-        if not path.is_file() or path.name == "LOCK":
+        locks = ("LOCK", "articles.db-shm", "articles.db-wal")
+        if not path.is_file() or path.name in locks:
             continue
         if "embeddings" in path.parts:
             shard_of_cache[path.parent] = path

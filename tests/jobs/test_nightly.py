@@ -27,8 +27,12 @@ def answer(house: House) -> str:
 
 
 def snapshot(folder: Path) -> dict[str, tuple[int, int, int]]:
-    """Tell files apart from ones written again: by inode, size and time."""
-    stats = ((path, path.stat()) for path in sorted(folder.rglob("*")) if path.is_file())
+    """Tell files apart from ones written again: by inode, size and time.
+
+    Where SQLite keeps its locks is not looked at: readers write there, too.
+    """
+    paths = [path for path in sorted(folder.rglob("*")) if not path.name.startswith("articles.db-")]
+    stats = ((path, path.stat()) for path in paths if path.is_file())
     return {
         str(path.relative_to(folder)): (stat.st_ino, stat.st_size, stat.st_mtime_ns)
         for path, stat in stats

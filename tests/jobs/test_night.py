@@ -11,7 +11,7 @@ import atexit, collections, json, logging, sys
 counts = collections.Counter()
 def count(event, arguments):
     path = str(arguments[0]) if arguments else ""
-    if event == "sqlite3.connect" and "articles.db" in path:
+    if event == "sqlite3.connect" and "articles.db" in path and "mode=ro" not in path:
         counts["store"] += 1
     is_card = "encoders" in path and path.endswith("card.json")
     if event == "open" and is_card and arguments[1] == "r":

@@ -18,7 +18,7 @@ from simrec.articles.outcomes import (
 from simrec.articles.publication import SCHEDULED, is_after
 from simrec.articles.sources.source import Row, Source, Split, UnreadableSourceError, read_rows
 from simrec.articles.store_writer import Keys
-from simrec.articles.time_limit import TooSlowError, time_limit
+from simrec.articles.time_limit import TimeLimit, TooSlowError
 from simrec.errors import SimrecError
 
 logger = logging.getLogger(__name__)
@@ -124,7 +124,7 @@ def _parse_in_time(
 ) -> RowOutcome:
     """Turn a row into what becomes of it; one that takes too long is rejected."""
     try:
-        with time_limit(mapping.bounds.row_seconds):
+        with TimeLimit(mapping.bounds.row_seconds):
             return parse_row(row, mapping, is_unchanged, holds)
     except TooSlowError as error:  # between two places where the row is to blame
         return Rejected(row.file, row.line, str(error))

@@ -2,33 +2,63 @@
 
 import signal
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
 from types import FrameType
+
+TICK = 1.0  # seconds at most between two looks at the clock
 
 
 class TooSlowError(ValueError):
     """A row takes longer than it may."""
 
 
-@contextmanager
-def time_limit(seconds: float) -> Iterator[None]:
-    """Raise TooSlowError in what is done inside once it has taken so many seconds.
+class _Clock:
+    """Looks from time to time whether the row at work is late: a timer for each row costs more."""
 
-    Python and its regular expressions are interrupted, other compiled code is not. Signals reach
-    the main thread alone, so that there is no limit in any other.
+    def __init__(self) -> None:
+        self.deadline: float | None = None
+        self.seconds = 0.0
+        self._tick = 0.0
+
+    def start(self, seconds: float) -> None:
+        self.seconds = seconds
+        self.deadline = time.monotonic() + seconds
+        tick = min(TICK, seconds / 2)
+        if not self._tick or tick < self._tick:
+            self._begin(tick)
+
+    def _begin(self, tick: float) -> None:
+        """Look every so often; signals reach the main thread alone, others have no limit."""
+        if threading.current_thread() is threading.main_thread():
+            self._tick = tick
+            signal.signal(signal.SIGALRM, self._look)
+            signal.setitimer(signal.ITIMER_REAL, tick, tick)
+
+    def _look(self, _: int, __: FrameType | None) -> None:
+        if self.deadline is None:
+            self._tick = 0.0
+            signal.setitimer(signal.ITIMER_REAL, 0)
+        elif time.monotonic() > self.deadline:
+            self.deadline = None
+            seconds = f"limits.row_seconds = {self.seconds:g}"
+            raise TooSlowError(f"it takes more than {seconds} to read")
+
+
+_CLOCK = _Clock()
+
+
+class TimeLimit:
+    """Raises TooSlowError in what is done inside once it has taken so many seconds.
+
+    Python and its regular expressions are interrupted, other compiled code is not. One limit at a
+    time.
     """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
 
-    def stop(_: int, __: FrameType | None) -> None:
-        raise TooSlowError(f"it takes more than limits.row_seconds = {seconds:g} to read")
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
 
-    before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+    def __enter__(self) -> None:
+        _CLOCK.start(self.seconds)
+
+    def __exit__(self, *_: object) -> None:
+        _CLOCK.deadline = None

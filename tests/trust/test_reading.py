@@ -18,7 +18,7 @@ from simrec.articles.html_text import MOST_ATTRIBUTES
 from simrec.articles.sources.locate import open_sources
 from simrec.articles.sources.source import MissingPathError, UnreadableSourceError
 from simrec.articles.sources.spool import Spool
-from simrec.articles.time_limit import TooSlowError, time_limit
+from simrec.articles.time_limit import TimeLimit, TooSlowError
 from simrec.config import Fields, LimitsConfig, SourceConfig
 from tests.conftest import ROOT, environment
 from tests.trust.reading import Desk, jsonl
@@ -163,10 +163,10 @@ def test_a_row_that_never_ends_is_named(desk: Desk, monkeypatch: pytest.MonkeyPa
 
 
 def test_no_limit_is_left_behind() -> None:
-    with pytest.raises(TooSlowError), time_limit(0.01):
+    with pytest.raises(TooSlowError), TimeLimit(0.01):
         while True:
             pass
-    with time_limit(60):
+    with TimeLimit(60):
         pass
     time.sleep(0.02)
 

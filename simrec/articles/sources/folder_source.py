@@ -23,7 +23,7 @@ from simrec.articles.sources.site import Site, find_site
 from simrec.articles.sources.source import DamagedSourceError, Record, Row, Split
 from simrec.articles.sources.substack import LIST_NAME, add_post, read_posts
 from simrec.articles.sources.text_encoding import AUTO, guess_encoding, guess_remark
-from simrec.articles.time_limit import time_limit
+from simrec.articles.time_limit import TimeLimit
 from simrec.config import Fields, LimitsConfig
 from simrec.errors import SimrecError
 
@@ -127,7 +127,7 @@ class FolderSource(FileSource):
             self.remarks.append((file.name, OUTWARD))
             return None
         try:
-            with time_limit(self.limits.row_seconds):
+            with TimeLimit(self.limits.row_seconds):
                 content = file.content(self.limits.document_bytes)
                 record, notes, remark = _read(file, content, site, self.fields, self.encoding)
             record = add_post(file.relative, lists.posts_of(file.relative), record)

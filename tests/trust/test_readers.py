@@ -3,6 +3,8 @@
 import os
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -33,18 +35,26 @@ print(sorted(seen))
 """
 
 
+@pytest.fixture
+def public_folder() -> Iterator[Path]:
+    """A folder that others may look into, as into those of pytest they may not."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can be another user")
-def test_another_user_reads_what_was_committed_while_a_run_writes(tmp_path: Path) -> None:
-    for folder in (tmp_path, *tmp_path.parents[:2]):
-        folder.chmod(0o755)
-    path = tmp_path / "articles.db"
+def test_another_user_reads_what_was_committed_while_a_run_writes(
+    public_folder: Path,
+) -> None:
+    path = public_folder / "articles.db"
 
     def night(number: int) -> None:
         rows = [
             {"id": f"a{n:03}", "text": f"Night {number}."} for n in range(40 + 20 * (number % 2))
         ]
-        (tmp_path / "a.jsonl").write_text(jsonl(*rows))
-        source = SourceConfig(path=str(tmp_path / "a.jsonl"))
+        (public_folder / "a.jsonl").write_text(jsonl(*rows))
+        source = SourceConfig(path=str(public_folder / "a.jsonl"))
         sync = IngestConfig(sync=True, max_delete_share=1.0)
         with Store.open(path, create=True) as store:
             ingest(store, Config(sources=(source,), ingest=sync), "2026-01-01T00:00:00Z")

@@ -75,6 +75,9 @@ class FolderSource(FileSource):
         site = find_site(self.path, [file.relative for file in pages])
         lists = _Lists(texts)
         for file in pages:
+            if not (file.is_dead_link or self._is_read(file)):
+                self.remarks.append((file.name, OUTWARD))
+                continue
             row = self._row(file, site, lists)
             if row:
                 yield row
@@ -123,13 +126,8 @@ class FolderSource(FileSource):
         """Return the row of a file, None for a page of Hugo that only lists others."""
         if file.is_dead_link:
             return Row(file.name, 1, problem="a link to a file that is not there")
-        if not self._is_read(file):
-            self.remarks.append((file.name, OUTWARD))
-            return None
         try:
-            with TimeLimit(self.limits.row_seconds):
-                content = file.content(self.limits.document_bytes)
-                record, notes, remark = _read(file, content, site, self.fields, self.encoding)
+            record, notes, remark = self._read_in_time(file, site)
             record = add_post(file.relative, lists.posts_of(file.relative), record)
         except UnicodeDecodeError as error:
             line = error.object[: error.start].count(b"\n") + 1
@@ -151,6 +149,11 @@ class FolderSource(FileSource):
         if remark:
             self.remarks.append((file.name, remark))
         return Row(file.name, 1, known | record, body=_body_kind(file), notes=notes)
+
+    def _read_in_time(self, file: FolderFile, site: Site) -> "_ReadFile":
+        with TimeLimit(self.limits.row_seconds):
+            content = file.content(self.limits.document_bytes)
+            return _read(file, content, site, self.fields, self.encoding)
 
 
 class _Lists:

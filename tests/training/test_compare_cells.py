@@ -23,6 +23,7 @@ def test_cells_are_compared_and_nothing_is_kept(ingested: House) -> None:
         assert 0 < row["held_out"] <= 1
         assert row["articles_a_second"] > 0
         assert 1 <= row["gradient_reach"] <= 96
+        assert 0 < row["low"] < row["mrr"] < row["high"] < 1
     assert plot.read_text().count("<svg") == 1
     assert encoder_folders(ingested) == []
     assert ingested.simrec("train", "--compare", "transformer").code == 2

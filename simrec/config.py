@@ -234,6 +234,7 @@ class TrainingConfig(Section, frozen=True):
     clip_norm: Positive = 1.0
     truncate_tokens: Annotated[int, Meta(ge=0)] = 0
     gate_memory: Annotated[int, Meta(ge=0)] = 0
+    start_share: Share = 0.0
     passage_tokens: Annotated[int, Meta(ge=4)] = 64
     title_share: Share = 0.3
     halves_share: Share = 0.1

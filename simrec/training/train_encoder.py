@@ -76,15 +76,18 @@ def train(
 ) -> Trained:
     """Train from a starting point, and fill a staged encoder folder.
 
-    The weights kept are those of the epoch, or of the start, that validated best. A killed training
-    goes on from the checkpoint in the folder. Raises GateError where there is too little to train
-    on.
+    The weights kept are those of the epoch, or of the start, that validated best; of a start that
+    is an encoder they keep a share. A killed training goes on from the checkpoint in the folder.
+    Raises GateError where there is too little to train on.
     """
     training = config.training
     keras.utils.set_random_seed(training.seed)
     initial, axes = _initial_tower(start, corpus, config)
     dataset = Dataset(corpus, initial.tokenizer, axes, config)
+    started_from = initial.tower.get_weights()
     history = _fit(initial.tower, dataset, training, staged)
+    if start.encoder:
+        keep_start(initial.tower, started_from, training.start_share)
     texts = dataset.sample(PARITY_TEXTS)
     norms = gradient_norms(initial.tower, config.encoder, texts, training.seed)
     write_training(staged / model_folder.PLOT, history, norms)
@@ -95,6 +98,18 @@ def train(
     files.remove(staged / CHECKPOINT)
     files.remove(staged / TOKENS_CHECKPOINT)
     return Trained(encoder_id, history, norms)
+
+
+def keep_start(tower: keras.Model, start: list[NDArray[np.float32]], share: float) -> None:
+    """Move all weights back towards those of the start, by a share of the way.
+
+    The average of an encoder and of what it was fine-tuned to keeps most of what both know
+    (Wortsman et al. 2022). Weights that did not move stay as they are, to the bit.
+    """
+    averaged = []
+    for before, after in zip(start, tower.get_weights(), strict=True):
+        averaged.append(after + np.float32(share) * (before - after))
+    tower.set_weights(averaged)
 
 
 def _card(

@@ -101,7 +101,7 @@ def _train_cell(
 def measure_cells(
     encoders: dict[str, Encoder], sample: Sequence[SampledArticle]
 ) -> dict[str, dict[str, float]]:
-    """Return the MRR of titles and halves for each cell, and its interval; all on the same articles.
+    """Return the MRR of titles and halves for each cell, and its interval, on the same articles.
 
     Empty where too few articles are held out.
     """

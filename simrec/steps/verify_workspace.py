@@ -1,5 +1,6 @@
 """The step that reads the current release, and all that the next one is made from, whole."""
 
+import filecmp
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
@@ -28,6 +29,7 @@ def verify(night: Night) -> StepResult:
         partial(journal.verify, night.workspace.journal),
         partial(last_config.read, night.workspace),
         *_artifact_checks(night.workspace),
+        partial(_verify_page, night.workspace),
     ]
     problems = []
     for check in checks:
@@ -69,3 +71,12 @@ def _verify_word_weights(path: Path) -> None:
 def _verify_articles(night: Night) -> None:
     with night.open_store() as store:
         store.verify()
+
+
+def _verify_page(workspace: Workspace) -> None:
+    """Compare the page of the workspace with those of releases, since it is put in place first."""
+    page = workspace.report_page
+    pages = (published.folder.report_page for published in release.published(workspace))
+    same = partial(filecmp.cmp, page, shallow=False)
+    if page.exists() and not any(map(same, filter(Path.exists, pages))):
+        raise ReleaseError(f"{page}: the page of no release; remove it, or publish again")

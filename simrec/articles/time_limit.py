@@ -1,5 +1,6 @@
 """A limit of time for one row, so that a row that never ends is named instead of waited for."""
 
+import atexit
 import signal
 import threading
 import time
@@ -37,14 +38,20 @@ class _Clock:
     def _look(self, _: int, __: FrameType | None) -> None:
         if self.deadline is None:
             self._tick = 0.0
-            signal.setitimer(signal.ITIMER_REAL, 0)
+            _stop()
         elif time.monotonic() > self.deadline:
             self.deadline = None
             seconds = f"limits.row_seconds = {self.seconds:g}"
             raise TooSlowError(f"it takes more than {seconds} to read")
 
 
+def _stop() -> None:
+    signal.setitimer(signal.ITIMER_REAL, 0)
+
+
 _CLOCK = _Clock()
+# Python takes its handlers away as it ends, and a signal that came then would kill it.
+atexit.register(_stop)
 
 
 class TimeLimit:

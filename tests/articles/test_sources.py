@@ -268,14 +268,14 @@ def test_batches_are_cut_by_bytes_and_named_by_what_they_hold(tmp_path: Path) ->
 def test_keys_are_those_that_stores_hold() -> None:
     """With other values every row of every store would be parsed again, and every query read again."""
     record = {"id": "a", "text": "Words.", "when": date(2024, 5, 31)}
-    assert MAPPING.source_key(record).hex() == "a301760b2df954f1c3e1ea9eddfbd25a"
+    assert MAPPING.source_key(record).hex() == "1c600aa4969707a167ebc94c69c4baee"
     fields = Fields(text="body", account="by.name")
     other = Mapping(fields, "html", IngestConfig(max_title_chars=7))
     record = {"id": 1, "body": "<p>é", "tags": ["x", None]}
-    assert other.source_key(record).hex() == "5224ec558ab0be0dea9a442c7c427019"
+    assert other.source_key(record).hex() == "a8987c041435734e976eabd8000470ea"
     config = SourceConfig(url="postgresql://me@host/news", query="SELECT 1", watermark="at")
     (source,) = open_sources(config, Fields())
-    assert MAPPING.source_key(source.identity).hex() == "4f02f20e149ecb68dcc1985a9f1cec02"
+    assert MAPPING.source_key(source.identity).hex() == "9222b6c3c20810013690c78d0dfe6185"
     article = Article("a", "T", "Words.", "Ada", "2024-05-31", None, "en", None, ("x",))
     assert article.row_key.hex() == "39726d0e522951f6953e82eedd0f13d0"
     assert article.text_key.hex() == "ec8a682e043853f68ce86221208b94eb"

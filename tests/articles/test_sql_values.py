@@ -288,7 +288,7 @@ def posts_in(
 
 
 HIDDEN = {
-    "sqlite": ("WITH one AS (SELECT 1) DELETE FROM posts RETURNING id", "readonly database"),
+    "sqlite": ("WITH one AS (SELECT 1) DELETE FROM posts RETURNING id", "not authorized"),
     "postgresql": ("SELECT forget() AS id, 'Words.' AS text", "in a read-only transaction"),
     "mariadb": ("SELECT forget() AS id, 'Words.' AS text", "READ ONLY transaction"),
 }

@@ -236,7 +236,9 @@ def test_rules_that_leave_no_candidates_are_refused_by_the_gate(changed: House) 
         + "[release]\nmin_coverage = 0\nmin_exposed = 0\n"
     )
     assert changed.job().code == 0
-    assert (table(changed), changed.simrec("similar", SEED).out.count("\n")) == ([], 1)
+    asked = changed.simrec("similar", SEED)
+    assert (table(changed), asked.code, asked.out) == ([], 0, "")
+    assert "no article is similar enough and passes the filters" in asked.err
     assert changed.simrec("similar", SEED, "--no-rules", "--json").rows
 
 

@@ -20,7 +20,7 @@ from simrec.articles.sources.source import MissingPathError, UnreadableSourceErr
 from simrec.articles.sources.spool import Spool
 from simrec.articles.time_limit import TimeLimit, TooSlowError
 from simrec.config import Fields, LimitsConfig, SourceConfig
-from tests.conftest import ROOT, environment
+from tests.conftest import ROOT, environment, run
 from tests.trust.reading import Desk, jsonl
 
 GOOD = [{"id": f"good{n}", "text": f"Good words, {n} of them."} for n in range(3)]
@@ -169,6 +169,17 @@ def test_no_limit_is_left_behind() -> None:
     with TimeLimit(60):
         pass
     time.sleep(0.02)
+
+
+def test_a_process_that_ends_slowly_is_not_killed_by_the_clock_of_its_rows() -> None:
+    """Python takes its handlers of signals away before it destroys what modules hold."""
+    ran = run(
+        "-c",
+        "import time\nfrom simrec.articles.time_limit import TimeLimit\n"
+        "class Slow:\n    def __del__(self, sleep=time.sleep): sleep(0.3)\n"
+        "with TimeLimit(0.02): slow = Slow()\n",
+    )
+    assert (ran.code, ran.err) == (0, "")
 
 
 def test_a_pipe_that_nobody_writes_into_is_named(desk: Desk, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+from simrec.cli.evaluate_command import HOW
 from tests.conftest import ROOT, House, run
 
 LIMITS = "[release]\nmax_age_hours = 1000\n"
@@ -20,6 +21,8 @@ def test_a_step_without_c_speaks_of_the_release_of_the_night(house: House) -> No
     for step in ("index", "recommend", "evaluate", "publish"):
         ran = house.simrec(step)
         expected = f"simrec: with the configuration of the last run, {path}\n"
+        if step == "evaluate":
+            expected += f"{HOW}\n"
         assert (ran.code, ran.err) == (0, expected), step
     assert house.current == current
     assert [path.name for path in (house.workspace / "releases").iterdir()] == [current]

@@ -475,7 +475,8 @@ def test_too_many_texts_are_told_to_come_back(site: House) -> None:
 def test_the_workspace_is_only_read(site: House, server: Server) -> None:
     def stamps() -> dict[Path, tuple[int, int]]:
         files = [path for path in site.workspace.rglob("*") if path.is_file()]
-        files = [path for path in files if path.name != "articles.db-shm"]  # locks of readers
+        locks = ("articles.db-shm", "articles.db-wal")  # of readers
+        files = [path for path in files if path.name not in locks]
         return {path: (path.stat().st_size, path.stat().st_mtime_ns) for path in files}
 
     before = stamps()

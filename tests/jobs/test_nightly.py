@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT, House, environment, run, speeches
-from tests.jobs.disturbed import KILL, at_event
+from tests.jobs.disturbed import KILL, LONG, at_event
 
 SEED = "1861-Lincoln-1/13"
 NEW = {"id": "new", "text": speeches()[7]["text"] + " And much more of it.", "account": "Somebody"}
@@ -340,7 +340,7 @@ def test_candidates_below_the_recall_target_are_refused(house: House) -> None:
     assert (ran.code, said in ran.err) == (7, True), ran.err
 
 
-@pytest.mark.parametrize("kib", [16, 64, 160, 400])
+@pytest.mark.parametrize("kib", [16, 64, 160, 400] if LONG else [16, 160])
 def test_a_full_disk_is_a_sentence_and_the_old_release_stays(house: House, kib: int) -> None:
     """A limit on the size of files fails writes as a full disk does, each at another step."""
     old, before = house.current, answer(house)
@@ -377,7 +377,7 @@ def test_a_missing_file_is_found_by_every_question(house: House, name: str) -> N
     assert (ran.code, name in ran.err, "Traceback" in ran.err) == (5, True, False)
 
 
-@pytest.mark.parametrize("kind", ["ivf_pq", "ivf_flat", "hnsw"])
+@pytest.mark.parametrize("kind", ["ivf_pq", "hnsw", "ivf_flat"][: 3 if LONG else 2])
 def test_approximate_kinds_from_end_to_end(house: House, kind: str) -> None:
     """The same answers as the exact index gave, from lists that are mapped and not read."""
     config = (house.folder / "config.toml").read_text()

@@ -4,6 +4,8 @@ set -eu
 mount --make-rprivate / || exit 77
 mount --bind "$1" /mnt || exit 77
 python=$(command -v "$PYTHON")
+checkout=$(realpath "$(dirname "$0")/../..")
+mount --bind "$checkout" /srv || exit 77
 cd /mnt
 mkdir -p units
 "$python" -m simrec init -c /mnt/config.toml -w /mnt/workspace --no-retrain --units units > /dev/null 2>&1
@@ -18,6 +20,9 @@ mount -o remount,ro,bind /
 mount -o remount,ro,bind /mnt
 mount -t tmpfs tmpfs /tmp
 mount -t tmpfs tmpfs /var/tmp
+case $checkout in # it may lie in a folder that is hidden now
+  /tmp/* | /var/tmp/*) mkdir -p "$checkout" && mount --bind /srv "$checkout" ;;
+esac
 touch /mnt/elsewhere 2> /dev/null || echo elsewhere is read-only
 command=$(sed -n 's/^ExecStart=//p' $unit)
 unset TMPDIR

@@ -39,6 +39,7 @@ GROUND = [
     "bucket_url",
     "release_folder",
     "source_formats",
+    "page_templates",
     "tasks",
     "metrics",
 ]
@@ -77,7 +78,7 @@ HEAVY = {
         "lexical/telling.py",
         "lexical/word_sample.py",
     ],
-    "jinja2": ["evaluate/", "serve/"],
+    "jinja2": ["evaluate/", "page_templates.py", "serve/"],
     "starlette": ["serve/"],
     "uvicorn": ["serve/"],
     "pyarrow": [

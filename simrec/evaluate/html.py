@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 from markupsafe import Markup
 
 from simrec.evaluate.glossary import GLOSSARY
@@ -15,6 +15,7 @@ from simrec.evaluate.report_format import ENCODER, AccountPoint, Maps, Report, S
 from simrec.evaluate.sentences import counted, percent, summarize_lists
 from simrec.index.index_facts import CurvePoint
 from simrec.journal import RunRecord
+from simrec.page_templates import number, page_environment, web_address
 
 MAX_NAMES = 12  # of accounts on the map
 NAME_WIDTH = 0.3  # of the map
@@ -139,11 +140,6 @@ def logarithm2(value: float) -> float:
     return math.log2(max(1.0, value))
 
 
-def number(value: float | int | None, places: int = 0) -> str:
-    """Return a number as people write it, with a true minus sign; a dash for None."""
-    return "–" if value is None else f"{value:,.{places}f}".replace("-", "\u2212")
-
-
 def signed(value: float) -> str:
     """Return a difference with its sign."""
     return f"{value:+.3f}".replace("-", "\u2212")
@@ -154,20 +150,8 @@ def anchor(word: str) -> str:
     return "word-" + "".join(character for character in word.lower() if character.isalnum())
 
 
-def web_address(url: str | None) -> str | None:
-    """Return an address if a page may link to it, else None: articles are not to be trusted."""
-    return url if url and url.lower().startswith(("http://", "https://")) else None
-
-
 @lru_cache(maxsize=1)
 def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("simrec.evaluate", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     filters = (
         polyline,
         places,
@@ -180,5 +164,4 @@ def _environment() -> Environment:
         anchor,
         web_address,
     )
-    environment.filters.update({function.__name__: function for function in filters})
-    return environment
+    return page_environment("simrec.evaluate", filters)

@@ -25,18 +25,7 @@ class ArticleFacts(Struct):
     @classmethod
     def of(cls, details: ArticleDetails) -> "ArticleFacts":
         """Return the facts of an article, with its tags as a list."""
-        return cls(
-            id=details.id,
-            title=details.title,
-            lead=details.lead,
-            account=details.account,
-            published_at=details.published_at,
-            url=details.url,
-            lang=details.lang,
-            category=details.category,
-            tags=json.loads(details.tags),
-            duplicates=details.duplicates,
-        )
+        return cls(**{**vars(details), "tags": json.loads(details.tags)})
 
 
 class ArticleAnswer(Struct):

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 
 from simrec import __version__
 from simrec.files import JsonObject
+from simrec.page_templates import number, page_environment, web_address
 
 DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 STATIC = {
@@ -55,22 +56,12 @@ def quoted(value: str) -> str:
     return quote(value, safe="")
 
 
-def web_address(url: str | None) -> str | None:
-    """Return an address if a page may link to it, else None: articles are not to be trusted."""
-    return url if url and url.lower().startswith(("http://", "https://")) else None
-
-
 def host(url: str) -> str:
     """Return the name of the site of an address, or the address where it has none."""
     try:
         return (urlsplit(url).hostname or url).removeprefix("www.")
     except ValueError:
         return url
-
-
-def number(value: float, places: int = 0) -> str:
-    """Return a number as people write it, with a true minus sign."""
-    return f"{value:,.{places}f}".replace("-", "\u2212")
 
 
 def day(timestamp: str) -> str:
@@ -109,13 +100,5 @@ def _field(name: str, schema: JsonObject, parameter: JsonObject) -> DescribedFie
 
 @functools.lru_cache(maxsize=1)
 def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("simrec.serve", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     filters = (quoted, web_address, host, number, day, minute, fields_of)
-    environment.filters.update({function.__name__: function for function in filters})
-    return environment
+    return page_environment("simrec.serve", filters)

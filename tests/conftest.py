@@ -204,6 +204,17 @@ def nightly_house(
     assert house.step("ingest").code == 0
     encoders = house.workspace / "encoders"
     shutil.copytree(published.workspace / "encoders", encoders, dirs_exist_ok=True)
+    return after_a_night(house)
+
+
+def first_house(folder: Path, config: str) -> House:
+    """A house with a configuration of its own, released with the encoder in the box."""
+    house = new_house(folder)
+    (house.folder / "config.toml").write_text(config)
+    return after_a_night(house)
+
+
+def after_a_night(house: House) -> House:
     ran = house.job()
     assert ran.code == 0, ran.err
     return house

@@ -16,7 +16,7 @@ from pyarrow import parquet
 from simrec.errors import ConfigError, GateError
 from simrec.recommend.click_file import ClickPairs, read_clicks
 from simrec.recommend.clicks import SHRINKAGE, pair_strengths
-from tests.conftest import CONFIG, House, Ran, new_house, speeches
+from tests.conftest import CONFIG, House, Ran, first_house, speeches
 
 IDS = sorted(speech["id"] for speech in speeches())
 ROW_OF = {name: row for row, name in enumerate(("a", "b", "c", "7"))}
@@ -72,11 +72,7 @@ def test_what_is_read_with_everything_is_read_with_nothing_in_particular() -> No
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> House:
     """A house with the encoder in the box and a release without clicks."""
-    house = new_house(tmp_path_factory.mktemp("clicks"))
-    (house.folder / "config.toml").write_text(CONFIG)
-    ran = house.job()
-    assert ran.code == 0, ran.err
-    return house
+    return first_house(tmp_path_factory.mktemp("clicks"), CONFIG)
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from pyarrow import parquet
 
 from simrec.errors import ConfigError
 from simrec.recommend.editors_file import EditorsFile
-from tests.conftest import House, Ran, new_house
+from tests.conftest import House, Ran, first_house, new_house
 
 CONFIG = """[[sources]]
 path = "articles.jsonl"
@@ -119,11 +119,7 @@ def test_toml_that_cannot_be_meant_is_named_with_its_line(
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> House:
     """A house with the encoder in the box and the default rules, and no wishes of editors."""
-    house = new_house(tmp_path_factory.mktemp("editors"))
-    (house.folder / "config.toml").write_text(CONFIG)
-    ran = house.job()
-    assert ran.code == 0, ran.err
-    return house
+    return first_house(tmp_path_factory.mktemp("editors"), CONFIG)
 
 
 @pytest.fixture
